@@ -1,0 +1,8 @@
+"""Where the course's own files are."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = PROJECT / "notebooks"
+DATA = PROJECT / "data"
+LOCK = PROJECT / "requirements.txt"
