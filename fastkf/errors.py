@@ -1,4 +1,4 @@
-"""The one exception that reaches a user as a message instead of a traceback."""
+"""The exceptions that reach a user as a message instead of a traceback."""
 
 
 class FastkfError(Exception):
@@ -6,3 +6,11 @@ class FastkfError(Exception):
 
     The text says what is wrong, in which file and cell, and what to do.
     """
+
+    exit_code = 1
+
+
+class UsageError(FastkfError):
+    """The command was called with something it cannot take."""
+
+    exit_code = 2

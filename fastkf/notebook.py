@@ -4,6 +4,7 @@ import ast
 import json
 import logging
 import re
+import textwrap
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -167,19 +168,21 @@ def read(path: str | Path) -> Notebook:
     return Notebook(path=path, cells=cells, metadata=dict(node.metadata))
 
 
-def read_with_kale(notebook: Notebook):
-    """The notebook's `kale.NotebookProcessor`, run.
+def read_with_kale(notebook: Notebook, image: str | None = None):
+    """The notebook's `kale.NotebookProcessor`, run; `image` is the container image of the steps.
 
     Raises:
         FastkfError: Kale rejects the notebook.
     """
     from kale import NotebookProcessor
 
-    names = {"pipeline_name": notebook.pipeline_name}
-    names["experiment_name"] = notebook.kale.get("experiment_name") or "fast-kubeflow"
+    overrides = {"pipeline_name": notebook.pipeline_name}
+    overrides["experiment_name"] = notebook.kale.get("experiment_name") or "fast-kubeflow"
+    if image:
+        overrides["base_image"] = image
     logging.disable(logging.CRITICAL)
     try:
-        processor = NotebookProcessor(str(notebook.path), names)
+        processor = NotebookProcessor(str(notebook.path), overrides)
         processor.run()
     except (ValueError, RuntimeError, SyntaxError, NotImplementedError) as error:
         raise FastkfError(
@@ -191,6 +194,27 @@ def read_with_kale(notebook: Notebook):
     return processor
 
 
+def find_cell(notebook: Notebook, source: str) -> Cell | None:
+    """The cell whose code this is; Kale indents the code of the cells it passes on."""
+    wanted = textwrap.dedent(source).strip()
+    cells = (cell for cell in notebook.code_cells if cell.source.strip() == wanted)
+    return next(cells, None)
+
+
+def describe_error(
+    notebook: Notebook, name: str, message: str, source: str | None, line: int | None
+) -> str:
+    """An exception that a cell raised, with the cell and the line that raised it."""
+    text = f"{name}: {message}".strip().rstrip(":")
+    cell = find_cell(notebook, source) if source else None
+    if cell is None:
+        return text
+    lines = cell.source.strip().splitlines()
+    if not line or line > len(lines):
+        return f"{text} (cell {cell.number})"
+    return f"{text} (cell {cell.number}, line {line}: {lines[line - 1].strip()})"
+
+
 def _read_json(path: Path) -> nbformat.NotebookNode:
     if not path.exists():
         raise FastkfError(f"{path}: no such file; `fastkf list` shows the labs")
@@ -200,7 +224,7 @@ def _read_json(path: Path) -> nbformat.NotebookNode:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise FastkfError(
-            f"{path}: not a readable notebook ({error}); a notebook is a JSON file that Jupyter saved"
+            f"{path}: not a readable notebook ({error}); a notebook is a JSON file saved by Jupyter"
         ) from error
     if not isinstance(content, dict) or content.get("nbformat") != 4 or "cells" not in content:
         raise FastkfError(
@@ -217,7 +241,7 @@ def _classify(nodes) -> tuple[Cell, ...]:
     cells = []
     role = step = None
     for number, node in enumerate(nodes, start=1):
-        tags = tuple(tag for tag in node.get("metadata", {}).get("tags", []) if isinstance(tag, str))
+        tags = tuple(str(tag) for tag in node.get("metadata", {}).get("tags", []))
         source = "".join(node.get("source", ""))
         if node.get("cell_type") != "code":
             cells.append(Cell(number, node.get("cell_type", "raw"), source, tags))

@@ -1,4 +1,4 @@
-"""Where the course's own files are."""
+"""Where the course's own files are, and where runs go."""
 
 from pathlib import Path
 
@@ -6,3 +6,4 @@ PROJECT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = PROJECT / "notebooks"
 DATA = PROJECT / "data"
 LOCK = PROJECT / "requirements.txt"
+RUNS = Path("runs")

@@ -1,0 +1,236 @@
+"""The command `fastkf`."""
+
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from fastkf import paths
+from fastkf.display import Display
+from fastkf.errors import FastkfError, UsageError
+from fastkf.notebook import Notebook, read
+
+app = typer.Typer(
+    name="fastkf",
+    help="Kubeflow labs as Kale notebooks: check, run, compile, and compare them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+NotebookName = Annotated[
+    str, typer.Argument(metavar="NOTEBOOK", help="A lab's name, or the path of any Kale notebook.")
+]
+NotebookNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NOTEBOOK]...", help="Labs' names or paths; every lab when none."),
+]
+
+
+@app.command("list")
+def list_labs() -> None:
+    """Show the labs: title, steps, what they need, typical time.
+
+    Example: `fastkf list`
+    """
+    table = Table("lab", "title", "steps", "data", "minutes")
+    for path in lab_paths():
+        lab = read(path)
+        needs = ", ".join(lab.course.get("needs", [])) or "–"
+        minutes = str(lab.course.get("minutes", "–"))
+        table.add_row(lab.name, lab.title, str(len(lab.steps)), needs, minutes)
+    Display().console.print(table)
+
+
+@app.command()
+def run(
+    notebook: NotebookName,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A pipeline parameter."),
+    ] = None,
+    only: Annotated[
+        Literal["notebook", "pipeline"] | None, typer.Option(help="Leave the other one out.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="The run's folder [runs/<name>/<time>/]."),
+    ] = None,
+) -> None:
+    """Run a notebook as a notebook and as a pipeline on this machine, and compare the metrics.
+
+    The run's folder gets the executed notebook, the pipeline package, the steps' logs, run.json
+    and report.html. The exit code is 0 when everything succeeded and the metrics agree.
+
+    Examples: `fastkf run 02_titanic` · `fastkf run my.ipynb -p epochs=2 --only pipeline`
+    """
+    from fastkf.run import run_notebook
+
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    record = run_notebook(
+        read(find_notebook(notebook)), parse_parameters(parameter or []), Display(), only, output
+    )
+    raise typer.Exit(0 if record["status"] == "succeeded" else 1)
+
+
+@app.command()
+def compile(
+    notebook: NotebookName,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="[<pipeline name>.yaml]"),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="The container image that the steps run in.")
+    ] = None,
+) -> None:
+    """Write a notebook's Kubeflow Pipelines package (KFP v2) and print its path.
+
+    The same notebook gives the same bytes. The packages that the steps install are pinned to the
+    versions of the lock.
+
+    Example: `fastkf compile 02_titanic -o titanic.yaml --image python:3.12`
+    """
+    from fastkf.compile import compile_notebook
+
+    source = read(find_notebook(notebook))
+    print(compile_notebook(source, output or Path(f"{source.pipeline_name}.yaml"), image))
+
+
+@app.command()
+def check(
+    notebooks: NotebookNames = None,
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",
+) -> None:
+    """Check the tags, imports, parameters and metrics of notebooks against what Kale honours.
+
+    A finding names the file, the cell (counted from 1, text cells too), the rule, and what to do.
+    The exit code is 1 when there are any.
+
+    Examples: `fastkf check` · `fastkf check my.ipynb --format json`
+    """
+    from fastkf.check import check as check_notebook
+
+    findings = [finding for path in chosen(notebooks) for finding in check_notebook(read(path))]
+    if format == "json":
+        print(json.dumps([{**asdict(f), "path": str(f.path)} for f in findings], indent=2))
+    else:
+        for finding in findings:
+            print(finding)
+        if not findings:
+            Display().done(f"{len(chosen(notebooks))} notebooks, no findings")
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def draw(notebooks: NotebookNames = None) -> None:
+    """Draw the pipelines of notebooks from their tags, as images/<name>.svg beside each.
+
+    Example: `fastkf draw 02_titanic`
+    """
+    for path in chosen(notebooks):
+        print(draw_picture(read(path)))
+
+
+@app.command()
+def data(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets; all when none.")
+    ] = None,
+) -> None:
+    """Fetch the data sets of the labs and verify them by hash.
+
+    Example: `fastkf data titanic`
+    """
+    from fastkf.data import fetch
+
+    fetch(names or None, progress=Display().say)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what on this machine is ready for the labs and what is not, with the remedy.
+
+    Example: `fastkf doctor`
+    """
+    from fastkf.doctor import diagnose
+
+    display, healthy = Display(), True
+    for result in diagnose():
+        healthy = healthy and result.ok is not False
+        if result.ok:
+            display.done(f"{result.name}: {result.detail}")
+        else:
+            mark = "[red]✗[/]" if result.ok is False else "[yellow]–[/]"
+            display.say(f"{mark} {result.name}: {result.detail}\n  → {result.remedy}")
+    raise typer.Exit(0 if healthy else 1)
+
+
+def lab_paths() -> list[Path]:
+    return sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
+
+
+def chosen(names: list[str] | None) -> list[Path]:
+    return [find_notebook(name) for name in names] if names else lab_paths()
+
+
+def find_notebook(name: str) -> Path:
+    """The path of a lab, by its name (02_titanic, titanic), or of any notebook, by its path.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    path = Path(name)
+    if path.suffix or path.exists():
+        return path
+    labs = [lab for lab in lab_paths() if name in (lab.stem, lab.stem.split("_", 1)[-1])]
+    if len(labs) != 1:
+        known = ", ".join(lab.stem for lab in lab_paths())
+        raise UsageError(f"{name}: no such lab or notebook; the labs: {known}")
+    return labs[0]
+
+
+def parse_parameters(words: list[str]) -> dict[str, str]:
+    """NAME=VALUE words as a dictionary.
+
+    Raises:
+        UsageError: a word is of another form.
+    """
+    parameters = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name.isidentifier() and equals):
+            raise UsageError(f"-p {word}: give a parameter as NAME=VALUE")
+        parameters[name] = value
+    return parameters
+
+
+def draw_picture(notebook: Notebook) -> Path:
+    from fastkf.drawing import draw_pipeline
+
+    picture = notebook.path.parent / "images" / f"{notebook.name}.svg"
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_text(draw_pipeline(notebook.dependencies, title=notebook.title))
+    return picture
+
+
+def main() -> None:
+    try:
+        app()
+    except FastkfError as error:
+        print(f"fastkf: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("fastkf: interrupted", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

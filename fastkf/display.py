@@ -1,0 +1,130 @@
+"""What a run shows in the terminal: progress while it works, tables when it is done."""
+
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+MARKS = {
+    "succeeded": "[green]✓[/]",
+    "failed": "[red]✗[/]",
+    "skipped": "[yellow]–[/]",
+    "pending": " ",
+    "running": "…",
+}
+
+
+class Display:
+    """Writes to one console; on a terminal long work shows a bar, elsewhere a line an event."""
+
+    def __init__(self, console: Console | None = None):
+        self.console = console or Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        self.console.print(text)
+
+    def done(self, text: str, seconds: float | None = None) -> None:
+        took = f" [dim]{seconds:.1f} s[/]" if seconds is not None else ""
+        self.console.print(f"{MARKS['succeeded']} {text}{took}")
+
+    def failed(self, text: str) -> None:
+        self.console.print(f"{MARKS['failed']} ", end="")
+        self.console.print(text, markup=False)
+
+    @contextmanager
+    def progress(self, description: str, total: int | None):
+        """Yields `advance(done, note)`, which moves the bar and shows a note beside it."""
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}[/]"),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            task = bar.add_task(description, total=total, note="")
+
+            def advance(done: int, note: str = "") -> None:
+                bar.update(task, completed=done, note=note)
+
+            yield advance
+
+    def show_step(self, step) -> None:
+        """One line for a step that has ended."""
+        self.console.print(f"  {MARKS[step.status]} {step.name:<28} [dim]{step.seconds:6.1f} s[/]")
+
+    def show_summary(self, record: dict, folder: str) -> None:
+        """The tables of a finished run: its steps, its metrics, and where the rest is.
+
+        Args:
+            record: the content of run.json.
+            folder: the run's folder, as the user would type it.
+        """
+        pipeline = record["pipeline"]
+        if pipeline:
+            self.console.print(_steps_table(pipeline["steps"]))
+        if any(part and part["metrics"] for part in (record["notebook"], pipeline)):
+            self.console.print(_metrics_table(record))
+        for error in _errors(record):
+            self.failed(error)
+        style = "bold green" if record["status"] == "succeeded" else "bold red"
+        self.console.print(f"[{style}]{record['name']} {record['status']}[/] {record['seconds']} s")
+        self.console.print(f"Report: {folder}/report.html")
+
+
+def _steps_table(steps: list[dict]) -> Table:
+    table = Table("", "step", "state", "seconds", "after", title="Pipeline", title_justify="left")
+    table.columns[3].justify = "right"
+    for step in steps:
+        after = ", ".join(step["after"])
+        seconds = f"{step['seconds']:.1f}"
+        table.add_row(MARKS[step["status"]], step["name"], step["status"], seconds, after)
+    return table
+
+
+def _metrics_table(record: dict) -> Table:
+    table = Table("metric", title="Metrics", title_justify="left")
+    parts = [part for part in ("notebook", "pipeline") if record[part]]
+    for part in parts:
+        table.add_column(part, justify="right")
+    if record["parity"]:
+        table.add_column("equal")
+    names = dict.fromkeys(name for part in parts for name in record[part]["metrics"])
+    for name in names:
+        row = [_number(record[part]["metrics"].get(name)) for part in parts]
+        if record["parity"]:
+            row.append(MARKS["succeeded" if record["parity"][name]["equal"] else "failed"])
+        table.add_row(name, *row)
+    return table
+
+
+def _number(value) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "–" if value is None else str(value)
+
+
+def _errors(record: dict) -> list[str]:
+    """The messages a learner needs, the first cause first."""
+    errors = [record["error"]] if record.get("error") else []
+    notebook, pipeline = record["notebook"], record["pipeline"]
+    if notebook and notebook.get("error"):
+        errors.append(f"notebook: {notebook['error']}")
+    for step in pipeline["steps"] if pipeline else []:
+        if step["error"]:
+            errors.append(f"step {step['name']}: {step['error']} (log: logs/{step['name']}.log)")
+    for name, values in record["parity"].items():
+        if not values["equal"]:
+            errors.append(
+                f"metric {name}: the notebook gives {values['notebook']}, the pipeline "
+                f"{values['pipeline']}; look for a missing seed, or a variable that a step "
+                "changes after another step has received it"
+            )
+    return errors

@@ -1,0 +1,92 @@
+"""Runs a notebook file as a notebook, through papermill."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastkf.notebook import Notebook, describe_error, read
+
+ANSI_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass
+class NotebookRun:
+    """How the execution ended: `status` is "succeeded" or "failed"; metrics as the cells print."""
+
+    status: str
+    seconds: float
+    metrics: dict[str, float | str] = field(default_factory=dict)
+    error: str | None = None
+
+
+def execute_notebook(
+    notebook: Notebook, output: Path, parameters: dict, on_cell: Callable[[int, int], None]
+) -> NotebookRun:
+    """Executes the notebook in its own folder and writes the executed copy, failed or not.
+
+    Args:
+        notebook: the notebook to execute.
+        output: where the executed notebook goes.
+        parameters: pipeline parameters that differ from the notebook's.
+        on_cell: called with the number of code cells done and their total.
+    """
+    import papermill
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+    total, done = len(notebook.code_cells), 0
+
+    def count_cell(cell, cell_index, **_):
+        nonlocal done
+        if cell.cell_type == "code":
+            done = min(done + 1, total)
+            on_cell(done, total)
+
+    began = time.monotonic()
+    status, error = "succeeded", None
+    try:
+        papermill.execute_notebook(
+            str(notebook.path),
+            str(output),
+            parameters=parameters,
+            cwd=str(notebook.path.resolve().parent),
+            kernel_name="python3",
+            progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],
+            on_cell_executed=count_cell,
+        )
+    except papermill.PapermillExecutionError as failure:
+        status = "failed"
+        error = describe_error(
+            notebook, failure.ename, failure.evalue, failure.source, _line(failure.traceback)
+        )
+    except (CellExecutionError, DeadKernelError) as failure:
+        status, error = "failed", f"{type(failure).__name__}: {failure}"
+    seconds = time.monotonic() - began
+    return NotebookRun(status, seconds, read_metrics(output) if output.exists() else {}, error)
+
+
+def read_metrics(path: Path) -> dict[str, float | str]:
+    """The metrics that an executed notebook's metrics cells print, one a line."""
+    metrics = {}
+    for cell in read(path).cells_with_role("pipeline-metrics"):
+        names = re.findall(r"^\s*print\((\w+)\)\s*$", cell.source, re.M)
+        printed = "".join("".join(o.get("text", "")) for o in cell.outputs if "text" in o)
+        metrics |= {
+            name: _number(text) for name, text in zip(names, printed.splitlines(), strict=False)
+        }
+    return metrics
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _line(trace: list[str]) -> int | None:
+    """The line of the failing cell, from IPython's traceback (its outermost frame)."""
+    found = re.search(r"Cell In\[\d+\], line (\d+)", ANSI_CODES.sub("", "\n".join(trace)))
+    return int(found.group(1)) if found else None

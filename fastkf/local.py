@@ -1,0 +1,359 @@
+"""Runs a compiled package on this machine through `kfp.local`, isolated from all other runs."""
+
+import contextlib
+import graphlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent import futures
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest import mock
+
+from fastkf import interpreter, warm
+
+KALE_METRICS = "kale_metrics_artifact"
+SECONDS_TO_END = 5.0
+KERNEL_CONFIGURATION = """\
+c.IPKernelApp.quiet = False
+c.HistoryManager.enabled = False
+c.InteractiveShellApp.extensions = ["fastkf.kernel_extension"]
+"""
+
+
+@dataclass
+class Step:
+    """One task of the run.
+
+    Attributes:
+        status: "pending", "running", "succeeded", "failed" or "skipped".
+        started: seconds since the pipeline's start.
+        error: what `interpreter.write_error` kept, or None.
+    """
+
+    name: str
+    after: list[str] = field(default_factory=list)
+    status: str = "pending"
+    started: float | None = None
+    seconds: float = 0.0
+    error: dict | None = None
+
+
+class LocalRun:
+    """One run of one package.
+
+    `kfp.local` keeps its settings and its hooks in module globals, so a process has one at a time.
+
+    Args:
+        run_folder: gets artifacts/, logs/ and outputs/.
+        working_folder: where the steps run; relative paths among the arguments start there.
+        imports: source of the imports the steps share, to be imported ahead of them.
+        warm_parent: fork the steps' interpreters from a warm parent (see `fastkf.warm`).
+        parallel: how many steps run at a time; as many as there are processors when None.
+        names: task name to the name that steps, logs and outputs get, where they differ.
+    """
+
+    def __init__(
+        self,
+        run_folder: Path,
+        working_folder: Path,
+        imports: str = "",
+        warm_parent: bool = warm.CAN_FORK,
+        parallel: int | None = None,
+        names: dict[str, str] | None = None,
+    ):
+        self.run_folder = run_folder
+        self.working_folder = working_folder
+        self.parallel = parallel or os.cpu_count() or 1
+        self.steps: dict[str, Step] = {}
+        self.metrics: dict[str, float] = {}
+        self._names = names or {}
+        self._imports = imports
+        self._warm_parent = warm_parent
+        self._processes: set[subprocess.Popen] = set()
+        self._ended = threading.Event()
+        self._task = threading.local()
+        self._on_change: Callable[[], None] = lambda: None
+
+    def __enter__(self):
+        self._resources = contextlib.ExitStack()
+        folder = Path(tempfile.mkdtemp(prefix="fastkf-"))
+        self.scratch = folder
+        self._python = self._resources.enter_context(
+            warm.python_for_steps(folder, self._imports, self._warm_parent)
+        )
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+        self._resources.close()
+
+    def run(self, package: Path, arguments: dict, on_change: Callable[[], None]) -> bool:
+        """Runs the package; True when every step succeeded.
+
+        Args:
+            package: the KFP v2 package (YAML).
+            arguments: pipeline input name to value.
+            on_change: called, from any thread, when a step starts or ends.
+        """
+        from kfp import components, local
+
+        self._on_change = on_change
+        self._start = time.monotonic()
+        for folder in ("artifacts", "logs", "outputs"):
+            (self.run_folder / folder).mkdir(parents=True, exist_ok=True)
+        pipeline = components.load_component_from_file(str(package))
+        self._list_steps(pipeline.pipeline_spec)
+        with (
+            (self.run_folder / "logs" / "kfp.log").open("w") as log,
+            contextlib.redirect_stdout(log),
+            contextlib.redirect_stderr(log),
+            self._kfp_hooks(),
+        ):
+            local.init(
+                local.SubprocessRunner(use_venv=False),
+                pipeline_root=str(self.run_folder / "artifacts"),
+                workspace_root=str(self.scratch / "workspace"),
+                raise_on_error=False,
+            )
+            pipeline(**arguments)
+        self._collect_outputs()
+        return all(step.status == "succeeded" for step in self.steps.values())
+
+    def end(self) -> None:
+        """Ends the processes of the steps that still run, and starts no more."""
+        self._ended.set()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for process in list(self._processes):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+            deadline = time.monotonic() + SECONDS_TO_END
+            while self._processes and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+    def _list_steps(self, spec) -> None:
+        for task, settings in spec.root.dag.tasks.items():
+            after = sorted(self._name(name) for name in settings.dependent_tasks)
+            self.steps[task] = Step(self._name(task), after)
+
+    def _name(self, task: str) -> str:
+        return self._names.get(task, task)
+
+    @contextlib.contextmanager
+    def _kfp_hooks(self):
+        """Has `kfp.local` start steps through this run, in parallel, and log without globals.
+
+        `kfp.local` offers no hooks: its runner runs one task after the other, prints the tasks'
+        output through a replaced `print`, and asks pip in every step.
+        """
+        from kfp.local import logging_utils, subprocess_task_handler
+        from kfp.local.orchestrator import dag_orchestrator
+
+        run = self
+
+        class TaskHandler(subprocess_task_handler.SubprocessTaskHandler):
+            def run(self):
+                from kfp.local.status import Status
+
+                succeeded = run._run_task(
+                    subprocess_task_handler.replace_python_executable(
+                        self.full_command, str(run._python)
+                    ),
+                    self.env_vars,
+                )
+                return Status.SUCCESS if succeeded else Status.FAILURE
+
+        patches = [
+            (subprocess_task_handler, "SubprocessTaskHandler", TaskHandler),
+            (dag_orchestrator, "run_dag", self._run_dag),
+            (logging_utils, "local_logger_context", contextlib.nullcontext),
+            (logging_utils, "indented_print", contextlib.nullcontext),
+        ]
+        with contextlib.ExitStack() as stack:
+            for module, name, replacement in patches:
+                stack.enter_context(mock.patch.object(module, name, replacement))
+            yield
+
+    def _run_dag(
+        self,
+        pipeline_resource_name,
+        dag_component_spec,
+        executors,
+        components,
+        dag_arguments,
+        pipeline_root,
+        runner,
+        unique_pipeline_id,
+        fail_stack,
+        parent_io_store=None,
+    ):
+        """`kfp.local`'s run_dag for a flat DAG, with independent tasks in parallel."""
+        from kfp.local import io
+        from kfp.local.orchestrator import task_executor
+        from kfp.local.orchestrator.orchestrator_utils import OrchestratorUtils
+        from kfp.local.status import Status
+
+        io_store = io.IOStore(parent=parent_io_store)
+        arguments = OrchestratorUtils.join_user_inputs_and_defaults(
+            dag_arguments=dag_arguments, dag_inputs_spec=dag_component_spec.input_definitions
+        )
+        for name, value in arguments.items():
+            io_store.put_parent_input(name, value)
+        tasks = dag_component_spec.dag.tasks
+
+        def execute(name: str) -> bool:
+            self._task.name = name
+            outputs, status = task_executor.execute_single_task(
+                task_name=name,
+                task_spec=tasks[name],
+                pipeline_resource_name=pipeline_resource_name,
+                components=components,
+                executors=executors,
+                io_store=io_store,
+                pipeline_root=pipeline_root,
+                runner=runner,
+                unique_pipeline_id=unique_pipeline_id,
+                fail_stack=fail_stack,
+            )
+            for key, output in outputs.items():
+                io_store.put_task_output(name, key, output)
+            return status == Status.SUCCESS
+
+        failed = self._run_in_parallel(execute)
+        if failed:
+            fail_stack.extend(failed)
+            return {}, Status.FAILURE
+        outputs = OrchestratorUtils.get_dag_outputs(
+            dag_outputs_spec=dag_component_spec.dag.outputs, io_store=io_store
+        )
+        return outputs, Status.SUCCESS
+
+    def _run_in_parallel(self, execute: Callable[[str], bool]) -> list[str]:
+        """Executes the tasks as their dependencies allow; returns those that failed."""
+        dependencies = {step.name: step.after for step in self.steps.values()}
+        tasks = {step.name: task for task, step in self.steps.items()}
+        order = graphlib.TopologicalSorter(dependencies)
+        order.prepare()
+        failed, running = [], {}
+        with futures.ThreadPoolExecutor(self.parallel) as pool:
+            try:
+                while order.is_active():
+                    for name in order.get_ready():
+                        running[pool.submit(execute, tasks[name])] = name
+                    if not running:
+                        break
+                    done, _ = futures.wait(running, return_when=futures.FIRST_COMPLETED)
+                    for future in done:
+                        name = running.pop(future)
+                        if future.result():
+                            order.done(name)
+                        else:
+                            failed.append(tasks[name])
+            except BaseException:
+                self.end()
+                pool.shutdown(cancel_futures=True)
+                raise
+        for step in self.steps.values():
+            if step.status == "pending":
+                step.status = "skipped"
+        return failed
+
+    def _run_task(self, command: list[str], environment: dict[str, str]) -> bool:
+        """Runs a task's command, its output to the step's log; True when it succeeded."""
+        task = getattr(self._task, "name", None) or _task_in(command)
+        step = self.steps.setdefault(task, Step(self._name(task)))
+        folder = self._make_step_folder(task)
+        began = time.monotonic()
+        step.status, step.started = "running", began - self._start
+        self._on_change()
+        code = self._run_process(
+            [self._isolate(word, folder) for word in command],
+            self._environment(environment, folder),
+            self.run_folder / "logs" / f"{step.name}.log",
+        )
+        step.seconds = time.monotonic() - began
+        step.status = "succeeded" if code == 0 else "failed"
+        if code != 0:
+            step.error = _read_error(folder, code)
+        self._on_change()
+        return code == 0
+
+    def _run_process(self, command: list[str], environment: dict, log: Path) -> int:
+        if self._ended.is_set():
+            return 1
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=self.working_folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._processes.add(process)
+            try:
+                return process.wait()
+            finally:
+                self._processes.discard(process)
+
+    def _make_step_folder(self, task: str) -> Path:
+        folder = self.scratch / "steps" / task
+        profile = folder / "ipython" / "profile_default"
+        for path in (folder / "tmp", profile):
+            path.mkdir(parents=True)
+        (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIGURATION)
+        return folder
+
+    def _isolate(self, word: str, folder: Path) -> str:
+        """Leads the fixed folder of Kale's generated code to the step's own.
+
+        The metadata of an input artifact names the file in the folder of the step that made it.
+        """
+        word = re.sub(rf"{re.escape(str(self.scratch))}/steps/[^/\"]+/", f"{folder}/", word)
+        return word.replace("/tmp/marshal", f"{folder}/marshal")
+
+    def _environment(self, environment: dict[str, str], folder: Path) -> dict[str, str]:
+        own = {name: str(folder / "tmp") for name, value in environment.items() if value == "/tmp"}
+        return {
+            **os.environ,
+            **environment,
+            **own,
+            "TMPDIR": str(folder / "tmp"),
+            "IPYTHONDIR": str(folder / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "jupyter"),
+            interpreter.STEP_FOLDER: str(folder),
+            interpreter.STUB: str(self._python),
+        }
+
+    def _collect_outputs(self) -> None:
+        """Copies the steps' HTML reports to outputs/ and reads Kale's metrics."""
+        for output in (self.run_folder / "artifacts").glob("*/*/executor_output.json"):
+            step = self._name(output.parent.name)
+            for report in output.parent.glob("*_html_report"):
+                shutil.copyfile(report, self.run_folder / "outputs" / f"{step}.html")
+            artifacts = json.loads(output.read_text()).get("artifacts", {})
+            for artifact in artifacts.get(KALE_METRICS, {}).get("artifacts", []):
+                for name, value in artifact.get("metadata", {}).items():
+                    self.metrics[name.replace("-", "_")] = value
+
+
+def _task_in(command: list[str]) -> str:
+    """The task that a KFP executor's command is for, from the folder of its outputs."""
+    executor_input = json.loads(command[command.index("--executor_input") + 1])
+    return Path(executor_input["outputs"]["outputFile"]).parent.name
+
+
+def _read_error(folder: Path, code: int) -> dict:
+    path = folder / interpreter.ERROR_FILE
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))
+    reason = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return {"name": "StepError", "message": f"the step's process {reason}"}

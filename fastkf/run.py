@@ -1,0 +1,272 @@
+"""Runs a Kale notebook three ways, as `fastkf run` does, and compares the metrics."""
+
+import json
+import math
+import time
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from fastkf import data, paths, report
+from fastkf.check import ADVICE, check
+from fastkf.compile import compile_notebook
+from fastkf.display import Display
+from fastkf.errors import FastkfError, UsageError
+from fastkf.execute import execute_notebook
+from fastkf.local import LocalRun
+from fastkf.notebook import Notebook, describe_error, find_cell
+
+SAME = 1e-9
+
+
+def run_notebook(
+    notebook: Notebook,
+    given: dict[str, str],
+    display: Display,
+    only: str | None = None,
+    output: Path | None = None,
+) -> dict:
+    """Checks, executes, compiles and runs the notebook; returns the content of run.json.
+
+    Args:
+        notebook: a lab or any other Kale notebook.
+        given: pipeline parameters, as text, that differ from the notebook's.
+        display: where progress and results are shown.
+        only: "notebook" or "pipeline" to leave the other out.
+        output: the run's folder; runs/<name>/<time>/ when None.
+
+    Raises:
+        UsageError: an unknown parameter, a value that does not fit, a folder that is not empty.
+        FastkfError: the notebook cannot be run at all.
+    """
+    parameters = read_parameters(notebook, given)
+    _check(notebook, display)
+    if "data_dir" not in given:
+        data.fetch(notebook.course.get("needs", []), progress=display.say)
+    folder = make_run_folder(notebook.name, output)
+    record = _new_record(notebook, parameters)
+    began = time.monotonic()
+    _write(folder, record, error="the run did not end")
+    error = None
+    try:
+        _run_parts(notebook, parameters, only, folder, record, display)
+    except KeyboardInterrupt:
+        error = "interrupted; the processes of the run were ended"
+    except FastkfError as failure:
+        error = str(failure)
+    record["seconds"] = round(time.monotonic() - began, 1)
+    record["parity"] = compare(record, notebook.course.get("tolerance", SAME))
+    record["status"] = "succeeded" if error is None and _succeeded(record) else "failed"
+    _write(folder, record, error)
+    report.write_report(folder)
+    display.show_summary(record, _shown(folder))
+    return record
+
+
+def read_parameters(notebook: Notebook, given: dict[str, str]) -> dict:
+    """The given values in the types of the notebook's own.
+
+    Raises:
+        UsageError: the notebook has no such parameter, or the value is of another type.
+    """
+    values = {}
+    for name, text in given.items():
+        if name not in notebook.parameters:
+            known = ", ".join(notebook.parameters) or "none"
+            raise UsageError(f"{notebook.path}: no parameter {name}; its parameters: {known}")
+        kind = type(notebook.parameters[name])
+        try:
+            values[name] = _as_bool(text) if kind is bool else kind(text)
+        except ValueError:
+            raise UsageError(
+                f"{notebook.path}: parameter {name} takes {kind.__name__}, not {text!r}"
+            ) from None
+    return values
+
+
+def make_run_folder(name: str, output: Path | None) -> Path:
+    """A new folder for one run.
+
+    Raises:
+        UsageError: the folder that was asked for has something in it, or cannot be made.
+    """
+    if output is None:
+        started = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        for attempt in range(1, 1000):
+            folder = paths.RUNS / name / (started if attempt == 1 else f"{started}_{attempt}")
+            if not folder.exists():
+                output = folder
+                break
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be made the run's folder ({error.strerror})") from error
+    if any(output.iterdir()):
+        raise UsageError(f"{output}: not empty; name a new folder with --output")
+    return output
+
+
+def compare(record: dict, tolerance: float) -> dict:
+    """Each metric of the notebook beside the pipeline's; equal within the relative tolerance."""
+    if not (record["notebook"] and record["pipeline"]):
+        return {}
+    notebook, pipeline = record["notebook"]["metrics"], record["pipeline"]["metrics"]
+    return {
+        name: {
+            "notebook": notebook.get(name),
+            "pipeline": pipeline.get(name),
+            "equal": _equal(notebook.get(name), pipeline.get(name), tolerance),
+        }
+        for name in {**notebook, **pipeline}
+    }
+
+
+def _check(notebook: Notebook, display: Display) -> None:
+    findings = check(notebook)
+    for finding in findings:
+        display.failed(str(finding))
+    if any(finding.rule not in ADVICE for finding in findings):
+        raise FastkfError(
+            f"{notebook.path}: as it is tagged, this notebook is not the pipeline it looks like; "
+            "mend what is listed above, then run it again"
+        )
+    display.done(f"{notebook.name}: {len(notebook.steps)} steps, tags checked")
+
+
+def _run_parts(notebook, parameters, only, folder: Path, record: dict, display: Display) -> None:
+    with ExitStack() as stack:
+        local_run = None
+        if only != "notebook":
+            began = time.monotonic()
+            package = compile_notebook(notebook, folder / "pipeline.yaml")
+            display.done(f"compiled {_shown(package)}", time.monotonic() - began)
+            local_run = stack.enter_context(_prepare_local_run(notebook, folder))
+        if only != "pipeline":
+            record["notebook"] = _run_as_notebook(notebook, parameters, folder, display)
+        if local_run and (not record["notebook"] or record["notebook"]["status"] == "succeeded"):
+            _run_as_pipeline(local_run, notebook, package, parameters, record, display)
+
+
+def _run_as_notebook(notebook, parameters, folder: Path, display: Display) -> dict:
+    cells = len(notebook.code_cells)
+    with display.progress("notebook, cells", cells) as advance:
+        result = execute_notebook(
+            notebook, folder / "notebook.ipynb", parameters, lambda done, total: advance(done)
+        )
+    if result.status == "succeeded":
+        display.done(f"ran as a notebook, {cells} cells", result.seconds)
+    return {**asdict(result), "seconds": round(result.seconds, 1)}
+
+
+def _prepare_local_run(notebook: Notebook, folder: Path) -> LocalRun:
+    imports = "\n".join(cell.source for cell in notebook.cells_with_role("imports"))
+    names = {f"{step.replace('_', '-')}-step": step for step in notebook.steps}
+    return LocalRun(folder.resolve(), notebook.path.resolve().parent, imports, names=names)
+
+
+def _run_as_pipeline(local_run, notebook, package, parameters, record, display) -> None:
+    arguments = {name.lower(): value for name, value in parameters.items()}
+    began = time.monotonic()
+    result = record["pipeline"] = {"status": "failed", "seconds": 0, "steps": [], "metrics": {}}
+    shown: set[str] = set()
+    try:
+        with display.progress("pipeline, steps", len(notebook.steps)) as advance:
+            succeeded = local_run.run(
+                package, arguments, lambda: _show_steps(local_run, shown, display, advance)
+            )
+        result["status"] = "succeeded" if succeeded else "failed"
+        if succeeded:
+            display.done("ran as a pipeline", time.monotonic() - began)
+    finally:
+        local_run.end()
+        result["seconds"] = round(time.monotonic() - began, 1)
+        result["metrics"] = local_run.metrics
+        order = list(notebook.steps)
+        steps = sorted(
+            local_run.steps.values(),
+            key=lambda step: order.index(step.name) if step.name in order else len(order),
+        )
+        result["steps"] = [_step_record(step, notebook) for step in steps]
+
+
+def _show_steps(local_run: LocalRun, shown: set[str], display: Display, advance) -> None:
+    steps = list(local_run.steps.values())
+    ended = [step for step in steps if step.status in ("succeeded", "failed")]
+    for step in ended:
+        if step.name not in shown:
+            shown.add(step.name)
+            display.show_step(step)
+    advance(len(ended), ", ".join(step.name for step in steps if step.status == "running"))
+
+
+def _step_record(step, notebook: Notebook) -> dict:
+    interrupted = step.status == "running"
+    status = "skipped" if step.status == "pending" else "failed" if interrupted else step.status
+    return {
+        "name": step.name,
+        "status": status,
+        "started": None if step.started is None else round(step.started, 2),
+        "seconds": round(step.seconds, 2),
+        "after": step.after,
+        "error": "interrupted" if interrupted else _explain(step.error, notebook),
+    }
+
+
+def _explain(error: dict | None, notebook: Notebook) -> str | None:
+    """The first exception of a step, in the words and places of the learner's notebook."""
+    if error is None:
+        return None
+    source, text = error.get("source"), error.get("text")
+    described = describe_error(notebook, error["name"], error["message"], source, error.get("line"))
+    if source and text and find_cell(notebook, source) is None:
+        return f"{described} (in the code that Kale adds to pass data between steps: {text})"
+    return described
+
+
+def _new_record(notebook: Notebook, parameters: dict) -> dict:
+    return {
+        "name": notebook.name,
+        "title": notebook.title,
+        "status": "failed",
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seconds": 0.0,
+        "parameters": {**notebook.parameters, **parameters},
+        "notebook": None,
+        "pipeline": None,
+        "parity": {},
+    }
+
+
+def _write(folder: Path, record: dict, error: str | None) -> None:
+    record.pop("error", None)
+    if error:
+        record["error"] = error
+    (folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _succeeded(record: dict) -> bool:
+    parts = [part for part in (record["notebook"], record["pipeline"]) if part]
+    ran = bool(parts) and all(part["status"] == "succeeded" for part in parts)
+    return ran and all(metric["equal"] for metric in record["parity"].values())
+
+
+def _equal(one, other, tolerance: float) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+    return one is not None and one == other
+
+
+def _as_bool(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in words:
+        raise ValueError(text)
+    return words[text.lower()]
+
+
+def _shown(path: Path) -> str:
+    """The path as seen from the working folder, when it is below it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

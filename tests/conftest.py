@@ -1,0 +1,53 @@
+"""Fixtures that several test files share."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fastkf import paths
+
+LABS = sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
+SOLUTIONS = sorted((paths.NOTEBOOKS / "solutions").glob("*.ipynb"))
+
+
+@dataclass
+class Command:
+    """A finished `fastkf` command."""
+
+    code: int
+    output: str
+    folder: Path
+
+    @property
+    def record(self) -> dict:
+        return json.loads((self.folder / "run.json").read_text())
+
+
+def fastkf(*words, folder: Path | None = None, **settings) -> Command:
+    """Calls the command as a user does, in a process of its own."""
+    arguments = [str(word) for word in words]
+    if folder is not None:
+        arguments += ["--output", str(folder)]
+    process = subprocess.run(
+        [sys.executable, "-m", "fastkf.cli", *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=600,
+        **settings,
+    )
+    return Command(process.returncode, process.stdout + process.stderr, folder or Path())
+
+
+@pytest.fixture
+def run(tmp_path):
+    """`run(notebook, *options)`: calls `fastkf run` into a folder of the test's own."""
+
+    def call(notebook, *options, name="run", **settings) -> Command:
+        return fastkf("run", notebook, *options, folder=tmp_path / name, **settings)
+
+    return call

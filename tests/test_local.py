@@ -1,0 +1,240 @@
+"""Local runs: real steps, isolated from each other, ended with their processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from build import write_notebook
+from conftest import fastkf
+
+from fastkf.compile import compile_notebook
+from fastkf.local import LocalRun
+from fastkf.notebook import read
+
+TMP = Path("/tmp")
+KALE_FOLDERS = [TMP / "marshal", TMP / "mlpipeline-metrics.json"]
+
+
+def chain(tmp_path, name="chain", value="1", **changes):
+    """A notebook of three steps whose variable `y` is made from `value`."""
+    cells = {
+        "parameters": (["pipeline-parameters", "parameters"], "offset = 1"),
+        "load": ("step:load", f"y = {value}"),
+        "shift": (["step:shift", "prev:load"], "z = float(sum(y)) + offset"),
+        "end": (["step:end", "prev:shift"], "total = z * 2"),
+        "metrics": ("pipeline-metrics", "print(total)"),
+    }
+    for key, source in changes.items():
+        cells[key] = (cells[key][0], source)
+    folder = tmp_path / name
+    folder.mkdir(exist_ok=True)
+    return write_notebook(folder / f"{name}.ipynb", cells.values(), pipeline_name=name)
+
+
+def run_pipeline(path, folder, **options):
+    notebook = read(path)
+    package = compile_notebook(notebook, folder / "pipeline.yaml")
+    with LocalRun(folder, path.parent, **options) as run:
+        run.run(package, {}, lambda: None)
+    return run
+
+
+def traces():
+    """What runs could leave in /tmp: their own folders, and the fixed paths of Kale's code."""
+    return {path for path in TMP.iterdir() if path.name.startswith(("fastkf-", "tmp"))} | {
+        path for path in KALE_FOLDERS if path.exists()
+    }
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["forked", "fresh"])
+def test_steps_pass_data_and_report_metrics(tmp_path, warm):
+    run = run_pipeline(chain(tmp_path, value="[1, 2]"), tmp_path / "run", warm_parent=warm)
+    assert {step.status for step in run.steps.values()} == {"succeeded"}
+    assert run.metrics == {"total": 8.0}
+    assert (tmp_path / "run" / "outputs" / "load-step.html").exists()
+
+
+def test_two_runs_at_once_with_equal_names_keep_their_own_data(tmp_path):
+    """Kale saves the list as .dillpkl and the array as .npy: together they break a plain run."""
+    plain = chain(tmp_path, "plain", "[1, 2]")
+    array = chain(tmp_path, "array", load="import numpy\ny = numpy.arange(5)")
+    before = traces()
+    with ThreadPoolExecutor() as pool:
+        runs = pool.map(
+            lambda path: fastkf(
+                "run", path, "--only", "pipeline", folder=tmp_path / f"run-{path.stem}"
+            ),
+            [plain, array],
+        )
+    results = [run.record["pipeline"]["metrics"] for run in runs if run.code in (0, 1)]
+    assert results == [{"total": 8.0}, {"total": 22.0}]
+    assert traces() <= before
+
+
+def test_a_run_does_not_see_what_an_earlier_one_left(tmp_path):
+    first = chain(tmp_path, "first", "[1, 2]")
+    second = chain(tmp_path, "second", load="import numpy\ny = numpy.arange(5)")
+    results = [
+        run_pipeline(path, tmp_path / f"run-{path.stem}").metrics for path in (first, second)
+    ]
+    assert results == [{"total": 8.0}, {"total": 22.0}]
+
+
+def test_parallel_steps_with_equal_variable_names_keep_their_own(tmp_path):
+    path = write_notebook(
+        tmp_path / "parallel.ipynb",
+        [
+            ("step:load", "number = 3"),
+            (["step:left", "prev:load"], "y = [number]"),
+            (["step:right", "prev:load"], "import numpy\ny = numpy.array([number, number])"),
+            (["step:after_left", "prev:left"], "one = float(sum(y))"),
+            (["step:after_right", "prev:right"], "two = float(sum(y))"),
+            (["step:end", "prev:after_left", "prev:after_right"], "total = one * 10 + two"),
+            ("pipeline-metrics", "print(total)"),
+        ],
+    )
+    assert run_pipeline(path, tmp_path / "run").metrics == {"total": 36.0}
+
+
+def test_independent_steps_run_at_the_same_time(tmp_path):
+    wait = "import time\n{name} = number\ntime.sleep(4)"
+    path = write_notebook(
+        tmp_path / "parallel.ipynb",
+        [
+            ("step:load", "number = 3"),
+            (["step:left", "prev:load"], wait.format(name="left")),
+            (["step:right", "prev:load"], wait.format(name="right")),
+            (["step:end", "prev:left", "prev:right"], "total = left + right"),
+        ],
+    )
+    run = run_pipeline(path, tmp_path / "run", parallel=2)
+    left, right = run.steps["left-step"], run.steps["right-step"]
+    assert left.started < right.started + right.seconds
+    assert right.started < left.started + left.seconds
+
+
+def test_a_failing_step_names_the_first_error_and_stops_what_depends_on_it(tmp_path, run):
+    path = write_notebook(
+        tmp_path / "failing.ipynb",
+        [
+            ("step:load", "number = 3"),
+            (["step:other", "prev:load"], "other = number + 1"),
+            (["step:divide", "prev:load"], "ratio = number\nratio = number / 0"),
+            ("", "undefined_afterwards"),
+            (["step:end", "prev:divide", "prev:other"], "total = ratio + other"),
+        ],
+    )
+    command = run(path, "--only", "pipeline")
+    steps = {step["name"]: step for step in command.record["pipeline"]["steps"]}
+    assert command.code == 1
+    assert steps["divide"]["error"] == (
+        "ZeroDivisionError: division by zero (cell 3, line 2: ratio = number / 0)"
+    )
+    assert [steps[name]["status"] for name in ("load", "other", "divide", "end")] == [
+        "succeeded",
+        "succeeded",
+        "failed",
+        "skipped",
+    ]
+    assert "step divide: ZeroDivisionError" in command.output
+    assert "Traceback" not in command.output
+    assert "ZeroDivisionError" in (command.folder / "logs" / "divide.log").read_text()
+    assert "ZeroDivisionError" in (command.folder / "report.html").read_text()
+
+
+def test_what_a_step_prints_is_in_its_log(tmp_path):
+    path = write_notebook(
+        tmp_path / "printing.ipynb",
+        [("step:load", "print('before the failure')\nnumber = 1 / 0")],
+    )
+    run_pipeline(path, tmp_path / "run")
+    assert "before the failure" in (tmp_path / "run" / "logs" / "load-step.log").read_text()
+
+
+def test_a_package_that_is_not_installed_is_one_message(tmp_path):
+    notebook = read(chain(tmp_path, value="[1, 2]"))
+    package = compile_notebook(notebook, tmp_path / "pipeline.yaml")
+    text = package.read_text().replace("kubeflow-kale==", "no-such-package==1.0' 'kubeflow-kale==")
+    package.write_text(text)
+    with LocalRun(tmp_path / "run", tmp_path) as run:
+        assert not run.run(package, {}, lambda: None)
+    assert "no-such-package==1.0 (here: not installed)" in run.steps["load-step"].error["message"]
+
+
+def test_unseeded_steps_draw_different_numbers(tmp_path):
+    draw = "import numpy\n{name} = float(numpy.random.rand())"
+    path = write_notebook(
+        tmp_path / "random.ipynb",
+        [
+            ("step:load", "number = 1"),
+            (["step:left", "prev:load"], "number\n" + draw.format(name="left")),
+            (["step:right", "prev:load"], "number\n" + draw.format(name="right")),
+            (["step:end", "prev:left", "prev:right"], "difference = abs(left - right)"),
+            ("pipeline-metrics", "print(difference)"),
+        ],
+    )
+    assert run_pipeline(path, tmp_path / "run").metrics["difference"] > 0
+
+
+def test_settings_made_before_an_import_still_hold(tmp_path):
+    """Only imports up to the first other statement are imported ahead of the steps."""
+    imports = "import os\nos.environ['MPLBACKEND'] = 'svg'\nimport matplotlib"
+    path = write_notebook(
+        tmp_path / "settings.ipynb",
+        [
+            ("imports", imports),
+            ("step:load", "same = float(matplotlib.get_backend() == 'svg')"),
+            ("pipeline-metrics", "print(same)"),
+        ],
+    )
+    assert run_pipeline(path, tmp_path / "run", imports=imports).metrics == {"same": 1.0}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, number):
+    path = chain(
+        tmp_path, load="import time\ny = [1]\nopen('started', 'w').close()\ntime.sleep(60)"
+    )
+    before = traces()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastkf.cli", "run", str(path), "--only", "pipeline"]
+        + ["--output", str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    wait_for(lambda: (path.parent / "started").exists())
+    processes = processes_with(tmp_path)
+    assert len(processes) > 2
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    wait_for(lambda: not any(other.is_running() for other in processes))
+    wait_for(lambda: traces() <= before)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["status"] == "failed"
+    if number != signal.SIGKILL:
+        assert process.returncode == 1
+        assert record["error"].startswith("interrupted")
+        assert record["pipeline"]["steps"][0]["error"] == "interrupted"
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def processes_with(folder: Path) -> list[psutil.Process]:
+    """The processes whose working folder is below the folder: those of a run's steps."""
+    found = []
+    for process in psutil.process_iter(["cwd"]):
+        if process.pid != os.getpid() and (process.info["cwd"] or "").startswith(str(folder)):
+            found.append(process)
+    return found
