@@ -247,7 +247,18 @@ TITANIC_COLUMNS = {
     "No_of_parents_plus_children_on_board": "parents_children",
     "Fare": "fare",
 }
-TITANIC_HEADER = ["name", "survived", "passenger_class", "sex", "age", "siblings_spouses", "parents_children", "fare", "port", "deck"]
+TITANIC_HEADER = [
+    "name",
+    "survived",
+    "passenger_class",
+    "sex",
+    "age",
+    "siblings_spouses",
+    "parents_children",
+    "fare",
+    "port",
+    "deck",
+]
 TITANIC_AGE_UNKNOWN = -999
 # The one passenger for whom the source says neither female nor male; her name says Mrs.
 TITANIC_SEX_UNKNOWN = {"Cumings, Mrs. John Bradley (Florence Briggs Thayer)": "female"}

@@ -1,5 +1,6 @@
 """What a run shows in the terminal: progress while it works, tables when it is done."""
 
+import sys
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -26,7 +27,8 @@ class Display:
     """Writes to one console; on a terminal long work shows a bar, elsewhere a line an event."""
 
     def __init__(self, console: Console | None = None):
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        # Named, since `sys.stdout` leads to a log while KFP runs a pipeline.
+        self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         self.console.print(text)
@@ -42,6 +44,9 @@ class Display:
     @contextmanager
     def progress(self, description: str, total: int | None):
         """Yields `advance(done, note)`, which moves the bar and shows a note beside it."""
+        if not self.console.is_terminal:
+            yield lambda done, note="": None
+            return
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),

@@ -6,7 +6,7 @@ for that path anyway; the description of the picture names every dependency.
 """
 
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import accumulate, pairwise
@@ -87,6 +87,32 @@ class Picture:
     edges: dict[tuple[str, str], list[tuple[float, float]]]
 
 
+@dataclass(frozen=True)
+class Grid:
+    """Each node's span along the flow (its layer's) and its place beside it."""
+
+    across: bool
+    spans: dict[Hashable, tuple[float, float]]
+    places: dict[Hashable, float]
+
+    def point(self, along: float, node: Hashable) -> tuple[float, float]:
+        return (along, self.places[node]) if self.across else (self.places[node], along)
+
+    def box(self, step: str, width: float, height: float) -> Box:
+        """The step's box; those of one column are equally wide."""
+        start, end = self.spans[step]
+        return Box(
+            step,
+            *self.point((start + end) / 2, step),
+            end - start if self.across else width,
+            height,
+        )
+
+    def path(self, nodes: list[Hashable]) -> list[tuple[float, float]]:
+        """From the end of the first node, straight through the waypoints, to the last's start."""
+        return [self.point(along, node) for node in nodes for along in self.spans[node]][1:-1]
+
+
 def draw_pipeline(
     dependencies: Edges,
     *,
@@ -135,9 +161,10 @@ def format_seconds(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    large, small, units = *divmod(whole, 60), ("min", "s")
+    if large >= 60:
+        large, small, units = *divmod(large, 60), ("h", "min")
+    return f"{large} {units[0]}" + (f" {small} {units[1]}" if small else "")
 
 
 def reduce_edges(dependencies: Edges) -> Edges:
@@ -265,44 +292,30 @@ def _place(
     columns: Columns, routes: dict, before: dict, behind: dict, sizes: dict, *, across: bool
 ) -> Picture:
     """Gives every node its two coordinates: along the flow by layer, beside it by neighbours."""
-
-    def along(node: Hashable) -> float:
-        return sizes.get(node, (0, 0))[0 if across else 1]
-
-    def beside(node: Hashable) -> float:
-        return sizes.get(node, (0, 0))[1 if across else 0]
-
-    depths = [max(map(along, column)) for column in columns]
-    position = _balance(columns, before, behind, beside)
-    spaces = [_layer_gap(column, behind, position) for column in columns[:-1]]
-    starts = list(accumulate(map(sum, zip(depths, spaces, strict=False)), initial=MARGIN))
-    first = min((position[node] - beside(node) / 2 for node in position), default=0) - MARGIN
-    last = max((position[node] + beside(node) / 2 for node in position), default=0) + MARGIN
-    length, breadth = starts[-1] + sum(depths[-1:]) + MARGIN, last - first
-
-    def point(flow: float, node: Hashable) -> tuple[float, float]:
-        side = position[node] - first
-        return (flow, side) if across else (side, flow)
-
-    layer_of = {node: layer for layer, column in enumerate(columns) for node in column}
-
-    def box(step: str) -> Box:
-        layer = layer_of[step]
-        width, height = sizes[step]
-        width = depths[layer] if across else width
-        return Box(step, *point(starts[layer] + depths[layer] / 2, step), width, height)
-
-    def path(nodes: list[Hashable]) -> list[tuple[float, float]]:
-        limits = [(starts[layer_of[node]], depths[layer_of[node]], node) for node in nodes]
-        passed = [
-            point(flow, node) for start, depth, node in limits for flow in (start, start + depth)
-        ]
-        return passed[1:-1]
-
-    boxes = {step: box(step) for step in sizes}
-    edges = {edge: path(nodes) for edge, nodes in routes.items()}
-    width, height = (length, breadth) if across else (breadth, length)
-    return Picture(width, height, across, boxes, edges)
+    along, beside = (0, 1) if across else (1, 0)
+    breadth = {node: sizes.get(node, (0, 0))[beside] for column in columns for node in column}
+    depths = [max(sizes.get(node, (0, 0))[along] for node in column) for column in columns]
+    places = _balance(columns, before, behind, breadth)
+    first = min((places[node] - breadth[node] / 2 for node in places), default=0) - MARGIN
+    last = max((places[node] + breadth[node] / 2 for node in places), default=0) + MARGIN
+    gaps = [_layer_gap(column, behind, places) for column in columns[:-1]]
+    starts = list(accumulate(map(sum, zip(depths, gaps, strict=False)), initial=MARGIN))
+    length = starts[-1] + sum(depths[-1:]) + MARGIN
+    grid = Grid(
+        across=across,
+        spans={
+            node: (start, start + depth)
+            for column, start, depth in zip(columns, starts, depths, strict=False)
+            for node in column
+        },
+        places={node: place - first for node, place in places.items()},
+    )
+    return Picture(
+        *((length, last - first) if across else (last - first, length)),
+        across=across,
+        boxes={step: grid.box(step, *sizes[step]) for step in sizes},
+        edges={edge: grid.path(nodes) for edge, nodes in routes.items()},
+    )
 
 
 def _layer_gap(column: list[Hashable], behind: dict, position: dict) -> float:
@@ -313,11 +326,11 @@ def _layer_gap(column: list[Hashable], behind: dict, position: dict) -> float:
 
 
 def _balance(
-    columns: Columns, before: dict, behind: dict, beside: Callable, rounds: int = 12
+    columns: Columns, before: dict, behind: dict, breadth: dict, rounds: int = 12
 ) -> dict[Hashable, float]:
     """Draws each node towards its neighbours, keeping the order and the gaps in its layer."""
     gaps = [
-        [(beside(a) + beside(b)) / 2 + BOX_GAP for a, b in pairwise(column)] for column in columns
+        [(breadth[a] + breadth[b]) / 2 + BOX_GAP for a, b in pairwise(column)] for column in columns
     ]
     position: dict[Hashable, float] = {}
     for column, space in zip(columns, gaps, strict=True):

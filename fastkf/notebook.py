@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import textwrap
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,8 @@ class Cell:
     Attributes:
         number: position in the file, from 1, text cells included.
         type: "code", "markdown" or "raw".
-        role: the special tag or "step" that Kale acts on; None for an untagged cell.
+        role: the special tag, "step" or "notebook" (a reference to another notebook) that Kale
+            acts on; None for an untagged cell that continues nothing.
         step: the step the cell belongs to (its own tag, or the step cell it continues).
     """
 
@@ -40,7 +42,8 @@ class Cell:
     def tree(self) -> ast.Module | None:
         """The cell's syntax tree; None when it is not plain Python (a magic, a syntax error)."""
         try:
-            return ast.parse(self.source)
+            with warnings.catch_warnings(action="ignore"):
+                return ast.parse(self.source)
         except (SyntaxError, ValueError):
             return None
 
@@ -62,7 +65,8 @@ class Notebook:
 
     @property
     def kale(self) -> dict:
-        return self.metadata.get(KALE_METADATA, {})
+        block = self.metadata.get(KALE_METADATA)
+        return block if isinstance(block, dict) else {}
 
     @property
     def course(self) -> dict:
@@ -112,6 +116,7 @@ class Notebook:
                     and len(node.targets) == 1
                     and isinstance(node.targets[0], ast.Name)
                     and isinstance(node.value, ast.Constant)
+                    and isinstance(node.value.value, int | float | str)
                 ):
                     parameters[node.targets[0].id] = node.value.value
         return parameters
@@ -132,25 +137,35 @@ class Notebook:
         return read_with_kale(self).pipeline
 
     @cached_property
+    def sources(self) -> dict[str, dict[str, str]]:
+        """Step to the variables it takes from other steps, each with the step that passes it on.
+
+        Kale 2.3 (kale/compiler.py, _producer_of): the nearest step above that has the variable.
+        """
+        from kale.common import graphutils
+
+        sources: dict[str, dict[str, str]] = {}
+        for step in self.pipeline.steps:
+            ancestors = graphutils.get_ordered_ancestors(self.pipeline, step.name)
+            producers = {
+                name: next((a for a in ancestors if name in self.pipeline.get_step(a).outs), None)
+                for name in step.ins
+            }
+            sources[step.name] = {name: step for name, step in producers.items() if step}
+        return sources
+
+    @cached_property
     def dependencies(self) -> dict[str, list[str]]:
         """Step to the steps it waits for in the compiled pipeline.
 
         Kale 2.3 (kale/compiler.py, generate_pipeline): the producers of the data a step takes;
         without any, the step above it.
         """
-        from kale.common import graphutils
-
-        steps = list(self.pipeline.steps)
         after: dict[str, list[str]] = {}
-        for position, step in enumerate(steps):
-            ancestors = graphutils.get_ordered_ancestors(self.pipeline, step.name)
-            producers = {
-                next((a for a in ancestors if name in self.pipeline.get_step(a).outs), None)
-                for name in step.ins
-            } - {None}
-            if not producers and position:
-                producers = {steps[position - 1].name}
-            after[step.name] = sorted(producers)
+        above = None
+        for step, sources in self.sources.items():
+            after[step] = sorted(set(sources.values())) or ([above] if above else [])
+            above = step
         return after
 
 
@@ -165,7 +180,7 @@ def read(path: str | Path) -> Notebook:
     cells = _classify(node.cells)
     if not any(cell.type == "code" and cell.source.strip() for cell in cells):
         raise FastkfError(f"{path}: the notebook has no code cells; add cells and Kale tags to it")
-    return Notebook(path=path, cells=cells, metadata=dict(node.metadata))
+    return Notebook(path=path, cells=cells, metadata=dict(node.get("metadata") or {}))
 
 
 def read_with_kale(notebook: Notebook, image: str | None = None):
@@ -182,9 +197,10 @@ def read_with_kale(notebook: Notebook, image: str | None = None):
         overrides["base_image"] = image
     logging.disable(logging.CRITICAL)
     try:
-        processor = NotebookProcessor(str(notebook.path), overrides)
-        processor.run()
-    except (ValueError, RuntimeError, SyntaxError, NotImplementedError) as error:
+        with warnings.catch_warnings(action="ignore"):  # about cells without an id
+            processor = NotebookProcessor(str(notebook.path), overrides)
+            processor.run()
+    except Exception as error:  # of many types, bugs in Kale among them
         raise FastkfError(
             f"{notebook.path}: Kale cannot turn this notebook into a pipeline: {error}; "
             f"run `fastkf check {notebook.path}` to see where"
@@ -226,7 +242,9 @@ def _read_json(path: Path) -> nbformat.NotebookNode:
         raise FastkfError(
             f"{path}: not a readable notebook ({error}); a notebook is a JSON file saved by Jupyter"
         ) from error
-    if not isinstance(content, dict) or content.get("nbformat") != 4 or "cells" not in content:
+    cells = content.get("cells") if isinstance(content, dict) else None
+    is_notebook = isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells)
+    if not is_notebook or content.get("nbformat") != 4:
         raise FastkfError(
             f"{path}: not a notebook of format 4; open it in JupyterLab and save it again"
         )
@@ -241,19 +259,21 @@ def _classify(nodes) -> tuple[Cell, ...]:
     cells = []
     role = step = None
     for number, node in enumerate(nodes, start=1):
-        tags = tuple(str(tag) for tag in node.get("metadata", {}).get("tags", []))
-        source = "".join(node.get("source", ""))
+        tags = tuple(str(tag) for tag in (node.get("metadata") or {}).get("tags") or [])
+        source = "".join(node.get("source") or "")
         if node.get("cell_type") != "code":
             cells.append(Cell(number, node.get("cell_type", "raw"), source, tags))
             continue
         special = next((tag for tag in tags if tag in SPECIAL_TAGS), None)
-        own_step = next((tag[5:] for tag in tags if tag.startswith("step:")), None)
+        own_step = next((tag[5:] for tag in tags if tag.startswith("step:")), "")
         if special == "skip":
             cells.append(Cell(number, "code", source, tags, "skip", None, _outputs(node)))
             continue
         if special:
             role, step = special, None
-        elif own_step is not None:
+        elif any(tag.startswith("notebook:") for tag in tags):
+            role, step = "notebook", None
+        elif own_step:
             role, step = "step", own_step
         cells.append(Cell(number, "code", source, tags, role, step, _outputs(node)))
     return tuple(cells)

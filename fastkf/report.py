@@ -185,14 +185,16 @@ def _step_count(pipeline: dict) -> str:
 
 
 def _problems(run: dict, steps: list[dict]) -> list[dict]:
-    """What went wrong, the learner's own exceptions first, each said once."""
-    found = [{"where": "Notebook", "text": _table(run, "notebook").get("error")}]
+    """What went wrong, the first cause first, each thing said once."""
+    found = [
+        {"where": "Run", "text": run.get("error")},
+        {"where": "Notebook", "text": _table(run, "notebook").get("error")},
+    ]
     for number, step in enumerate(steps, start=1):
         if step["status"] == "failed":
             text = step["error"] or "The step failed; its log says more."
             found.append({"where": f"Step {step['name']}", "text": text, "log": f"log-{number}"})
     found.append({"where": "Pipeline", "text": _table(run, "pipeline").get("error")})
-    found.append({"where": "Run", "text": run.get("error")})
     found += [{"where": "Metrics", "text": text} for text in _differences(run)]
     problems: list[dict] = []
     for problem in found:
@@ -212,7 +214,8 @@ def _error_text(error) -> str:
 
 def _differences(run: dict) -> list[str]:
     return [
-        f"{name} is {row.get('notebook')} in the notebook and {row.get('pipeline')} in the pipeline"
+        f"{name} is {row.get('notebook')} in the notebook, {row.get('pipeline')} in the pipeline.\n"
+        "Look for a missing seed, or a variable that a step changes after another has received it."
         for name, row in _table(run, "parity").items()
         if not row.get("equal")
     ]
@@ -388,7 +391,7 @@ def _read(folder: Path, name: str) -> str | None:
     path = folder / name
     if path.parent != folder or not path.is_file():
         return None
-    return path.read_text(encoding="utf-8", errors="replace")
+    return path.read_bytes().decode("utf-8", errors="replace")
 
 
 def _files(run_folder: Path) -> list[dict]:

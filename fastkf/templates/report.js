@@ -4,7 +4,8 @@ for (const frame of document.querySelectorAll("iframe")) {
     if (height) frame.style.height = `${Math.min(height + 4, 1600)}px`;
   };
   frame.addEventListener("load", fit);
-  frame.closest("details").addEventListener("toggle", fit);
+  frame.closest("details").addEventListener("toggle", () => requestAnimationFrame(fit));
+  fit();
 }
 const reveal = () => {
   const target = document.getElementById(location.hash.slice(1));

@@ -1,0 +1,189 @@
+"""Rules on the variables that go from step to step."""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fastkf.check.finding import rule
+from fastkf.check.names import bound_names, changed_names, imported_names, used_names
+from fastkf.check.steps import is_above, is_understood, steps_before, tagged_edges
+from fastkf.notebook import Cell, Notebook
+
+IPYTHON_NAMES = {"display", "get_ipython", "In", "Out", "exit", "quit", "_", "__", "___"}
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+PORTABLE_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
+
+
+class Need(NamedTuple):
+    """A variable that a step uses and does not make, and the cell that uses it first."""
+
+    step: str
+    name: str
+    cell: Cell
+
+
+def shared_cells(notebook: Notebook) -> list[Cell]:
+    return [*notebook.cells_with_role("imports"), *notebook.cells_with_role("functions")]
+
+
+def reachable_names(cells: list[Cell], shared: list[Cell]) -> set[str]:
+    """The names that cells use, themselves or through the functions they call."""
+    inside: dict[str, set[str]] = {}
+    waiting = set().union(*(used_names(cell.tree) for cell in cells))
+    for node in (node for cell in shared if cell.tree for node in cell.tree.body):
+        if isinstance(node, DEFINITIONS):
+            inside.setdefault(node.name, set()).update(used_names(node))
+        else:
+            waiting |= used_names(node)
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting |= inside.get(name, set()) - reached
+    return reached
+
+
+def needs(notebook: Notebook, step: str) -> list[Need]:
+    """What a step needs from outside, as Kale finds it: the names that pyflakes misses."""
+    from kale.common.flakeutils import pyflakes_report
+
+    own, shared = notebook.steps[step], shared_cells(notebook)
+    missing = pyflakes_report("\n".join(cell.source for cell in [*shared, *own]))
+    missing &= reachable_names(own, shared)
+    missing -= IPYTHON_NAMES | set(notebook.parameters)
+    return [Need(step, name, find_use(own, name)) for name in sorted(missing)]
+
+
+def find_use(cells: list[Cell], name: str) -> Cell:
+    return next((cell for cell in cells if name in used_names(cell.tree)), cells[0])
+
+
+def all_needs(notebook: Notebook) -> Iterator[Need]:
+    if is_understood(notebook):
+        for step in notebook.sources:
+            yield from needs(notebook, step)
+
+
+def unmet_needs(notebook: Notebook) -> Iterator[Need]:
+    for need in all_needs(notebook):
+        if need.name not in notebook.sources[need.step]:
+            yield need
+
+
+def binds(notebook: Notebook, step: str, name: str) -> bool:
+    return any(name in bound_names(cell.tree) for cell in notebook.steps[step])
+
+
+def changes(notebook: Notebook, step: str, name: str) -> bool:
+    return any(name in changed_names(cell.tree) for cell in notebook.steps[step])
+
+
+def trace(notebook: Notebook, step: str, name: str) -> str:
+    """The step from which the pipeline takes a variable: where it is set, or the trail's end."""
+    while not changes(notebook, step, name) and name in notebook.sources[step]:
+        step = notebook.sources[step][name]
+    return step
+
+
+def last_change(notebook: Notebook, name: str, before: Cell) -> Cell | None:
+    """The cell from which the notebook takes a variable, run from top to bottom."""
+    cells = [
+        cell
+        for cell in notebook.code_cells
+        if cell.number < before.number and name in changed_names(cell.tree)
+    ]
+    return cells[-1] if cells else None
+
+
+def reported_metrics(notebook: Notebook) -> Iterator[tuple[Need, str]]:
+    """Each metric as a need of the metrics cell, with the step in which Kale reports it."""
+    cells = notebook.cells_with_role("pipeline-metrics")
+    for name in notebook.metrics if cells and is_understood(notebook) else []:
+        line = re.compile(rf'": {re.escape(name)},?$', re.M)
+        for step in notebook.pipeline.steps:
+            if step.metrics and line.search(step.source[-1]) and name not in notebook.parameters:
+                yield Need("", name, find_use(cells, name)), step.name
+
+
+@rule
+def missing_prev(notebook):
+    """A step uses a variable of a step above that its `prev:` tags do not lead to."""
+    for step, name, cell in unmet_needs(notebook):
+        makers = [s for s in notebook.steps if is_above(notebook, s, step)]
+        makers = [s for s in makers if binds(notebook, s, name)]
+        if not makers:
+            continue
+        maker = makers[-1]
+        if any(name in imported_names(c.tree) for c in notebook.steps[maker]):
+            remedy = f"imports; move the import from step `{maker}` to the imports cell"
+        elif maker in steps_before(tagged_edges(notebook), step):
+            remedy = "makes in a way that Kale does not pass on; assign it with a plain `=` there"
+        else:
+            remedy = f"makes, and gets it only with the tag `prev:{maker}`; add it to this step"
+        yield cell, f"step `{step}` uses `{name}`, which step `{maker}` {remedy}"
+
+
+@rule
+def undefined_name(notebook):
+    """A step uses a name that no step above makes."""
+    for step, name, cell in unmet_needs(notebook):
+        makers = [c for c in notebook.code_cells if name in bound_names(c.tree) and c.step != step]
+        if any(c.step and is_above(notebook, c.step, step) for c in makers):
+            continue
+        if makers and makers[0].role == "skip":
+            remedy = (
+                f"the `skip` cell {makers[0].number} makes it, which the pipeline leaves out: "
+                "make it in a step"
+            )
+        elif makers:
+            remedy = f"cell {makers[0].number} makes it: move that cell up, into a step"
+        else:
+            remedy = "correct the name, or make the variable in a step above"
+        yield cell, f"step `{step}` uses `{name}`, which no step above makes; {remedy}"
+
+
+@rule
+def different_value(notebook):
+    """A variable that the pipeline takes from one step and the notebook from another cell."""
+    met = [(n, trace(notebook, n.step, n.name)) for n in all_needs(notebook)]
+    metrics = [(n, trace(notebook, step, n.name)) for n, step in reported_metrics(notebook)]
+    for (step, name, cell), maker in [*met, *metrics]:
+        writer = last_change(notebook, name, cell) if changes(notebook, maker, name) else None
+        if writer is None or writer.step in (maker, step):
+            continue
+        place = f"step `{writer.step}`" if writer.step else "which is no step"
+        yield (
+            cell,
+            f"`{name}` comes from step `{maker}` in the pipeline, but from cell {writer.number} "
+            f"({place}) in the notebook; use another name there, or let prev: and data lead here",
+        )
+
+
+@rule
+def local_name(notebook):
+    """A variable that Kale looks for in a step that has only a local name like it."""
+    for need in all_needs(notebook):
+        step, name, _ = need
+        end = trace(notebook, step, name)
+        if end == step or changes(notebook, end, name):
+            continue
+        if name not in {n.name for n in needs(notebook, end)}:
+            yield (
+                find_use(notebook.steps[end], name),
+                f"`{name}` is a local name here (in a comprehension or lambda), and Kale takes it "
+                f"for the variable `{name}` that step `{step}` uses; rename it here",
+            )
+
+
+@rule
+def unportable_name(notebook):
+    """A variable passed between steps whose name Kubeflow Pipelines refuses."""
+    for step in notebook.pipeline.steps if is_understood(notebook) else []:
+        for name in sorted(step.outs):
+            if not PORTABLE_NAME.fullmatch(name):
+                yield (
+                    find_use(notebook.steps[step.name], name),
+                    f"`{name}` goes from step to step, and Kubeflow Pipelines wants such names to "
+                    "begin with a letter and to have only a-z, 0-9 and _; rename it",
+                )

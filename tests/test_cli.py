@@ -1,0 +1,192 @@
+"""The command as a user meets it: help, usage errors, one message for each mistake."""
+
+import json
+
+import pytest
+from build import write_notebook
+from conftest import LABS, fastkf
+
+COMMANDS = ["list", "run", "compile", "check", "draw", "data", "doctor"]
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    return write_notebook(
+        tmp_path / "own.ipynb",
+        [
+            ("markdown", "# My own notebook"),
+            (["pipeline-parameters", "parameters"], "count = 3\nfast = True"),
+            ("step:load", "total = float(count)"),
+            ("pipeline-metrics", "print(total)"),
+        ],
+        pipeline_name="own",
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command):
+    result = fastkf(command, "--help")
+    assert result.code == 0
+    assert "Example" in result.output
+    assert f"fastkf {command}" in result.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["dance"],
+        ["run"],
+        ["run", "no_such_lab"],
+        ["run", "02_titanic", "-p", "cv_folds"],
+        ["run", "02_titanic", "-p", "colour=red"],
+        ["run", "02_titanic", "-p", "cv_folds=many"],
+        ["run", "02_titanic", "--only", "half"],
+        ["compile"],
+        ["data", "no_such_data"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_exits_2_without_traceback(words, tmp_path):
+    result = fastkf(*words, cwd=tmp_path)
+    assert result.code == 2
+    assert "Traceback" not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_refuses_a_folder_with_something_in_it(notebook, tmp_path):
+    (tmp_path / "kept.txt").write_text("mine")
+    result = fastkf("run", notebook, folder=tmp_path)
+    assert result.code == 2
+    assert "not empty" in result.output
+    assert (tmp_path / "kept.txt").read_text() == "mine"
+
+
+def test_list_shows_each_lab():
+    result = fastkf("list")
+    assert result.code == 0
+    for path in LABS:
+        assert path.stem in result.output
+
+
+def test_own_notebook_runs_with_parameters(notebook, run):
+    result = run(notebook, "-p", "count=5", "-p", "fast=false")
+    assert result.code == 0, result.output
+    record = result.record
+    assert record["parameters"] == {"count": 5, "fast": False}
+    assert record["parity"] == {"total": {"notebook": 5.0, "pipeline": 5.0, "equal": True}}
+    assert set(record) == {
+        *("name", "title", "status", "started", "seconds", "parameters"),
+        *("notebook", "pipeline", "parity"),
+    }
+
+
+@pytest.mark.parametrize("part", ["notebook", "pipeline"])
+def test_only_one_part_runs(notebook, run, part):
+    result = run(notebook, "--only", part)
+    other = {"notebook": "pipeline", "pipeline": "notebook"}[part]
+    assert result.code == 0, result.output
+    assert result.record[part]["metrics"] == {"total": 3.0}
+    assert result.record[other] is None
+    assert result.record["parity"] == {}
+
+
+def test_runs_without_output_get_a_folder_each(notebook, tmp_path):
+    for _ in range(2):
+        assert fastkf("run", notebook, "--only", "notebook", cwd=tmp_path).code == 0
+    assert len(list((tmp_path / "runs" / "own").iterdir())) == 2
+
+
+def test_metrics_that_differ_fail_the_run(tmp_path, run):
+    path = write_notebook(
+        tmp_path / "differing.ipynb",
+        [
+            ("imports", "import os"),
+            ("step:load", "in_step = float('FASTKF_STEP_FOLDER' in os.environ)"),
+            ("pipeline-metrics", "print(in_step)"),
+        ],
+    )
+    result = run(path)
+    assert result.code == 1
+    assert result.record["status"] == "failed"
+    assert result.record["parity"]["in_step"] == {
+        "notebook": 0.0,
+        "pipeline": 1.0,
+        "equal": False,
+    }
+    assert "metric in_step" in result.output
+
+
+def test_a_notebook_that_fails_is_kept_and_explained(tmp_path, run):
+    path = write_notebook(
+        tmp_path / "failing.ipynb",
+        [
+            ("imports", "import math"),
+            ("step:load", "number = 3\nratio = number / 0"),
+        ],
+    )
+    result = run(path)
+    assert result.code == 1
+    assert "ZeroDivisionError: division by zero (cell 2, line 2: ratio = number / 0)" in (
+        result.output
+    )
+    assert "Traceback" not in result.output
+    assert result.record["pipeline"] is None
+    assert "ZeroDivisionError" in (result.folder / "notebook.ipynb").read_text()
+
+
+def test_a_missing_data_file_is_the_learners_own_exception(tmp_path, run):
+    path = write_notebook(
+        tmp_path / "reading.ipynb",
+        [
+            ("imports", "import pandas as pd"),
+            (["pipeline-parameters", "parameters"], 'data_dir = "nowhere"'),
+            ("step:load", 'rows = len(pd.read_csv(f"{data_dir}/table.csv"))'),
+        ],
+    )
+    result = run(path, "--only", "pipeline")
+    assert result.code == 1
+    assert "No such file or directory: 'nowhere/table.csv' (cell 3, line 1" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("broken.ipynb", '{"cells": [', "not a readable notebook"),
+        ("picture.ipynb", "\x89PNG", "not a readable notebook"),
+        ("other.ipynb", '{"a": 1}', "not a notebook"),
+        ("old.ipynb", '{"nbformat": 3, "worksheets": []}', "not a notebook of format 4"),
+        (
+            "empty.ipynb",
+            '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}',
+            "no code",
+        ),
+        ("blank.ipynb", "", "not a readable notebook"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "compile", "check"])
+def test_what_is_not_a_notebook_is_one_message(tmp_path, command, name, content, message):
+    path = tmp_path / name
+    path.write_text(content)
+    result = fastkf(command, path, cwd=tmp_path)
+    assert result.code == 1
+    assert result.output.startswith(f"fastkf: {path}: ")
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert path.read_text() == content
+
+
+def test_findings_are_printed_as_text_and_json(tmp_path):
+    path = write_notebook(tmp_path / "bad.ipynb", [("step:load", "x = 1"), ("wrong", "y = 2")])
+    text = fastkf("check", path)
+    assert text.code == 1
+    assert text.output.startswith(f"{path}: cell 2: unknown-tag: ")
+    result = fastkf("check", path, "--format", "json")
+    finding = json.loads(result.output)[0]
+    assert (finding["path"], finding["cell"], finding["rule"]) == (str(path), 2, "unknown-tag")
+
+
+def test_check_without_names_checks_every_lab():
+    result = fastkf("check")
+    assert result.code == 0, result.output
+    assert f"{len(LABS)} notebooks, no findings" in result.output
