@@ -149,8 +149,11 @@ def data(
 
     Example: `fastkf data titanic`
     """
-    from fastkf.data import fetch
+    from fastkf.data import fetch, read_sources
 
+    known = read_sources()
+    if unknown := set(names or []) - set(known):
+        raise UsageError(f"no data set {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
     fetch(names or None, progress=Display().say)
 
 

@@ -281,7 +281,8 @@ class LocalRun:
         step.seconds = time.monotonic() - began
         step.status = "succeeded" if code == 0 else "failed"
         if code != 0:
-            step.error = _read_error(folder, code)
+            ended = {"name": "interrupted", "message": ""}
+            step.error = ended if self._ended.is_set() else _read_error(folder, code)
         self._on_change()
         return code == 0
 

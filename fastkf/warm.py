@@ -26,6 +26,7 @@ from pathlib import Path
 from fastkf import client, interpreter
 
 CAN_FORK = sys.platform == "linux"
+LONGEST_ADDRESS = 100  # of a Unix socket, on any system
 SECONDS_TO_END = 3.0
 IMPORTED_BY_EVERY_STEP = (
     "kale.common.jputils",
@@ -50,13 +51,14 @@ def python_for_steps(folder: Path, imports: str = "", warm: bool = CAN_FORK):
 
     Must be entered before this process has other threads.
     """
-    stub = folder / "python3"
-    if not warm:
+    stub, address = folder / "python3", folder / "socket"
+    if not warm or len(str(address)) > LONGEST_ADDRESS:
         _write_stub(stub, [sys.executable, "-m", "fastkf.interpreter"])
-        yield stub
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield stub
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         return
-    address = folder / "socket"
     command = [sys.executable, "-I", "-S", client.__file__, str(address), sys.executable]
     _write_stub(stub, [*command, ",".join(interpreter.MODULES)])
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

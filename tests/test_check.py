@@ -214,14 +214,8 @@ STEPS = [
             (["step:forest", "prev:load"], "forest = x"),
             (["step:tree", "prev:load"], "tree = x"),
             (["step:compare", "prev:forest", "prev:tree"], "print(forest, tree)"),
+            (["step:tidy", "prev:compare", "prev:load"], "print('follows the step above')"),
         ],
-    ),
-    Example(
-        "prev-without-data",
-        3,
-        "does not wait for it as prev:load asks",
-        [LOAD, ("step:other", "y = 2"), (["step:train", "prev:load", "prev:other"], "print(y)")],
-        [LOAD, (["step:train", "prev:load"], "print('follows the step above')")],
     ),
     Example(
         "unowned-cell",
@@ -382,7 +376,7 @@ MODULES = [
     Example(
         "local-module",
         1,
-        "`fastkf`",
+        "a step's container does not have `fastkf.notebook`",
         [("skip", "import fastkf.notebook"), LOAD],
         [("skip", "import json"), LOAD],
     ),
@@ -568,23 +562,15 @@ FLOW = [
         [LOAD, (["step:train", "prev:load"], "y = x")],
     ),
     Example(
-        "missing-prev",
-        4,
-        "step `train` uses `x`, which step `load` makes",
+        "function-global",
+        1,
+        "hand it to the function as an argument",
+        [("functions", "def double():\n    return 2 * x"), LOAD, ("step:train", "y = double()")],
         [
-            ("functions", "def double():\n    return 2 * x\n\n\ndef unused():\n    return nothing"),
+            ("functions", "def double(x):\n    return rate * x"),
+            (PARAMETERS, "rate = 2"),
             LOAD,
-            ("step:other", "other = 1"),
-            (["step:train", "prev:other"], "y = double() + other"),
-        ],
-        [
-            (
-                "functions",
-                "def double(x):\n    return 2 * x\n\n\ndef unused():\n    return nothing",
-            ),
-            LOAD,
-            ("step:other", "other = 1"),
-            (["step:train", "prev:other", "prev:load"], "y = double(x) + other"),
+            (["step:train", "prev:load"], "y = double(x)"),
         ],
     ),
     Example(
@@ -600,7 +586,7 @@ FLOW = [
         "assign it with a plain `=`",
         [
             ("step:load", "x = 1\nasync def later():\n    return 1"),
-            (["step:train", "prev:load"], "y = x + await later()"),
+            (["step:train", "prev:load"], "y = later()\nawait y"),
         ],
         [
             ("step:load", "x = 1\ndef later():\n    return 1"),
@@ -794,8 +780,8 @@ METADATA = [
         "old-kale",
         1,
         "write `step:load`",
-        [("block:load", "x = 1"), (["block:train", "prev:load"], "y = x")],
-        [LOAD, TRAIN],
+        [("block:load", "x = 1"), ("prev:load", "y = x")],
+        [LOAD, ("", "y = x")],
         STOPS,
     ),
     Example(

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,13 +19,13 @@ from fastkf.compile import compile_notebook
 from fastkf.local import LocalRun
 from fastkf.notebook import read
 
-TMP = Path("/tmp")
-KALE_FOLDERS = [TMP / "marshal", TMP / "mlpipeline-metrics.json"]
+KALE_FILES = [Path("/tmp/marshal"), Path("/tmp/mlpipeline-metrics.json")]
 
 
 def chain(tmp_path, name="chain", value="1", **changes):
     """A notebook of three steps whose variable `y` is made from `value`."""
     cells = {
+        "imports": ("imports", "import time\nimport numpy"),
         "parameters": (["pipeline-parameters", "parameters"], "offset = 1"),
         "load": ("step:load", f"y = {value}"),
         "shift": (["step:shift", "prev:load"], "z = float(sum(y)) + offset"),
@@ -46,11 +47,13 @@ def run_pipeline(path, folder, **options):
     return run
 
 
-def traces():
-    """What runs could leave in /tmp: their own folders, and the fixed paths of Kale's code."""
-    return {path for path in TMP.iterdir() if path.name.startswith(("fastkf-", "tmp"))} | {
-        path for path in KALE_FOLDERS if path.exists()
-    }
+@pytest.fixture
+def own_tmp():
+    """A folder for temporary files, to see what a run leaves there; its path is short."""
+    before = [path for path in KALE_FILES if path.exists()]
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+    assert [path for path in KALE_FILES if path.exists()] == before
 
 
 @pytest.mark.parametrize("warm", [True, False], ids=["forked", "fresh"])
@@ -61,26 +64,31 @@ def test_steps_pass_data_and_report_metrics(tmp_path, warm):
     assert (tmp_path / "run" / "outputs" / "load-step.html").exists()
 
 
-def test_two_runs_at_once_with_equal_names_keep_their_own_data(tmp_path):
+def test_two_runs_at_once_with_equal_names_keep_their_own_data(tmp_path, own_tmp):
     """Kale saves the list as .dillpkl and the array as .npy: together they break a plain run."""
     plain = chain(tmp_path, "plain", "[1, 2]")
-    array = chain(tmp_path, "array", load="import numpy\ny = numpy.arange(5)")
-    before = traces()
+    array = chain(tmp_path, "array", value="numpy.arange(5)")
+    environment = {**os.environ, "TMPDIR": str(own_tmp)}
     with ThreadPoolExecutor() as pool:
         runs = pool.map(
             lambda path: fastkf(
-                "run", path, "--only", "pipeline", folder=tmp_path / f"run-{path.stem}"
+                "run",
+                path,
+                "--only",
+                "pipeline",
+                folder=tmp_path / f"run-{path.stem}",
+                env=environment,
             ),
             [plain, array],
         )
     results = [run.record["pipeline"]["metrics"] for run in runs if run.code in (0, 1)]
     assert results == [{"total": 8.0}, {"total": 22.0}]
-    assert traces() <= before
+    assert list(own_tmp.iterdir()) == []
 
 
 def test_a_run_does_not_see_what_an_earlier_one_left(tmp_path):
     first = chain(tmp_path, "first", "[1, 2]")
-    second = chain(tmp_path, "second", load="import numpy\ny = numpy.arange(5)")
+    second = chain(tmp_path, "second", value="numpy.arange(5)")
     results = [
         run_pipeline(path, tmp_path / f"run-{path.stem}").metrics for path in (first, second)
     ]
@@ -127,7 +135,7 @@ def test_a_failing_step_names_the_first_error_and_stops_what_depends_on_it(tmp_p
             ("step:load", "number = 3"),
             (["step:other", "prev:load"], "other = number + 1"),
             (["step:divide", "prev:load"], "ratio = number\nratio = number / 0"),
-            ("", "undefined_afterwards"),
+            ("", "raise KeyError('a later error')"),
             (["step:end", "prev:divide", "prev:other"], "total = ratio + other"),
         ],
     )
@@ -198,16 +206,15 @@ def test_settings_made_before_an_import_still_hold(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, number):
-    path = chain(
-        tmp_path, load="import time\ny = [1]\nopen('started', 'w').close()\ntime.sleep(60)"
-    )
-    before = traces()
+def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, own_tmp, number):
+    path = chain(tmp_path, load="y = [1]\nopen('started', 'w').close()\ntime.sleep(60)")
+    environment = {**os.environ, "TMPDIR": str(own_tmp)}
     process = subprocess.Popen(
         [sys.executable, "-m", "fastkf.cli", "run", str(path), "--only", "pipeline"]
         + ["--output", str(tmp_path / "run")],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        env=environment,
     )
     wait_for(lambda: (path.parent / "started").exists())
     processes = processes_with(tmp_path)
@@ -215,7 +222,7 @@ def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, number):
     process.send_signal(number)
     process.communicate(timeout=30)
     wait_for(lambda: not any(other.is_running() for other in processes))
-    wait_for(lambda: traces() <= before)
+    wait_for(lambda: not list(own_tmp.iterdir()))
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["status"] == "failed"
     if number != signal.SIGKILL:

@@ -17,10 +17,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -85,6 +87,8 @@ CAUSES = {
     r"Retrying \(Retry|Could not fetch URL|Connection refused|Connection ?Error|ProxyError|"
     r"SSLError|HTTP error|[45]\d\d (Client|Server) Error|timed out": UNREACHABLE,
 }
+
+Doing = Callable[[str], str]  # from what a command has printed so far to what it is doing
 
 
 class SetUpError(Exception):
@@ -198,7 +202,7 @@ def make_environment(project: Path) -> None:
     # Of a virtual environment, the Python it was made from: it may be the one to be replaced.
     python = getattr(sys, "_base_executable", sys.executable)
     command = [python, "-m", "venv", "--clear", str(project / ENVIRONMENT)]
-    status, output = run(command, project, "making it")
+    status, output = run(command, project, lambda _: "still making it")
     if status != 0:
         raise SetUpError(explain(output))
 
@@ -206,7 +210,7 @@ def make_environment(project: Path) -> None:
 def install(project: Path) -> str:
     """Installs the lock, with uv where that works, else with pip; returns which of them it was."""
     locked = read_lock(project / LOCK)
-    say(f"installing uv, then the packages of {LOCK} (0.9 GB to download the first time)")
+    say(f"installing uv, then the packages of {LOCK} (0.8 GB to download the first time)")
     problem = install_with_pip(project, [locked["uv"], locked[BUILDER]])
     if problem is None:
         problem = install_with_uv(project, "--require-hashes", "--requirements", LOCK)
@@ -252,12 +256,12 @@ def run_pip(project: Path, *options: str) -> str | None:
     """Runs `pip install`; returns what it printed when it failed."""
     command = [str(find_python(project)), "-m", "pip", "install", "--no-build-isolation"]
     command += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", *options]
-    status, output = run(
-        command,
-        project,
-        lambda printed: f"{printed.count('Collecting ')} packages found",
-        environment={"PIP_USER": "0"},  # set on some shared machines, and wrong here
-    )
+
+    def doing(printed: str) -> str:
+        return f"still installing: {printed.count('Collecting ')} packages found"
+
+    # Some shared machines set PIP_USER, which is wrong here.
+    status, output = run(command, project, doing, PIP_USER="0")
     return None if status == 0 else output
 
 
@@ -277,9 +281,9 @@ def run_uv(project: Path, *arguments: str) -> str | None:
     command = [str(project / ENVIRONMENT / "bin" / "uv"), "pip", *arguments]
     command += ["--python", str(find_python(project))]
     command += ["--no-index"] if is_true(settings.get("no-index")) else []
-    environment = translate_pip_settings(settings, os.environ, configures_index(os.environ))
+    translated = translate_pip_settings(settings, os.environ, configures_index(os.environ))
     try:
-        status, output = run(command, project, "still at it", environment=environment, show=True)
+        status, output = run_shown(command, project, **translated)
     except OSError as error:
         return f"uv cannot be started: {error.strerror}"
     return None if status == 0 else output
@@ -315,7 +319,7 @@ def import_once(project: Path, imports: Iterable[Sequence[str]]) -> None:
     python = str(find_python(project))
     commands = [[python, "-c", IMPORT, *names] for names in imports]
     settings = {"PYTHONDONTWRITEBYTECODE": None, "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "agg"}
-    for status, output in run_all(commands, project, "still at it", environment=settings):
+    for status, output in run_all(commands, project, lambda _: "still starting", **settings):
         if status != 0:
             said = output.strip().splitlines()[-1:] or [f"exit status {status}"]
             raise SetUpError(
@@ -328,50 +332,93 @@ def import_once(project: Path, imports: Iterable[Sequence[str]]) -> None:
 # Running commands.
 
 
-def run(
-    command: Sequence[str], project: Path, doing: str | Callable[[str], str], **options
-) -> tuple[int, str]:
+def run(command: Sequence[str], project: Path, doing: Doing, **settings) -> tuple[int, str]:
     """Runs one command to its end; returns its exit status and what it printed."""
-    return run_all([command], project, doing, **options)[0]
+    return run_all([command], project, doing, **settings)[0]
 
 
 def run_all(
-    commands: Sequence[Sequence[str]],
-    project: Path,
-    doing: str | Callable[[str], str],
-    environment: Mapping[str, str | None] = {},
-    show: bool = False,
+    commands: Sequence[Sequence[str]], project: Path, doing: Doing, **settings: str | None
 ) -> list[tuple[int, str]]:
-    """Runs commands side by side, saying from time to time that they are still running.
-
-    `environment` is set over this process's own; None takes a variable away. With `show` what
-    the commands print as errors, where uv has its progress, is shown to the user as well.
-    """
-    merged = {**os.environ, **environment}
-    started = time.monotonic()
-    with ExitStack() as cleanup:
-        outputs = [cleanup.enter_context(tempfile.TemporaryFile()) for _ in commands]
+    """Runs commands side by side, with `settings` in their environment."""
+    with ExitStack() as files:
+        outputs = [files.enter_context(tempfile.TemporaryFile()) for _ in commands]
         processes: list[subprocess.Popen] = []
-        cleanup.callback(end, processes)
-        for command, output in zip(commands, outputs, strict=True):
-            errors = cleanup.enter_context(shown(output)) if show else subprocess.STDOUT
-            processes.append(
-                subprocess.Popen(
-                    command,
-                    cwd=project,
-                    env={name: value for name, value in merged.items() if value is not None},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL if show else output,
-                    stderr=errors,
-                )
-            )
-        while not wait_for(processes, HEARTBEAT_SECONDS):
-            if not (show and sys.stderr.isatty()):
-                text = doing if isinstance(doing, str) else doing(read_output(outputs[0]))
-                say(f"... {text}, {time.monotonic() - started:.0f} s")
-        cleanup.pop_all().close() if show else None
+        with ending(processes):
+            for command, output in zip(commands, outputs, strict=True):
+                streams = {"stdout": output, "stderr": subprocess.STDOUT}
+                processes.append(start(command, project, settings, **streams))
+            wait(processes, lambda: doing(read_output(outputs[0])))
+        statuses = [process.returncode for process in processes]
+        return list(zip(statuses, map(read_output, outputs), strict=True))
+
+
+def run_shown(command: Sequence[str], project: Path, **settings: str | None) -> tuple[int, str]:
+    """Runs uv to its end, showing its progress, which it prints where errors are printed."""
+    terminal = sys.stderr.isatty()
+    source, sink = open_terminal() if terminal else os.pipe()
+    printed: list[bytes] = []
+    processes: list[subprocess.Popen] = []
+    with ending(processes):
+        try:
+            streams = {"stdout": subprocess.DEVNULL, "stderr": sink}
+            processes.append(start(command, project, settings, **streams))
+        finally:
+            os.close(sink)
+        reader = threading.Thread(target=show, args=(source, printed), daemon=True)
+        reader.start()
+        wait(processes, (lambda: "") if terminal else (lambda: "still installing"))
+    reader.join(timeout=5)
+    return processes[0].returncode, b"".join(printed).decode(errors="replace")
+
+
+def open_terminal() -> tuple[int, int]:
+    """A terminal like the user's, to read from and for a command to print to."""
+    source, sink = os.openpty()
+    with suppress(OSError):
+        termios.tcsetwinsize(sink, termios.tcgetwinsize(sys.stderr))
+    return source, sink
+
+
+def show(source: int, printed: list[bytes]) -> None:
+    """Shows what uv prints as it comes, but for its closing list of each package."""
+    held = b""
+    with suppress(OSError), open(source, "rb", buffering=0) as stream:
+        while chunk := stream.read(4096):  # a terminal ends with an error, a pipe with nothing
+            printed.append(chunk)
+            *lines, held = (held + chunk).split(b"\n")
+            lines = [line + b"\n" for line in lines if not LISTED_PACKAGE.match(line)]
+            if not held.startswith(b" "):
+                lines.append(held)
+                held = b""
+            sys.stderr.buffer.write(b"".join(lines))
+            sys.stderr.flush()
+
+
+LISTED_PACKAGE = re.compile(rb" (\x1b\[\d+m)?[-+~](\x1b\[\d+m)? ")
+
+
+def start(
+    command: Sequence[str], project: Path, settings: Mapping[str, str | None], **streams
+) -> subprocess.Popen:
+    """Starts a command in the project; a setting of None takes a variable away."""
+    environment = {**os.environ, **settings}
+    environment = {name: value for name, value in environment.items() if value is not None}
+    return subprocess.Popen(
+        command, cwd=project, env=environment, stdin=subprocess.DEVNULL, **streams
+    )
+
+
+def wait(processes: Sequence[subprocess.Popen], doing: Callable[[], str]) -> None:
+    """Waits for all processes, telling from time to time what they are doing."""
+    started = time.monotonic()
+    while not wait_for(processes, HEARTBEAT_SECONDS):
+        if text := doing():
+            say(f"... {text}, {time.monotonic() - started:.0f} s")
+
+
 def wait_for(processes: Iterable[subprocess.Popen], seconds: float) -> bool:
-    """Whether all processes have ended within some seconds."""
+    """Whether all processes end within some seconds."""
     until = time.monotonic() + seconds
     try:
         for process in processes:
@@ -381,14 +428,18 @@ def wait_for(processes: Iterable[subprocess.Popen], seconds: float) -> bool:
     return True
 
 
-def end(processes: Iterable[subprocess.Popen]) -> None:
-    """Ends the processes that still run."""
-    running = [process for process in processes if process.poll() is None]
-    for process in running:
-        process.terminate()
-    if not wait_for(running, 5):
+@contextmanager
+def ending(processes: Sequence[subprocess.Popen]) -> Iterator[None]:
+    """Ends the processes that still run when the block is left."""
+    try:
+        yield
+    finally:
+        running = [process for process in processes if process.poll() is None]
         for process in running:
-            process.kill()
+            process.terminate()
+        if not wait_for(running, 5):
+            for process in running:
+                process.kill()
 
 
 def read_output(file) -> str:
@@ -435,7 +486,7 @@ UV_INDEX_KEYS = {"index", "index-url", "extra-index-url", "find-links", "no-inde
 def read_pip_settings(project: Path) -> dict[str, str]:
     """What pip is configured with, from its files and the environment, for `pip install`."""
     command = [str(find_python(project)), "-m", "pip", "config", "list"]
-    status, output = run(command, project, "reading pip's configuration")
+    status, output = run(command, project, lambda _: "still reading pip's configuration")
     return parse_pip_settings(output) if status == 0 else {}
 
 

@@ -1,7 +1,7 @@
 """Rules on the variables that go from step to step."""
 
-import ast
 import re
+import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,7 +11,6 @@ from fastkf.check.steps import is_above, is_understood, steps_before, tagged_edg
 from fastkf.notebook import Cell, Notebook
 
 IPYTHON_NAMES = {"display", "get_ipython", "In", "Out", "exit", "quit", "_", "__", "___"}
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 PORTABLE_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -27,32 +26,21 @@ def shared_cells(notebook: Notebook) -> list[Cell]:
     return [*notebook.cells_with_role("imports"), *notebook.cells_with_role("functions")]
 
 
-def reachable_names(cells: list[Cell], shared: list[Cell]) -> set[str]:
-    """The names that cells use, themselves or through the functions they call."""
-    inside: dict[str, set[str]] = {}
-    waiting = set().union(*(used_names(cell.tree) for cell in cells))
-    for node in (node for cell in shared if cell.tree for node in cell.tree.body):
-        if isinstance(node, DEFINITIONS):
-            inside.setdefault(node.name, set()).update(used_names(node))
-        else:
-            waiting |= used_names(node)
-    reached: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        reached.add(name)
-        waiting |= inside.get(name, set()) - reached
-    return reached
+def undefined_names(notebook: Notebook, cells: list[Cell]) -> set[str]:
+    """The names that cells use and neither make nor get as parameters, as Kale finds them."""
+    from kale.common.flakeutils import pyflakes_report
+
+    with warnings.catch_warnings(action="ignore"):
+        names = pyflakes_report("\n".join(cell.source for cell in cells))
+    return names - IPYTHON_NAMES - set(notebook.parameters)
 
 
 def needs(notebook: Notebook, step: str) -> list[Need]:
-    """What a step needs from outside, as Kale finds it: the names that pyflakes misses."""
-    from kale.common.flakeutils import pyflakes_report
-
-    own, shared = notebook.steps[step], shared_cells(notebook)
-    missing = pyflakes_report("\n".join(cell.source for cell in [*shared, *own]))
-    missing &= reachable_names(own, shared)
-    missing -= IPYTHON_NAMES | set(notebook.parameters)
-    return [Need(step, name, find_use(own, name)) for name in sorted(missing)]
+    """What a step needs from outside."""
+    own = notebook.steps[step]
+    used = set().union(*(used_names(cell.tree) for cell in own))
+    names = undefined_names(notebook, [*shared_cells(notebook), *own]) & used
+    return [Need(step, name, find_use(own, name)) for name in sorted(names)]
 
 
 def find_use(cells: list[Cell], name: str) -> Cell:
@@ -71,6 +59,14 @@ def unmet_needs(notebook: Notebook) -> Iterator[Need]:
             yield need
 
 
+def met_needs(notebook: Notebook) -> Iterator[tuple[Need, str]]:
+    """Each need that another step meets, with the step where the variable was set last."""
+    for need in all_needs(notebook):
+        source = notebook.sources[need.step].get(need.name)
+        if source:
+            yield need, trace(notebook, source, need.name)
+
+
 def binds(notebook: Notebook, step: str, name: str) -> bool:
     return any(name in bound_names(cell.tree) for cell in notebook.steps[step])
 
@@ -80,7 +76,7 @@ def changes(notebook: Notebook, step: str, name: str) -> bool:
 
 
 def trace(notebook: Notebook, step: str, name: str) -> str:
-    """The step from which the pipeline takes a variable: where it is set, or the trail's end."""
+    """Where a variable that a step passes on was set last: this step, or one before it."""
     while not changes(notebook, step, name) and name in notebook.sources[step]:
         step = notebook.sources[step][name]
     return step
@@ -97,13 +93,13 @@ def last_change(notebook: Notebook, name: str, before: Cell) -> Cell | None:
 
 
 def reported_metrics(notebook: Notebook) -> Iterator[tuple[Need, str]]:
-    """Each metric as a need of the metrics cell, with the step in which Kale reports it."""
+    """Each metric as a need of the metrics cell, with the step where it was set last."""
     cells = notebook.cells_with_role("pipeline-metrics")
     for name in notebook.metrics if cells and is_understood(notebook) else []:
         line = re.compile(rf'": {re.escape(name)},?$', re.M)
         for step in notebook.pipeline.steps:
             if step.metrics and line.search(step.source[-1]) and name not in notebook.parameters:
-                yield Need("", name, find_use(cells, name)), step.name
+                yield Need("", name, find_use(cells, name)), trace(notebook, step.name, name)
 
 
 @rule
@@ -144,11 +140,24 @@ def undefined_name(notebook):
 
 
 @rule
+def function_global(notebook):
+    """A function of the functions cell that uses a variable of a step without being given it."""
+    cells = shared_cells(notebook)
+    if all(cell.tree is not None for cell in cells):
+        for name in sorted(undefined_names(notebook, cells)):
+            if name.isidentifier():
+                yield (
+                    find_use(cells, name),
+                    f"`{name}` is neither made here nor a pipeline parameter, and Kale asks the "
+                    "step above each caller for it; hand it to the function as an argument",
+                )
+
+
+@rule
 def different_value(notebook):
     """A variable that the pipeline takes from one step and the notebook from another cell."""
-    met = [(n, trace(notebook, n.step, n.name)) for n in all_needs(notebook)]
-    metrics = [(n, trace(notebook, step, n.name)) for n, step in reported_metrics(notebook)]
-    for (step, name, cell), maker in [*met, *metrics]:
+    for need, maker in [*met_needs(notebook), *reported_metrics(notebook)]:
+        step, name, cell = need
         writer = last_change(notebook, name, cell) if changes(notebook, maker, name) else None
         if writer is None or writer.step in (maker, step):
             continue
@@ -163,12 +172,9 @@ def different_value(notebook):
 @rule
 def local_name(notebook):
     """A variable that Kale looks for in a step that has only a local name like it."""
-    for need in all_needs(notebook):
-        step, name, _ = need
-        end = trace(notebook, step, name)
-        if end == step or changes(notebook, end, name):
-            continue
-        if name not in {n.name for n in needs(notebook, end)}:
+    for (step, name, _), end in met_needs(notebook):
+        is_variable = changes(notebook, end, name) or name in {n.name for n in needs(notebook, end)}
+        if not is_variable:
             yield (
                 find_use(notebook.steps[end], name),
                 f"`{name}` is a local name here (in a comprehension or lambda), and Kale takes it "

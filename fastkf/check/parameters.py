@@ -20,8 +20,9 @@ def parameter_cells(notebook: Notebook) -> list[Cell]:
 
 def assigned_parameters(notebook: Notebook) -> Iterator[tuple[Cell, str]]:
     for cell in parameter_cells(notebook):
-        for name in sorted(bound_names(cell.tree)):
-            yield cell, name
+        for node in cell.tree.body:
+            for name in sorted(bound_names(node)):
+                yield cell, name
 
 
 def explain_parameter(node: ast.stmt) -> str | None:
@@ -125,13 +126,14 @@ def papermill_tag(notebook):
 def metrics_line(notebook):
     """A line of the metrics cell that is not `print(name)`, at which Kale stops."""
     for cell in notebook.cells_with_role("pipeline-metrics"):
-        for line in filter(str.strip, cell.source.strip().splitlines()):
-            if not METRICS_LINE.fullmatch(line):
-                yield (
-                    cell,
-                    f"`{line.strip()}`: a metrics cell has only lines `print(name)`, the name in "
-                    "lower case; compute the value in a step, and put other code in another cell",
-                )
+        lines = filter(str.strip, cell.source.strip().splitlines())
+        wrong = [line.strip() for line in lines if not METRICS_LINE.fullmatch(line)]
+        if wrong:
+            yield (
+                cell,
+                f"`{wrong[0]}`: a metrics cell has only lines `print(name)`, the name in lower "
+                "case; compute the value in a step, and put other code in another cell",
+            )
 
 
 @rule

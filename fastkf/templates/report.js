@@ -1,6 +1,6 @@
 for (const frame of document.querySelectorAll("iframe")) {
   const fit = () => {
-    const height = frame.contentDocument?.documentElement.getBoundingClientRect().height;
+    const height = frame.contentDocument?.documentElement?.getBoundingClientRect().height;
     if (height) frame.style.height = `${Math.min(height + 4, 1600)}px`;
   };
   frame.addEventListener("load", fit);
