@@ -214,7 +214,7 @@ def ask(command: list[str], seconds: float = PATIENCE) -> tuple[int, str]:
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        return 1, f"no answer in {seconds:.0f} seconds"
+        return 1, f"no answer in {seconds:g} seconds"
     except OSError as error:
         return 1, error.strerror or str(error)
     lines = answer.stdout.strip().splitlines() or [f"exit status {answer.returncode}"]

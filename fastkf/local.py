@@ -57,7 +57,7 @@ class LocalRun:
         imports: source of the imports the steps share, to be imported ahead of them.
         warm_parent: fork the steps' interpreters from a warm parent (see `fastkf.warm`).
         parallel: how many steps run at a time; as many as there are processors when None.
-        names: task name to the name that steps, logs and outputs get, where they differ.
+        name_step: from a task's name to the name that its step, log and output get.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class LocalRun:
         imports: str = "",
         warm_parent: bool = warm.CAN_FORK,
         parallel: int | None = None,
-        names: dict[str, str] | None = None,
+        name_step: Callable[[str], str] = str,
     ):
         self.run_folder = run_folder
         self.working_folder = working_folder
         self.parallel = parallel or os.cpu_count() or 1
         self.steps: dict[str, Step] = {}
         self.metrics: dict[str, float] = {}
-        self._names = names or {}
+        self._name = name_step
         self._imports = imports
         self._warm_parent = warm_parent
         self._processes: set[subprocess.Popen] = set()
@@ -138,13 +138,25 @@ class LocalRun:
             while self._processes and time.monotonic() < deadline:
                 time.sleep(0.05)
 
-    def _list_steps(self, spec) -> None:
-        for task, settings in spec.root.dag.tasks.items():
-            after = sorted(self._name(name) for name in settings.dependent_tasks)
-            self.steps[task] = Step(self._name(task), after)
+    def _list_steps(self, spec, dag=None, above: tuple[str, ...] = ()) -> list[str]:
+        """Lists the tasks that run something, those of nested pipelines too; returns their names.
 
-    def _name(self, task: str) -> str:
-        return self._names.get(task, task)
+        A task after a nested pipeline is after all of its tasks; the first tasks of a nested
+        pipeline are after what the pipeline is after.
+        """
+        tasks = (dag or spec.root.dag).tasks
+        components = {task: spec.components[tasks[task].component_ref.name] for task in tasks}
+        nested = {task: part.dag for task, part in components.items() if part.HasField("dag")}
+        inside = {
+            task: self._list_steps(spec, part, tuple(tasks[task].dependent_tasks) or above)
+            for task, part in nested.items()
+        }
+        for task in tasks:
+            if task not in nested:
+                after = list(tasks[task].dependent_tasks) or above
+                names = {name for other in after for name in inside.get(other, [other])}
+                self.steps[task] = Step(self._name(task), sorted(map(self._name, names)))
+        return [name for task in tasks for name in inside.get(task, [task])]
 
     @contextlib.contextmanager
     def _kfp_hooks(self):

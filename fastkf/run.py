@@ -163,8 +163,12 @@ def _run_as_notebook(notebook, parameters, folder: Path, display: Display) -> di
 
 def _prepare_local_run(notebook: Notebook, folder: Path) -> LocalRun:
     imports = "\n".join(cell.source for cell in notebook.cells_with_role("imports"))
-    names = {f"{step.replace('_', '-')}-step": step for step in notebook.steps}
-    return LocalRun(folder.resolve(), notebook.path.resolve().parent, imports, names=names)
+    return LocalRun(folder.resolve(), notebook.path.resolve().parent, imports, name_step=name_step)
+
+
+def name_step(task: str) -> str:
+    """The Kale step of a task: Kale makes a component NAME_step, which KFP names NAME-step."""
+    return task.removesuffix("-step").replace("-", "_")
 
 
 def _run_as_pipeline(local_run, notebook, package, parameters, record, display) -> None:
