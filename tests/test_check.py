@@ -349,7 +349,7 @@ MODULES = [
         1,
         "install it here",
         [("imports", "import no_such_module_anywhere"), LOAD],
-        [("imports", "import yaml, sklearn.svm, numpy, dateutil\nfrom PIL import Image"), LOAD],
+        [("imports", "import yaml, sklearn.svm, numpy, serial\nfrom PIL import Image"), LOAD],
     ),
     Example(
         "unknown-package",
@@ -472,7 +472,10 @@ VALUES = [
             2,
             "use another name here",
             [(PARAMETERS, "a = 1"), (tag, source)] + ([LOAD] if tag != "step:load" else []),
-            [(PARAMETERS, "a = 1"), ("step:load", "x = [a for a in 'b'] + [a]")],
+            [
+                (PARAMETERS, "a = 1"),
+                ("step:load", "x = [a for a in 'b'] + [a]\nf = lambda: (a := x)"),
+            ],
         )
         for tag, source in [
             ("step:load", "a = 2"),
@@ -480,6 +483,7 @@ VALUES = [
             ("step:load", "for a in range(3):\n    pass"),
             ("step:load", "with open('file') as a:\n    pass"),
             ("step:load", "print(a := 2)"),
+            ("step:load", "x = [a := i for i in range(3)]"),
             ("step:load", "del a"),
             ("step:load", "x, (a, *y) = 1, (2, 3)"),
             ("step:load", "match 1:\n    case a:\n        pass"),
@@ -514,6 +518,7 @@ VALUES = [
         for source in [
             "print(score * 2)",
             "print(score, x)",
+            "print(score); print(x)",
             "# the score\nprint(score)",
             "if score:\n    print(score)",
             "score",
@@ -560,6 +565,22 @@ FLOW = [
         "add it to this step",
         [LOAD, ("step:train", "y = x")],
         [LOAD, (["step:train", "prev:load"], "y = x")],
+    ),
+    Example(
+        "function-global",
+        1,
+        "step `train` does not get it",
+        [
+            ("functions", "def double(x):\n    return 2 * x\n\n\ndef unused():\n    return rate"),
+            LOAD,
+            (["step:train", "prev:load"], "y = double(x)"),
+        ],
+        [
+            ("functions", "def double():\n    return 2 * x"),
+            LOAD,
+            (["step:other", "prev:load"], "other = 1"),
+            (["step:train", "prev:other"], "y = double() + other"),
+        ],
     ),
     Example(
         "function-global",
@@ -876,11 +897,13 @@ def test_findings_name_file_cell_rule_and_remedy(write):
 
 
 def test_findings_come_in_the_order_of_the_cells(write):
-    notebook = write(
-        [LOAD, ("step:b", "y = x"), ("step:c", "z = x")], kale={"base_image": "python:3.12"}
-    )
-    findings = check(notebook)
-    assert [finding.cell for finding in findings] == [None, 2, 3]
+    cells = [("step:a", "x = '/tmp/x'"), (["step:b", "prev:a"], "print(x)\nimport yaml")]
+    findings = check(write(cells, kale={"base_image": "python:3.12"}))
+    assert [(finding.cell, finding.rule) for finding in findings] == [
+        (None, "metadata-not-normalised"),
+        (1, "temporary-file"),
+        (2, "import-in-step"),
+    ]
     assert sorted(reversed(findings)) == findings
 
 
@@ -919,6 +942,13 @@ def test_a_good_notebook_with_everything(write):
     assert check(notebook) == []
 
 
+def test_an_undefined_name_is_reported_where_it_is_used_first(write):
+    notebook = write(
+        [LOAD, (["step:a", "prev:load"], "a = x + z"), (["step:b", "prev:a"], "a + z")]
+    )
+    assert [(f.cell, f.rule) for f in check(notebook)] == [(2, "undefined-name")]
+
+
 def test_a_plain_notebook_gets_few_findings(write):
     cells = [("", "import pandas"), ("", "!ls"), ("", "print(1)")]
     assert [finding.rule for finding in check(write(cells, metadata={}))] == [
@@ -955,6 +985,6 @@ def test_a_lab_is_checked_quickly(write):
     ]
     check(write([LOAD]))  # imports Kale
     notebook = write(cells)
-    started = time.perf_counter()
+    started = time.process_time()
     assert check(notebook) == []
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 1.5

@@ -1,8 +1,12 @@
 """Every lab, the same way: rules, committed outputs, as a notebook, as a pipeline, parity."""
 
+import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from build import write_notebook
 from conftest import LABS, SOLUTIONS, fastkf
 
 from fastkf.check import check
@@ -93,3 +97,31 @@ def test_a_run_leaves_what_the_readme_names(finished_run):
     for step in finished_run.record["pipeline"]["steps"]:
         assert (finished_run.folder / "logs" / f"{step['name']}.log").stat().st_size
     assert "Report: " in finished_run.output
+
+
+def test_gives_the_committed_outputs_again(lab):
+    """nbval executes the notebook and compares each cell's output with the committed one."""
+    result = run_nbval(lab.path)
+    assert result.returncode == 0, result.stdout[-4000:]
+
+
+def test_an_output_that_no_longer_matches_is_noticed(tmp_path):
+    cells = [("step:load", "number = 1 + 1\nprint(number)")]
+    path = write_notebook(tmp_path / "stale.ipynb", cells)
+    content = json.loads(path.read_text())
+    printed = {"name": "stdout", "output_type": "stream", "text": ["3\n"]}
+    content["cells"][0] |= {"execution_count": 1, "outputs": [printed]}
+    path.write_text(json.dumps(content))
+    result = run_nbval(path)
+    assert result.returncode == 1
+    assert "mismatch" in result.stdout
+
+
+def run_nbval(path):
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(path.parent)]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval", *options, str(path)],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+    )

@@ -1,8 +1,10 @@
 """Rules on the variables that go from step to step."""
 
+import ast
 import re
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from fastkf.check.finding import rule
@@ -11,6 +13,7 @@ from fastkf.check.steps import is_above, is_understood, steps_before, tagged_edg
 from fastkf.notebook import Cell, Notebook
 
 IPYTHON_NAMES = {"display", "get_ipython", "In", "Out", "exit", "quit", "_", "__", "___"}
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 PORTABLE_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -26,13 +29,18 @@ def shared_cells(notebook: Notebook) -> list[Cell]:
     return [*notebook.cells_with_role("imports"), *notebook.cells_with_role("functions")]
 
 
-def undefined_names(notebook: Notebook, cells: list[Cell]) -> set[str]:
+def undefined_names(notebook: Notebook, cells: list[Cell]) -> frozenset[str]:
     """The names that cells use and neither make nor get as parameters, as Kale finds them."""
+    names = missing_names("\n".join(cell.source for cell in cells))
+    return names - IPYTHON_NAMES - set(notebook.parameters)
+
+
+@lru_cache(maxsize=256)
+def missing_names(source: str) -> frozenset[str]:
     from kale.common.flakeutils import pyflakes_report
 
     with warnings.catch_warnings(action="ignore"):
-        names = pyflakes_report("\n".join(cell.source for cell in cells))
-    return names - IPYTHON_NAMES - set(notebook.parameters)
+        return frozenset(pyflakes_report(source))
 
 
 def needs(notebook: Notebook, step: str) -> list[Need]:
@@ -41,6 +49,23 @@ def needs(notebook: Notebook, step: str) -> list[Need]:
     used = set().union(*(used_names(cell.tree) for cell in own))
     names = undefined_names(notebook, [*shared_cells(notebook), *own]) & used
     return [Need(step, name, find_use(own, name)) for name in sorted(names)]
+
+
+def reachable_names(cells: list[Cell], shared: list[Cell]) -> set[str]:
+    """The names that cells use, themselves or through the functions they call."""
+    inside: dict[str, set[str]] = {}
+    waiting = set().union(*(used_names(cell.tree) for cell in cells))
+    for node in (node for cell in shared for node in cell.tree.body):
+        if isinstance(node, DEFINITIONS):
+            inside.setdefault(node.name, set()).update(used_names(node))
+        else:
+            waiting |= used_names(node)
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting |= inside.get(name, set()) - reached
+    return reached
 
 
 def find_use(cells: list[Cell], name: str) -> Cell:
@@ -139,18 +164,27 @@ def undefined_name(notebook):
         yield cell, f"step `{step}` uses `{name}`, which no step above makes; {remedy}"
 
 
+def lacks(notebook: Notebook, step: str, name: str) -> bool:
+    """Whether a step fails for want of a name that a function of the functions cell uses."""
+    source = notebook.sources[step].get(name)
+    if source:
+        return not changes(notebook, trace(notebook, source, name), name)
+    own = notebook.steps[step]
+    return not binds(notebook, step, name) and name in reachable_names(own, shared_cells(notebook))
+
+
 @rule
 def function_global(notebook):
-    """A function of the functions cell that uses a variable of a step without being given it."""
+    """A function of the functions cell that uses a variable which a step does not have."""
     cells = shared_cells(notebook)
-    if all(cell.tree is not None for cell in cells):
-        for name in sorted(undefined_names(notebook, cells)):
-            if name.isidentifier():
-                yield (
-                    find_use(cells, name),
-                    f"`{name}` is neither made here nor a pipeline parameter, and Kale asks the "
-                    "step above each caller for it; hand it to the function as an argument",
-                )
+    for name in sorted(undefined_names(notebook, cells)) if is_understood(notebook) else []:
+        lacking = [step for step in notebook.sources if lacks(notebook, step, name)]
+        if lacking:
+            yield (
+                find_use(cells, name),
+                f"`{name}` is neither made here nor a pipeline parameter, and step "
+                f"`{lacking[0]}` does not get it; hand it to the function as an argument",
+            )
 
 
 @rule

@@ -73,9 +73,11 @@ def changed_names(tree: ast.AST | None) -> set[str]:
     return _bindings(tree).bound | _bindings(tree).written
 
 
-def used_names(tree: ast.AST | None) -> set[str]:
+@lru_cache(maxsize=1024)
+def used_names(tree: ast.AST | None) -> frozenset[str]:
     """All names that occur, those inside functions too."""
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else set()
+    nodes = ast.walk(tree) if tree else ()
+    return frozenset(node.id for node in nodes if isinstance(node, ast.Name))
 
 
 def imported_names(tree: ast.AST | None) -> set[str]:
