@@ -39,11 +39,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--warm", action="store_true", help="download everything once, before")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="set_up-") as folder:
-        results = measure_rounds(Path(folder), options.rounds, options.warm)
+        results = measure_rounds(Path(folder), options.runs, options.warm)
     report(results)
 
 

@@ -130,6 +130,48 @@ def check(
 
 
 @app.command()
+def test(
+    notebooks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NOTEBOOK|FOLDER]...",
+            help="Labs' names, notebooks, folders; all labs if none.",
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave the long checks out.")] = False,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only what has changed since it last passed.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Checks at a time [as processors and memory allow].")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="[runs/regression/<time>/]"),
+    ] = None,
+    update_golden: Annotated[
+        bool, typer.Option("--update-golden", help="Take the pipelines as they are now as right.")
+    ] = False,
+) -> None:
+    """Run the regression suite on notebooks: rules, outputs, package, execution, pipeline.
+
+    Prints a line a check, and writes junit.xml and summary.html; what failed keeps its executed
+    notebook, logs and report there. The exit code is 1 when a check fails.
+
+    Examples: `fastkf test` · `fastkf test 02_titanic --quick` · `fastkf test my_folder --changed`
+    """
+    from fastkf.regression import run_suite, write_golden
+
+    targets = [find_tested(name) for name in notebooks or [str(paths.NOTEBOOKS)]]
+    if update_golden:
+        for path in targets:
+            for notebook in [path] if path.is_file() else sorted(path.glob("*.ipynb")):
+                print(write_golden(read(notebook)))
+        return
+    raise typer.Exit(run_suite(targets, quick, changed, jobs, output))
+
+
+@app.command()
 def draw(notebooks: NotebookNames = None) -> None:
     """Draw the pipelines of notebooks from their tags, as images/<name>.svg beside each.
 
@@ -198,6 +240,18 @@ def find_notebook(name: str) -> Path:
         known = ", ".join(lab.stem for lab in lab_paths())
         raise UsageError(f"{name}: no such lab or notebook; the labs: {known}")
     return labs[0]
+
+
+def find_tested(name: str) -> Path:
+    """A folder of notebooks, or what `find_notebook` finds.
+
+    Raises:
+        UsageError: there is no such thing.
+    """
+    path = Path(name) if Path(name).is_dir() else find_notebook(name)
+    if not path.exists():
+        raise UsageError(f"{name}: no such notebook or folder")
+    return path
 
 
 def parse_parameters(words: list[str]) -> dict[str, str]:

@@ -3,10 +3,13 @@
 import importlib.util
 import logging
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
+
+import yaml
 
 from fastkf.errors import FastkfError
 from fastkf.lock import pin
@@ -39,6 +42,31 @@ def compile_notebook(notebook: Notebook, package: Path, image: str | None = None
                 f"run `fastkf check {notebook.path}` to see where"
             ) from error
     return package
+
+
+def describe_package(package: Path) -> dict:
+    """What matters of a package: its name, parameters, tasks with their order, and packages.
+
+    Leaves out the generated code, which moves with each version of Kale.
+    """
+    spec = next(yaml.safe_load_all(package.read_text(encoding="utf-8")))
+    inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    tasks = spec["root"]["dag"]["tasks"]
+    executors = spec["deploymentSpec"]["executors"]
+    return {
+        "name": spec["pipelineInfo"]["name"],
+        "parameters": {
+            name: [value["parameterType"], value.get("defaultValue")]
+            for name, value in inputs.items()
+        },
+        "tasks": {name: sorted(task.get("dependentTasks", [])) for name, task in tasks.items()},
+        "packages": {
+            name.removeprefix("exec-"): re.findall(
+                r"'([^' ]+==[^' ]+)'", " ".join(executor["container"]["command"][:3])
+            )
+            for name, executor in executors.items()
+        },
+    }
 
 
 def _write_dsl(processor, folder: Path) -> Path:

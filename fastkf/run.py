@@ -19,7 +19,7 @@ from fastkf.notebook import Notebook, describe_error, find_cell
 
 SAME = 1e-9
 # What changes neither the notebook's results nor the pipeline's, only the file.
-HARMLESS_RULES = {"metadata-missing", "metadata-not-normalised"}
+HARMLESS_RULES = {"metadata-missing", "metadata-not-normalised", "temporary-file"}
 
 
 def run_notebook(
@@ -118,10 +118,17 @@ def compare(record: dict, tolerance: float) -> dict:
         name: {
             "notebook": notebook.get(name),
             "pipeline": pipeline.get(name),
-            "equal": _equal(notebook.get(name), pipeline.get(name), tolerance),
+            "equal": is_equal(notebook.get(name), pipeline.get(name), tolerance),
         }
         for name in {**notebook, **pipeline}
     }
+
+
+def is_equal(one, other, tolerance: float) -> bool:
+    """Whether two values of a metric agree; numbers within the relative tolerance."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+    return one is not None and one == other
 
 
 def _check(notebook: Notebook, display: Display) -> None:
@@ -255,12 +262,6 @@ def _succeeded(record: dict) -> bool:
     parts = [part for part in (record["notebook"], record["pipeline"]) if part]
     ran = bool(parts) and all(part["status"] == "succeeded" for part in parts)
     return ran and all(metric["equal"] for metric in record["parity"].values())
-
-
-def _equal(one, other, tolerance: float) -> bool:
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
-    return one is not None and one == other
 
 
 def _as_bool(text: str) -> bool:

@@ -133,7 +133,7 @@ def test_the_more_particular_setting_of_pip_wins():
 def test_what_pip_says_of_its_configuration_is_understood(tmp_path):
     config = tmp_path / "pip.conf"
     config.write_text(
-        "[global]\nindex-url = http://u:p%%40s@h/simple\nextra-index-url =\n  http://a  http://b\n"
+        "[global]\nindex-url = http://u:p%40s@h/simple\nextra-index-url =\n  http://a  http://b\n"
         "  http://c\n[install]\ntrusted-host = it's\nno-index = yes\n"
     )
     _, listed = run(
@@ -192,7 +192,7 @@ def test_without_configuration_uv_is_told_no_index():
 def test_what_the_user_has_set_for_uv_stays():
     listed = "global.cert='/a'\nglobal.timeout='5'\nglobal.proxy='http://p'"
     environ = {"SSL_CERT_FILE": "/b", "UV_HTTP_TIMEOUT": "6", "https_proxy": "http://q"}
-    assert not set(environ) | {"HTTPS_PROXY"} <= set(translate(listed, environ))
+    assert not {*environ, "HTTPS_PROXY", "HTTP_PROXY"} & set(translate(listed, environ))
     told = translate("global.index-url='http://one'", keep_index=True)
     assert not {"UV_DEFAULT_INDEX", "UV_INDEX_STRATEGY"} & set(told)
 
@@ -445,6 +445,7 @@ def wait_for_child(pid):
     for _ in range(500):
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         if children and b"sleep" in Path(f"/proc/{children[0]}/cmdline").read_bytes():
+            time.sleep(0.2)  # until the one that started it knows
             return children[0]
         time.sleep(0.01)
     raise AssertionError("no command was started")
@@ -510,9 +511,9 @@ def make_wheel(name, version, files, tag="py3-none-any"):
     """A wheel, from names of files to their contents; what is in /scripts/ is to be run."""
     info = f"{name}-{version}.dist-info"
     files = {
-        **files,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
+        **files,
     }
     rows = []
     for file, content in files.items():
@@ -523,7 +524,7 @@ def make_wheel(name, version, files, tag="py3-none-any"):
     with zipfile.ZipFile(wheel, "w") as archive:
         for file, content in files.items():
             entry = zipfile.ZipInfo(file)
-            entry.external_attr = (0o755 if "/scripts/" in file else 0o644) << 16
+            entry.external_attr = (0o100755 if "/scripts/" in file else 0o100644) << 16
             archive.writestr(entry, content)
     return wheel.getvalue()
 
@@ -535,13 +536,11 @@ def pack_installed(name):
     tag = re.search(r"^Tag: (.*)$", distribution.read_text("WHEEL"), re.M)[1]
     files = {}
     for file in distribution.files:
-        if file.parts[0] == "..":
-            file_name = f"{name}-{version}.data/scripts/{file.name}"
-        elif file.suffix == ".pyc" or f"{version}.dist-info" in file.parts[0]:
+        if file.suffix == ".pyc" or file.name in ("RECORD", "INSTALLER", "REQUESTED"):
             continue
-        else:
-            file_name = str(file)
-        files[file_name] = distribution.locate_file(file).read_bytes()
+        script = f"{name}-{version}.data/scripts/{file.name}"
+        place = script if file.parts[0] == ".." else str(file)
+        files[place] = distribution.locate_file(file).read_bytes()
     return f"{name}-{version}-{tag}.whl", make_wheel(name, version, files, tag)
 
 
@@ -585,10 +584,23 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(scope="module")
+def empty_environment(tmp_path_factory):
+    """Where an empty environment is, to be copied: making one takes long."""
+    folder = tmp_path_factory.mktemp("empty")
+    set_up.make_environment(folder)
+    return folder / ".venv"
+
+
 SET_UP = """
-import functools, sys
+import functools, os, shutil, sys
 sys.path.insert(0, "tools")
 import set_up
+if empty := os.environ.get("EMPTY"):
+    def make_environment(project):
+        shutil.rmtree(project / ".venv", ignore_errors=True)
+        shutil.copytree(empty, project / ".venv", symlinks=True)
+    set_up.make_environment = make_environment
 set_up.set_up = functools.partial(set_up.set_up, imports=[["alpha"], ["beta", "fastkf"]])
 sys.exit(set_up.main(sys.argv[1:]))
 """
@@ -665,7 +677,7 @@ def test_set_up_with_the_index_that_only_pip_knows(clone, tmp_path):
     assert {"alpha==1.0", "beta==2.0"} <= set(lock.read_text().split())
 
 
-def test_set_up_where_uv_does_not_run(clone, index, tmp_path):
+def test_set_up_where_uv_does_not_run(clone, index, tmp_path, empty_environment):
     broken = make_wheel("uv", "9.9", {"uv-9.9.data/scripts/uv": b"#!/bin/sh\nexit 1\n"})
     (tmp_path / "wheels").mkdir()
     (tmp_path / "wheels" / "uv-9.9-py3-none-any.whl").write_bytes(broken)
@@ -673,29 +685,31 @@ def test_set_up_where_uv_does_not_run(clone, index, tmp_path):
         index.lock("alpha", "beta", "setuptools")
         + f"uv==9.9 --hash=sha256:{hashlib.sha256(broken).hexdigest()}\n"
     )
-    status, printed = set_up_for_real(clone, PIP_FIND_LINKS=str(tmp_path / "wheels"))
+    environment = {"PIP_FIND_LINKS": str(tmp_path / "wheels"), "EMPTY": str(empty_environment)}
+    status, printed = set_up_for_real(clone, **environment)
     assert status == 0, printed
     assert "installing with pip" in printed
     assert printed.strip().endswith(", pip)")
     assert find_compiled(clone, "alpha") and find_compiled(clone, "beta")
 
 
-def test_a_file_with_another_hash_is_not_installed(clone, index):
+def test_a_file_with_another_hash_is_not_installed(clone, index, empty_environment):
     text = index.lock("alpha", "beta", "setuptools", "uv")
     pin = re.search(r"alpha==1.0 \\\n    --hash=sha256:(\w+)", text)[1]
     (clone / "requirements.txt").write_text(text.replace(pin, "0" * 64))
-    status, printed = set_up_for_real(clone)
+    status, printed = set_up_for_real(clone, EMPTY=str(empty_environment))
     assert status == 1
     assert "not the one pinned" in printed and "Traceback" not in printed
+    assert "installing with pip" not in printed
     assert not list(clone.glob(".venv/lib/python*/site-packages/alpha.py"))
     assert not (clone / ".venv" / "ready").exists()
 
 
-def test_an_index_that_cannot_be_reached_is_told(clone, tmp_path):
+def test_an_index_that_cannot_be_reached_is_told(clone, tmp_path, empty_environment):
     (tmp_path / "pip.conf").write_text(
-        "[global]\nindex-url = http://127.0.0.1:9/simple\nretries = 0\n"
+        "[global]\nindex-url = http://127.0.0.1:9/simple\nretries = 1\n"
     )
-    status, printed = set_up_for_real(clone)
+    status, printed = set_up_for_real(clone, EMPTY=str(empty_environment))
     assert status == 1
     assert "cannot be reached" in printed and "Traceback" not in printed
 
@@ -901,14 +915,15 @@ def test_pip_takes_what_conda_hands_it(tmp_path):
     described = yaml.safe_load((PROJECT / "environment.yml").read_text())
     lines = next(package for package in described["dependencies"] if isinstance(package, dict))
     (tmp_path / "conda.txt").write_text("\n".join(lines["pip"]))
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "-r", "conda.txt"]
-    pin = f"packaging=={metadata.version('packaging')}"
-    (tmp_path / "requirements.txt").write_text(f"{pin} --hash=sha256:{'0' * 64}\n")
-    status, printed = run(command, tmp_path)
-    assert status == 0, printed
-    (tmp_path / "requirements.txt").write_text(f"{pin}\n")
-    status, printed = run(command, tmp_path)
-    assert status != 0 and "hash" in printed
+    wheel = make_wheel("alpha", "1.0", {"alpha.py": b""})
+    (tmp_path / "alpha-1.0-py3-none-any.whl").write_bytes(wheel)
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index"]
+    command += ["--find-links", ".", "--requirement", "conda.txt"]
+    pin = f"alpha==1.0 --hash=sha256:{hashlib.sha256(wheel).hexdigest()}\n"
+    for lock, status, told in [(pin, 0, "Would install alpha"), ("alpha==1.0\n", 1, "hashes")]:
+        (tmp_path / "requirements.txt").write_text(lock)
+        ended, printed = run(command, tmp_path)
+        assert ended == status and told in printed, printed
 
 
 def test_the_workflow_makes_what_a_developer_makes():

@@ -284,8 +284,8 @@ def run_uv(project: Path, *arguments: str) -> str | None:
     translated = translate_pip_settings(settings, os.environ, configures_index(os.environ))
     try:
         status, output = run_shown(command, project, **translated)
-    except OSError as error:
-        return f"uv cannot be started: {error.strerror}"
+    except OSError:
+        return "uv cannot be started"
     return None if status == 0 else output
 
 

@@ -3,7 +3,6 @@
 import ast
 import importlib.metadata
 import sys
-import warnings
 from collections.abc import Iterator
 from functools import cache
 
@@ -35,16 +34,28 @@ def package_of(module: str) -> str | None:
     return info.get_pypi_package()
 
 
-def installed_packages(notebook: Notebook) -> set[str] | None:
-    """The packages that Kale installs in each step; None when Kale cannot tell."""
-    from kale import NotebookProcessor
-    from kale.common.imports import get_packages_to_install
+def installing_cells(notebook: Notebook) -> Iterator[Cell]:
+    """The cells whose imports Kale installs.
 
-    if any(cell.tree is None for cell in running_cells(notebook)):
+    An untagged cell continues an imports or functions cell, but Kale no longer looks at its
+    imports when a `skip` cell stands between.
+    """
+    continues = False
+    for cell in notebook.code_cells:
+        is_shared = cell.role in ("imports", "functions")
+        if is_shared and (cell.tags or continues):
+            yield cell
+        if cell.tags:
+            continues = is_shared
+
+
+def installed_packages(notebook: Notebook) -> set[str] | None:
+    """The packages that Kale installs in each step; None when a cell cannot be read."""
+    cells = list(installing_cells(notebook))
+    if any(cell.tree is None for cell in cells):
         return None
-    with warnings.catch_warnings(action="ignore"):  # about cells without an id
-        processor = NotebookProcessor(str(notebook.path), skip_validation=True)
-    packages = get_packages_to_install(processor.get_imports_and_functions())
+    modules = [module for cell in cells for module in imported_modules(cell)]
+    packages = {package_of(module) for module in modules} - {None}
     return {canonicalize_name(package) for package in packages | {"kubeflow-kale", "kfp"}}
 
 
