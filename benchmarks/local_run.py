@@ -33,6 +33,7 @@ from fastkf.paths import NOTEBOOKS
 
 FOLDER = Path(__file__).resolve().parent
 DEFAULT = [FOLDER / "add_integers.ipynb", NOTEBOOKS / "02_titanic.ipynb"]
+METHODS = ["plain", "fastkf", "papermill"]
 KALE_FILES = [Path("/tmp/marshal"), Path("/tmp/mlpipeline-metrics.json")]
 PLAIN = """
 import sys
@@ -49,21 +50,24 @@ def main() -> None:
     parser.add_argument(
         "--runs", type=int, default=3, help="rounds that count, after one that does not"
     )
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     arguments = parser.parse_args()
     for path in arguments.notebooks:
         notebook = read(path)
         data.fetch(notebook.course.get("needs", []), progress=print)
-        print_results(path, measure(notebook, arguments.runs))
+        print_results(path, measure(notebook, arguments.runs, arguments.methods))
 
 
-def measure(notebook, runs: int) -> dict[str, list[tuple[float, float]]]:
+def measure(notebook, runs: int, methods: list[str]) -> dict[str, list[tuple[float, float]]]:
     """Method to (seconds, peak megabytes) of each counted round."""
-    results = {"plain": [], "fastkf": [], "papermill": []}
+    results = {method: [] for method in methods}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         folder = Path(folder)
         package = compile_notebook(notebook, folder / "pipeline.yaml")
         for round_number in range(runs + 1):
             for method, command in commands(notebook.path, package, folder).items():
+                if method not in methods:
+                    continue
                 remove_files_of_kale()
                 result = run(command, notebook.path.parent)
                 if round_number:
@@ -142,8 +146,9 @@ def print_results(path: Path, results: dict[str, list[tuple[float, float]]]) -> 
         table.add_row(method, f"{statistics.median(seconds):.1f}", spread, f"{peak:.0f}")
     console = Console()
     console.print(table)
-    print_ratio(console, "plain / fastkf", results["plain"], results["fastkf"])
-    print_ratio(console, "fastkf / papermill", results["fastkf"], results["papermill"])
+    for one, other in (("plain", "fastkf"), ("fastkf", "papermill")):
+        if one in results and other in results:
+            print_ratio(console, f"{one} / {other}", results[one], results[other])
 
 
 def print_ratio(console: Console, title: str, above: list, below: list) -> None:
