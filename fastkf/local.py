@@ -264,7 +264,7 @@ class LocalRun:
                     done, _ = futures.wait(running, return_when=futures.FIRST_COMPLETED)
                     for future in done:
                         name = running.pop(future)
-                        if future.result():
+                        if self._has_succeeded(future, self.steps[tasks[name]]):
                             order.done(name)
                         else:
                             failed.append(tasks[name])
@@ -276,6 +276,13 @@ class LocalRun:
             if step.status == "pending":
                 step.status = "skipped"
         return failed
+
+    def _has_succeeded(self, future: futures.Future, step: Step) -> bool:
+        error = future.exception()
+        if error is not None:  # KFP could not start the task, or not read its outputs
+            step.status = "failed"
+            step.error = {"name": type(error).__name__, "message": str(error)}
+        return error is None and future.result()
 
     def _run_task(self, command: list[str], environment: dict[str, str]) -> bool:
         """Runs a task's command, its output to the step's log; True when it succeeded."""
@@ -318,7 +325,9 @@ class LocalRun:
                 self._processes.discard(process)
 
     def _make_step_folder(self, task: str) -> Path:
-        folder = self.scratch / "steps" / task
+        steps = self.scratch / "steps"
+        steps.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{task}-", dir=steps))
         profile = folder / "ipython" / "profile_default"
         for path in (folder / "tmp", profile):
             path.mkdir(parents=True)

@@ -256,3 +256,14 @@ def processes_with(folder: Path) -> list[psutil.Process]:
         if process.pid != os.getpid() and (process.info["cwd"] or "").startswith(str(folder)):
             found.append(process)
     return found
+
+
+def test_what_kfp_cannot_start_fails_its_step(tmp_path, monkeypatch):
+    notebook = read(chain(tmp_path, value="[1, 2]"))
+    package = compile_notebook(notebook, tmp_path / "pipeline.yaml")
+    with LocalRun(tmp_path / "run", tmp_path) as run:
+        monkeypatch.setattr(run, "_make_step_folder", lambda task: 1 / 0)
+        assert not run.run(package, {}, lambda: None)
+    assert run.steps["load-step"].status == "failed"
+    assert run.steps["load-step"].error["name"] == "ZeroDivisionError"
+    assert run.steps["shift-step"].status == "skipped"
