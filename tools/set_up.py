@@ -97,14 +97,14 @@ def install(project: Path) -> None:
     pip = [python(project), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     with_uv = [python(project), "-m", "uv", "pip", "install", "--python", python(project)]
     with_uv += ["--no-build-isolation", "--require-hashes", "-r", str(project / LOCK)]
-    with_uv += ["--output-format", "json"]  # without the list of what is installed
+    with_uv += [] if sys.stderr.isatty() else ["--quiet"]  # the bar is for a terminal
     settings = {**uv_settings(project), "UV_INDEX_STRATEGY": "unsafe-best-match"}
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as first:
         first.write(pick(project / LOCK, ("uv", BUILDER)))
         first.flush()
         run([*pip, "--require-hashes", "-r", first.name], remedy)
     try:
-        run(with_uv, "uv could not", settings, stdout=subprocess.DEVNULL)
+        run(with_uv, "uv could not", settings)
     except SetUpError:
         say("uv could not install the packages (see above); pip does, which takes longer")
         run([*pip, "--no-build-isolation", "--require-hashes", "-r", str(project / LOCK)], remedy)
