@@ -1,14 +1,25 @@
 """Runs a notebook file as a notebook, through papermill."""
 
+import logging
 import re
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jupyter_client.manager import AsyncKernelManager
+
 from fastkf.notebook import Notebook, describe_error, read
 
 ANSI_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class QuietKernelManager(AsyncKernelManager):
+    """Keeps what the kernel itself logs off the terminal; what cells print is in the notebook."""
+
+    def start_kernel(self, **options):
+        return super().start_kernel(stderr=subprocess.DEVNULL, **options)
 
 
 @dataclass
@@ -45,6 +56,8 @@ def execute_notebook(
 
     began = time.monotonic()
     status, error = "succeeded", None
+    # Stays off after an interruption: asyncio then tells of each task that was cut off.
+    logging.disable(logging.CRITICAL)
     try:
         papermill.execute_notebook(
             str(notebook.path),
@@ -53,7 +66,7 @@ def execute_notebook(
             cwd=str(notebook.path.resolve().parent),
             kernel_name="python3",
             progress_bar=False,
-            extra_arguments=["--log-level=ERROR"],
+            kernel_manager_class=QuietKernelManager,
             on_cell_executed=count_cell,
         )
     except papermill.PapermillExecutionError as failure:
@@ -63,6 +76,7 @@ def execute_notebook(
         )
     except (CellExecutionError, DeadKernelError) as failure:
         status, error = "failed", f"{type(failure).__name__}: {failure}"
+    logging.disable(logging.NOTSET)
     seconds = time.monotonic() - began
     return NotebookRun(status, seconds, read_metrics(output) if output.exists() else {}, error)
 

@@ -13,7 +13,7 @@ from fastkf.check import check
 from fastkf.compile import compile_notebook
 from fastkf.display import Display
 from fastkf.errors import FastkfError, UsageError
-from fastkf.execute import execute_notebook
+from fastkf.execute import NotebookRun, execute_notebook
 from fastkf.local import LocalRun
 from fastkf.notebook import Notebook, describe_error, find_cell
 
@@ -152,6 +152,7 @@ def _run_parts(notebook, parameters, only, folder: Path, record: dict, display: 
             display.done(f"compiled {_shown(package)}", time.monotonic() - began)
             local_run = stack.enter_context(_prepare_local_run(notebook, folder))
         if only != "pipeline":
+            record["notebook"] = asdict(NotebookRun("failed", 0.0, error="interrupted"))
             record["notebook"] = _run_as_notebook(notebook, parameters, folder, display)
         if local_run and (not record["notebook"] or record["notebook"]["status"] == "succeeded"):
             _run_as_pipeline(local_run, notebook, package, parameters, record, display)

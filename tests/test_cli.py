@@ -1,6 +1,10 @@
 """The command as a user meets it: help, usage errors, one message for each mistake."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from build import write_notebook
@@ -190,3 +194,29 @@ def test_check_without_names_checks_every_lab():
     result = fastkf("check")
     assert result.code == 0, result.output
     assert f"{len(LABS)} notebooks, no findings" in result.output
+
+
+def test_an_interrupted_notebook_is_one_message(tmp_path):
+    cells = [("imports", "import time"), ("step:load", "open('started', 'w')\ntime.sleep(60)")]
+    path = write_notebook(tmp_path / "slow.ipynb", cells)
+    command = [
+        sys.executable,
+        "-m",
+        "fastkf.cli",
+        "run",
+        str(path),
+        "--output",
+        str(tmp_path / "run"),
+    ]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    process = subprocess.Popen(command, text=True, **streams)
+    while not (tmp_path / "started").exists():
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert process.returncode == 1
+    assert "Traceback" not in output
+    assert record["error"].startswith("interrupted")
+    assert record["notebook"]["status"] == "failed"
