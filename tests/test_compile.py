@@ -75,7 +75,7 @@ def test_every_step_installs_the_locked_versions(diamond, tmp_path):
 
 
 def test_index_of_the_cluster_can_be_named(diamond, tmp_path, monkeypatch):
-    monkeypatch.setenv("KALE_PIP_INDEX_URLS", "https://packages.example/simple-index")
+    monkeypatch.setenv("KALE_PIP_INDEX_URLS", "https://packages.example/index")
     spec = load(compile_notebook(read(diamond), tmp_path / "diamond.yaml"))
     assert all("--index-url https://packages.example" in command for command in commands(spec))
 
