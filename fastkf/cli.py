@@ -73,7 +73,7 @@ def run(
     """
     from fastkf.run import run_notebook
 
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     record = run_notebook(
         read(find_notebook(notebook)), parse_parameters(parameter or []), Display(), only, output
     )

@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -25,6 +26,18 @@ class Command:
     @property
     def record(self) -> dict:
         return json.loads((self.folder / "run.json").read_text())
+
+
+def start(*words, **settings) -> subprocess.Popen:
+    """Starts the command as a shell does, with Ctrl-C at work even where it is not in the tests."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "fastkf.cli", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **settings,
+    )
 
 
 def fastkf(*words, folder: Path | None = None, **settings) -> Command:

@@ -2,13 +2,11 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 from build import write_notebook
-from conftest import LABS, fastkf
+from conftest import LABS, fastkf, start
 
 COMMANDS = ["list", "run", "compile", "check", "draw", "data", "doctor"]
 
@@ -199,17 +197,7 @@ def test_check_without_names_checks_every_lab():
 def test_an_interrupted_notebook_is_one_message(tmp_path):
     cells = [("imports", "import time"), ("step:load", "open('started', 'w')\ntime.sleep(60)")]
     path = write_notebook(tmp_path / "slow.ipynb", cells)
-    command = [
-        sys.executable,
-        "-m",
-        "fastkf.cli",
-        "run",
-        str(path),
-        "--output",
-        str(tmp_path / "run"),
-    ]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    process = subprocess.Popen(command, text=True, **streams)
+    process = start("run", path, "--output", tmp_path / "run")
     while not (tmp_path / "started").exists():
         assert process.poll() is None
         time.sleep(0.2)

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from build import write_notebook
-from conftest import fastkf
+from conftest import fastkf, start
 
 from fastkf.compile import compile_notebook
 from fastkf.local import LocalRun
@@ -220,13 +218,8 @@ def test_settings_made_before_an_import_still_hold(tmp_path):
 def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, own_tmp, number):
     path = chain(tmp_path, load="y = [1]\nopen('started', 'w').close()\ntime.sleep(60)")
     environment = {**os.environ, "TMPDIR": str(own_tmp)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fastkf.cli", "run", str(path), "--only", "pipeline"]
-        + ["--output", str(tmp_path / "run")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environment,
-    )
+    options = ["--only", "pipeline", "--output", tmp_path / "run"]
+    process = start("run", path, *options, env=environment)
     wait_for(lambda: (path.parent / "started").exists())
     processes = processes_with(tmp_path)
     assert len(processes) > 2
