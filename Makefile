@@ -45,9 +45,20 @@ clean: ## remove the environment and what tools leave behind (not your runs and 
 	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The last thing that is written: a set-up that was interrupted is done again.
+# Written last, so a set-up that was interrupted is done again; so is one for another folder, and
+# one with another Python than the one named.
 $(READY): requirements.txt pyproject.toml tools/set_up.py
 	@python=$$(sh tools/find_python.sh '$(PYTHON)') && "$$python" tools/set_up.py
-	@touch $@
+	@echo '$(CURDIR) $(PYTHON)' > $@
 
-.PHONY: help run test lab lint format bench lock set-up clean
+MADE_FOR = $(shell $(BIN)/python -c pass 2>/dev/null && cat $(READY) 2>/dev/null)
+ifneq ($(firstword $(MADE_FOR)),$(firstword $(CURDIR)))
+$(READY): again
+endif
+ifneq ($(PYTHON),)
+ifneq ($(lastword $(MADE_FOR)),$(PYTHON))
+$(READY): again
+endif
+endif
+
+.PHONY: help run test lab lint format bench lock set-up clean again

@@ -62,7 +62,7 @@ def calls_of(monkeypatch, failing=()):
     """Records the commands of the set-up instead of running them; some may fail."""
     calls = []
 
-    def run(command, remedy, settings=None, **streams):
+    def run(command, remedy, settings=None):
         calls.append((command, settings or {}))
         if any(word in command for word in failing):
             raise set_up.SetUpError(remedy)
@@ -126,7 +126,29 @@ def test_what_the_user_has_set_for_uv_stays(project, tmp_path, monkeypatch):
     settings = set_up.uv_settings(project)
     assert "UV_DEFAULT_INDEX" not in settings
     assert "https://two.example/ https://three.example/" in settings["UV_INDEX"]
+    assert settings["UV_HTTP_TIMEOUT"] in ("60", os.environ.get("PIP_DEFAULT_TIMEOUT"))
     assert "/nowhere" not in settings.get("UV_FIND_LINKS", "")
+
+
+def test_the_environment_wins_over_pips_files(project, tmp_path, monkeypatch):
+    configuration = tmp_path / "pip.conf"
+    configuration.write_text(
+        "[global]\nindex-url = https://file.example/\n[download]\nindex-url = https://no.example/\n"
+        "[install]\nfind-links = file:///nowhere\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(configuration))
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    monkeypatch.delenv("UV_DEFAULT_INDEX", raising=False)
+    assert set_up.uv_settings(project)["UV_DEFAULT_INDEX"] == "https://file.example/"
+    monkeypatch.setenv("PIP_INDEX_URL", "https://environment.example/")
+    settings = set_up.uv_settings(project)
+    assert settings["UV_DEFAULT_INDEX"] == "https://environment.example/"
+    assert "nowhere" not in settings.get("UV_FIND_LINKS", "")
+
+
+def test_a_package_that_does_not_start_is_named(project):
+    with pytest.raises(set_up.SetUpError, match="No module named 'no_such_module'"):
+        set_up.import_once(project, ["no_such_module"])
 
 
 def test_too_little_disk_is_one_message(project, monkeypatch, capsys):
@@ -184,24 +206,62 @@ def core_commands(folder: Path) -> Path:
     return commands
 
 
-def test_make_sets_up_once_and_again_when_the_lock_is_newer(tmp_path):
-    (tmp_path / "tools").mkdir()
-    shutil.copy(PROJECT / "Makefile", tmp_path)
+@pytest.fixture
+def made(tmp_path):
+    """A folder where `make set-up` only links a Python; `made(*words)` calls make there."""
+    folder = tmp_path / "first"
+    (folder / "tools").mkdir(parents=True)
+    shutil.copy(PROJECT / "Makefile", folder)
     for name in ("requirements.txt", "pyproject.toml"):
-        (tmp_path / name).write_text("")
-    (tmp_path / "tools" / "find_python.sh").write_text(f"echo {sys.executable}")
-    (tmp_path / "tools" / "set_up.py").write_text(
-        "import pathlib\npathlib.Path('.venv').mkdir(exist_ok=True)\nprint('set up')\n"
+        (folder / name).write_text("")
+    (folder / "tools" / "find_python.sh").write_text(f"echo {sys.executable}")
+    (folder / "tools" / "set_up.py").write_text(
+        "import pathlib, sys\npath = pathlib.Path('.venv/bin')\n"
+        "path.mkdir(parents=True, exist_ok=True)\n"
+        "(path / 'python').exists() or (path / 'python').symlink_to(sys.executable)\n"
+        "print('set up')\n"
     )
 
-    def make():
-        return subprocess.run(["make", "set-up"], cwd=tmp_path, capture_output=True, text=True)
+    def make(*words, folder=folder):
+        command = ["make", "-C", str(folder), "set-up", *words]
+        return "set up" in subprocess.run(command, capture_output=True, text=True).stdout
 
-    assert "set up" in make().stdout
-    assert "set up" not in make().stdout
-    later = (tmp_path / ".venv" / "ready").stat().st_mtime + 10
-    os.utime(tmp_path / "requirements.txt", (later, later))
-    assert "set up" in make().stdout
+    make.folder = folder
+    return make
+
+
+def test_make_sets_up_once(made):
+    assert made()
+    assert not made()
+
+
+def test_make_sets_up_again_when_the_lock_is_newer(made):
+    made()
+    later = (made.folder / ".venv" / "ready").stat().st_mtime + 10
+    os.utime(made.folder / "requirements.txt", (later, later))
+    assert made()
+
+
+def test_make_sets_up_again_in_another_folder(made):
+    made()
+    moved = made.folder.rename(made.folder.parent / "second")
+    assert made(folder=moved)
+    assert not made(folder=moved)
+
+
+def test_make_sets_up_again_when_its_python_is_gone_or_another_is_named(made):
+    made()
+    (made.folder / ".venv" / "bin" / "python").unlink()
+    assert made()
+    assert made("PYTHON=python3.12")
+    assert not made("PYTHON=python3.12")
+    assert not made()
+
+
+def test_make_stops_where_no_python_will_do(made):
+    (made.folder / "tools" / "find_python.sh").write_text("exit 1")
+    assert not made()
+    assert not (made.folder / ".venv" / "ready").exists()
 
 
 def test_make_lists_its_targets():

@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 PROJECT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ".venv"
@@ -54,6 +56,9 @@ def main() -> int:
     except SetUpError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"set-up: {error}; put that right, then run make again", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nset-up: stopped; the next `make` does it again", file=sys.stderr)
         return 1
@@ -77,19 +82,13 @@ def set_up(project: Path, imported=IMPORTED) -> None:
     )
     install(project)
     say("importing the packages once, so that they start faster from now on")
-    settings = {"PYTHONDONTWRITEBYTECODE": "", "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "agg"}
-    run(
-        [python(project), "-c", f"import {', '.join(imported)}"],
-        "a package does not start here; try another Python: make PYTHON=... clean set-up",
-        settings,
-        stderr=subprocess.DEVNULL,
-    )
+    import_once(project, imported)
     say(f"ready in {time.monotonic() - began:.0f} s")
 
 
 def install(project: Path) -> None:
     """Installs the lock and then the project itself, which needs nothing more."""
-    say(f"installing the packages of {LOCK} (0.9 GB to download the first time)")
+    say(f"installing the packages of {LOCK} (0.8 GB to download the first time)")
     remedy = (
         "pip could not install the packages; check the network, and the index that pip uses "
         "(pip config list), then run make again"
@@ -112,6 +111,21 @@ def install(project: Path) -> None:
     run([*pip, *options], "this project itself could not be installed (see above)")
 
 
+def import_once(project: Path, names) -> None:
+    settings = {"PYTHONDONTWRITEBYTECODE": "", "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "agg"}
+    result = subprocess.run(
+        [python(project), "-c", f"import {', '.join(names)}"],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode:
+        said = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise SetUpError(
+            f"a package does not start here ({said}); try another Python: make PYTHON=... set-up"
+        )
+
+
 def pick(lock: Path, names: tuple[str, ...]) -> str:
     """The lines of the lock, hashes included, for some packages."""
     entries = re.split(r"^(?=[A-Za-z0-9])", lock.read_text(encoding="utf-8"), flags=re.M)
@@ -123,14 +137,22 @@ def uv_settings(project: Path) -> dict[str, str]:
     command = [python(project), "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True).stdout
     found = {}
-    for name, value in re.findall(r"^[^.\s]+\.(?:default-)?([\w-]+)=(['\"].*['\"])$", listed, re.M):
-        values = ast.literal_eval(value).split()
-        if name == "find-links":  # pip passes over what is not there, uv stops
-            values = [place for place in values if "://" in place or Path(place).exists()]
-        variable = UV_VARIABLES.get(name)
-        if variable and values and not os.environ.get(variable):
-            found[variable] = ("," if name == "find-links" else " ").join(values)
+    for section in ("global", "install", ":env:"):  # what pip reads later wins
+        pattern = rf"^{section}\.(?:default-)?([\w-]+)=(['\"].*['\"])$"
+        for name, value in re.findall(pattern, listed, re.M):
+            values = ast.literal_eval(value).split()
+            if name == "find-links":  # pip passes over what is not there, uv stops
+                values = [place for place in values if is_there(place)]
+            variable = UV_VARIABLES.get(name)
+            if variable and values and not os.environ.get(variable):
+                found[variable] = ("," if name == "find-links" else " ").join(values)
     return found
+
+
+def is_there(place: str) -> bool:
+    """False for a folder on this machine that is missing."""
+    address = urlsplit(place)
+    return address.scheme not in ("", "file") or Path(url2pathname(address.path)).exists()
 
 
 def python(project: Path) -> str:
@@ -141,9 +163,9 @@ def say(text: str) -> None:
     print(f"set-up: {text}", flush=True)
 
 
-def run(command: list[str], remedy: str, settings: dict | None = None, **streams) -> None:
-    environment = {**os.environ, **(settings or {})}
-    result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, **streams)
+def run(command: list[str], remedy: str, settings: dict | None = None) -> None:
+    environment = {**os.environ, "PIP_USER": "0", **(settings or {})}
+    result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL)
     if result.returncode:
         raise SetUpError(remedy)
 
