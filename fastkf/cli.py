@@ -284,6 +284,9 @@ def main() -> None:
     except FastkfError as error:
         print(f"fastkf: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        print(f"fastkf: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("fastkf: interrupted", file=sys.stderr)
         sys.exit(1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from fastkf.errors import FastkfError
+from fastkf.errors import FastkfError, UsageError
 
 KALE_METADATA = "kubeflow_notebook"
 SPECIAL_TAGS = ("imports", "functions", "pipeline-parameters", "pipeline-metrics", "skip")
@@ -233,9 +233,9 @@ def describe_error(
 
 def _read_json(path: Path) -> nbformat.NotebookNode:
     if not path.exists():
-        raise FastkfError(f"{path}: no such file; `fastkf list` shows the labs")
+        raise UsageError(f"{path}: no such file; `fastkf list` shows the labs")
     if path.is_dir():
-        raise FastkfError(f"{path}: this is a folder; name one notebook (.ipynb) in it")
+        raise UsageError(f"{path}: this is a folder; name one notebook (.ipynb) in it")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:

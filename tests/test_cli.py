@@ -40,6 +40,8 @@ def test_every_command_has_help_with_an_example(command):
         ["dance"],
         ["run"],
         ["run", "no_such_lab"],
+        ["run", "no_such_notebook.ipynb"],
+        ["check", "."],
         ["run", "02_titanic", "-p", "cv_folds"],
         ["run", "02_titanic", "-p", "colour=red"],
         ["run", "02_titanic", "-p", "cv_folds=many"],
@@ -208,3 +210,11 @@ def test_an_interrupted_notebook_is_one_message(tmp_path):
     assert "Traceback" not in output
     assert record["error"].startswith("interrupted")
     assert record["notebook"]["status"] == "failed"
+
+
+def test_a_file_that_cannot_be_written_is_one_message(notebook, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    result = fastkf("compile", notebook, "-o", tmp_path / "taken" / "package.yaml")
+    assert result.code == 1
+    assert result.output.startswith(f"fastkf: {tmp_path / 'taken'}")
+    assert "Traceback" not in result.output
