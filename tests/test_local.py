@@ -197,7 +197,20 @@ def test_unseeded_steps_draw_different_numbers(tmp_path):
             ("pipeline-metrics", "print(difference)"),
         ],
     )
-    assert run_pipeline(path, tmp_path / "run").metrics["difference"] > 0
+    run = run_pipeline(path, tmp_path / "run", imports="import numpy")
+    assert run.metrics["difference"] > 0
+
+
+def test_metrics_travel_in_a_file_of_the_steps_own(tmp_path):
+    where = "from kale.common import kfputils\nplace = kfputils.KFP_UI_METRICS_FILE_PATH\n"
+    path = write_notebook(
+        tmp_path / "metrics.ipynb",
+        [
+            ("step:load", where + "own = float('/fastkf-' in place and '/load-step-' in place)"),
+            ("pipeline-metrics", "print(own)"),
+        ],
+    )
+    assert run_pipeline(path, tmp_path / "run").metrics == {"own": 1.0}
 
 
 def test_settings_made_before_an_import_still_hold(tmp_path):
