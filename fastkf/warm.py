@@ -195,5 +195,5 @@ def _open_stream(number: int, mode: str):
 
 def _seed_numpy() -> None:
     """A fresh interpreter's numpy seeds itself from the system; a forked one repeats its parent."""
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()

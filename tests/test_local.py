@@ -197,7 +197,7 @@ def test_unseeded_steps_draw_different_numbers(tmp_path):
             ("pipeline-metrics", "print(difference)"),
         ],
     )
-    run = run_pipeline(path, tmp_path / "run", imports="import numpy")
+    run = run_pipeline(path, tmp_path / "run", imports="import numpy.random")
     assert run.metrics["difference"] > 0
 
 
