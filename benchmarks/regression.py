@@ -60,20 +60,20 @@ def measure(notebooks: list) -> tuple[float, float]:
 def measure_plainly(notebook, folder: Path) -> float:
     """Seconds of papermill, nbval, kale and the plain local run, one after another."""
     python, path = sys.executable, str(notebook.path)
-    copy = folder / f"{notebook.name}-kale"
-    copy.mkdir()
     package = compile_notebook(notebook, folder / f"{notebook.name}.yaml")
-    commands = [
-        [python, "-m", "papermill", path, str(folder / "out.ipynb"), "-k", "python3"],
-        [python, "-m", "pytest", "--nbval", "-q", "-c", "/dev/null", path],
-        [python, "-m", "kale.cli", "--nb", path, "--output_path", str(copy)],
-        [python, "-c", PLAIN, str(package), str(folder / "artifacts")],
-    ]
+    nbval = ["-m", "pytest", "--nbval", "-q", "-c", "/dev/null", "-p", "no:cacheprovider"]
+    commands = {
+        "papermill": ["-m", "papermill", path, str(folder / "out.ipynb"), "-k", "python3"],
+        "nbval": [*nbval, path],
+        "kale": ["-m", "kale.cli", "--nb", path],
+        "plain local run": ["-c", PLAIN, str(package), str(folder / "artifacts")],
+    }
     seconds = 0.0
-    for command in commands:
+    for name, command in commands.items():
         remove_files_of_kale()
-        took, _ = run(command, notebook.path.parent)
-        print(f"{notebook.name}: {' '.join(command[1:4])[:40]} {took:.0f} s", flush=True)
+        # Kale writes a folder .kale where it is called.
+        took, _ = run([python, *command], folder if name == "kale" else notebook.path.parent)
+        print(f"{notebook.name}: {name} {took:.0f} s", flush=True)
         seconds += took
     remove_files_of_kale()
     return seconds
