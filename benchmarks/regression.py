@@ -53,7 +53,7 @@ def measure(notebooks: list) -> tuple[float, float]:
         plain = sum(measure_plainly(notebook, Path(folder)) for notebook in notebooks)
         names = [str(notebook.path) for notebook in notebooks]
         command = [sys.executable, "-m", "fastkf.cli", "test", *names]
-        fastkf, _ = run([*command, "--output", f"{folder}/suite"], notebooks[0].path.parent)
+        fastkf, _ = run([*command, "--output", f"{folder}/suite"], Path(folder))
     return plain, fastkf
 
 
