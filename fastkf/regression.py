@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from fastkf import paths
+from fastkf.data import fetch, read_sources
 from fastkf.errors import FastkfError
 from fastkf.notebook import Notebook, read
 
@@ -196,8 +197,6 @@ def solution_path(notebook: Notebook) -> Path:
 
 def fingerprint(notebook: Notebook) -> str:
     """A hash of all that a notebook's checks depend on: it, its data, the lock, the toolkit."""
-    from fastkf.data import read_sources
-
     digest = hashlib.sha256()
     files = [notebook.path, solution_path(notebook), golden_path(notebook), paths.LOCK]
     files += sorted(Path(__file__).parent.rglob("*.py"))
@@ -304,8 +303,10 @@ class NotebookCheck(pytest.Item):
         self.folder = Path(self.config.getoption("--kale-output")).joinpath(*parts)
 
     def runtest(self):
+        notebook = read(self.path)
+        fetch(notebook.course.get("needs", []), progress=print)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.check(read(self.path), self.folder.resolve())
+        self.check(notebook, self.folder.resolve())
         shutil.rmtree(self.folder)
 
     def repr_failure(self, excinfo):
