@@ -1,0 +1,35 @@
+"""Checks Kubernetes manifests without a cluster."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import kubernetes_validate
+import yaml
+
+KUBERNETES = "1.32"  # the oldest that today's Kubeflow runs on
+CORE_GROUPS = ("apps", "batch", "autoscaling", "policy")
+
+# What checks a custom resource: from the manifest to the texts of what is wrong with it.
+CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {}
+
+
+def read_manifests(path: Path) -> list[dict]:
+    """The Kubernetes manifests of a YAML file; none when it holds something else."""
+    documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    return [one for one in documents if isinstance(one, dict) and "apiVersion" in one]
+
+
+def check_manifest(manifest: dict) -> list[str]:
+    """What is wrong with a manifest.
+
+    Raises:
+        KeyError: nothing checks this kind; add its checker to CUSTOM.
+    """
+    group = manifest["apiVersion"].rpartition("/")[0]
+    if group and group not in CORE_GROUPS and not group.endswith(".k8s.io"):
+        return CUSTOM[manifest["apiVersion"], manifest["kind"]](manifest)
+    try:
+        kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return [f"{'.'.join(map(str, error.path))}: {error.message}"]
+    return []
