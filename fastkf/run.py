@@ -62,7 +62,7 @@ def run_notebook(
     record["status"] = "succeeded" if error is None and _succeeded(record) else "failed"
     _write(folder, record, error)
     report.write_report(folder)
-    display.show_summary(record, _shown(folder))
+    display.show_summary(record, shown(folder))
     return record
 
 
@@ -149,7 +149,7 @@ def _run_parts(notebook, parameters, only, folder: Path, record: dict, display: 
         if only != "notebook":
             began = time.monotonic()
             package = compile_notebook(notebook, folder / "pipeline.yaml")
-            display.done(f"compiled {_shown(package)}", time.monotonic() - began)
+            display.done(f"compiled {shown(package)}", time.monotonic() - began)
             local_run = stack.enter_context(_prepare_local_run(notebook, folder))
         if only != "pipeline":
             record["notebook"] = asdict(NotebookRun("failed", 0.0, error="interrupted"))
@@ -272,7 +272,7 @@ def _as_bool(text: str) -> bool:
     return words[text.lower()]
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """The path as seen from the working folder, when it is below it."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
