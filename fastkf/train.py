@@ -163,9 +163,8 @@ class JobRun:
             elif replica.has_ended():
                 self._settle(replica)
                 self._write()
-        if all(replica.state != "pending" for replica in self.replicas):
-            self.status.set("Running", f"TFJob {self.job.name} is running.")
-        self._judge()
+        if self.status.last != "Failed":
+            self._judge()
 
     def _settle(self, replica: Replica) -> None:
         """Decides what follows on the end of a replica's process."""
@@ -207,9 +206,9 @@ class JobRun:
         self.status.set("Failed", f"TFJob {self.job.name} has failed because {message}.")
 
     def _judge(self) -> None:
-        """Whether the job has succeeded, or has taken too long."""
-        if self.status.last == "Failed":
-            return
+        """Whether the job runs, has succeeded, or has taken too long."""
+        if all(replica.state != "pending" for replica in self.replicas):
+            self.status.set("Running", f"TFJob {self.job.name} is running.")
         deciding = [one for one in self.replicas if one.pod.type == self.job.deciding_type]
         if self.job.deciding_type == "Worker" and self.job.success_policy != "AllWorkers":
             deciding = [one for one in deciding if one.pod.index == 0]

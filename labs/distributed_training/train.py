@@ -181,5 +181,5 @@ if __name__ == "__main__":
     try:
         main()
     except (tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.UnavailableError) as error:
-        print(f"lost another worker: {error.message}", flush=True)
+        print(f"lost another worker: {error.message.splitlines()[0]}", flush=True)
         sys.exit(START_AGAIN)
