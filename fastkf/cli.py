@@ -51,7 +51,13 @@ def list_labs() -> None:
 
 @app.command()
 def run(
-    notebook: NotebookName,
+    notebook: Annotated[
+        str,
+        typer.Argument(
+            metavar="NOTEBOOK|PACKAGE.yaml",
+            help="A lab's name, the path of any Kale notebook, or a compiled package.",
+        ),
+    ],
     parameter: Annotated[
         list[str] | None,
         typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A pipeline parameter."),
@@ -63,20 +69,35 @@ def run(
         Path | None,
         typer.Option("--output", metavar="DIR", help="The run's folder [runs/<name>/<time>/]."),
     ] = None,
+    docker: Annotated[
+        bool, typer.Option("--docker", help="Run a package's containers in their images.")
+    ] = False,
 ) -> None:
     """Run a notebook as a notebook and as a pipeline on this machine, and compare the metrics.
 
     The run's folder gets the executed notebook, the pipeline package, the steps' logs, run.json
     and report.html. The exit code is 0 when everything succeeded and the metrics agree.
 
-    Examples: `fastkf run 02_titanic` · `fastkf run my.ipynb -p epochs=2 --only pipeline`
-    """
-    from fastkf.run import run_notebook
+    A compiled package (KFP v2) runs as a pipeline. Each container's command runs as a process in
+    the folder beside the package that is named like its image; with --docker, in its image.
 
+    Examples: `fastkf run 02_titanic` · `fastkf run my.ipynb -p epochs=2 --only pipeline` ·
+    `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    record = run_notebook(
-        read(find_notebook(notebook)), parse_parameters(parameter or []), Display(), only, output
-    )
+    given, path = parse_parameters(parameter or []), Path(notebook)
+    if path.suffix in (".yaml", ".yml"):
+        from fastkf.containers import run_package
+
+        if only:
+            raise UsageError(f"{path}: --only is for notebooks; a package is a pipeline only")
+        record = run_package(path, given, Display(), output, docker)
+    else:
+        from fastkf.run import run_notebook
+
+        if docker:
+            raise UsageError(f"{notebook}: --docker is for packages; `fastkf compile` makes one")
+        record = run_notebook(read(find_notebook(notebook)), given, Display(), only, output)
     raise typer.Exit(0 if record["status"] == "succeeded" else 1)
 
 
