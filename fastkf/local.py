@@ -120,7 +120,7 @@ class LocalRun:
             self._kfp_hooks(),
         ):
             local.init(
-                local.SubprocessRunner(use_venv=False),
+                self._make_runner(),
                 pipeline_root=str(self.run_folder / "artifacts"),
                 workspace_root=str(self.scratch / "workspace"),
                 raise_on_error=False,
@@ -183,6 +183,11 @@ class LocalRun:
             (logging_utils, "local_logger_context", contextlib.nullcontext),
             (logging_utils, "indented_print", contextlib.nullcontext),
         ]
+
+    def _make_runner(self):
+        from kfp import local
+
+        return local.SubprocessRunner(use_venv=False)
 
     def _make_task_handler(self) -> Callable:
         """What `kfp.local` calls for the handler of a task."""

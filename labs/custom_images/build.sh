@@ -79,7 +79,7 @@ if [[ $push == yes && ${registry%%/*} == localhost ]]; then
 fi
 
 build=(build)
-[[ $tool == docker ]] || build=(bud --layers)
+[[ $tool == docker ]] || build=(build "--layers=${BUILDAH_LAYERS:-true}")
 [[ -z $base_image ]] || build+=(--build-arg "BASE_IMAGE=$base_image")
 
 # Docker speaks plain HTTP with a registry on this machine, buildah where it is told to.

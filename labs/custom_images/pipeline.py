@@ -30,6 +30,16 @@ def container(component: str, *arguments) -> dsl.ContainerSpec:
     )
 
 
+def training(component: str, train_data, model, metrics, random_state, *own) -> dsl.ContainerSpec:
+    """The container of a component that trains a model; `own` are arguments only it has."""
+    return container(
+        component,
+        *("--input", train_data.path, "--output", model.path, "--metrics", metrics.path),
+        *("--random-state", random_state, "--executor-input", EXECUTOR_INPUT),
+        *own,
+    )
+
+
 @dsl.container_component
 def fetch_data(
     test_size: float, random_state: int, train_data: Output[Dataset], test_data: Output[Dataset]
@@ -49,12 +59,8 @@ def decision_tree(
     model: Output[Model],
     metrics: Output[Metrics],
 ):
-    return container(
-        "decision_tree",
-        *("--input", train_data.path, "--output", model.path, "--metrics", metrics.path),
-        *("--max-depth", max_depth, "--random-state", random_state),
-        *("--executor-input", EXECUTOR_INPUT),
-    )
+    own = ("--max-depth", max_depth)
+    return training("decision_tree", train_data, model, metrics, random_state, *own)
 
 
 @dsl.container_component
@@ -65,12 +71,8 @@ def logistic_regression(
     model: Output[Model],
     metrics: Output[Metrics],
 ):
-    return container(
-        "logistic_regression",
-        *("--input", train_data.path, "--output", model.path, "--metrics", metrics.path),
-        *("--strength", strength, "--random-state", random_state),
-        *("--executor-input", EXECUTOR_INPUT),
-    )
+    own = ("--strength", strength)
+    return training("logistic_regression", train_data, model, metrics, random_state, *own)
 
 
 @dsl.container_component
@@ -123,12 +125,12 @@ def custom_images(
     return Outputs(best=compared.outputs["best"])
 
 
-def write_package(pipeline, path: Path) -> Path:
-    """Compiles a pipeline to a package."""
-    compiler.Compiler().compile(pipeline_func=pipeline, package_path=str(path))
-    return path
+def main(pipeline, default: Path) -> None:
+    """Compiles a pipeline to the file that is named on the command line."""
+    path = sys.argv[1] if sys.argv[1:] else str(default)
+    compiler.Compiler().compile(pipeline_func=pipeline, package_path=path)
+    print(path)
 
 
 if __name__ == "__main__":
-    default = Path(__file__).with_suffix(".yaml")
-    print(write_package(custom_images, Path(sys.argv[1]) if sys.argv[1:] else default))
+    main(custom_images, default=Path(__file__).with_suffix(".yaml"))
