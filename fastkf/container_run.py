@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from fastkf import processes
-from fastkf.local import LocalRun, Step
+from fastkf.local import KALE_METRICS, LocalRun, Step
 
 METRICS, HTML = "system.Metrics", "system.HTML"
 LINES_OF_AN_ERROR = 6
@@ -23,13 +23,20 @@ class ContainerRun(LocalRun):
         run_folder: gets artifacts/, logs/ and outputs/.
         package_folder: where the components' folders are; relative paths start there.
         folders: from image to the folder of its component.
+        warm_parent: for the steps of Python components, see `LocalRun`.
 
     Attributes:
         executions: task to what ran, what went in and what came out, as run.json keeps it.
     """
 
-    def __init__(self, run_folder: Path, package_folder: Path, folders: dict[str, Path]):
-        super().__init__(run_folder, package_folder, warm_parent=False)
+    def __init__(
+        self,
+        run_folder: Path,
+        package_folder: Path,
+        folders: dict[str, Path],
+        warm_parent: bool = False,
+    ):
+        super().__init__(run_folder, package_folder, warm_parent=warm_parent)
         self.executions: dict[str, dict] = {}
         self._folders = folders
 
@@ -182,8 +189,8 @@ class ContainerRun(LocalRun):
         super()._collect_outputs()
         for task in in_order(self.steps):
             outputs = self.executions.get(task, {}).get("outputs", {})
-            for artifact in outputs.get("artifacts", {}).values():
-                if artifact["type"] == METRICS:
+            for key, artifact in outputs.get("artifacts", {}).items():
+                if artifact["type"] == METRICS and key != KALE_METRICS:
                     for name, value in sorted(artifact["metadata"].items()):
                         self.metrics.setdefault(f"{task}.{name}", value)
                 page = self.run_folder / artifact["uri"]

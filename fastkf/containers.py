@@ -24,10 +24,11 @@ from fastkf.run import (
     shown_path,
     step_record,
 )
+from fastkf.warm import CAN_FORK
 
 AS_PROCESSES = (
-    "The images were not used: each container's command ran as a process on this machine, in the "
-    "folder of its component, with the packages that are installed here."
+    "The images were not used: each container's command ran as a process on this machine, with "
+    "the packages that are installed here."
 )
 IN_DOCKER = "Each container ran in its image, with Docker."
 NO_KUBERNETES = " The package's settings for Kubernetes (secrets, volumes, ...) were not used."
@@ -73,7 +74,10 @@ def _choose(package: Package, docker: bool) -> Callable[[Path], ContainerRun]:
         connect().close()
         return lambda folder: DockerRun(folder, package)
     folders = find_folders(package)
-    return lambda folder: ContainerRun(folder, package.path.resolve().parent, folders)
+    warm_parent = CAN_FORK and any(one.is_python for one in package.containers.values())
+    return lambda folder: ContainerRun(
+        folder, package.path.resolve().parent, folders, warm_parent=warm_parent
+    )
 
 
 def _new_record(package: Package, arguments: dict, docker: bool) -> dict:

@@ -182,7 +182,7 @@ def _read_parameters(spec) -> dict[str, tuple[type, object]]:
     from kfp.pipeline_spec.pipeline_spec_pb2 import ParameterType
 
     parameters = {}
-    for name, parameter in spec.root.input_definitions.parameters.items():
+    for name, parameter in sorted(spec.root.input_definitions.parameters.items()):
         kind = KINDS[ParameterType.ParameterTypeEnum.Name(parameter.parameter_type)]
         default = None if parameter.is_optional else REQUIRED
         if parameter.HasField("default_value"):
