@@ -69,6 +69,10 @@ def run(
         Path | None,
         typer.Option("--output", metavar="DIR", help="The run's folder [runs/<name>/<time>/]."),
     ] = None,
+    components: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where a package's components are [its own folder]."),
+    ] = None,
     docker: Annotated[
         bool, typer.Option("--docker", help="Run a package's containers in their images.")
     ] = False,
@@ -79,7 +83,7 @@ def run(
     and report.html. The exit code is 0 when everything succeeded and the metrics agree.
 
     A compiled package (KFP v2) runs as a pipeline. Each container's command runs as a process in
-    the folder beside the package that is named like its image; with --docker, in its image.
+    the folder that is named like its image, beside the package; with --docker, in its image.
 
     Examples: `fastkf run 02_titanic` · `fastkf run my.ipynb -p epochs=2 --only pipeline` ·
     `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
@@ -91,12 +95,13 @@ def run(
 
         if only:
             raise UsageError(f"{path}: --only is for notebooks; a package is a pipeline only")
-        record = run_package(path, given, Display(), output, docker)
+        record = run_package(path, given, Display(), output, components, docker)
     else:
         from fastkf.run import run_notebook
 
-        if docker:
-            raise UsageError(f"{notebook}: --docker is for packages; `fastkf compile` makes one")
+        if docker or components:
+            option = "--docker" if docker else "--components"
+            raise UsageError(f"{notebook}: {option} is for packages; `fastkf compile` makes one")
         record = run_notebook(read(find_notebook(notebook)), given, Display(), only, output)
     raise typer.Exit(0 if record["status"] == "succeeded" else 1)
 

@@ -21,7 +21,7 @@ class ContainerRun(LocalRun):
 
     Args:
         run_folder: gets artifacts/, logs/ and outputs/.
-        package_folder: where the components' folders are; relative paths start there.
+        components: the folder of the components' folders; it is on their PYTHONPATH.
         folders: from image to the folder of its component.
         warm_parent: for the steps of Python components, see `LocalRun`.
 
@@ -32,11 +32,11 @@ class ContainerRun(LocalRun):
     def __init__(
         self,
         run_folder: Path,
-        package_folder: Path,
+        components: Path,
         folders: dict[str, Path],
         warm_parent: bool = False,
     ):
-        super().__init__(run_folder, package_folder, warm_parent=warm_parent)
+        super().__init__(run_folder, components, warm_parent=warm_parent)
         self.executions: dict[str, dict] = {}
         self._folders = folders
 

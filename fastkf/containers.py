@@ -1,9 +1,10 @@
 """Runs a compiled package of container components on this machine, without Kubernetes.
 
 The images are not used, unless Docker is asked for: each container's own command runs as a process
-in its component's folder. That is the folder beside the package that has the name of the image,
-the last part of it: a container of `registry/team/decision_tree:1.0` runs in `decision_tree/`.
-What the images share may lie beside these folders (they are on PYTHONPATH). Artifacts and
+in its component's folder. That is the folder that has the name of the image, the last part of it:
+a container of `registry/team/decision_tree:1.0` runs in `decision_tree/`, beside the package or in
+another folder that is named. What images share may lie beside these folders; it is on PYTHONPATH,
+as where an image says ENV PYTHONPATH. Artifacts and
 parameters are passed by `kfp.local`, as Kubeflow Pipelines passes them.
 
 Steps of Python components (Kale's too) run as they do in `fastkf.local`.
@@ -39,6 +40,7 @@ def run_package(
     given: dict[str, str],
     display: Display,
     output: Path | None = None,
+    components: Path | None = None,
     docker: bool = False,
 ) -> dict:
     """Runs a package and returns the content of run.json.
@@ -48,6 +50,7 @@ def run_package(
         given: pipeline parameters, as text, that differ from the package's.
         display: where progress and results are shown.
         output: the run's folder; runs/<pipeline's name>/<time>/ when None.
+        components: the folder of the components' folders; the package's own when None.
         docker: run the containers in their images, with Docker.
 
     Raises:
@@ -56,7 +59,7 @@ def run_package(
     """
     package = read_package(path)
     arguments = read_arguments(package, given)
-    make_run = _choose(package, docker)
+    make_run = _choose(package, (components or path.parent).resolve(), docker)
     folder = make_run_folder(package.name, output)
     shutil.copyfile(path, folder / "pipeline.yaml")
     display.done(f"{shown_path(path)}: {len(package.containers)} steps")
@@ -67,17 +70,15 @@ def run_package(
     return record
 
 
-def _choose(package: Package, docker: bool) -> Callable[[Path], ContainerRun]:
+def _choose(package: Package, components: Path, docker: bool) -> Callable[[Path], ContainerRun]:
     if docker:
         from fastkf.docker_run import DockerRun, connect
 
         connect().close()
         return lambda folder: DockerRun(folder, package)
-    folders = find_folders(package)
+    folders = find_folders(package, components)
     warm_parent = CAN_FORK and any(one.is_python for one in package.containers.values())
-    return lambda folder: ContainerRun(
-        folder, package.path.resolve().parent, folders, warm_parent=warm_parent
-    )
+    return lambda folder: ContainerRun(folder, components, folders, warm_parent=warm_parent)
 
 
 def _new_record(package: Package, arguments: dict, docker: bool) -> dict:

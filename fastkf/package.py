@@ -90,8 +90,8 @@ def read_arguments(package: Package, given: dict[str, str]) -> dict:
     return arguments
 
 
-def find_folders(package: Package) -> dict[str, Path]:
-    """The folder of each image's component: beside the package, named like the image.
+def find_folders(package: Package, components: Path) -> dict[str, Path]:
+    """The folder of each image's component, in the folder `components`, named like the image.
 
     Raises:
         FastkfError: there is no such folder.
@@ -100,12 +100,13 @@ def find_folders(package: Package) -> dict[str, Path]:
     for task, container in package.containers.items():
         if not container.is_python:
             name = image_name(container.image)
-            folder = package.path.resolve().parent / name
+            folder = components / name
             if not name or not folder.is_dir():
                 raise FastkfError(
-                    f"{package.path}: task {task}: no folder {name!r} beside the package, for the "
-                    f"image {container.image}; without --docker, a container's command runs in "
-                    "the folder that is named like its image"
+                    f"{package.path}: task {task}: no folder {name!r} in {components} for the image "
+                    f"{container.image}; without --docker, a container's command runs in the "
+                    "folder that is named like its image. --components names the folder of these "
+                    "folders"
                 )
             if not container.has_command:
                 raise FastkfError(

@@ -195,6 +195,12 @@ def test_a_failing_component_is_explained_by_the_end_of_its_log(
     assert "fastkf/" not in command.output.replace(str(words_package), "")
 
 
+def test_the_components_may_be_elsewhere(words_package, tmp_path, run):
+    package = words_package.rename(tmp_path / "elsewhere.yaml")
+    command = run(package, "-p", "share=1", "--components", words_package.parent)
+    assert command.code == 0, command.output
+
+
 def test_a_command_that_is_not_there_is_named(tmp_path, run):
     @dsl.container_component
     def odd():
@@ -332,7 +338,7 @@ def test_a_component_without_a_folder_or_a_command_is_named(tmp_path):
         plain()
 
     package, folder = write_package(tmp_path, pipeline), tmp_path / "plain"
-    missing = "task plain: no folder 'plain' beside the package, for the image test/plain:2"
+    missing = f"task plain: no folder 'plain' in {tmp_path} for the image test/plain:2"
     assert missing in str(refuse(package))
     folder.mkdir()
     assert "task plain has no command of its own" in str(refuse(package))
