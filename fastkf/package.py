@@ -103,8 +103,8 @@ def find_folders(package: Package, components: Path) -> dict[str, Path]:
             folder = components / name
             if not name or not folder.is_dir():
                 raise FastkfError(
-                    f"{package.path}: task {task}: no folder {name!r} in {components} for the image "
-                    f"{container.image}; without --docker, a container's command runs in the "
+                    f"{package.path}: task {task}: no folder {name!r} in {components} for the "
+                    f"image {container.image}; without --docker, a container's command runs in the "
                     "folder that is named like its image. --components names the folder of these "
                     "folders"
                 )

@@ -24,7 +24,7 @@ from fastkf import processes
 
 PREFIX = "localhost/fast-kubeflow"
 BASE = "localhost/debian-python:1"
-PACKAGES = "python3,python3-pip,ca-certificates"
+PACKAGES = "python3,python3-pip,libstdc++6"
 NOT_NEEDED = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"]
 # Where Debian's Python differs from that of the image python:*-slim: pip may install into it.
 AS_THE_SLIM_IMAGE = 'rm -rf "$1"/usr/lib/python3*/EXTERNALLY-MANAGED "$1"/var/lib/apt/lists'
@@ -92,7 +92,7 @@ def base(workshop):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         (folder / "pip.conf").write_text(
             f"[global]\nno-index = true\nfind-links = http://127.0.0.1:{server.server_port}/\n"
-            "disable-pip-version-check = true\n"
+            "disable-pip-version-check = true\n[install]\ncompile = false\n"
         )
         (folder / "Dockerfile").write_text(
             "FROM scratch\nADD root.tar /\nCOPY pip.conf /etc/pip.conf\n"
