@@ -59,9 +59,11 @@ class DockerRun(ContainerRun):
         """Ends the processes and removes the containers of the steps that still run."""
         super().end()
         mine = {"label": f"{LABEL}={self._label}"}
-        with contextlib.suppress(FastkfError), contextlib.closing(connect()) as client:
+        # What the engine says now is less than why the run ends.
+        with contextlib.suppress(Exception), contextlib.closing(connect()) as client:
             for container in client.containers.list(all=True, filters=mine):
-                container.remove(force=True)
+                with contextlib.suppress(Exception):
+                    container.remove(force=True)
 
     def _make_runner(self):
         from kfp import local

@@ -61,11 +61,23 @@ def workshop(tmp_path_factory):
         "BUILDAH_ISOLATION": "chroot",
         "BUILDAH_LAYERS": "false",
     }
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("REGISTRY", "TAG"):
-            patch.delenv(name, raising=False)
-        yield folder, environment
+    for name in ("REGISTRY", "TAG"):
+        environment.pop(name, None)
+    write_storage(folder, "overlay")
+    if subprocess.run(
+        ["buildah", "from", "scratch"], env=environment, capture_output=True
+    ).returncode:
+        write_storage(folder, "vfs")  # copies every layer, works everywhere
+    yield folder, environment
+    subprocess.run(["buildah", "rm", "--all"], env=environment, capture_output=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_storage(folder: Path, driver: str) -> None:
+    (folder / "storage.conf").write_text(
+        f'[storage]\ndriver = "{driver}"\n'
+        f'graphroot = "{folder}/{driver}"\nrunroot = "{folder}/run-{driver}"\n'
+    )
 
 
 def call(workshop, *command) -> str:
@@ -167,7 +179,7 @@ def run_in(workshop, image: str, *command, volume: Path | None = None) -> str:
 
 
 def test_a_component_runs_in_its_image_to_the_metrics_of_the_process(workshop, image, tmp_path):
-    run = fastkf("run", LAB / "pipeline.yaml", folder=workshop[0] / "run")
+    run = fastkf("run", LAB / "pipeline.yaml", folder=workshop[0] / "pipeline")
     step = next(s for s in run.record["pipeline"]["steps"] if s["name"] == "decision-tree")
     artifacts = {
         name: run.folder / artifact["uri"]
