@@ -217,8 +217,9 @@ def test_words_for_the_script_are_never_run(tools, tmp_path):
 
 
 def test_the_commands_of_the_guide_run_to_the_metrics_of_the_notebook(tmp_path):
+    environment = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
     commands = [
-        fastkf(*words, folder=tmp_path / str(number), cwd=paths.PROJECT)
+        fastkf(*words, folder=tmp_path / str(number), cwd=paths.PROJECT, env=environment)
         for number, words in enumerate(guides.fastkf_commands(LAB / "README.md"))
     ]
     first, changed, extended, docker = commands
@@ -231,6 +232,7 @@ def test_the_commands_of_the_guide_run_to_the_metrics_of_the_notebook(tmp_path):
         "tree_accuracy": metrics["decision-tree.cv_accuracy"],
         "logistic_accuracy": metrics["logistic-regression.cv_accuracy"],
         "test_accuracy": metrics["compare.test_accuracy"],
+        "test_recall": metrics["compare.test_recall"],
     }
     assert first.record["pipeline"]["outputs"] == {"best": "logistic_regression"}
     assert "logistic_regression is chosen" in (first.folder / "report.html").read_text()
