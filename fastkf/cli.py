@@ -252,8 +252,10 @@ def stop_storage(folder: StoreFolder = None) -> None:
     Example: `fastkf storage stop`
     """
     store = open_store(folder)
+    if store.find_server():
+        Display().say("closing the object store; SeaweedFS takes some 15 seconds")
     if store.stop():
-        Display().done("the object store has ended; its data stay" if store.is_store() else "gone")
+        Display().done("the object store has ended")
     else:
         Display().say(f"no object store runs in {store.folder}")
 
@@ -302,7 +304,7 @@ def copy_objects(source: str, target: str, folder: StoreFolder = None) -> None:
 
 
 @storage.command("list")
-def list_objects(
+def list_storage(
     url: Annotated[str, typer.Argument(metavar="[s3://BUCKET/KEY]")] = "s3://",
     folder: StoreFolder = None,
 ) -> None:
@@ -312,8 +314,10 @@ def list_objects(
     """
     from fastkf.storage.objects import list_objects
 
+    above = url.removeprefix("s3://").strip("/")
     for name, size in list_objects(connect_store(folder), url).items():
-        print(f"{size:>12,}  {url.rstrip('/') if name else url}{'/' if name else ''}{name}")
+        bytes_ = f"{size:>12,}  " if above else ""
+        print(f"{bytes_}s3://{'/'.join(filter(None, [above, name]))}")
 
 
 @app.command()

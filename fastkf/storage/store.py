@@ -79,10 +79,11 @@ class Store:
 
     def stop(self) -> bool:
         """Ends the server; False when none ran. The folder of a throw-away store is removed."""
-        if not self.is_store():
-            return False
+        server = self.find_server()
+        if not self.is_store():  # its folder may have been removed
+            self._end(server)
+            return server is not None
         with self._lock():
-            server = self.find_server()
             temporary = self._read_state().get("temporary", False)
             self._end(server)
             if temporary:
@@ -90,10 +91,10 @@ class Store:
             return server is not None
 
     def status(self) -> Status:
-        running, state = self.find_server() is not None, self._read_state()
-        endpoint = f"http://{weed.ADDRESS}:{state['ports']['s3.port']}" if running else None
-        ended = not running and state.get("running", False)
-        return Status(running, ended, endpoint, size_of(self.folder))
+        server = self.find_server()
+        endpoint = f"http://{weed.ADDRESS}:{weed.s3_port(server.cmdline())}" if server else None
+        ended = server is None and self._read_state().get("running", False)
+        return Status(server is not None, ended, endpoint, size_of(self.folder))
 
     def environment(self) -> dict[str, str]:
         """The variables by which S3 clients (botocore, s3fs, pandas) find the running store.

@@ -6,29 +6,22 @@ from pathlib import Path
 
 import psutil
 
+from fastkf.storage.store import Store
+
 
 def main(folder: Path, owner: int) -> None:
-    from fastkf.storage.store import Store
-
-    store = Store(folder)
-    processes = [find(owner), store.find_server()]
-    while all(map(is_alive, processes)):
-        time.sleep(0.5)
-    store.stop()
-
-
-def find(pid: int) -> psutil.Process | None:
     try:
-        return psutil.Process(pid)
+        process = psutil.Process(owner)
+        while folder.exists() and is_alive(process):  # whoever stops the store removes the folder
+            time.sleep(0.5)
     except psutil.NoSuchProcess:
-        return None
+        pass
+    Store(folder).stop()
 
 
-def is_alive(process: psutil.Process | None) -> bool:
-    try:
-        return bool(process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; the same process, not a later one of the same id."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 if __name__ == "__main__":

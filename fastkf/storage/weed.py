@@ -86,6 +86,12 @@ def marker(folder: Path) -> str:
     return f"-config_dir={folder}"
 
 
+def s3_port(command: list[str]) -> int:
+    """The port of the S3 service, read from a server's command line."""
+    [port] = [word.partition("=")[2] for word in command if word.startswith("-s3.port=")]
+    return int(port)
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Nothing of the user's: SeaweedFS takes access keys and settings from variables too."""
     return {"HOME": str(folder), "PATH": "/usr/bin:/bin"}
