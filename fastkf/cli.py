@@ -252,7 +252,7 @@ def stop_storage(folder: StoreFolder = None) -> None:
     Example: `fastkf storage stop`
     """
     store = open_store(folder)
-    if store.find_server():
+    if store.find_server() and not store.is_temporary:
         Display().say("closing the object store; SeaweedFS takes some 15 seconds")
     if store.stop():
         Display().done("the object store has ended")
@@ -297,10 +297,12 @@ def copy_objects(source: str, target: str, folder: StoreFolder = None) -> None:
 
     Example: `fastkf storage copy data/titanic/titanic.csv s3://datasets/titanic/`
     """
+    from rich.markup import escape
+
     from fastkf.storage.objects import copy
 
     for place, size in copy(connect_store(folder), source, target):
-        Display().done(f"{place} ({size:,} bytes)")
+        Display().done(f"{escape(place)} ({size:,} bytes)")
 
 
 @storage.command("list")

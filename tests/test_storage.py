@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -25,8 +26,8 @@ from fastkf import paths, processes
 from fastkf.errors import FastkfError, UsageError
 from fastkf.execute import execute_notebook, read_metrics
 from fastkf.notebook import read
+from fastkf.storage import objects, weed
 from fastkf.storage import store as stores
-from fastkf.storage import weed
 from fastkf.storage.store import Store
 
 LAB = paths.NOTEBOOKS / "08_object_storage.ipynb"
@@ -64,7 +65,7 @@ def running(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def variables(running):
-    return {**os.environ, **running.environment()}
+    return running.environment()
 
 
 @pytest.fixture
@@ -80,10 +81,11 @@ def fake(tmp_path, monkeypatch):
     return make
 
 
-def put(variables, tmp_path, url, text):
-    path = tmp_path / "some.txt"
-    path.write_text(text)
-    assert fastkf("storage", "copy", path, url, env=variables).code == 0
+def put(variables, url: str, text: str) -> None:
+    """Puts an object, and makes its bucket when it is missing."""
+    store = objects.connect(variables)
+    store.makedirs(url.removeprefix("s3://").split("/")[0], exist_ok=True)
+    store.pipe_file(url, text.encode())
 
 
 def wait_until(condition, seconds=20):
@@ -111,7 +113,7 @@ def test_data_keys_and_ports_survive_a_restart_and_a_kill(folder, tmp_path):
     assert started.code == 0 and "the object store runs" in started.output
     assert "runs already" in call("start").output
     first = Store(folder).environment()
-    put({**os.environ, **first}, tmp_path, "s3://kept/a/b.txt", "for ever")
+    put(first, "s3://kept/a/b.txt", "for ever")
 
     assert "has ended" in call("stop").output
     assert Store(folder).find_server() is None
@@ -136,7 +138,7 @@ def test_data_keys_and_ports_survive_a_restart_and_a_kill(folder, tmp_path):
     back = tmp_path / "back.txt"
     assert call("copy", "s3://kept/a/b.txt", back).code == 0
     assert back.read_text() == "for ever"
-    put({**os.environ, **Store(folder).environment()}, tmp_path, "s3://kept/c.txt", "new")
+    put(Store(folder).environment(), "s3://kept/c.txt", "new")
 
 
 @needs_program
@@ -163,7 +165,8 @@ def test_a_store_to_throw_away_goes_with_its_owner(folder):
 
 
 @needs_program
-def test_a_store_whose_folder_was_removed_can_be_stopped(folder):
+def test_a_store_whose_folder_was_removed_can_be_stopped(folder, monkeypatch):
+    monkeypatch.setattr(stores, "SECONDS_TO_END", 1)
     Store(folder).start()
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
@@ -254,6 +257,7 @@ def test_nothing_listens_beyond_this_machine(running):
     ports = json.loads((running.folder / "server.json").read_text())["ports"]
     assert {address.ip for address in listening} == {"127.0.0.1"}
     assert {address.port for address in listening} == set(ports.values())
+    assert {one.raddr.ip for one in connections if one.raddr} <= {"127.0.0.1"}
 
 
 @needs_program
@@ -311,7 +315,7 @@ def test_the_other_servers_take_nothing_without_the_certificate(running):
 
 @needs_program
 def test_the_shell_of_seaweedfs_gets_in_by_the_certificate_only(running, variables, tmp_path):
-    put(variables, tmp_path, "s3://hidden/a.txt", "a")
+    put(variables, "s3://hidden/a.txt", "a")
     ports = json.loads((running.folder / "server.json").read_text())["ports"]
     words = [
         f"-{role}=127.0.0.1:{ports[f'{role}.port']}.{ports[f'{role}.port.grpc']}"
@@ -346,53 +350,61 @@ def test_the_shell_of_seaweedfs_gets_in_by_the_certificate_only(running, variabl
 
 
 @needs_program
-def test_copies_files_and_folders_there_and_back(variables, tmp_path):
-    def call(*words):
-        result = fastkf("storage", *words, env=variables, cwd=tmp_path)
-        assert result.code == 0, result.output
-        return result.output
-
+def test_copies_files_and_folders_there_and_back(variables, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = objects.connect(variables)
     (tmp_path / "some" / "deep").mkdir(parents=True)
     (tmp_path / "some" / "a.txt").write_text("a")
     (tmp_path / "some" / "deep" / "b.txt").write_text("bb")
-    call("copy", "some", "s3://there/all")
-    call("copy", "some/a.txt", "s3://there/named.txt")
-    call("copy", "some/a.txt", "s3://there/in/")
-    call("copy", "some/a.txt", "s3://there")
-    listed = [line.split() for line in call("list", "s3://there").splitlines()]
-    assert listed == [
-        ["1", "s3://there/a.txt"],
-        ["1", "s3://there/all/a.txt"],
-        ["2", "s3://there/all/deep/b.txt"],
-        ["1", "s3://there/in/a.txt"],
-        ["1", "s3://there/named.txt"],
+    copies = [
+        ("some", "s3://there/all", ["s3://there/all/a.txt", "s3://there/all/deep/b.txt"]),
+        ("some/a.txt", "s3://there/named.txt", ["s3://there/named.txt"]),
+        ("some/a.txt", "s3://there/in/", ["s3://there/in/a.txt"]),
+        ("some/a.txt", "s3://there", ["s3://there/a.txt"]),
+        ("s3://there/all", "back", ["back/a.txt", "back/deep/b.txt"]),
+        ("s3://there/named.txt", "back/", ["back/named.txt"]),
     ]
-    assert "s3://there\n" in call("list")
-    call("copy", "s3://there/all", "back")
+    for source, target, places in copies:
+        assert [place for place, _ in objects.copy(store, source, target)] == places
+    sizes = {"a.txt": 1, "all/a.txt": 1, "all/deep/b.txt": 2, "in/a.txt": 1, "named.txt": 1}
+    assert objects.list_objects(store, "s3://there") == sizes
+    assert objects.list_objects(store, "s3://there/a.txt") == {"": 1}
+    assert "there" in objects.list_objects(store, "s3://")
     assert (tmp_path / "back" / "deep" / "b.txt").read_text() == "bb"
-    call("copy", "s3://there/named.txt", "back/")
     assert (tmp_path / "back" / "named.txt").read_text() == "a"
 
 
 @needs_program
+def test_the_command_copies_and_lists(running, variables, tmp_path):
+    (tmp_path / "a.txt").write_text("some")
+    named = {**os.environ, **variables}
+    copied = fastkf("storage", "copy", tmp_path / "a.txt", "s3://listed/[b].txt", env=named)
+    assert (copied.code, copied.output) == (0, "✓ s3://listed/[b].txt (4 bytes)\n")
+    listed = fastkf("storage", "list", "s3://listed", "--folder", running.folder)
+    assert listed.output.split() == ["4", "s3://listed/[b].txt"]
+    assert "\ns3://listed\n" in "\n" + fastkf("storage", "list", env=named).output
+
+
+@needs_program
 @pytest.mark.parametrize(
-    ("words", "code", "says"),
+    ("source", "target", "says"),
     [
-        (("copy", "mine.txt", "other.txt"), 2, "one of the two is to be s3://BUCKET/KEY"),
-        (("copy", "s3://a/b", "s3://c/d"), 2, "one of the two is to be s3://BUCKET/KEY"),
-        (("copy", "nothing.txt", "s3://a/b"), 2, "nothing.txt: no such file or folder"),
-        (("copy", "s3://nowhere/b", "b"), 2, "s3://nowhere/b: no such bucket or object"),
-        (("list", "s3://nowhere"), 2, "s3://nowhere: no such bucket or object"),
-        (("copy", "mine.txt", "s3://A_B/c"), 1, "s3://A_B/c: "),
-        (("copy", "s3://refusals/mine.txt", "mine.txt"), 2, "mine.txt: is there already"),
+        ("mine.txt", "other.txt", "one of the two is to be s3://BUCKET/KEY"),
+        ("s3://a/b", "s3://c/d", "one of the two is to be s3://BUCKET/KEY"),
+        ("nothing.txt", "s3://a/b", "nothing.txt: no such file or folder"),
+        ("empty", "s3://a/b", "empty: there is nothing to copy"),
+        ("s3://nowhere/b", "b", "s3://nowhere/b: no such bucket or object"),
+        ("mine.txt", "s3://A_B/c", "s3://A_B/c: "),
+        ("s3://refusals/mine.txt", "mine.txt", "mine.txt: is there already"),
     ],
 )
-def test_copies_that_cannot_be_are_told(variables, tmp_path, words, code, says):
-    put(variables, tmp_path, "s3://refusals/mine.txt", "theirs")
+def test_copies_that_cannot_be_are_told(variables, tmp_path, monkeypatch, source, target, says):
+    monkeypatch.chdir(tmp_path)
+    put(variables, "s3://refusals/mine.txt", "theirs")
     (tmp_path / "mine.txt").write_text("mine")
-    result = fastkf("storage", *words, env=variables, cwd=tmp_path)
-    assert (result.code, "Traceback" in result.output) == (code, False), result.output
-    assert says in result.output
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FastkfError, match=f"^{re.escape(says)}|{re.escape(says)}$"):
+        list(objects.copy(objects.connect(variables), source, target))
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
@@ -411,10 +423,13 @@ def test_a_store_that_does_not_answer_is_told(tmp_path):
 
 @needs_program
 def test_pandas_finds_the_store_by_the_variables(variables, tmp_path):
-    put(variables, tmp_path, "s3://tables/x.csv", "a,b\n1,2\n")
+    put(variables, "s3://tables/x.csv", "a,b\n1,2\n")
     program = "import pandas; print(pandas.read_csv('s3://tables/x.csv').to_dict('list'))"
     result = subprocess.run(
-        [sys.executable, "-c", program], env=variables, capture_output=True, text=True
+        [sys.executable, "-c", program],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
     )
     assert result.stdout == "{'a': [1], 'b': [2]}\n", result.stderr
 

@@ -47,6 +47,10 @@ class Store:
         self.folder = folder.expanduser().resolve()
 
     @property
+    def is_temporary(self) -> bool:
+        return self._read_state().get("temporary", False)
+
+    @property
     def credentials(self) -> Path:
         return self.folder / weed.CREDENTIALS
 
@@ -79,12 +83,8 @@ class Store:
 
     def stop(self) -> bool:
         """Ends the server; False when none ran. The folder of a throw-away store is removed."""
-        server = self.find_server()
-        if not self.is_store():  # its folder may have been removed
-            self._end(server)
-            return server is not None
-        with self._lock():
-            temporary = self._read_state().get("temporary", False)
+        with self._lock() if self.is_store() else contextlib.nullcontext():
+            server, temporary = self.find_server(), self.is_temporary
             self._end(server)
             if temporary:
                 shutil.rmtree(self.folder)
@@ -211,7 +211,7 @@ class Store:
         state = self._read_state()
         if server:
             with contextlib.suppress(psutil.NoSuchProcess):
-                server.kill() if state.get("temporary") else server.terminate()
+                server.kill() if self.is_temporary else server.terminate()
                 _, alive = psutil.wait_procs([server], timeout=SECONDS_TO_END)
                 for process in alive:
                     process.kill()
