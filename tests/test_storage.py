@@ -52,7 +52,10 @@ def folder(tmp_path):
     """Where a store can be made; whatever serves it is killed afterwards."""
     yield tmp_path / "store"
     for server in servers_below(tmp_path / "store"):
+        ports = weed.ports_of(server.cmdline())
         server.kill()
+        for path in weed.sockets(tmp_path / "store", ports):
+            path.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +136,8 @@ def test_data_keys_and_ports_survive_a_restart_and_a_kill(folder, tmp_path):
     assert killed.code == 1 and "though not by `fastkf storage stop`" in killed.output
 
     port = int(first["AWS_ENDPOINT_URL_S3"].rpartition(":")[2])
+    left = weed.sockets(folder, json.loads((folder / "server.json").read_text())["ports"])
+    assert any(path.exists() for path in left)
     with socket.create_server(("127.0.0.1", port)):
         assert call("start").code == 0
         assert Store(folder).environment()["AWS_ENDPOINT_URL_S3"] != first["AWS_ENDPOINT_URL_S3"]

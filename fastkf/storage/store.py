@@ -92,7 +92,9 @@ class Store:
 
     def status(self) -> Status:
         server = self.find_server()
-        endpoint = f"http://{weed.ADDRESS}:{weed.s3_port(server.cmdline())}" if server else None
+        endpoint = None
+        if server:
+            endpoint = f"http://{weed.ADDRESS}:{weed.ports_of(server.cmdline())['s3.port']}"
         ended = server is None and self._read_state().get("running", False)
         return Status(server is not None, ended, endpoint, size_of(self.folder))
 
@@ -158,6 +160,7 @@ class Store:
     def _choose_ports(self) -> dict[str, int]:
         """The ports of the last start, as far as they are free; others in the place of the rest."""
         last = self._read_state().get("ports", {})
+        self._remove_sockets(last)
         new = dict(zip(weed.PORTS, processes.free_ports(len(weed.PORTS)), strict=True))
         return new | {name: port for name, port in last.items() if is_free(port)}
 
@@ -209,18 +212,24 @@ class Store:
 
     def _end(self, server: psutil.Process | None) -> None:
         state = self._read_state()
+        ports = state.get("ports", {})
         if server:
             with contextlib.suppress(psutil.NoSuchProcess):
+                ports = weed.ports_of(server.cmdline())
                 server.kill() if self.is_temporary else server.terminate()
                 _, alive = psutil.wait_procs([server], timeout=SECONDS_TO_END)
                 for process in alive:
                     process.kill()
                     process.wait()
-        if ports := state.get("ports"):
-            for path in weed.sockets(self.folder, ports):
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        self._remove_sockets(ports)
+        if state:
             self._write_state(ports, running=False, temporary=state["temporary"])
+
+    def _remove_sockets(self, ports: dict[str, int]) -> None:
+        """Removes what a server leaves behind, above all one that was killed."""
+        for path in weed.sockets(self.folder, ports) if ports else []:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def _read_state(self) -> dict:
         try:

@@ -86,10 +86,10 @@ def marker(folder: Path) -> str:
     return f"-config_dir={folder}"
 
 
-def s3_port(command: list[str]) -> int:
-    """The port of the S3 service, read from a server's command line."""
-    [port] = [word.partition("=")[2] for word in command if word.startswith("-s3.port=")]
-    return int(port)
+def ports_of(command: list[str]) -> dict[str, int]:
+    """The ports in a server's command line, by the names of PORTS."""
+    options = dict(word.removeprefix("-").split("=", 1) for word in command if "=" in word)
+    return {name: int(options[name]) for name in PORTS}
 
 
 def environment(folder: Path) -> dict[str, str]:
