@@ -4,7 +4,7 @@ import logging
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,12 +85,15 @@ def read_metrics(path: Path) -> dict[str, float | str]:
     """The metrics that an executed notebook's metrics cells print, one a line."""
     metrics = {}
     for cell in read(path).cells_with_role("pipeline-metrics"):
-        names = re.findall(r"^\s*print\((\w+)\)\s*$", cell.source, re.M)
-        printed = "".join("".join(o.get("text", "")) for o in cell.outputs if "text" in o)
-        metrics |= {
-            name: _number(text) for name, text in zip(names, printed.splitlines(), strict=False)
-        }
+        metrics |= printed_metrics(cell.source, cell.outputs)
     return metrics
+
+
+def printed_metrics(source: str, outputs: Iterable[dict]) -> dict[str, float | str]:
+    """Name to value of each `print(name)` of a metrics cell, from the cell's outputs."""
+    names = re.findall(r"^\s*print\((\w+)\)\s*$", source, re.M)
+    printed = "".join("".join(o.get("text", "")) for o in outputs if "text" in o)
+    return {name: _number(text) for name, text in zip(names, printed.splitlines(), strict=False)}
 
 
 def _number(text: str) -> float | str:
