@@ -50,7 +50,7 @@ class SavedModel(ServedModel):
 
     def get_output_types(self) -> list[dict]:
         outputs = self.signature().structured_outputs
-        return [describe(name, spec) for name, spec in outputs.items()]
+        return [describe(name, spec) for name, spec in sorted(outputs.items())]
 
     def signature(self, name: str = SIGNATURE):
         """One of the model's functions.
@@ -125,7 +125,7 @@ class SavedModel(ServedModel):
         try:
             outputs = signature(**tensors)
         except tf.errors.InvalidArgumentError as error:
-            raise InvalidInput(f"{self.name}: {first_line(error)}") from error
+            raise InvalidInput(f"{self.name}: {read_cause(error)}") from error
         arrays = {name: output.numpy() for name, output in outputs.items()}
         for array in arrays.values():
             self.check_result(array)
@@ -149,8 +149,14 @@ def load(folder: Path):
     return loaded
 
 
+def read_cause(error: tf.errors.InvalidArgumentError) -> str:
+    """The line that says what is wrong, between the graph's trace and the name of the node."""
+    before_node = str(error).partition("[[{{node")[0]
+    return before_node.strip().rpartition("\n")[2]
+
+
 def inputs_of(signature) -> dict[str, tf.TensorSpec]:
-    return signature.structured_input_signature[1]
+    return dict(sorted(signature.structured_input_signature[1].items()))
 
 
 def describe(name: str, spec: tf.TensorSpec) -> dict:

@@ -55,7 +55,7 @@ class TitanicTransformer(kserve.Model):
     async def preprocess(self, payload, headers=None):
         passengers = payload.get("instances") if isinstance(payload, dict) else None
         if not passengers or not all(isinstance(passenger, dict) for passenger in passengers):
-            raise InvalidInput('send {"instances": [{"name": "Astor, Mrs. John", ...}]} (V1)')
+            raise InvalidInput('send {"instances": [{"name": "Miller, Mrs. John", ...}]} (V1)')
         rows = [make_features(passenger) for passenger in passengers]
         # A list for each column: the form that KServe's scikit-learn server takes.
         return {"instances": [{column: [row[column] for row in rows] for column in rows[0]}]}
@@ -80,14 +80,21 @@ def read_error(answer: httpx.Response) -> str:
 class ModelServer(kserve.ModelServer):
     """kserve's server listens on all interfaces; this one can be told where to listen."""
 
+    host = "127.0.0.1"
+
     async def _serve(self):
-        self._rest_server.config.host = arguments.host
+        self._rest_server.config.host = self.host
         await super()._serve()
 
 
-parser = argparse.ArgumentParser(parents=[model_server.parser], description=__doc__)
-parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container")
-arguments = parser.parse_args()
+def main():
+    parser = argparse.ArgumentParser(parents=[model_server.parser], description=__doc__)
+    parser.add_argument("--host", default=ModelServer.host, help="0.0.0.0 in a container")
+    arguments = parser.parse_args()
+    server = ModelServer(enable_grpc=False)
+    server.host = arguments.host
+    server.start([TitanicTransformer(arguments.model_name)])
+
 
 if __name__ == "__main__":
-    ModelServer(enable_grpc=False).start([TitanicTransformer(arguments.model_name)])
+    main()
