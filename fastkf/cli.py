@@ -211,6 +211,32 @@ def draw(notebooks: NotebookNames = None) -> None:
 
 
 @app.command()
+def serve(
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL_DIR...",
+            help="Folders named as their models: with model.joblib, or 1/saved_model.pb.",
+        ),
+    ],
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, show_default=False, help="[a free one]")
+    ] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve models with kserve's model server, with KServe's V1 and V2 REST protocols.
+
+    Loading a .joblib or .pkl file runs the code in it: serve only files that you trust.
+    Ctrl-C ends the server.
+
+    Examples: `fastkf serve models/titanic` · `fastkf serve models/* --port 8080`
+    """
+    from fastkf.serve import serve_models
+
+    serve_models(models, host, port, Display())
+
+
+@app.command()
 def data(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets; all when none.")

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import kubernetes_validate
 import yaml
+from kserve_manifests import check_inference_service
 
 KUBERNETES = "1.32"  # the oldest that today's Kubeflow runs on
 CORE_GROUPS = ("apps", "batch", "autoscaling", "policy")
 
 # What checks a custom resource: from the manifest to the texts of what is wrong with it.
-CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {}
+CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
+    ("serving.kserve.io/v1beta1", "InferenceService"): check_inference_service,
+}
 
 
 def read_manifests(path: Path) -> list[dict]:
