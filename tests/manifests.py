@@ -6,11 +6,15 @@ from pathlib import Path
 import kubernetes_validate
 import yaml
 
+from fastkf.tune.check import check_experiment, find_differences
+
 KUBERNETES = "1.32"  # the oldest that today's Kubeflow runs on
 CORE_GROUPS = ("apps", "batch", "autoscaling", "policy")
 
 # What checks a custom resource: from the manifest to the texts of what is wrong with it.
-CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {}
+CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
+    ("kubeflow.org/v1beta1", "Experiment"): lambda m: check_experiment(m) or find_differences(m),
+}
 
 
 def read_manifests(path: Path) -> list[dict]:

@@ -138,6 +138,9 @@ def _refuse(notebook: Notebook, search: Search) -> None:
         )
     names = [text.partition("=")[0] for text in search.parameters]
     read_parameters(notebook, search.given)
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--param {name}: given {names.count(name)} times")
     if both := set(names) & set(search.given):
         raise UsageError(f"{', '.join(sorted(both))}: given with --param and with -p")
 

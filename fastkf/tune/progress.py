@@ -56,9 +56,10 @@ def show_summary(
 ) -> None:
     best = status.find_best(experiment, trials)
     if best:
-        table = Table("best trial", experiment.metric, *best.assignments)
-        values = [format_value(value) for value in best.assignments.values()]
-        table.add_row(best.name, f"{best.value(experiment):.4f}", *values)
+        table = Table("the best", best.name)
+        table.add_row(experiment.metric, f"{best.value(experiment):.4f}")
+        for name, value in best.assignments.items():
+            table.add_row(name, format_value(value))
         display.console.print(table)
     style = "bold green" if best and ending.type == "Succeeded" else "bold red"
     display.say(f"[{style}]{ending.message}[/]; trials: {status.count_states(trials)}")

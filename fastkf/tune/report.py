@@ -67,19 +67,15 @@ def draw_plots(study: optuna.Study, metric: str) -> dict[str, str]:
         drawn["Parallel coordinates"] = plots.plot_parallel_coordinate
     with warnings.catch_warnings(action="ignore"):  # experimental
         return {
-            title: _encode(plot(study, target=_read_value, target_name=metric))
-            for title, plot in drawn.items()
+            title: _encode(plot(study, target_name=metric).figure) for title, plot in drawn.items()
         }
 
 
-def _read_value(trial: optuna.trial.FrozenTrial) -> float:
-    return trial.value
-
-
-def _encode(axes) -> str:
+def _encode(figure) -> str:
     import matplotlib.pyplot as plt
 
     picture = io.BytesIO()
-    axes.figure.savefig(picture, format="png", dpi=90, bbox_inches="tight")
-    plt.close(axes.figure)
+    figure.set_size_inches(8, 4.5)
+    figure.savefig(picture, format="png", dpi=90, bbox_inches="tight")
+    plt.close(figure)
     return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()

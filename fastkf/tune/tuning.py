@@ -129,14 +129,15 @@ class Tuning:
     def _take_in(self, number: int, trial: Trial) -> None:
         """Keeps a trial that has ended, and tells Optuna how."""
         self.trials.append(trial)
-        if self.study.get_trials(deepcopy=False)[number].state.is_finished():
+        frozen = self.study.get_trials(deepcopy=False)[number]
+        if frozen.state.is_finished():
             return
-        proposal = self._proposal(number)
-        records = trial.read_records(self.experiment)
         if trial.state in ("Succeeded", "EarlyStopped"):
-            values = read_values(records, self.experiment.metric)
+            proposal = self._proposal(number)
+            values = read_values(trial.read_records(self.experiment), self.experiment.metric)
             for step, value in enumerate(values, start=1):
-                proposal.report(value, step)
+                if step not in frozen.intermediate_values:
+                    proposal.report(value, step)
         if trial.state == "Succeeded":
             self.study.tell(number, trial.value(self.experiment))
         elif trial.state == "EarlyStopped":

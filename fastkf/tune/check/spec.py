@@ -55,7 +55,7 @@ def counts(manifest):
     if failed is not None and failed < 0:
         yield f"spec.maxFailedTrialCount: {failed}; must be 0 or more"
     for field, count in (("maxFailedTrialCount", failed), ("parallelTrialCount", parallel)):
-        if most is not None and count is not None and count > most:
+        if most is not None and count is not None and count > most >= 1:
             yield f"spec.{field}: {count} is more than maxTrialCount, {most}"
     endless = most is None and (spec.get("objective") or {}).get("goal") is None
     if endless and (spec.get("algorithm") or {}).get("algorithmName") != "grid":
