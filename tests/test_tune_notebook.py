@@ -25,6 +25,7 @@ CELLS = [
         ["step:measure", "prev:train"],
         "size = score + units\nshade = len(colour) + int(flag) + size",
     ),
+    ("skip", "raise KeyError('only for looking')"),
     ("pipeline-metrics", "print(score)\nprint(size)"),
 ]
 SPACE = ["--param", "rate=0.1..0.9", "--param", "units=4,8"]

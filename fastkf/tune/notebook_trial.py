@@ -1,6 +1,7 @@
 """Runs a Kale notebook as a trial: `python -m fastkf.tune.notebook_trial NOTEBOOK -p NAME=VALUE`.
 
-Prints the pipeline metrics as `name=value` lines, as Katib's StdOut collector reads them.
+Prints the pipeline metrics as `name=value` lines, as Katib's StdOut collector reads them. Cells
+tagged `skip` are left out, as in the notebook's pipeline.
 """
 
 import argparse
@@ -9,9 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
+
 from fastkf.errors import FastkfError
 from fastkf.execute import execute_notebook
-from fastkf.notebook import read
+from fastkf.notebook import Notebook, read
 from fastkf.run import read_parameters
 from fastkf.tune.trials import TRIAL_FOLDER
 
@@ -36,12 +39,22 @@ def run_trial(path: Path, given: dict[str, str]) -> None:
     notebook = read(path)
     parameters = read_parameters(notebook, given)
     with tempfile.TemporaryDirectory() as scratch:
+        copy = write_steps(notebook, Path(scratch) / "steps.ipynb")
         output = Path(os.environ.get(TRIAL_FOLDER, scratch)) / "notebook.ipynb"
-        result = execute_notebook(notebook, output, parameters, lambda done, total: None)
+        result = execute_notebook(notebook, output, parameters, lambda done, total: None, copy)
     if result.error:
         raise FastkfError(result.error)
     for name, value in result.metrics.items():
         print(f"{name}={value}")
+
+
+def write_steps(notebook: Notebook, path: Path) -> Path:
+    """Writes the notebook without its cells tagged `skip`."""
+    skipped = {cell.number for cell in notebook.cells_with_role("skip")}
+    node = nbformat.read(notebook.path, as_version=nbformat.NO_CONVERT)
+    node.cells = [cell for i, cell in enumerate(node.cells, start=1) if i not in skipped]
+    nbformat.write(node, path)
+    return path
 
 
 if __name__ == "__main__":
