@@ -181,7 +181,7 @@ def test_ends_with_1_when_too_many_trials_fail(tmp_path):
     assert "exit code 1: ValueError: no such colour" in result.output
     assert "no trial has succeeded" in result.output
     assert status["conditions"][-1]["type"] == "Failed"
-    assert status["trialsFailed"] == 3
+    assert status["trialsFailed"] in (3, 4)  # two may end at the same moment
     assert "currentOptimalTrial" not in status
 
 
@@ -465,6 +465,23 @@ def test_a_finished_trial_that_optuna_does_not_know_of_is_not_run_again(tune, tm
     assert take_up(result.folder, Options(), Display(Console(file=io.StringIO())))
     assert ended(result.folder) == files
     assert [trial.value for trial in study.get_trials()] == values
+
+
+@pytest.mark.parametrize("algorithm", ["random", "grid", "multivariate-tpe"])
+def test_a_trial_that_was_cut_off_while_it_was_proposed_is_proposed_again(tune, algorithm):
+    settings = [{"name": "random_state", "value": "5"}]
+    spec = {"algorithm": {"algorithmName": algorithm, "algorithmSettings": settings}} | ONE
+    spec |= {"maxTrialCount": 6}
+    code = "print(f'score={units}')"
+    whole = tune(code, [UNITS, COLOUR], spec, name="whole")
+    parts = tune(code, [UNITS, COLOUR], spec, name="parts", trials=3)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{parts.folder}/study.db")
+    number = study._storage.create_new_trial(study._study_id)
+    units = optuna.distributions.IntDistribution(2, 8, step=2)
+    study._storage.set_trial_param(number, "units", 4, units)
+    assert take_up(parts.folder, Options(trials=6), Display(Console(file=io.StringIO())))
+    assert parts.assignments == whole.assignments
+    assert parts.status["succeededTrialList"] == whole.status["succeededTrialList"]
 
 
 def test_a_tuning_that_has_ended_takes_more_trials(tune):

@@ -91,7 +91,7 @@ class SobolSampler(optuna.samplers.QMCSampler):
 def propose(study: optuna.Study, experiment: Experiment) -> optuna.Trial | None:
     """The next trial; None when the grid has no more points.
 
-    The sampler's seed follows from `random_state` and the trial's number. So a tuning that was
+    The sampler's seed follows from `random_state` and the count of trials. So a tuning that was
     interrupted goes on with the trials that it would have had.
     """
     space = make_space(experiment.parameters)
@@ -101,10 +101,15 @@ def propose(study: optuna.Study, experiment: Experiment) -> optuna.Trial | None:
         if point is None:
             return None
         study.enqueue_trial(point)
-    number = len(study.get_trials(deepcopy=False)) - len(waiting)
+    count = sum(is_proposed(one, experiment) for one in study.get_trials(deepcopy=False))
     with warnings.catch_warnings(action="ignore"):  # what is experimental or deprecated
-        study.sampler = make_sampler(experiment, space, number)
+        study.sampler = make_sampler(experiment, space, count)
         return study.ask(fixed_distributions=space)
+
+
+def is_proposed(trial: optuna.trial.FrozenTrial, experiment: Experiment) -> bool:
+    """Whether it has all its parameters: it was not cut off while they were being written."""
+    return len(trial.params) == len(experiment.parameters)
 
 
 def make_space(parameters: list[dict]) -> dict[str, BaseDistribution]:
@@ -112,12 +117,12 @@ def make_space(parameters: list[dict]) -> dict[str, BaseDistribution]:
 
 
 def make_sampler(
-    experiment: Experiment, space: dict[str, BaseDistribution], number: int
+    experiment: Experiment, space: dict[str, BaseDistribution], count: int
 ) -> optuna.samplers.BaseSampler:
-    """Optuna's sampler for an algorithm of Katib's, for the trial of this number."""
+    """Optuna's sampler for an algorithm of Katib's, for the trial after so many."""
     settings, seed = experiment.settings, None
     if "random_state" in settings:
-        entropy = [int(settings["random_state"]), number]
+        entropy = [int(settings["random_state"]), count]
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
     match experiment.algorithm:
         case "tpe" | "multivariate-tpe":

@@ -73,19 +73,21 @@ class Tuning:
     def _take_up(self) -> None:
         """Finds the trials of an earlier run: those that ended, and those to run again."""
         for frozen in self.study.get_trials(deepcopy=False):
-            if frozen.state == TrialState.WAITING:
+            if not algorithms.is_proposed(frozen, self.experiment):
+                if frozen.state == TrialState.RUNNING:
+                    self.study.tell(frozen.number, state=TrialState.FAIL)
                 continue
             trial = read_trial(self.folder / "trials" / self._name(frozen.number))
             if trial and trial.has_ended:
                 self._take_in(frozen.number, trial)
             elif frozen.state == TrialState.RUNNING:
-                if len(frozen.params) == len(self.experiment.parameters):
-                    self._interrupted.append(frozen.number)
-                else:  # cut off while it was being proposed
-                    self.study.tell(frozen.number, state=TrialState.FAIL)
+                self._interrupted.append(frozen.number)
 
     def _name(self, number: int) -> str:
-        return f"{self.experiment.name}-{number + 1:03}"
+        """The name of the trial that has this number in the study."""
+        before = self.study.get_trials(deepcopy=False)[:number]
+        rank = sum(algorithms.is_proposed(one, self.experiment) for one in before) + 1
+        return f"{self.experiment.name}-{rank:03}"
 
     def _find_ending(self) -> status.Ending | None:
         active = bool(self._running or self._interrupted)
