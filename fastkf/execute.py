@@ -4,7 +4,7 @@ import logging
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +33,11 @@ class NotebookRun:
 
 
 def execute_notebook(
-    notebook: Notebook, output: Path, parameters: dict, on_cell: Callable[[int, int], None]
+    notebook: Notebook,
+    output: Path,
+    parameters: dict,
+    on_cell: Callable[[int, int], None],
+    copy: Path | None = None,
 ) -> NotebookRun:
     """Executes the notebook in its own folder and writes the executed copy, failed or not.
 
@@ -42,6 +46,7 @@ def execute_notebook(
         output: where the executed notebook goes.
         parameters: pipeline parameters that differ from the notebook's.
         on_cell: called with the number of code cells done and their total.
+        copy: a file with some of the notebook's cells, executed in its place.
     """
     import papermill
     from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -60,7 +65,7 @@ def execute_notebook(
     logging.disable(logging.CRITICAL)
     try:
         papermill.execute_notebook(
-            str(notebook.path),
+            str(copy or notebook.path),
             str(output),
             parameters=parameters,
             cwd=str(notebook.path.resolve().parent),
@@ -85,12 +90,15 @@ def read_metrics(path: Path) -> dict[str, float | str]:
     """The metrics that an executed notebook's metrics cells print, one a line."""
     metrics = {}
     for cell in read(path).cells_with_role("pipeline-metrics"):
-        names = re.findall(r"^\s*print\((\w+)\)\s*$", cell.source, re.M)
-        printed = "".join("".join(o.get("text", "")) for o in cell.outputs if "text" in o)
-        metrics |= {
-            name: _number(text) for name, text in zip(names, printed.splitlines(), strict=False)
-        }
+        metrics |= printed_metrics(cell.source, cell.outputs)
     return metrics
+
+
+def printed_metrics(source: str, outputs: Iterable[dict]) -> dict[str, float | str]:
+    """Name to value of each `print(name)` of a metrics cell, from the cell's outputs."""
+    names = re.findall(r"^\s*print\((\w+)\)\s*$", source, re.M)
+    printed = "".join("".join(o.get("text", "")) for o in outputs if "text" in o)
+    return {name: _number(text) for name, text in zip(names, printed.splitlines(), strict=False)}
 
 
 def _number(text: str) -> float | str:

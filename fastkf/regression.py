@@ -85,7 +85,8 @@ def execution(notebook: Notebook, folder: Path) -> None:
     A cell whose output may differ carries nbval's marker `# NBVAL_IGNORE_OUTPUT`.
     """
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", str(SANITISING)]
-    command += ["-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null"]
+    command += ["-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
+    command += ["-p", "fastkf.nbval_metrics"]
     result = subprocess.run(
         [*command, "--rootdir", str(notebook.path.parent), notebook.path.name],
         cwd=notebook.path.parent,

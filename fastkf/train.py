@@ -21,7 +21,7 @@ from fastkf.errors import UsageError
 from fastkf.jobstatus import JobStatus, now
 from fastkf.loopback import Loopback
 from fastkf.pods import Pod, Volume, find_volumes, plan_pods
-from fastkf.run import make_run_folder, shown
+from fastkf.run import make_run_folder, shown_path
 from fastkf.tfjob import TFJob, read_tfjob
 
 RETRYABLE = 128  # the policy ExitCode starts again what exits with this or more
@@ -202,7 +202,7 @@ class JobRun:
     def _fail(self, replica: Replica, message: str) -> None:
         replica.state = "failed"
         lines = "".join(f"\n  {line}" for line in replica.tail)
-        self.error = f"{message}; its last lines (all of them: {shown(replica.log)}):{lines}"
+        self.error = f"{message}; its last lines (all of them: {shown_path(replica.log)}):{lines}"
         self.status.set("Failed", f"TFJob {self.job.name} has failed because {message}.")
 
     def _judge(self) -> None:
@@ -294,7 +294,7 @@ class JobRun:
             self.display.failed(record["error"])
         style = "bold green" if record["status"] == "succeeded" else "bold red"
         self.display.say(f"[{style}]{self.job.name} {record['status']}[/] {record['seconds']} s")
-        self.display.say(f"Folder: {shown(self.folder)}")
+        self.display.say(f"Folder: {shown_path(self.folder)}")
 
 
 def _check_can_run(job: TFJob) -> None:
@@ -334,7 +334,7 @@ def _describe(job: TFJob, volumes: Mapping[str, Volume], is_private: bool) -> li
     images = ", ".join(dict.fromkeys(spec.container["image"] for spec in job.specs))
     lines = [f"TFJob {job.name}: {counts}", f"  image {images}: not used; programs of this machine"]
     for name, volume in volumes.items():
-        lines.append(f"  volume {name}: {shown(volume.folder)}")
+        lines.append(f"  volume {name}: {shown_path(volume.folder)}")
     if is_private:
         lines.append("  network: the replicas have one of their own, and reach nothing else")
     else:

@@ -5,12 +5,18 @@ from pathlib import Path
 
 import kubernetes_validate
 import yaml
+from kserve_manifests import check_inference_service
+
+from fastkf.tune.check import check_experiment, find_differences
 
 KUBERNETES = "1.32"  # the oldest that today's Kubeflow runs on
 CORE_GROUPS = ("apps", "batch", "autoscaling", "policy")
 
 # What checks a custom resource: from the manifest to the texts of what is wrong with it.
-CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {}
+CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
+    ("serving.kserve.io/v1beta1", "InferenceService"): check_inference_service,
+    ("kubeflow.org/v1beta1", "Experiment"): lambda m: check_experiment(m) or find_differences(m),
+}
 
 
 def read_manifests(path: Path) -> list[dict]:

@@ -132,6 +132,19 @@ def test_rot_is_caught(copy, tmp_path, check, old, new, says):
     assert found is None if says is None else says in found
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "says"), [(0.01, "metric total is committed as"), (0.2, None)]
+)
+def test_metrics_are_compared_within_the_tolerance(copy, tmp_path, tolerance, says):
+    content = json.loads(copy.read_text())
+    content["metadata"]["fastkf"]["tolerance"] = tolerance
+    output = content["cells"][6]["outputs"][0]
+    output["text"] = [f"{float(''.join(output['text'])) * 1.1}\n"]
+    copy.write_text(json.dumps(content))
+    found = failure(regression.execution, copy, tmp_path)
+    assert found is None if says is None else says in found
+
+
 def test_a_broken_tag_is_caught(copy, tmp_path):
     content = json.loads(copy.read_text())
     content["cells"][4]["metadata"]["tags"] = ["step:draw", "previous:load"]
