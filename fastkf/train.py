@@ -98,10 +98,10 @@ class Replica:
                 shutil.rmtree(mount.folder)  # the operator makes a new pod, with a new emptyDir
             if not mount.read_only:
                 mount.folder.mkdir(parents=True, exist_ok=True)
-        if self.restarts:
-            show(self.pod.name, f"started again ({self.restarts})")
         self.tail.clear()
         self.process = processes.start(command, subprocess.PIPE, folder, self.pod.environment)
+        again = f" again ({self.restarts})" if self.restarts else ""
+        show(self.pod.name, f"started{again}, process group {self.process.pid}")
         self.state = "running"
         self.reader = threading.Thread(target=self._read, args=[self.process, show], daemon=True)
         self.reader.start()
@@ -109,7 +109,8 @@ class Replica:
     def has_ended(self) -> bool:
         if self.state != "running" or self.process.poll() is None:
             return False
-        self.exit_code = self.process.returncode
+        code = self.process.returncode
+        self.exit_code = code if code >= 0 else 128 - code
         processes.end([self.process])
         self.reader.join(timeout=5)
         return True

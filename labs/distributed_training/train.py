@@ -1,8 +1,6 @@
-"""Trains a small network to read digits: on one worker, or on several that share the work.
-
-The variable TF_CONFIG names all workers and says which of them this one is. A TFJob sets it in
-each of its containers. Without it, this worker is the only one.
-"""
+# Trains a small network to read digits: on one worker, or on several that share the work.
+# The variable TF_CONFIG names all workers and says which of them this one is. A TFJob sets it in
+# each of its containers. Without it, this worker is the only one.
 
 import argparse
 import sys
@@ -14,8 +12,6 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-
-START_AGAIN = 138  # from 128 on, the policy ExitCode of a TFJob starts a container again
 
 
 def read_digits(source):
@@ -104,10 +100,12 @@ def restore(strategy, checkpoint, output):
 
 
 def save(manager, history, folder):
-    """Writes a checkpoint and the history; every worker must, each to a folder of its own."""
+    """Writes the history and a checkpoint. All workers do, each into a folder of its own."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     pd.DataFrame(history).to_csv(f"{folder}/history.csv", index=False)
-    manager.save(int(manager.checkpoint.step))
+    step = int(manager.checkpoint.step)
+    manager.save(step)
+    print(f"step {step}: loss {history[-1]['loss']:.4f}", flush=True)
 
 
 def train(strategy, digits, options, folder):
@@ -116,23 +114,23 @@ def train(strategy, digits, options, folder):
         model = build_model(options.seed)
         optimizer = keras.optimizers.Adam(options.learning_rate)
         optimizer.build(model.trainable_variables)
-    train_step = make_train_step(strategy, model, optimizer, options.batch_size)
     step = tf.Variable(0, dtype="int64")
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, step=step)
     manager = tf.train.CheckpointManager(checkpoint, f"{folder}/checkpoints", max_to_keep=2)
     history = restore(strategy, checkpoint, options.output)
+    train_step = make_train_step(strategy, model, optimizer, options.batch_size)
     last_step = options.epochs * (len(digits) // options.batch_size)
     while step < last_step:
         for batch in strategy.distribute_datasets_from_function(
             lambda worker: make_batches(digits, options, int(step), worker)
         ):
-            began = time.perf_counter()
-            loss = float(train_step(batch))
+            start, processor_start = time.perf_counter(), time.process_time()
+            measured = {"loss": float(train_step(batch)), "seconds": time.perf_counter() - start}
+            measured["processor_seconds"] = time.process_time() - processor_start
+            history.append(measured)
             step.assign_add(1)
-            history.append({"loss": loss, "seconds": time.perf_counter() - began})
             if step % options.save_every == 0 or step == last_step:
                 save(manager, history, folder)
-                print(f"step {int(step)} of {last_step}: loss {loss:.4f}", flush=True)
     return model
 
 
@@ -145,7 +143,8 @@ def export(model, folder):
 
 
 def read_options():
-    parser = argparse.ArgumentParser(description=__doc__)
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description="Trains a network to read digits.")
     parser.add_argument("--data", required=True, help="a CSV file or its URL: 784 pixels, digit")
     parser.add_argument("--output", required=True, help="a folder that all workers share")
     parser.add_argument("--epochs", type=int, default=6)
@@ -154,32 +153,36 @@ def read_options():
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--test-size", type=int, default=0, help="digits kept for the test")
     parser.add_argument("--save-every", type=int, default=20, help="steps between checkpoints")
-    parser.add_argument("--threads", type=int, default=0, help="of one worker; 0: all processors")
+    parser.add_argument("--threads", type=int, default=0, help="of this worker; 0: all processors")
     return parser.parse_args()
 
 
-def main():
-    options = read_options()
+def run(options):
+    """One worker, from the start to the end; the chief alone exports and tests the model."""
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     digits = read_digits(options.data)
     train_digits, test_digits = split_digits(digits, options.test_size, options.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        chief = is_chief(strategy)
-        model = train(strategy, train_digits, options, options.output if chief else folder)
-    if chief:
+    with tempfile.TemporaryDirectory() as own_folder:
+        folder = options.output if is_chief(strategy) else own_folder
+        model = train(strategy, train_digits, options, folder)
+    if is_chief(strategy):
         export(model, f"{options.output}/export/mnist")
-    if chief and options.test_size:
+    if is_chief(strategy) and options.test_size:
         images, labels = to_arrays(test_digits)
-        print(
-            f"test accuracy {np.mean(np.argmax(model(images), axis=1) == labels):.4f}", flush=True
-        )
+        accuracy = np.mean(np.argmax(model(images), axis=1) == labels)
+        print(f"test accuracy {accuracy:.4f}", flush=True)
+
+
+def main():
+    """Runs this worker. When it has lost another one, it asks to be started again."""
+    try:
+        run(read_options())
+    except (tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.UnavailableError) as error:
+        print(f"lost another worker: {error.message.splitlines()[0]}", flush=True)
+        sys.exit(138)  # the policy ExitCode of a TFJob starts again what exits with 128 or more
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.UnavailableError) as error:
-        print(f"lost another worker: {error.message.splitlines()[0]}", flush=True)
-        sys.exit(START_AGAIN)
+    main()
