@@ -301,6 +301,8 @@ class JobRun:
 def _check_can_run(job: TFJob) -> None:
     if job.run_policy.get("suspend"):
         raise UsageError(f"{job.path}: spec.runPolicy.suspend is true, so no replica would start")
+    if job.deciding_type not in [spec.type for spec in job.specs]:
+        raise UsageError(f"{job.path}: without a Chief, Master or Worker a job never succeeds")
     for spec in job.specs:
         if spec.type == job.deciding_type and spec.restart_policy == "Always":
             raise UsageError(

@@ -308,6 +308,9 @@ def test_a_job_that_could_never_end_is_refused(job):
     job.write({"Worker": replicas(SHOW, policy="Always")})
     with pytest.raises(UsageError, match="the job would never end; write OnFailure"):
         job.run()
+    job.write({"PS": replicas(SHOW)})
+    with pytest.raises(UsageError, match="a job never succeeds"):
+        job.run()
     job.write({"Worker": replicas(SHOW)}, suspend=True)
     with pytest.raises(UsageError, match="suspend is true"):
         job.run()
