@@ -1,6 +1,7 @@
 """The command `fastkf`."""
 
 import json
+import os
 import signal
 import sys
 from dataclasses import asdict
@@ -205,6 +206,8 @@ def serve(
     from fastkf.serve import serve_models
 
     serve_models(models, host, port, Display())
+    sys.stdout.flush()
+    os._exit(0)  # Python would take seconds to dismantle TensorFlow
 
 
 @app.command()
