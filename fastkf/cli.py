@@ -134,6 +134,45 @@ def compile(
 
 
 @app.command()
+def train(
+    manifest: Annotated[Path, typer.Argument(metavar="TFJOB.yaml", help="A TFJob's manifest.")],
+    volume: Annotated[
+        list[str] | None,
+        typer.Option("--volume", metavar="NAME=FOLDER", help="The folder that is a volume here."),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", metavar="NAME=VALUE", help="A variable for the containers."),
+    ] = None,
+    network: Annotated[
+        Literal["private", "host"],
+        typer.Option(help="A network for the replicas alone (Linux), or this machine's."),
+    ] = "private",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="The run's folder [runs/<name>/<time>/]."),
+    ] = None,
+) -> None:
+    """Run the replicas of a TFJob as processes of this machine, each with its TF_CONFIG.
+
+    The run's folder gets a log for each replica, the volumes, run.json, and the TFJob with its
+    status. Restart policies and limits are those of the manifest. The exit code is 0 when the job
+    has succeeded.
+
+    Example: `fastkf train labs/distributed_training/tfjob.yaml`
+    """
+    from fastkf.train import run_job
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folders = {
+        name: Path(folder) for name, folder in parse_assignments(volume or [], "--volume").items()
+    }
+    variables = parse_assignments(env or [], "--env")
+    record = run_job(manifest, Display(), folders, variables, output, network == "private")
+    raise typer.Exit(0 if record["status"] == "succeeded" else 1)
+
+
+@app.command()
 def check(
     notebooks: NotebookNames = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",
@@ -548,6 +587,19 @@ def parse_parameters(words: list[str]) -> dict[str, str]:
             raise UsageError(f"-p {word}: give a parameter as NAME=VALUE")
         parameters[name] = value
     return parameters
+
+
+def parse_assignments(words: list[str], option: str) -> dict[str, str]:
+    """NAME=VALUE words of an option as a dictionary.
+
+    Raises:
+        UsageError: a word is of another form.
+    """
+    pairs = [word.partition("=") for word in words]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise UsageError(f"{option} {name}{equals}{value}: give it as NAME=VALUE")
+    return {name: value for name, _, value in pairs}
 
 
 def draw_picture(notebook: Notebook) -> Path:
