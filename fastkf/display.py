@@ -79,6 +79,9 @@ class Display:
             self.console.print(_steps_table(pipeline["steps"]))
         if any(part and part["metrics"] for part in (record["notebook"], pipeline)):
             self.console.print(_metrics_table(record))
+        for name, value in (pipeline or {}).get("outputs", {}).items():
+            self.console.print(f"Output {name}: ", end="")
+            self.console.print(str(value), markup=False)
         for error in _errors(record):
             self.failed(error)
         style = "bold green" if record["status"] == "succeeded" else "bold red"

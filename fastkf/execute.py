@@ -33,7 +33,11 @@ class NotebookRun:
 
 
 def execute_notebook(
-    notebook: Notebook, output: Path, parameters: dict, on_cell: Callable[[int, int], None]
+    notebook: Notebook,
+    output: Path,
+    parameters: dict,
+    on_cell: Callable[[int, int], None],
+    copy: Path | None = None,
 ) -> NotebookRun:
     """Executes the notebook in its own folder and writes the executed copy, failed or not.
 
@@ -42,6 +46,7 @@ def execute_notebook(
         output: where the executed notebook goes.
         parameters: pipeline parameters that differ from the notebook's.
         on_cell: called with the number of code cells done and their total.
+        copy: a file with some of the notebook's cells, executed in its place.
     """
     import papermill
     from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -60,7 +65,7 @@ def execute_notebook(
     logging.disable(logging.CRITICAL)
     try:
         papermill.execute_notebook(
-            str(notebook.path),
+            str(copy or notebook.path),
             str(output),
             parameters=parameters,
             cwd=str(notebook.path.resolve().parent),

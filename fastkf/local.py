@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from unittest import mock
 
 from fastkf import interpreter, warm
@@ -74,6 +75,7 @@ class LocalRun:
         self.parallel = parallel or os.cpu_count() or 1
         self.steps: dict[str, Step] = {}
         self.metrics: dict[str, float] = {}
+        self.outputs: dict = {}
         self._name = name_step
         self._imports = imports
         self._warm_parent = warm_parent
@@ -118,12 +120,12 @@ class LocalRun:
             self._kfp_hooks(),
         ):
             local.init(
-                local.SubprocessRunner(use_venv=False),
+                self._make_runner(),
                 pipeline_root=str(self.run_folder / "artifacts"),
                 workspace_root=str(self.scratch / "workspace"),
                 raise_on_error=False,
             )
-            pipeline(**arguments)
+            self.outputs = dict(pipeline(**arguments).outputs)
         self._collect_outputs()
         return all(step.status == "succeeded" for step in self.steps.values())
 
@@ -165,15 +167,37 @@ class LocalRun:
         `kfp.local` offers no hooks: its runner runs one task after the other, prints the tasks'
         output through a replaced `print`, and asks pip in every step.
         """
+        with contextlib.ExitStack() as stack:
+            for module, name, replacement in self._patches():
+                stack.enter_context(mock.patch.object(module, name, replacement))
+            yield
+
+    def _patches(self) -> list[tuple]:
+        """What replaces what in `kfp.local`: module, name, replacement."""
         from kfp.local import logging_utils, subprocess_task_handler
         from kfp.local.orchestrator import dag_orchestrator
+
+        return [
+            (subprocess_task_handler, "SubprocessTaskHandler", self._make_task_handler()),
+            (dag_orchestrator, "run_dag", self._run_dag),
+            (logging_utils, "local_logger_context", contextlib.nullcontext),
+            (logging_utils, "indented_print", contextlib.nullcontext),
+        ]
+
+    def _make_runner(self):
+        from kfp import local
+
+        return local.SubprocessRunner(use_venv=False)
+
+    def _make_task_handler(self) -> Callable:
+        """What `kfp.local` calls for the handler of a task."""
+        from kfp.local import subprocess_task_handler
+        from kfp.local.status import Status
 
         run = self
 
         class TaskHandler(subprocess_task_handler.SubprocessTaskHandler):
             def run(self):
-                from kfp.local.status import Status
-
                 succeeded = run._run_task(
                     subprocess_task_handler.replace_python_executable(
                         self.full_command, str(run._python)
@@ -182,16 +206,7 @@ class LocalRun:
                 )
                 return Status.SUCCESS if succeeded else Status.FAILURE
 
-        patches = [
-            (subprocess_task_handler, "SubprocessTaskHandler", TaskHandler),
-            (dag_orchestrator, "run_dag", self._run_dag),
-            (logging_utils, "local_logger_context", contextlib.nullcontext),
-            (logging_utils, "indented_print", contextlib.nullcontext),
-        ]
-        with contextlib.ExitStack() as stack:
-            for module, name, replacement in patches:
-                stack.enter_context(mock.patch.object(module, name, replacement))
-            yield
+        return TaskHandler
 
     def _run_dag(
         self,
@@ -287,42 +302,70 @@ class LocalRun:
     def _run_task(self, command: list[str], environment: dict[str, str]) -> bool:
         """Runs a task's command, its output to the step's log; True when it succeeded."""
         task = getattr(self._task, "name", None) or _task_in(command)
+        return self._track(
+            task,
+            lambda folder, log: self._run_process(
+                [self._isolate(word, folder) for word in command],
+                self._environment(environment, folder),
+                log,
+                self.working_folder,
+            ),
+        )
+
+    def _track(self, task: str, execute: Callable[[Path, Path], int]) -> bool:
+        """Executes a task and keeps its step's state; True when it succeeded.
+
+        Args:
+            task: its name in the package.
+            execute: called with a folder of the step's own and the path of its log; returns the
+                exit code.
+        """
         step = self.steps.setdefault(task, Step(self._name(task)))
-        folder = self._make_step_folder(task)
+        folder, log = self._make_step_folder(task), self.run_folder / "logs" / f"{step.name}.log"
         began = time.monotonic()
         step.status, step.started = "running", began - self._start
         self._on_change()
-        code = self._run_process(
-            [self._isolate(word, folder) for word in command],
-            self._environment(environment, folder),
-            self.run_folder / "logs" / f"{step.name}.log",
-        )
+        code = execute(folder, log)
         step.seconds = time.monotonic() - began
-        step.status = "succeeded" if code == 0 else "failed"
-        if code != 0:
-            ended = {"name": "interrupted", "message": ""}
-            step.error = ended if self._ended.is_set() else _read_error(folder, code)
+        if code != 0 and self._ended.is_set():
+            step.error = {"name": "interrupted", "message": ""}
+        else:
+            step.error = self._find_error(folder, log, code)
+        step.status = "failed" if step.error else "succeeded"
         self._on_change()
-        return code == 0
+        return step.error is None
 
-    def _run_process(self, command: list[str], environment: dict, log: Path) -> int:
+    def _find_error(self, folder: Path, log: Path, code: int) -> dict | None:
+        """Why a step has failed; None when it has not."""
+        return _read_error(folder, code) if code else None
+
+    def _run_process(
+        self, command: list[str], environment: dict, log: Path, working_folder: Path
+    ) -> int:
         if self._ended.is_set():
             return 1
         with log.open("w") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=self.working_folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            process = self._start_process(command, environment, output, working_folder)
             self._processes.add(process)
             try:
                 return process.wait()
             finally:
                 self._processes.discard(process)
+                if process.stdin:
+                    process.stdin.close()
+
+    def _start_process(
+        self, command: list[str], environment: dict, output: IO, working_folder: Path
+    ) -> subprocess.Popen:
+        return subprocess.Popen(
+            command,
+            cwd=working_folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
     def _make_step_folder(self, task: str) -> Path:
         steps = self.scratch / "steps"

@@ -67,6 +67,7 @@ def render_report(run_folder: Path) -> str:
             started_iso=run.get("started"),
             seconds=run.get("seconds"),
             parts=_parts(run),
+            note=run.get("note"),
             problems=_problems(run, steps),
             metrics=_metric_rows(run),
             both=bool(run.get("notebook") and run.get("pipeline")),

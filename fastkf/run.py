@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from fastkf.compile import compile_notebook
 from fastkf.display import Display
 from fastkf.errors import FastkfError, UsageError
 from fastkf.execute import NotebookRun, execute_notebook
-from fastkf.local import LocalRun
+from fastkf.local import LocalRun, Step
 from fastkf.notebook import Notebook, describe_error, find_cell
 
 SAME = 1e-9
@@ -47,23 +47,30 @@ def run_notebook(
     if "data_dir" not in given:
         data.fetch(notebook.course.get("needs", []), progress=display.say)
     folder = make_run_folder(notebook.name, output)
-    record = _new_record(notebook, parameters)
+    record = new_record(notebook.name, notebook.title, {**notebook.parameters, **parameters})
+    with keep_record(record, folder, display, notebook.course.get("tolerance", SAME)):
+        _run_parts(notebook, parameters, only, folder, record, display)
+    return record
+
+
+@contextmanager
+def keep_record(record: dict, folder: Path, display: Display, tolerance: float = SAME):
+    """Keeps the record of the run that is done inside: run.json, report.html, the summary."""
     began = time.monotonic()
     _write(folder, record, error="the run did not end")
     error = None
     try:
-        _run_parts(notebook, parameters, only, folder, record, display)
+        yield
     except KeyboardInterrupt:
         error = "interrupted; the processes of the run were ended"
     except FastkfError as failure:
         error = str(failure)
     record["seconds"] = round(time.monotonic() - began, 1)
-    record["parity"] = compare(record, notebook.course.get("tolerance", SAME))
+    record["parity"] = compare(record, tolerance)
     record["status"] = "succeeded" if error is None and _succeeded(record) else "failed"
     _write(folder, record, error)
     report.write_report(folder)
-    display.show_summary(record, _shown(folder))
-    return record
+    display.show_summary(record, shown_path(folder))
 
 
 def read_parameters(notebook: Notebook, given: dict[str, str]) -> dict:
@@ -77,14 +84,24 @@ def read_parameters(notebook: Notebook, given: dict[str, str]) -> dict:
         if name not in notebook.parameters:
             known = ", ".join(notebook.parameters) or "none"
             raise UsageError(f"{notebook.path}: no parameter {name}; its parameters: {known}")
-        kind = type(notebook.parameters[name])
-        try:
-            values[name] = _as_bool(text) if kind is bool else kind(text)
-        except ValueError:
-            raise UsageError(
-                f"{notebook.path}: parameter {name} takes {kind.__name__}, not {text!r}"
-            ) from None
+        values[name] = read_value(notebook.path, name, text, type(notebook.parameters[name]))
     return values
+
+
+def read_value(path: Path, name: str, text: str, kind: type):
+    """The text of a parameter as bool, int, float or str; as list or dict from JSON.
+
+    Raises:
+        UsageError: the text is of another type.
+    """
+    readers = {bool: _as_bool, list: json.loads, dict: json.loads}
+    try:
+        value = readers.get(kind, kind)(text)
+        if isinstance(value, kind):
+            return value
+    except ValueError:
+        pass
+    raise UsageError(f"{path}: parameter {name} takes {kind.__name__}, not {text!r}")
 
 
 def make_run_folder(name: str, output: Path | None) -> Path:
@@ -149,7 +166,7 @@ def _run_parts(notebook, parameters, only, folder: Path, record: dict, display: 
         if only != "notebook":
             began = time.monotonic()
             package = compile_notebook(notebook, folder / "pipeline.yaml")
-            display.done(f"compiled {_shown(package)}", time.monotonic() - began)
+            display.done(f"compiled {shown_path(package)}", time.monotonic() - began)
             local_run = stack.enter_context(_prepare_local_run(notebook, folder))
         if only != "pipeline":
             record["notebook"] = asdict(NotebookRun("failed", 0.0, error="interrupted"))
@@ -181,11 +198,28 @@ def name_step(task: str) -> str:
 
 def _run_as_pipeline(local_run, notebook, package, parameters, record, display) -> None:
     arguments = {name.lower(): value for name, value in parameters.items()}
+    order = list(notebook.steps)
+    try:
+        run_pipeline(local_run, package, arguments, len(order), record, display)
+    finally:
+        steps = sorted(
+            local_run.steps.values(),
+            key=lambda step: order.index(step.name) if step.name in order else len(order),
+        )
+        record["pipeline"]["steps"] = [
+            step_record(step, _explain(step.error, notebook)) for step in steps
+        ]
+
+
+def run_pipeline(
+    local_run: LocalRun, package: Path, arguments: dict, total: int, record: dict, display: Display
+) -> None:
+    """Runs a package of `total` steps with progress; all but the steps goes to the record."""
     began = time.monotonic()
     result = record["pipeline"] = {"status": "failed", "seconds": 0, "steps": [], "metrics": {}}
     shown: set[str] = set()
     try:
-        with display.progress("pipeline, steps", len(notebook.steps)) as advance:
+        with display.progress("pipeline, steps", total) as advance:
             succeeded = local_run.run(
                 package, arguments, lambda: _show_steps(local_run, shown, display, advance)
             )
@@ -196,12 +230,6 @@ def _run_as_pipeline(local_run, notebook, package, parameters, record, display) 
         local_run.end()
         result["seconds"] = round(time.monotonic() - began, 1)
         result["metrics"] = local_run.metrics
-        order = list(notebook.steps)
-        steps = sorted(
-            local_run.steps.values(),
-            key=lambda step: order.index(step.name) if step.name in order else len(order),
-        )
-        result["steps"] = [_step_record(step, notebook) for step in steps]
 
 
 def _show_steps(local_run: LocalRun, shown: set[str], display: Display, advance) -> None:
@@ -214,7 +242,8 @@ def _show_steps(local_run: LocalRun, shown: set[str], display: Display, advance)
     advance(len(ended), ", ".join(step.name for step in steps if step.status == "running"))
 
 
-def _step_record(step, notebook: Notebook) -> dict:
+def step_record(step: Step, error: str | None) -> dict:
+    """A step as run.json keeps it, with its error in a learner's words."""
     interrupted = step.status == "running"
     status = "skipped" if step.status == "pending" else "failed" if interrupted else step.status
     return {
@@ -223,7 +252,7 @@ def _step_record(step, notebook: Notebook) -> dict:
         "started": None if step.started is None else round(step.started, 2),
         "seconds": round(step.seconds, 2),
         "after": step.after,
-        "error": "interrupted" if interrupted else _explain(step.error, notebook),
+        "error": "interrupted" if interrupted else error,
     }
 
 
@@ -238,14 +267,15 @@ def _explain(error: dict | None, notebook: Notebook) -> str | None:
     return described
 
 
-def _new_record(notebook: Notebook, parameters: dict) -> dict:
+def new_record(name: str, title: str, parameters: dict) -> dict:
+    """The content of run.json before the run."""
     return {
-        "name": notebook.name,
-        "title": notebook.title,
+        "name": name,
+        "title": title,
         "status": "failed",
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "seconds": 0.0,
-        "parameters": {**notebook.parameters, **parameters},
+        "parameters": parameters,
         "notebook": None,
         "pipeline": None,
         "parity": {},
@@ -272,7 +302,7 @@ def _as_bool(text: str) -> bool:
     return words[text.lower()]
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """The path as seen from the working folder, when it is below it."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))

@@ -5,12 +5,30 @@ from pathlib import Path
 
 import kubernetes_validate
 import yaml
+from kserve_manifests import check_inference_service
+
+from fastkf.tfjob import check_tfjob
+from fastkf.tune.check import check_experiment, find_differences
 
 KUBERNETES = "1.32"  # the oldest that today's Kubeflow runs on
 CORE_GROUPS = ("apps", "batch", "autoscaling", "policy")
 
+
+def check_tfjob_and_pods(manifest: dict) -> list[str]:
+    """What is wrong with a TFJob, and with the pods that the operator would make of it."""
+    problems = check_tfjob(manifest)
+    for spec in manifest["spec"]["tfReplicaSpecs"].values():
+        pod = {"apiVersion": "v1", "kind": "Pod", **spec["template"]}
+        problems += check_manifest({**pod, "metadata": {**pod.get("metadata", {}), "name": "pod"}})
+    return problems
+
+
 # What checks a custom resource: from the manifest to the texts of what is wrong with it.
-CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {}
+CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
+    ("serving.kserve.io/v1beta1", "InferenceService"): check_inference_service,
+    ("kubeflow.org/v1beta1", "Experiment"): lambda m: check_experiment(m) or find_differences(m),
+    ("kubeflow.org/v1", "TFJob"): check_tfjob_and_pods,
+}
 
 
 def read_manifests(path: Path) -> list[dict]:

@@ -1,0 +1,111 @@
+"""Copies files to an object store and back, and lists objects, through fsspec and s3fs."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+from s3fs import S3FileSystem
+
+from fastkf.errors import FastkfError, UsageError
+
+SCHEME = "s3://"
+
+
+def connect(variables: Mapping[str, str]) -> S3FileSystem:
+    """The store that AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY name.
+
+    A variable that is missing is taken as botocore takes it: from the environment, or a file.
+    """
+    return S3FileSystem(
+        endpoint_url=variables.get("AWS_ENDPOINT_URL_S3"),
+        key=variables.get("AWS_ACCESS_KEY_ID"),
+        secret=variables.get("AWS_SECRET_ACCESS_KEY"),
+        use_listings_cache=False,
+    )
+
+
+def copy(store: S3FileSystem, source: str, target: str) -> Iterator[tuple[str, int]]:
+    """Copies a file, or a folder with all below it, and yields each new place and its bytes.
+
+    One of the two is a URL s3://BUCKET/KEY, the other a path. A target that ends with `/` is a
+    folder. A bucket that is missing is made; a file that is there is not overwritten.
+
+    Raises:
+        UsageError: there is no such source, the target is there, or not one of the two is a URL.
+        FastkfError: the store refuses, or does not answer.
+    """
+    if source.startswith(SCHEME) == target.startswith(SCHEME):
+        raise UsageError(f"{source} to {target}: one of the two is to be s3://BUCKET/KEY")
+    upload = target.startswith(SCHEME)
+    files = list_files(Path(source)) if upload else list_objects(store, source)
+    if not files:
+        raise UsageError(f"{source}: there is nothing to copy")
+    for part, size in files.items():
+        place = place_of(part or source.rsplit("/", 1)[-1], bool(part), target)
+        with explained(place if upload else source):
+            if upload:
+                store.makedirs(target.removeprefix(SCHEME).split("/")[0], exist_ok=True)
+                store.put_file(str(Path(source) / part), place)
+            else:
+                receive(store, source, part, Path(place))
+        yield place, size
+
+
+def place_of(name: str, in_folder: bool, target: str) -> str:
+    """Where a file goes: below the target when it comes from a folder, or the target is one."""
+    bucket_only = target.startswith(SCHEME) and "/" not in target.removeprefix(SCHEME)
+    if in_folder or bucket_only or target.endswith("/"):
+        return f"{target.rstrip('/')}/{name}"
+    return target
+
+
+def receive(store: S3FileSystem, source: str, part: str, place: Path) -> None:
+    if place.exists():
+        raise UsageError(f"{place}: is there already; name another target")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    store.get_file(f"{source.rstrip('/')}/{part}" if part else source, str(place))
+
+
+def list_files(path: Path) -> dict[str, int]:
+    """The files below a folder, with their bytes, named from it; of a file, itself as ``""``.
+
+    Raises:
+        UsageError: there is no such path.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    if path.is_file():
+        return {"": path.stat().st_size}
+    files = sorted(one for one in path.rglob("*") if one.is_file())
+    return {one.relative_to(path).as_posix(): one.stat().st_size for one in files}
+
+
+def list_objects(store: S3FileSystem, url: str) -> dict[str, int]:
+    """The objects below a URL, with their bytes, named from it; of an object, itself as ``""``.
+
+    Without a bucket, ``s3://``, the buckets.
+
+    Raises:
+        UsageError: there is no such bucket or object.
+        FastkfError: the store refuses, or does not answer.
+    """
+    path = url.removeprefix(SCHEME).strip("/")
+    with explained(url):
+        if not path:
+            return {one["name"]: one["size"] for one in store.ls("", detail=True)}
+        try:
+            found = store.find(path, detail=True)
+        except FileNotFoundError:
+            found = {}
+        if not found and not store.exists(path):
+            raise UsageError(f"{url}: no such bucket or object")
+    return {name[len(path) :].lstrip("/"): one["size"] for name, one in found.items()}
+
+
+@contextlib.contextmanager
+def explained(place: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, BotoCoreError, ClientError) as error:
+        raise FastkfError(f"{place}: {error}") from error

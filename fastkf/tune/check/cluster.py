@@ -1,0 +1,50 @@
+"""Where a run on a cluster would differ from one on this machine."""
+
+import re
+
+from fastkf.tune import algorithms
+from fastkf.tune.experiment import PLACEHOLDER
+
+
+def find_differences(manifest: dict) -> list[str]:
+    """Where a run of a checked Experiment on a cluster would differ from one here."""
+    spec, notes = manifest["spec"], []
+    own = spec["algorithm"]
+    name = own["algorithmName"]
+    given = [one["name"] for one in own.get("algorithmSettings") or []]
+    if refused := [one for one in given if one in algorithms.ONLY_OPTUNA.get(name, ())]:
+        notes.append(
+            f"spec.algorithm: as it is installed, Katib runs {name} with hyperopt, which has no "
+            f"{', '.join(refused)}; multivariate-tpe takes it"
+        )
+    if "restart_strategy" in given:
+        notes.append("spec.algorithm: restart_strategy has no effect here: Optuna 5 restarts none")
+    logarithmic = [
+        one["name"]
+        for one in spec["parameters"]
+        if (one["feasibleSpace"].get("distribution")) == "logUniform"
+    ]
+    if name in algorithms.GOPTUNA and logarithmic:
+        notes.append(
+            f"spec.parameters: Katib's {name} draws {', '.join(logarithmic)} uniformly: it does "
+            "not read the distribution"
+        )
+    pod = spec["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    containers = [one["name"] for one in pod["containers"] + (pod.get("initContainers") or [])]
+    primary = spec["trialTemplate"]["primaryContainerName"]
+    if others := [one for one in containers if one != primary]:
+        notes.append(f"spec.trialTemplate: the container {others[0]} does not run here")
+    command = _command(pod, primary)
+    if command[:2] not in (["sh", "-c"], ["bash", "-c"]):
+        for word in command:
+            if re.search(r"[^\w@%+=:,./${}-]", PLACEHOLDER.sub("", word), re.ASCII):
+                notes.append(
+                    f"spec.trialTemplate: Katib hands the command to sh -c as one line, which will "
+                    f"not leave {word!r} as it is"
+                )
+    return notes
+
+
+def _command(pod: dict, primary: str) -> list[str]:
+    container = next(one for one in pod["containers"] if one["name"] == primary)
+    return [*container["command"], *(container.get("args") or [])]

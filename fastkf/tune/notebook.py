@@ -1,0 +1,216 @@
+"""Makes a Katib Experiment that tunes a Kale notebook: each trial is the notebook run once."""
+
+import re
+from dataclasses import dataclass
+
+import nbformat
+
+from fastkf.check import check
+from fastkf.errors import UsageError
+from fastkf.notebook import Notebook
+from fastkf.run import HARMLESS_RULES, read_parameters
+from fastkf.tune.check.spec import LONGEST_NAME
+from fastkf.tune.experiment import API_VERSION
+from fastkf.tune.metrics import as_number
+
+IMAGE = "fast-kubeflow:latest"
+IMAGE_FOLDER = "/opt/fast-kubeflow/notebooks"  # where the notebook stands in the container
+LARGEST_CONFIG_MAP = 1_000_000  # bytes; Kubernetes takes 1 MiB
+KIND_OF = {int: "int", float: "double"}
+PARAMETER = re.compile(r"(?P<name>\w+)=(?P<low>[^:,]+?)\.\.(?P<high>[^:,]+)(?P<options>(:[^:]+)*)")
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is asked for beside the notebook.
+
+    Attributes:
+        metric: the pipeline metric that is the objective.
+        parameters: what to try, as `name=LOW..HIGH[:log][:step=N]` or `name=A,B,C`.
+        given: parameters that every trial has, as text.
+        goal: the tuning ends when the metric gets there.
+        seed: of the search.
+        image: the container image of the trials on a cluster.
+    """
+
+    metric: str | None
+    parameters: list[str]
+    given: dict[str, str]
+    algorithm: str = "tpe"
+    trials: int = 12
+    parallel: int = 2
+    minimize: bool = False
+    goal: float | None = None
+    seed: int | None = None
+    image: str = IMAGE
+
+
+def make_manifest(notebook: Notebook, search: Search) -> list[dict]:
+    """The manifest: a ConfigMap that brings the notebook to a cluster, and the Experiment.
+
+    Raises:
+        UsageError: the notebook cannot be tuned so; the text says why and what to do.
+    """
+    _refuse(notebook, search)
+    name = _make_name(notebook)
+    parameters = [read_parameter(notebook, text) for text in search.parameters]
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"{name}-notebook"},
+        "data": {notebook.path.name: _strip(notebook)},
+    }
+    experiment = {
+        "apiVersion": API_VERSION,
+        "kind": "Experiment",
+        "metadata": {"name": name},
+        "spec": {
+            "objective": _make_objective(notebook, search),
+            "algorithm": _make_algorithm(search),
+            "parallelTrialCount": min(search.parallel, search.trials),
+            "maxTrialCount": search.trials,
+            "maxFailedTrialCount": min(3, search.trials),
+            "parameters": parameters,
+            "trialTemplate": _make_template(notebook, search, parameters, f"{name}-notebook"),
+        },
+    }
+    return [config_map, experiment]
+
+
+def read_parameter(notebook: Notebook, text: str) -> dict:
+    """A parameter of the search from `name=LOW..HIGH[:log][:step=N]` or `name=A,B,C`.
+
+    Raises:
+        UsageError: it has another form, or does not fit the notebook's parameter.
+    """
+    name, _, values = text.partition("=")
+    if found := PARAMETER.fullmatch(text):
+        read_parameters(notebook, {name: found["low"]})
+        return _make_range(notebook, name, found["low"], found["high"], found["options"])
+    words = values.split(",")
+    if len(words) < 2 or not all(words):
+        raise UsageError(
+            f"--param {text}: give a range, name=0.001..0.1 (:log, :step=0.1 may follow), or a "
+            "list, name=32,64,128; a single value goes with -p"
+        )
+    for word in words:
+        read_parameters(notebook, {name: word})
+    numbers = type(notebook.parameters[name]) in KIND_OF
+    kind = "discrete" if numbers else "categorical"
+    return {"name": name, "parameterType": kind, "feasibleSpace": {"list": words}}
+
+
+def _make_range(notebook: Notebook, name: str, low: str, high: str, options: str) -> dict:
+    kind = KIND_OF.get(type(notebook.parameters[name]))
+    where = f"--param {name}={low}..{high}{options}"
+    if kind is None:
+        raise UsageError(f"{where}: {name} is no number in {notebook.path}; give a list")
+    read_parameters(notebook, {name: high})
+    space = {"min": low, "max": high}
+    for option in options.split(":")[1:]:
+        word, _, value = option.partition("=")
+        if option == "log":
+            space["distribution"] = "logUniform"
+        elif word == "step" and as_number(value) is not None:
+            space["step"] = value
+        else:
+            raise UsageError(f"{where}: no option {option!r}; there are log and step=N")
+    return {"name": name, "parameterType": kind, "feasibleSpace": space}
+
+
+def _refuse(notebook: Notebook, search: Search) -> None:
+    """Raises what stands against tuning the notebook."""
+    findings = [one for one in check(notebook) if one.rule not in HARMLESS_RULES]
+    if findings:
+        raise UsageError("\n".join(map(str, findings)))
+    known = ", ".join(notebook.metrics) or "none"
+    if search.metric is None:
+        raise UsageError(f"--metric: say which to tune; the metrics of {notebook.path}: {known}")
+    if search.metric not in notebook.metrics:
+        raise UsageError(f"{notebook.path}: no metric {search.metric}; its metrics: {known}")
+    if not search.parameters:
+        known = ", ".join(f"{name} = {value}" for name, value in notebook.parameters.items())
+        raise UsageError(f"--param: say what to try; the parameters of {notebook.path}: {known}")
+    if not re.fullmatch(r"[-.\w]+", notebook.path.name, re.ASCII):
+        raise UsageError(
+            f"{notebook.path}: rename the notebook; on a cluster its name may have letters, "
+            "digits, _, - and . only"
+        )
+    names = [text.partition("=")[0] for text in search.parameters]
+    read_parameters(notebook, search.given)
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--param {name}: given {names.count(name)} times")
+    if both := set(names) & set(search.given):
+        raise UsageError(f"{', '.join(sorted(both))}: given with --param and with -p")
+
+
+def _make_name(notebook: Notebook) -> str:
+    slug = re.sub("[^a-z0-9]+", "-", notebook.pipeline_name.lower())
+    return f"tune-{slug}"[:LONGEST_NAME].strip("-")
+
+
+def _make_objective(notebook: Notebook, search: Search) -> dict:
+    others = [name for name in notebook.metrics if name != search.metric]
+    return {
+        "type": "minimize" if search.minimize else "maximize",
+        **({} if search.goal is None else {"goal": search.goal}),
+        "objectiveMetricName": search.metric,
+        **({"additionalMetricNames": others} if others else {}),
+    }
+
+
+def _make_algorithm(search: Search) -> dict:
+    settings = [] if search.seed is None else [{"name": "random_state", "value": str(search.seed)}]
+    return {
+        "algorithmName": search.algorithm,
+        **({"algorithmSettings": settings} if settings else {}),
+    }
+
+
+def _make_template(
+    notebook: Notebook, search: Search, parameters: list[dict], config_map: str
+) -> dict:
+    file = notebook.path.name
+    names = [one["name"] for one in parameters]
+    given = [f"{name}={value}" for name, value in search.given.items()]
+    tuned = [f"{name}=${{trialParameters.{name}}}" for name in names]
+    command = ["python3", "-m", "fastkf.tune.notebook_trial", file]
+    mount = {"name": "notebook", "mountPath": f"{IMAGE_FOLDER}/{file}", "subPath": file}
+    container = {
+        "name": "notebook",
+        "image": search.image,
+        "workingDir": IMAGE_FOLDER,
+        "command": [*command, *(f"--parameter={word}" for word in given + tuned)],
+        "volumeMounts": [{**mount, "readOnly": True}],
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "containers": [container],
+        "volumes": [{"name": "notebook", "configMap": {"name": config_map}}],
+    }
+    metadata = {"annotations": {"sidecar.istio.io/inject": "false"}}
+    return {
+        "primaryContainerName": "notebook",
+        "trialParameters": [{"name": name, "reference": name} for name in names],
+        "trialSpec": {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "spec": {"backoffLimit": 0, "template": {"metadata": metadata, "spec": pod}},
+        },
+    }
+
+
+def _strip(notebook: Notebook) -> str:
+    """The notebook's file without the outputs of its cells."""
+    node = nbformat.read(notebook.path, as_version=nbformat.NO_CONVERT)
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    text = nbformat.writes(node) + "\n"
+    if len(text.encode()) > LARGEST_CONFIG_MAP:
+        raise UsageError(
+            f"{notebook.path}: too large for the ConfigMap that brings it to a cluster "
+            f"({len(text.encode()):,} bytes without its outputs, at most {LARGEST_CONFIG_MAP:,})"
+        )
+    return text
