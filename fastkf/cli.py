@@ -348,6 +348,8 @@ def serve(
     from fastkf.serve import serve_models
 
     serve_models(models, host, port, Display())
+    sys.stdout.flush()
+    os._exit(0)  # Python would take seconds to dismantle TensorFlow
 
 
 @app.command()

@@ -73,5 +73,5 @@ def check_model(model: dict, spec: dict) -> list[str]:
     if storage.startswith("s3://") and "serviceAccountName" not in spec:
         problems.append("serviceAccountName: missing, and s3:// needs credentials")
     if name == "tensorflow" and "runtimeVersion" not in model:
-        problems.append("model.runtimeVersion: missing, and the default is too old for Keras 3")
+        problems.append("model.runtimeVersion: missing, and the default is from 2021")
     return problems

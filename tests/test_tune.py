@@ -28,6 +28,7 @@ from fastkf.tune.experiment import Experiment
 from fastkf.tune.fields import find_misfits
 from fastkf.tune.metrics import observe, read_records
 from fastkf.tune.start import Options, take_up, tune_manifest
+from fastkf.tune.tuning import Tuning
 
 Y = {"name": "y", "parameterType": "double", "feasibleSpace": {"min": "1", "max": "100"}}
 LOG = {"min": "0.001", "max": "10", "distribution": "logUniform"}
@@ -465,6 +466,22 @@ def test_a_finished_trial_that_optuna_does_not_know_of_is_not_run_again(tune, tm
     assert take_up(result.folder, Options(), Display(Console(file=io.StringIO())))
     assert ended(result.folder) == files
     assert [trial.value for trial in study.get_trials()] == values
+
+
+def test_the_trials_that_run_are_ended_when_it_is_interrupted(tmp_path):
+    first = "os.environ['FASTKF_TRIAL_FOLDER'].endswith('001')"
+    code = f"print(os.getpid(), flush=True)\nif {first}: time.sleep(1)\nelse: time.sleep(60)"
+    path = write_experiment(tmp_path, code)
+    (tmp_path / "run").mkdir()
+    tuning = Tuning(Experiment(yaml.safe_load(path.read_text()), tmp_path), tmp_path / "run")
+
+    def interrupt(trial):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuning.run(interrupt)
+    log = (tmp_path / "run" / "trials" / "example-002" / "output.log").read_text()
+    assert not is_alive(int(log))
 
 
 @pytest.mark.parametrize("algorithm", ["random", "grid", "multivariate-tpe"])
