@@ -44,6 +44,7 @@ def list_labs() -> None:
     Example: `fastkf list`
     """
     table = Table("lab", "title", "steps", "data", "minutes")
+    table.columns[0].min_width = max(len(path.stem) for path in lab_paths())  # to be typed whole
     for path in lab_paths():
         lab = read(path)
         needs = ", ".join(lab.course.get("needs", [])) or "–"
