@@ -7,7 +7,7 @@ import pytest
 from conftest import LABS, SOLUTIONS
 
 from fastkf import regression
-from fastkf.cli import draw_picture
+from fastkf.cli.labs import draw_picture
 from fastkf.notebook import read
 
 LINES_OF_A_CELL = 30

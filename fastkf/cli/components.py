@@ -1,0 +1,153 @@
+"""The commands for what else Kubeflow has: training, tuning, serving."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fastkf.cli.options import find_notebook, parse_assignments, parse_parameters
+from fastkf.display import Display
+from fastkf.errors import UsageError
+from fastkf.notebook import read
+
+
+def train(
+    manifest: Annotated[Path, typer.Argument(metavar="TFJOB.yaml", help="A TFJob's manifest.")],
+    volume: Annotated[
+        list[str] | None,
+        typer.Option("--volume", metavar="NAME=FOLDER", help="The folder that is a volume here."),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", metavar="NAME=VALUE", help="A variable for the containers."),
+    ] = None,
+    network: Annotated[
+        Literal["private", "host"],
+        typer.Option(help="A network for the replicas alone (Linux), or this machine's."),
+    ] = "private",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="The run's folder [runs/<name>/<time>/]."),
+    ] = None,
+) -> None:
+    """Run the replicas of a TFJob as processes of this machine, each with its TF_CONFIG.
+
+    The run's folder gets a log for each replica, the volumes, run.json, and the TFJob with its
+    status. Restart policies and limits are those of the manifest. The exit code is 0 when the job
+    has succeeded.
+
+    Example: `fastkf train labs/distributed_training/tfjob.yaml`
+    """
+    from fastkf.train import run_job
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folders = {
+        name: Path(folder) for name, folder in parse_assignments(volume or [], "--volume").items()
+    }
+    variables = parse_assignments(env or [], "--env")
+    record = run_job(manifest, Display(), folders, variables, output, network == "private")
+    raise typer.Exit(0 if record["status"] == "succeeded" else 1)
+
+
+def tune(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT.yaml|NOTEBOOK|FOLDER",
+            help="A Katib Experiment; a Kale notebook; the folder of a tuning to go on with.",
+        ),
+    ],
+    metric: Annotated[
+        str | None, typer.Option(help="Of a notebook: the pipeline metric to tune.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUES", help="Of a notebook: LOW..HIGH[:log][:step=N] or A,B."),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A value for every trial."),
+    ] = None,
+    algorithm: Annotated[
+        str | None,
+        typer.Option(help="random, grid, tpe, multivariate-tpe, cmaes, sobol [tpe]."),
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="How many trials [12].")] = None,
+    parallel: Annotated[int | None, typer.Option(min=1, help="Trials at a time [2].")] = None,
+    minimize: Annotated[
+        bool, typer.Option("--minimize", help="The least value is the best.")
+    ] = False,
+    goal: Annotated[float | None, typer.Option(help="End when the metric gets there.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the search: random_state.")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="In the manifest: the image of the trials.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="[runs/<name>/<time>/]")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, write the manifest, start no trial.")
+    ] = False,
+) -> None:
+    """Tune a Katib Experiment or a Kale notebook on this machine, or go on with a tuning.
+
+    An Experiment's own trial command runs as a process, and its `name=value` lines are read as
+    Katib does. A notebook's trial is the notebook run with other pipeline parameters; the
+    equivalent Experiment is written too. The result has Katib's shape. The exit code is 0 when
+    the experiment succeeded, 1 when it failed or was interrupted.
+
+    Examples: `fastkf tune labs/katib/experiment.yaml` · `fastkf tune titanic --metric cv_accuracy
+    --param cv_folds=3,5,10` · `fastkf tune runs/tune_02_titanic/2026-11-24_13-40-51`
+    """
+    from fastkf.tune import start
+    from fastkf.tune.notebook import Search
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    path, display = Path(target), Display()
+    options = start.Options(trials, parallel, output, dry_run)
+    choices = {"algorithm": algorithm, "minimize": minimize or None, "goal": goal, "seed": seed}
+    choices |= {"image": image, "trials": trials, "parallel": parallel}
+    choices = {key: value for key, value in choices.items() if value is not None}
+    if path.is_dir() or path.suffix in (".yaml", ".yml"):
+        asked = choices.keys() - {"trials", "parallel"}
+        asked |= (
+            {"metric"} if metric else {"param"} if param else {"parameter"} if parameter else set()
+        )
+        if asked:
+            raise UsageError(f"--{min(asked)}: only for a notebook; a manifest says it itself")
+        begin = start.take_up if path.is_dir() else start.tune_manifest
+        succeeded = begin(path, options, display)
+    else:
+        search = Search(metric, param or [], parse_parameters(parameter or []), **choices)
+        succeeded = start.tune_notebook(read(find_notebook(target)), search, options, display)
+    raise typer.Exit(0 if succeeded else 1)
+
+
+def serve(
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL_DIR...",
+            help="Folders named as their models: with model.joblib, or 1/saved_model.pb.",
+        ),
+    ],
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, show_default=False, help="[a free one]")
+    ] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve models with kserve's model server, with KServe's V1 and V2 REST protocols.
+
+    Loading a .joblib or .pkl file runs the code in it: serve only files that you trust.
+    Ctrl-C ends the server.
+
+    Examples: `fastkf serve models/titanic` · `fastkf serve models/* --port 8080`
+    """
+    from fastkf.serve import serve_models
+
+    serve_models(models, host, port, Display())
+    sys.stdout.flush()
+    os._exit(0)  # Python would take seconds to dismantle TensorFlow

@@ -1,0 +1,82 @@
+"""What the commands have in common: arguments that name notebooks and parameters."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastkf import paths
+from fastkf.errors import UsageError
+
+NotebookName = Annotated[
+    str, typer.Argument(metavar="NOTEBOOK", help="A lab's name, or the path of any Kale notebook.")
+]
+
+NotebookNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NOTEBOOK]...", help="Labs' names or paths; every lab when none."),
+]
+
+
+def lab_paths() -> list[Path]:
+    return sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
+
+
+def chosen(names: list[str] | None) -> list[Path]:
+    return [find_notebook(name) for name in names] if names else lab_paths()
+
+
+def find_notebook(name: str) -> Path:
+    """The path of a lab, by its name (02_titanic, titanic), or of any notebook, by its path.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    path = Path(name)
+    if path.suffix or path.exists():
+        return path
+    labs = [lab for lab in lab_paths() if name in (lab.stem, lab.stem.split("_", 1)[-1])]
+    if len(labs) != 1:
+        known = ", ".join(lab.stem for lab in lab_paths())
+        raise UsageError(f"{name}: no such lab or notebook; the labs: {known}")
+    return labs[0]
+
+
+def find_tested(name: str) -> Path:
+    """A folder of notebooks, or what `find_notebook` finds.
+
+    Raises:
+        UsageError: there is no such thing.
+    """
+    path = Path(name) if Path(name).is_dir() else find_notebook(name)
+    if not path.exists():
+        raise UsageError(f"{name}: no such notebook or folder")
+    return path
+
+
+def parse_parameters(words: list[str]) -> dict[str, str]:
+    """NAME=VALUE words as a dictionary.
+
+    Raises:
+        UsageError: a word is of another form.
+    """
+    parameters = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name.isidentifier() and equals):
+            raise UsageError(f"-p {word}: give a parameter as NAME=VALUE")
+        parameters[name] = value
+    return parameters
+
+
+def parse_assignments(words: list[str], option: str) -> dict[str, str]:
+    """NAME=VALUE words of an option as a dictionary.
+
+    Raises:
+        UsageError: a word is of another form.
+    """
+    pairs = [word.partition("=") for word in words]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise UsageError(f"{option} {name}{equals}{value}: give it as NAME=VALUE")
+    return {name: value for name, _, value in pairs}

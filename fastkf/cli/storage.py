@@ -1,0 +1,161 @@
+"""The commands `fastkf storage ...`."""
+
+import json
+import os
+import shlex
+import signal
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fastkf.display import Display
+
+storage = typer.Typer(
+    help="An object store (SeaweedFS, with the API of S3) on this machine, for the labs.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option("--folder", metavar="DIR", help="The store's folder.", envvar="FASTKF_STORAGE"),
+]
+
+
+@storage.command("start")
+def start_storage(
+    folder: StoreFolder = None,
+    owner: Annotated[
+        int | None,
+        typer.Option(
+            "--while",
+            metavar="PID",
+            help="A store to throw away: with this process it ends, and its new folder is removed.",
+        ),
+    ] = None,
+) -> None:
+    """Start the store and wait until it answers. It goes on until `fastkf storage stop`.
+
+    It listens on this machine only, on ports that were free. Its access keys are made at random,
+    in a file that only you can read. Data and keys stay in the folder from start to start.
+
+    Examples: `fastkf storage start` · `fastkf storage start --folder my_store`
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    store = open_store(folder)
+    began = time.monotonic()
+    if store.start(owner):
+        Display().done("the object store runs", time.monotonic() - began)
+    else:
+        Display().done("the object store runs already")
+    show_store(store)
+
+
+@storage.command("stop")
+def stop_storage(folder: StoreFolder = None) -> None:
+    """Stop the store. Its data stay, for the next start.
+
+    SeaweedFS takes some 15 seconds to close everything.
+
+    Example: `fastkf storage stop`
+    """
+    store = open_store(folder)
+    if store.find_server() and not store.is_temporary:
+        Display().say("closing the object store; SeaweedFS takes some 15 seconds")
+    if store.stop():
+        Display().done("the object store has ended")
+    else:
+        Display().say(f"no object store runs in {store.folder}")
+
+
+@storage.command("status")
+def show_storage(folder: StoreFolder = None) -> None:
+    """Show whether the store runs, where, and how large it is. The exit code is 1 when it does not.
+
+    Example: `fastkf storage status`
+    """
+    store = open_store(folder)
+    show_store(store)
+    raise typer.Exit(0 if store.status().running else 1)
+
+
+@storage.command("env")
+def print_environment(
+    folder: StoreFolder = None,
+    format: Annotated[Literal["shell", "json"], typer.Option(help="How to print.")] = "shell",
+) -> None:
+    """Print the running store's address and access keys, secret included, as variables.
+
+    Pandas, s3fs, boto3 and other S3 clients read them: then `s3://BUCKET/KEY` is all they need.
+
+    Example: `eval "$(fastkf storage env)"`
+    """
+    variables = open_store(folder).environment()
+    if format == "json":
+        print(json.dumps(variables, indent=2))
+    else:
+        print(*(f"export {name}={shlex.quote(text)}" for name, text in variables.items()), sep="\n")
+
+
+@storage.command("copy")
+def copy_objects(source: str, target: str, folder: StoreFolder = None) -> None:
+    """Copy a file, or a folder and all below it, to a bucket or back.
+
+    The bucket is made when it is missing. Where AWS_ENDPOINT_URL_S3 is set, that store is meant.
+
+    Example: `fastkf storage copy data/titanic/titanic.csv s3://datasets/titanic/`
+    """
+    from rich.markup import escape
+
+    from fastkf.storage.objects import copy
+
+    for place, size in copy(connect_store(folder), source, target):
+        Display().done(f"{escape(place)} ({size:,} bytes)")
+
+
+@storage.command("list")
+def list_storage(
+    url: Annotated[str, typer.Argument(metavar="[s3://BUCKET/KEY]")] = "s3://",
+    folder: StoreFolder = None,
+) -> None:
+    """List the buckets, or the objects whose keys begin with a path, with their bytes.
+
+    Example: `fastkf storage list s3://datasets`
+    """
+    from fastkf.storage.objects import list_objects
+
+    above = url.removeprefix("s3://").strip("/")
+    for name, size in list_objects(connect_store(folder), url).items():
+        bytes_ = f"{size:>12,}  " if above else ""
+        print(f"{bytes_}s3://{'/'.join(filter(None, [above, name]))}")
+
+
+def open_store(folder: Path | None):
+    from fastkf.storage.store import Store, default_folder
+
+    return Store(folder or default_folder())
+
+
+def connect_store(folder: Path | None):
+    """The S3 service that the environment names, else the store of the folder."""
+    from fastkf.storage.objects import connect
+
+    named = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} & set(os.environ)
+    return connect({} if named else open_store(folder).environment())
+
+
+def show_store(store) -> None:
+    status = store.status()
+    if status.running:
+        state = status.endpoint
+    elif status.ended:
+        state = f"ended, though not by `fastkf storage stop`; see {store.folder / 'weed.log'}"
+    else:
+        state = "not running; start it: fastkf storage start"
+    lines = [f"  endpoint     {state}"]
+    if store.is_store():
+        lines += [f"  access keys  {store.credentials}"]
+        lines += [f"  folder       {store.folder} ({status.bytes / 1e6:.1f} MB)"]
+    print("\n".join(lines))
