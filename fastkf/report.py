@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from fastkf.drawing import GLYPHS, STATUSES, draw_pipeline, format_seconds
-from fastkf.record import (
+from fastkf.shown import (
     clean_text,
     format_time,
     get_table,

@@ -9,8 +9,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from fastkf.errors import FastkfError
-from fastkf.record import clean_text
 from fastkf.report import LARGEST_OUTPUT, LARGEST_PLOTS, LOG_LINES, write_report
+from fastkf.shown import clean_text
 
 SCRIPT = "<script>alert('from the notebook')</script>"
 PNG = base64.encodebytes(b"\x89PNG\r\n" + bytes(range(90))).decode()
