@@ -57,7 +57,12 @@ def work(
             place, private, port, base_url, secrets.token_urlsafe(24), pipelines, browser, options
         )
         jupyter.configure()
-        lab = start("JupyterLab", jupyter.command, jupyter.environment())
+        lab = start(
+            "JupyterLab",
+            jupyter.command,
+            folder=jupyter.root,  # where Kale writes its folder .kale
+            environment=jupyter.environment(),
+        )
         lab.wait(f"{jupyter.address}api")
         running.append(lab)
         ready(jupyter, private)
