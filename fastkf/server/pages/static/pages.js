@@ -1,0 +1,496 @@
+// Shows at #/runs/details/ID what the server answers at fragments/runs/details/ID, and looks again
+// while something goes on. Only the parts of a page that have changed are replaced.
+"use strict";
+
+const ROUTE = /^\/(runs|pipelines|experiments|compare)(\/[\w.-]+)*$/;
+const SECONDS_WHEN_HIDDEN = 5;
+const SECONDS_WHEN_LOST = 2;
+const SECONDS_OF_LOG = 0.7;
+const LOG_LETTERS = 2_000_000;
+const $ = (id) => document.getElementById(id);
+const content = $("content");
+const sources = new WeakMap(); // part of the page to the HTML it was made from
+
+let shown = { path: "", tag: "", seconds: 0, said: "" };
+let timer = 0;
+let asking = null;
+let behind = 0; // milliseconds that this clock is behind the server's
+
+// ---- which page
+
+function route() {
+  const [path, query = ""] = (location.hash.slice(1) || "/runs").split("?", 2);
+  if (path === "/archive/runs") return { path: "/runs", query: "archived=1" };
+  return { path: ROUTE.test(path) ? path : "/nowhere", query };
+}
+
+function navigate() {
+  if (location.hash && !location.hash.startsWith("#/")) return; // a place in this page
+  const moved = route().path !== shown.path;
+  if (moved) content.setAttribute("aria-busy", "true");
+  load({ moved, fresh: true });
+}
+
+async function load({ moved = false, fresh = false } = {}) {
+  clearTimeout(timer);
+  asking?.abort();
+  const mine = (asking = new AbortController());
+  const { path, query } = route();
+  try {
+    const headers = fresh || !shown.tag ? {} : { "If-None-Match": shown.tag };
+    const address = `fragments${path}${query ? `?${query}` : ""}`;
+    const response = await fetch(address, { headers, signal: mine.signal, cache: "no-store" });
+    const html = response.status === 304 ? null : await response.text();
+    if (mine !== asking) return;
+    setClock(response);
+    if (html !== null) show(html, response, path, moved);
+    setLost("");
+    later(shown.seconds);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    setLost("Disconnected from the server; trying again…");
+    later(SECONDS_WHEN_LOST);
+  }
+}
+
+function later(seconds) {
+  clearTimeout(timer);
+  if (!seconds) return;
+  const pause = document.hidden ? Math.max(seconds, SECONDS_WHEN_HIDDEN) : seconds;
+  timer = setTimeout(load, pause * 1000);
+}
+
+function setLost(text) {
+  if ($("lost").textContent !== text) $("lost").textContent = text;
+  $("lost").hidden = !text;
+}
+
+function setClock(response) {
+  const server = Date.parse(response.headers.get("Date") || "");
+  if (server && Math.abs(server - Date.now()) > 2000) behind = server - Date.now();
+}
+
+// ---- putting a page, or what has changed of it, in place
+
+function show(html, response, path, moved) {
+  const kind = response.headers.get("Content-Type") || "";
+  if (!kind.startsWith("text/html") || response.status >= 500) throw new Error("not a page");
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fragment = template.content.firstElementChild;
+  const facts = fragment.dataset;
+  document.title = `${facts.title} – Fast-Kubeflow`;
+  document.body.className = facts.body || "";
+  for (const link of document.querySelectorAll("[data-nav]")) {
+    if (link.dataset.nav === facts.nav) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  replaceParts(fragment, moved || shown.path !== path);
+  if (facts.said && shown.path === path && facts.said !== shown.said) $("said").textContent = facts.said;
+  const first = shown.path === "";
+  shown = {
+    path,
+    tag: response.headers.get("ETag") || "",
+    seconds: Number(facts.seconds),
+    said: facts.said,
+  };
+  content.removeAttribute("aria-busy");
+  if (moved && !first) {
+    scrollTo(0, 0);
+    content.querySelector("h1")?.focus({ preventScroll: true });
+  }
+  goTo();
+}
+
+function replaceParts(fragment, all) {
+  const focus = all ? null : rememberFocus();
+  const old = new Map();
+  if (!all) for (const part of content.children) old.set(part.dataset.part, part);
+  const wanted = [...fragment.children].map((part) => {
+    const known = old.get(part.dataset.part);
+    const html = part.outerHTML;
+    if (known && sources.get(known) === html) return known;
+    sources.set(part, html);
+    prepare(part, known);
+    return part;
+  });
+  for (const part of [...content.children]) if (!wanted.includes(part)) part.remove();
+  let next = content.firstElementChild;
+  for (const part of wanted) {
+    if (part === next) next = next.nextElementSibling;
+    else content.insertBefore(part, next);
+  }
+  for (const part of wanted) if (part.dataset.log) followLog(part);
+  tick();
+  countChosen();
+  if (focus && !document.activeElement?.isConnected) focus()?.focus({ preventScroll: true });
+  else if (focus && document.activeElement === document.body) focus()?.focus({ preventScroll: true });
+}
+
+function rememberFocus() {
+  const one = document.activeElement;
+  if (!one || one === document.body || !content.contains(one)) return null;
+  if (one.id) return () => $(one.id);
+  const address = one.getAttribute("href");
+  const part = one.closest("[data-part]")?.dataset.part;
+  return () =>
+    [...content.querySelectorAll("[data-part]")]
+      .find((other) => other.dataset.part === part)
+      ?.querySelector(address ? `a[href=${CSS.escape ? JSON.stringify(address) : '""'}]` : "[tabindex]");
+}
+
+// Makes a new part ready; keeps what the reader has opened, ticked and typed in the one before.
+function prepare(part, known) {
+  for (const time of part.querySelectorAll("time")) showTime(time);
+  for (const host of part.querySelectorAll("[data-host]")) host.textContent = baseAddress();
+  if (!known) return;
+  for (const one of known.querySelectorAll("details[open][id]")) {
+    const same = part.querySelector(`#${CSS.escape(one.id)}`);
+    if (same) same.open = true;
+  }
+  for (const one of known.querySelectorAll("input[id], select[id], textarea[id]")) {
+    const same = part.querySelector(`#${CSS.escape(one.id)}`);
+    if (!same || one.type === "file") continue;
+    if (one.type === "checkbox") same.checked = one.checked;
+    else same.value = one.value;
+  }
+  if (known.querySelector("details[open] iframe")) openFrames(part);
+}
+
+function showTime(time) {
+  const moment = new Date(time.getAttribute("datetime"));
+  if (Number.isNaN(moment.getTime())) return;
+  const style = "seconds" in time.dataset ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" };
+  time.title = time.textContent;
+  time.textContent = new Intl.DateTimeFormat(undefined, style).format(moment);
+}
+
+function baseAddress() {
+  return new URL(".", location.href).href.split("#")[0].replace(/\/$/, "");
+}
+
+// A link to a place in the page, such as the log of the step that failed.
+let target = "";
+function goTo() {
+  if (!target) return;
+  const heading = $(`${target}-title`);
+  target = "";
+  heading?.scrollIntoView({ block: "start" });
+  heading?.focus({ preventScroll: true });
+}
+
+// ---- what runs goes on counting
+
+function tick() {
+  for (const one of document.querySelectorAll(".ticking")) {
+    const seconds = (Date.now() + behind - Date.parse(one.dataset.since)) / 1000;
+    one.textContent = formatSeconds(Math.max(0, seconds));
+  }
+}
+setInterval(tick, 1000);
+
+function formatSeconds(seconds) {
+  const whole = Math.floor(seconds);
+  if (whole < 60) return `${whole} s`;
+  const [minutes, hours] = [Math.floor(whole / 60), Math.floor(whole / 3600)];
+  return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min ${whole % 60} s`;
+}
+
+// ---- the log of a step
+
+let log = null;
+
+function followLog(part) {
+  if (log?.part === part) return;
+  clearTimeout(log?.timer);
+  const pre = part.querySelector("pre");
+  const tail = document.createElement("span");
+  pre.append(tail);
+  log = { part, pre, tail, next: 0, paused: false, timer: 0, empty: true };
+  pre.addEventListener("scroll", () => {
+    const atEnd = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 24;
+    if (!atEnd && log.wasAtEnd && !log.moving) $("log-follow").checked = false;
+    log.wasAtEnd = atEnd;
+    log.moving = false;
+  });
+  readLog(log);
+}
+
+async function readLog(mine) {
+  if (mine !== log || !mine.part.isConnected || mine.paused) return;
+  let more = false;
+  try {
+    const response = await fetch(`${mine.part.dataset.log}&start=${mine.next}`, { cache: "no-store" });
+    if (!response.ok) return;
+    const found = await response.json();
+    if (mine !== log || mine.paused) return;
+    if (found.reset) {
+      mine.pre.replaceChildren(mine.tail);
+      mine.empty = true;
+    }
+    if (found.text || found.tail !== mine.tail.textContent) addToLog(mine, found);
+    mine.next = found.next;
+    more = found.more;
+  } catch {
+    // The page itself says that the server is away.
+  }
+  if (!mine.empty) note("");
+  else note(isLive() ? "Nothing written yet." : "This step wrote nothing.");
+  if (more) readLog(mine);
+  else if (isLive() || !mine.read) mine.timer = setTimeout(() => readLog(mine), SECONDS_OF_LOG * 1000);
+  mine.read = !isLive();
+}
+
+function addToLog(mine, found) {
+  if (found.skipped) {
+    const left = document.createElement("i");
+    left.textContent = `… ${Math.round(found.skipped / 1000).toLocaleString()} kB before this are only in the whole log: Download.\n`;
+    mine.pre.insertBefore(left, mine.tail);
+  }
+  if (found.text) mine.pre.insertBefore(document.createTextNode(found.text), mine.tail);
+  mine.tail.textContent = found.tail;
+  mine.empty = !mine.pre.textContent.trim();
+  let letters = mine.pre.textContent.length;
+  while (letters > LOG_LETTERS && mine.pre.firstChild !== mine.tail) {
+    letters -= mine.pre.firstChild.textContent.length;
+    mine.pre.firstChild.remove();
+  }
+  if ($("log-follow").checked) {
+    mine.moving = true;
+    mine.pre.scrollTop = mine.pre.scrollHeight;
+  }
+}
+
+// The page is asked for again for as long as the run goes on.
+function isLive() {
+  return shown.seconds > 0;
+}
+
+function note(text) {
+  if ($("log-note") && $("log-note").textContent !== text) $("log-note").textContent = text;
+}
+
+function pauseLog(button) {
+  log.paused = !log.paused;
+  button.setAttribute("aria-pressed", String(log.paused));
+  button.textContent = log.paused ? "Go on" : "Pause";
+  if (!log.paused) readLog(log);
+}
+
+async function copyLog() {
+  try {
+    await navigator.clipboard.writeText(log.pre.textContent);
+  } catch {
+    const range = document.createRange(); // not allowed here: select it, for the reader to copy
+    range.selectNodeContents(log.pre);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    if (!document.execCommand("copy")) return note("Selected: press Ctrl+C.");
+  }
+  note("Copied.");
+}
+
+// ---- reports: frames without scripts, loaded when they are opened
+
+function openFrames(within) {
+  for (const frame of within.querySelectorAll("details[open] iframe[data-src]")) {
+    frame.addEventListener("load", () => {
+      const height = frame.contentDocument?.documentElement?.getBoundingClientRect().height;
+      if (height) frame.style.height = `${Math.min(height + 4, 1600)}px`;
+    });
+    frame.src = frame.dataset.src;
+    frame.removeAttribute("data-src");
+  }
+}
+
+// ---- buttons and forms
+
+async function act(button) {
+  const { method, path, ask, text, then } = button.dataset;
+  if (ask && !(await confirm(ask, text, button.textContent))) return;
+  button.disabled = true;
+  const problem = await send(method, path);
+  button.disabled = false;
+  if (problem) return setLost(problem.error);
+  if (then) location.hash = then;
+  else load({ fresh: true });
+}
+
+function confirm(title, text, label) {
+  $("ask-title").textContent = title;
+  $("ask-text").textContent = text;
+  $("ask-yes").textContent = label;
+  $("ask").returnValue = "no";
+  $("ask").showModal();
+  return new Promise((resolve) =>
+    $("ask").addEventListener("close", () => resolve($("ask").returnValue === "yes"), { once: true }),
+  );
+}
+
+// The answer of the API: { error } when it went wrong, otherwise { answer }.
+async function call(method, path, body) {
+  const options = { method, body };
+  if (typeof body === "string") options.headers = { "Content-Type": "application/json" };
+  try {
+    const response = await fetch(path, options);
+    const answer = await response.json().catch(() => ({}));
+    if (response.ok) return { answer };
+    return { error: answer.error || answer.message || `The server refused (${response.status}).` };
+  } catch {
+    return { error: "The server does not answer; is it still running?" };
+  }
+}
+
+async function send(method, path) {
+  const { error } = await call(method, path);
+  return error ? { error } : null;
+}
+
+function query(form) {
+  const given = new URLSearchParams(new FormData(form));
+  for (const [name, value] of [...given]) if (!value) given.delete(name);
+  const text = given.toString();
+  location.hash = `#${route().path}${text ? `?${text}` : ""}`;
+}
+
+const READERS = {
+  int: (text) => (/^\s*[+-]?\d+\s*$/.test(text) ? Number(text) : undefined),
+  float: (text) => (text.trim() && Number.isFinite(Number(text)) ? Number(text) : undefined),
+  bool: (text) => ({ true: true, false: false })[text],
+  str: (text) => text,
+  list: (text) => readJson(text, Array.isArray),
+  dict: (text) => readJson(text, (value) => value && typeof value === "object" && !Array.isArray(value)),
+};
+
+function readJson(text, fits) {
+  try {
+    const value = JSON.parse(text);
+    return fits(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// The parameters of a form; null, and the fields say why, when one does not fit.
+function readParameters(form) {
+  const parameters = {};
+  let wrong = null;
+  for (const field of form.querySelectorAll("[data-name]")) {
+    const { name, kind } = field.dataset;
+    const hint = $(field.getAttribute("aria-describedby"));
+    const isEmpty = field.value === "" && kind !== "str";
+    const value = isEmpty ? undefined : READERS[kind](field.value);
+    const fits = value !== undefined || (isEmpty && !field.required);
+    field.setAttribute("aria-invalid", String(!fits));
+    hint.textContent = fits ? hint.dataset.hint : `takes ${hint.dataset.hint}${isEmpty ? "" : `, not “${field.value}”`}`;
+    if (!fits) wrong ??= field;
+    else if (value !== undefined) parameters[name] = value;
+  }
+  wrong?.focus();
+  return wrong ? null : parameters;
+}
+
+async function startRun(form) {
+  const parameters = readParameters(form);
+  if (!parameters) return "";
+  const name = form.elements.display_name.value.trim();
+  if (!name) {
+    form.elements.display_name.focus();
+    return "The run needs a name.";
+  }
+  const body = { display_name: name, runtime_config: { parameters } };
+  if (form.elements.experiment_id.value) body.experiment_id = form.elements.experiment_id.value;
+  if (form.dataset.package) {
+    const { answer, error } = await call("GET", form.dataset.package);
+    if (error) return error;
+    body.pipeline_spec = answer;
+  } else {
+    const { pipeline, version } = form.dataset;
+    body.pipeline_version_reference = { pipeline_id: pipeline, pipeline_version_id: version };
+  }
+  const { answer, error } = await call("POST", "apis/v2beta1/runs", JSON.stringify(body));
+  if (!error) location.hash = `#/runs/details/${answer.run_id}`;
+  return error;
+}
+
+async function upload(form) {
+  const file = form.elements.uploadfile.files[0];
+  if (!file) {
+    form.elements.uploadfile.focus();
+    return "Choose a file first.";
+  }
+  const body = new FormData();
+  body.append("uploadfile", file);
+  const asked = new URLSearchParams();
+  const name = form.elements.name.value.trim();
+  if (name) asked.set("name", name);
+  if (form.dataset.pipeline) asked.set("pipelineid", form.dataset.pipeline);
+  const { answer, error } = await call("POST", `${form.dataset.upload}?${asked}`, body);
+  if (!error) {
+    const version = answer.pipeline_version_id ? `/version/${answer.pipeline_version_id}` : "";
+    location.hash = `#/pipelines/details/${answer.pipeline_id}${version}`;
+  }
+  return error;
+}
+
+async function submit(form, action) {
+  const button = form.querySelector("button:not([type])");
+  const failure = form.querySelector(".failure");
+  failure.hidden = true;
+  button.disabled = true;
+  const error = await action(form);
+  button.disabled = false;
+  failure.textContent = error || "";
+  failure.hidden = !error;
+}
+
+function countChosen() {
+  const button = $("compare");
+  if (button) button.disabled = button.form.querySelectorAll("[name=run]:checked").length < 2;
+}
+
+// ---- what the reader does
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a, button");
+  if (!link) return;
+  if (link.id === "skip") {
+    event.preventDefault();
+    content.focus();
+  } else if (link.dataset.method) act(link);
+  else if (link.id === "log-pause") pauseLog(link);
+  else if (link.id === "log-copy") copyLog();
+  else if (link.dataset.to) {
+    target = link.dataset.to;
+    const address = link.getAttribute("href");
+    if (!address.startsWith("#/") || address === location.hash) {
+      event.preventDefault();
+      goTo();
+    }
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method === "dialog") return;
+  event.preventDefault();
+  if ("query" in form.dataset) query(form);
+  else if ("compare" in form.dataset) {
+    const chosen = [...form.querySelectorAll("[name=run]:checked")].map((one) => one.value);
+    location.hash = `#/compare?runlist=${chosen.join(",")}`;
+  } else if ("start" in form.dataset) submit(form, startRun);
+  else if ("upload" in form.dataset) submit(form, upload);
+});
+
+document.addEventListener("change", (event) => {
+  const one = event.target;
+  if (one.name === "run") countChosen();
+  else if (one.dataset.toggles) document.querySelector("table.compare").classList.toggle(one.dataset.toggles, one.checked);
+  else if (one.form && "query" in one.form.dataset && one.type !== "search") query(one.form);
+  else if (one.id === "log-follow" && one.checked) log.pre.scrollTop = log.pre.scrollHeight;
+});
+
+document.addEventListener("toggle", (event) => event.target.open && openFrames(event.target.parentElement), true);
+document.addEventListener("visibilitychange", () => document.hidden || (shown.seconds && load()));
+addEventListener("hashchange", navigate);
+navigate();
