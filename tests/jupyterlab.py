@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -103,52 +103,66 @@ def _wait_until_it_answers(process: subprocess.Popen, output: Path) -> None:
 
 
 class NotebookPage:
-    """The notebook in front, and Kale's panel beside it."""
+    """The notebook in front, and Kale's panel beside it.
+
+    Attributes:
+        page: the browser's page.
+    """
 
     def __init__(self, page, lab: Lab):
         self.page, self.lab = page, lab
         page.set_default_timeout(SECONDS_TO_ANSWER * 1000)
 
     def open(self, name: str) -> None:
-        """Loads JupyterLab with the notebook."""
-        address = f"{self.lab.address}lab/tree/{quote(name)}?token={self.lab.token}&reset"
-        self.page.goto(address)
+        """Loads JupyterLab with a notebook of its root folder, and shows the panel."""
+        self.page.goto(f"{self.lab.address}lab/tree/{quote(name)}?token={self.lab.token}&reset")
         self._wait_for_notebook(name)
         if not self.page.locator(".kubeflow-widget").is_visible():
             self.page.click(PANEL_TAB)
 
     def open_another(self, name: str) -> None:
-        """Opens a notebook in the page that is loaded, through the file menu."""
-        self.page.keyboard.press("Control+Shift+C")
-        self.page.fill("#command-palette input", "Open from Path")
+        """Opens a notebook in the page that is loaded."""
+        self._choose("Open from Path…")
+        self.page.fill(".jp-Dialog input", name)
+        self.page.click(".jp-Dialog .jp-mod-accept")
+        self._wait_for_notebook(name)
 
-    def _wait_for_notebook(self, name: str) -> None:
-        tab = f'.lm-TabBar-tab.lm-mod-current .lm-TabBar-tabLabel >> text="{Path(name).name}"'
-        self.page.wait_for_selector(tab)
-        self.page.wait_for_selector(f"{NOTEBOOK} .jp-CodeCell")
-        self.page.wait_for_selector(
-            f'{NOTEBOOK} .jp-Notebook-ExecutionIndicator[data-status="idle"]'
+    def save(self) -> None:
+        """Chooses to save the notebook."""
+        self._choose("Save Notebook")
+
+    def close(self) -> None:
+        """Closes the notebook and ends its kernel."""
+        self._choose("Close and Shut Down Notebook…")
+        self.page.click(".jp-Dialog .jp-mod-accept")
+        self.page.wait_for_selector(NOTEBOOK, state="detached")
+
+    def wait_for_panel(self, notebook: Notebook) -> None:
+        """Returns when the panel shows the notebook's own settings."""
+        self.page.wait_for_selector(".kfp-status-text-connected")
+        self.page.wait_for_function(
+            """name => Array.from(document.querySelectorAll(".kubeflow-widget input"))
+                .some(input => input.value === name)""",
+            arg=notebook.pipeline_name,
         )
 
     def chips(self, expected: list[str]) -> list[str]:
         """The tags that Kale shows on the cells, once they are as expected or stay otherwise."""
         with contextlib.suppress(self._timeout):
             self.page.wait_for_function(
-                """([chips, expected]) => expected.join("\\n") ===
-                    Array.from(document.querySelectorAll(chips), chip => chip.textContent).join("\\n")
-                """,
+                """([chips, expected]) => expected.join("\\n") === Array.from(
+                    document.querySelectorAll(chips), chip => chip.textContent).join("\\n")""",
                 arg=[CHIPS, expected],
                 timeout=30_000,
             )
         return self.page.locator(CHIPS).all_text_contents()
 
     def press_run(self) -> None:
-        """Presses Compile and Run when the panel says that it is connected."""
-        self.page.wait_for_selector(".kfp-status-text-connected")
+        """Presses Compile and Run."""
         self.page.locator('.deploy-button [aria-label="split button"] button').first.click()
 
     def wait_for_run(self):
-        """The link to the run's page, when the run has ended; also when it has failed."""
+        """The link to the run's page, when the run has ended, well or not."""
         self.page.wait_for_function(
             """link => document.querySelector(".jp-Dialog")
                 || ["Done", "Failed"].includes(document.querySelector(link)?.textContent)""",
@@ -156,8 +170,28 @@ class NotebookPage:
             timeout=SECONDS_TO_RUN * 1000,
         )
         dialogs = self.page.locator(".jp-Dialog").all_inner_texts()
-        assert not dialogs, f"Kale's panel says: {dialogs}"
+        assert not dialogs, f"a dialog came up: {dialogs}"
         return self.page.locator(RUN_LINK)
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Returns when the condition holds; fails when it does not for too long."""
+        deadline = time.monotonic() + SECONDS_TO_ANSWER
+        while not condition():
+            assert time.monotonic() < deadline, "it has not come to pass"
+            self.page.wait_for_timeout(50)
+
+    def _choose(self, item: str) -> None:
+        """Chooses an item of the file menu."""
+        self.page.click('.lm-MenuBar-item:has-text("File")')
+        self.page.click(f'.lm-Menu-item:has(.lm-Menu-itemLabel:text-is("{item}"))')
+
+    def _wait_for_notebook(self, name: str) -> None:
+        title = Path(name).name
+        self.page.wait_for_selector(f'.lm-mod-current .lm-TabBar-tabLabel:text-is("{title}")')
+        self.page.wait_for_selector(f"{NOTEBOOK} .jp-CodeCell")
+        self.page.wait_for_selector(
+            f'{NOTEBOOK} .jp-Notebook-ExecutionIndicator[data-status="idle"]'
+        )
 
     @property
     def _timeout(self):
