@@ -120,11 +120,27 @@ function replaceParts(fragment, all) {
     if (part === next) next = next.nextElementSibling;
     else content.insertBefore(part, next);
   }
-  for (const part of wanted) if (part.dataset.log) followLog(part);
+  for (const part of wanted) {
+    if (part.dataset.log) followLog(part);
+    if (part.dataset.part === "graph" && part !== old.get("graph")) showCurrent(part, old.get("graph"));
+  }
   tick();
   countChosen();
   if (focus && !document.activeElement?.isConnected) focus()?.focus({ preventScroll: true });
   else if (focus && document.activeElement === document.body) focus()?.focus({ preventScroll: true });
+}
+
+// In a graph that is wider than the page: the step that is shown, or where the reader has moved to.
+function showCurrent(part, before) {
+  const scroller = part.querySelector(".graph");
+  const current = part.querySelector("[aria-current]");
+  if (!scroller || !current) return;
+  const same = before?.querySelector("[aria-current]")?.getAttribute("href") === current.getAttribute("href");
+  const box = current.getBoundingClientRect();
+  const middle = box.left + box.width / 2 - scroller.getBoundingClientRect().left;
+  scroller.scrollLeft = same ? before.dataset.moved : middle - scroller.clientWidth / 2;
+  part.dataset.moved = scroller.scrollLeft;
+  scroller.addEventListener("scroll", () => (part.dataset.moved = scroller.scrollLeft));
 }
 
 function rememberFocus() {
