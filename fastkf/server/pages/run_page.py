@@ -78,6 +78,7 @@ def show_run(run: db.Run, record: dict, spec: dict, folder: Path, chosen: str | 
         "artifacts": _name_steps(files.list_artifacts(folder), record),
         "logs": files.list_logs(folder),
         "said": _say(summary, steps),
+        "find": _find_text(step),
     }
 
 
@@ -133,15 +134,16 @@ def _draw(run: db.Run, steps: list[dict], current: dict | None, address: str) ->
 
 
 def _problems(run: db.Run, record: dict, steps: list[dict]) -> list[dict]:
-    if run.state in LIVE and not any(step["status"] == "failed" for step in steps):
-        return []
-    problems = list_problems({**record, "status": run.state.lower()}, steps)
-    said = "\n".join(problem["text"] for problem in problems)
-    reason = (run.error or "").strip()
-    if reason and reason not in said and not any(p["text"] in reason for p in problems):
-        problems.append({"where": "Run", "text": reason, "step": None})
-    # The learner's own exception comes first: the run's reason often only says which step it was.
-    return sorted(problems, key=lambda problem: problem["step"] is None)
+    """What went wrong: the learner's own exceptions first, then what is not in them already."""
+    problems = list_problems({**record, "error": None, "status": None}, steps)
+    for reason in (run.error, record.get("error")):
+        text = (reason or "").strip()
+        if text and not any(one["text"] in text or text in one["text"] for one in problems):
+            problems.append({"where": "Run", "text": text, "step": None})
+    if run.state == "FAILED" and not problems:
+        text = "The run failed; the logs say more."
+        problems.append({"where": "Run", "text": text, "step": None})
+    return problems
 
 
 def _name_steps(artifacts: list[dict], record: dict) -> list[dict]:
@@ -162,6 +164,12 @@ def _say(run: dict, steps: list[dict]) -> str:
     done = sum(step["status"] == "succeeded" for step in steps)
     now = f" Running: {', '.join(running)}." if running else ""
     return f"Run {run['name']}: {done} of {len(steps)} steps done.{now}"
+
+
+def _find_text(step: dict | None) -> str:
+    """The words of the step's exception, as its log has them."""
+    first = (step and step["error"] or "").strip().split("\n")[0]
+    return first.split(" (line ")[0].split(" (in the code ")[0]
 
 
 def _attempt(run: db.Run) -> str:

@@ -120,11 +120,27 @@ function replaceParts(fragment, all) {
     if (part === next) next = next.nextElementSibling;
     else content.insertBefore(part, next);
   }
-  for (const part of wanted) if (part.dataset.log) followLog(part);
+  for (const part of wanted) {
+    if (part.dataset.log) followLog(part);
+    if (part.dataset.part === "graph" && part !== old.get("graph")) showCurrent(part, old.get("graph"));
+  }
   tick();
   countChosen();
   if (focus && !document.activeElement?.isConnected) focus()?.focus({ preventScroll: true });
   else if (focus && document.activeElement === document.body) focus()?.focus({ preventScroll: true });
+}
+
+// In a graph that is wider than the page: the step that is shown, or where the reader has moved to.
+function showCurrent(part, before) {
+  const scroller = part.querySelector(".graph");
+  const current = part.querySelector("[aria-current]");
+  if (!scroller || !current) return;
+  const same = before?.querySelector("[aria-current]")?.getAttribute("href") === current.getAttribute("href");
+  const box = current.getBoundingClientRect();
+  const middle = box.left + box.width / 2 - scroller.getBoundingClientRect().left;
+  scroller.scrollLeft = same ? before.dataset.moved : middle - scroller.clientWidth / 2;
+  part.dataset.moved = scroller.scrollLeft;
+  scroller.addEventListener("scroll", () => (part.dataset.moved = scroller.scrollLeft));
 }
 
 function rememberFocus() {
@@ -143,6 +159,7 @@ function rememberFocus() {
 function prepare(part, known) {
   for (const time of part.querySelectorAll("time")) showTime(time);
   for (const host of part.querySelectorAll("[data-host]")) host.textContent = baseAddress();
+  if (!known) for (const field of part.querySelectorAll("[data-stamp]")) stamp(field);
   if (!known) return;
   for (const one of known.querySelectorAll("details[open][id]")) {
     const same = part.querySelector(`#${CSS.escape(one.id)}`);
@@ -163,6 +180,13 @@ function showTime(time) {
   const style = "seconds" in time.dataset ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" };
   time.title = time.textContent;
   time.textContent = new Intl.DateTimeFormat(undefined, style).format(moment);
+}
+
+// Runs of one pipeline are told apart by when they were started.
+function stamp(field) {
+  const now = new Date(Date.now() - new Date().getTimezoneOffset() * 60000);
+  const text = now.toISOString().slice(0, 16).replace("T", " ");
+  field.value = `${field.value.replace(/ \d{4}-\d\d-\d\d \d\d:\d\d$/, "")} ${text}`;
 }
 
 function baseAddress() {
@@ -255,10 +279,31 @@ function addToLog(mine, found) {
     letters -= mine.pre.firstChild.textContent.length;
     mine.pre.firstChild.remove();
   }
+  if (markError(mine)) return;
   if ($("log-follow").checked) {
     mine.moving = true;
     mine.pre.scrollTop = mine.pre.scrollHeight;
   }
+}
+
+// Kale goes on after a failing cell, so the end of a log is often not the cause: shows the cause.
+function markError(mine) {
+  const words = mine.part.dataset.find;
+  if (!words || mine.marked) return false;
+  for (const piece of mine.pre.childNodes) {
+    const at = piece.nodeType === Node.TEXT_NODE ? piece.data.indexOf(words) : -1;
+    if (at < 0) continue;
+    const found = piece.splitText(at);
+    found.splitText(words.length);
+    const mark = document.createElement("mark");
+    mark.textContent = words;
+    found.replaceWith(mark);
+    mine.marked = true;
+    $("log-follow").checked = false;
+    mine.pre.scrollTop = mark.offsetTop - mine.pre.offsetTop - mine.pre.clientHeight / 2;
+    return true;
+  }
+  return false;
 }
 
 // The page is asked for again for as long as the run goes on.
