@@ -114,11 +114,9 @@ class NotebookPage:
         page.set_default_timeout(SECONDS_TO_ANSWER * 1000)
 
     def open(self, name: str) -> None:
-        """Loads JupyterLab with a notebook of its root folder, and shows the panel."""
+        """Loads JupyterLab with a notebook of its root folder."""
         self.page.goto(f"{self.lab.address}lab/tree/{quote(name)}?token={self.lab.token}&reset")
         self._wait_for_notebook(name)
-        if not self.page.locator(".kubeflow-widget").is_visible():
-            self.page.click(PANEL_TAB)
 
     def open_another(self, name: str) -> None:
         """Opens a notebook in the page that is loaded."""
@@ -138,7 +136,9 @@ class NotebookPage:
         self.page.wait_for_selector(NOTEBOOK, state="detached")
 
     def wait_for_panel(self, notebook: Notebook) -> None:
-        """Returns when the panel shows the notebook's own settings."""
+        """Opens the panel; returns when it is connected and shows the notebook's settings."""
+        if not self.page.locator(".kubeflow-widget").is_visible():
+            self.page.click(PANEL_TAB)
         self.page.wait_for_selector(".kfp-status-text-connected")
         self.page.wait_for_function(
             """name => Array.from(document.querySelectorAll(".kubeflow-widget input"))
