@@ -189,9 +189,6 @@ class NotebookPage:
         title = Path(name).name
         self.page.wait_for_selector(f'.lm-mod-current .lm-TabBar-tabLabel:text-is("{title}")')
         self.page.wait_for_selector(f"{NOTEBOOK} .jp-CodeCell")
-        self.page.wait_for_selector(
-            f'{NOTEBOOK} .jp-Notebook-ExecutionIndicator[data-status="idle"]'
-        )
 
     @property
     def _timeout(self):
