@@ -22,6 +22,7 @@ from fastkf.cluster.answers import Answer, NotKubeflow, SignInNeeded
 from fastkf.endpoint import HEALTH
 
 SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 10, 60
+LOCAL = "fastkf"  # how the version of fastkf's own server begins
 PREFIX = "/pipeline"  # where the Kubeflow platform has the API and the pages of the pipelines
 
 
@@ -33,11 +34,16 @@ class Health:
         version: of the API server, as far as it says.
         multi_user: whether pipelines and runs belong to namespaces of users.
         ready: False when only its pages are up, not the API.
+        is_local: whether it is fastkf's own, whose steps see this machine's files.
     """
 
     version: str
     multi_user: bool
     ready: bool
+
+    @property
+    def is_local(self) -> bool:
+        return self.version.startswith(LOCAL)
 
 
 class Connection(kfp_server_api.ApiClient):
