@@ -76,6 +76,7 @@ class LocalRun:
         self.steps: dict[str, Step] = {}
         self.metrics: dict[str, float] = {}
         self.outputs: dict = {}
+        self.began = time.monotonic()
         self._name = name_step
         self._imports = imports
         self._warm_parent = warm_parent
@@ -108,7 +109,7 @@ class LocalRun:
         from kfp import components, local
 
         self._on_change = on_change
-        self._start = time.monotonic()
+        self.began = time.monotonic()
         for folder in ("artifacts", "logs", "outputs"):
             (self.run_folder / folder).mkdir(parents=True, exist_ok=True)
         pipeline = components.load_component_from_file(str(package))
@@ -323,7 +324,7 @@ class LocalRun:
         step = self.steps.setdefault(task, Step(self._name(task)))
         folder, log = self._make_step_folder(task), self.run_folder / "logs" / f"{step.name}.log"
         began = time.monotonic()
-        step.status, step.started = "running", began - self._start
+        step.status, step.started = "running", began - self.began
         self._on_change()
         code = execute(folder, log)
         step.seconds = time.monotonic() - began

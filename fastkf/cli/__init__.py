@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fastkf.cli import cluster, components, diagnosis, labs, storage
+from fastkf.cli import cluster, components, diagnosis, labs, server, storage
 from fastkf.errors import FastkfError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for command in (
     components.tune,
     labs.draw,
     components.serve,
+    server.server,
     labs.data,
     diagnosis.doctor,
 ):

@@ -1,0 +1,128 @@
+"""The runs that wait and the runs that go: one child process a run, a few at a time."""
+
+import subprocess
+import sys
+import threading
+
+from sqlalchemy import select
+
+from fastkf import processes
+from fastkf.server import database as db
+from fastkf.server import runs
+from fastkf.server.settings import Settings
+
+
+class RunQueue:
+    """Starts the runs that are PENDING in the database, oldest first, as places are free.
+
+    A run's process ends with this one, however it ends (see `fastkf.processes`).
+    """
+
+    def __init__(self, settings: Settings, database: db.Database):
+        self._settings, self._database = settings, database
+        self._going: dict[str, subprocess.Popen] = {}
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._dispatch, name="queue", daemon=True)
+
+    def start(self) -> None:
+        """Marks what an earlier server has left as failed, then begins."""
+        with self._database.write() as session:
+            interrupted = runs.fail_interrupted(session)
+        for run in interrupted:
+            runs.end_record(self._settings, run)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Says that there may be a run to start."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def terminate(self, run_id: str, wait: bool = False) -> None:
+        """Ends the run's processes, if it has any; its state is set when they are gone.
+
+        Args:
+            wait: return only when the run has ended.
+        """
+        with self._changed:
+            process = self._going.get(run_id)
+        if process is None:
+            return
+        ending = threading.Thread(target=processes.end, args=([process],), daemon=True)
+        ending.start()
+        if wait:
+            with self._changed:
+                self._changed.wait_for(lambda: run_id not in self._going)
+
+    def stop(self) -> None:
+        """Starts no more runs and ends the processes of those that go."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+            going = list(self._going.values())
+        processes.end(going)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._going, timeout=10)
+
+    def _dispatch(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._has_place)
+                if self._ended:
+                    return
+            if not self._start_next():
+                with self._changed:
+                    self._changed.wait(timeout=60)
+
+    def _has_place(self) -> bool:
+        return self._ended or len(self._going) < self._settings.parallel_runs
+
+    def _start_next(self) -> bool:
+        """Starts the oldest waiting run; False when none waits."""
+        query = select(db.Run).where(db.Run.state == "PENDING")
+        with self._database.write() as session:
+            run = session.scalar(query.order_by(db.Run.scheduled_at, db.Run.id).limit(1))
+            if run is None:
+                return False
+            runs.set_state(run, "RUNNING")
+            run.started_at = db.now()
+        folder = self._settings.run_folder(run.id)
+        (folder / "logs").mkdir(exist_ok=True)
+        with (folder / "logs" / "server.log").open("wb") as log:
+            command = [sys.executable, "-m", "fastkf.server.execute", folder]
+            process = processes.start(command, log, folder)
+        with self._changed:
+            self._going[run.id] = process
+        threading.Thread(target=self._follow, args=(run.id, process), daemon=True).start()
+        return True
+
+    def _follow(self, run_id: str, process: subprocess.Popen) -> None:
+        """Waits for the end of a run's process and writes the outcome down."""
+        code = process.wait()
+        if process.stdin:
+            process.stdin.close()
+        record = runs.read_record(self._settings, run_id) or {}
+        with self._database.write() as session:
+            run = session.get(db.Run, run_id)
+            if run is not None:
+                runs.set_state(run, *self._outcome(run, code, record))
+        if run is not None:
+            runs.end_record(self._settings, run)
+        with self._changed:
+            del self._going[run_id]
+            self._changed.notify_all()
+
+    def _outcome(self, run: db.Run, code: int, record: dict) -> tuple[str, str | None]:
+        if code == 0:
+            return "SUCCEEDED", None
+        if run.state == "CANCELING":
+            return "CANCELED", None
+        if self._ended:
+            return "FAILED", "the server was ended while the run was going"
+        if record.get("status") == "failed":
+            return "FAILED", record.get("error") or "the run failed"
+        log = self._settings.run_folder(run.id) / "logs" / "server.log"
+        return (
+            "FAILED",
+            f"the run's process ended with exit code {code}; it may have said why in {log}",
+        )

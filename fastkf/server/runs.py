@@ -1,0 +1,103 @@
+"""What happens to a run: it is created, it starts, it ends. The database first, then run.json."""
+
+import shutil
+import uuid
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fastkf import records
+from fastkf.records import new_record, write_record
+from fastkf.server import database as db
+from fastkf.server.packages import Package
+from fastkf.server.settings import Settings
+
+COURSE_DATA = "data"
+STATUS_OF = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "canceled"}
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def set_state(run: db.Run, state: str, error: str | None = None) -> None:
+    """Moves the run to a state and keeps it in the history."""
+    moment = db.now()
+    entry = {"update_time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    entry |= {"state": state} | ({"error": error} if error else {})
+    run.state, run.error = state, error
+    run.state_history = [*run.state_history, entry]
+    if state in STATUS_OF:
+        run.finished_at = moment
+
+
+def make_folder(settings: Settings, run: db.Run, package: Package, course_data: Path) -> None:
+    """The folder of a run: its package, where its steps run, and the course's data beside that."""
+    folder = settings.run_folder(run.id)
+    (folder / "work").mkdir(parents=True)
+    (folder / COURSE_DATA).symlink_to(course_data, target_is_directory=True)
+    (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
+    reset_folder(settings, run, package)
+
+
+def reset_folder(settings: Settings, run: db.Run, package: Package) -> None:
+    """Makes the folder ready for the run's first start, or for another one."""
+    folder = settings.run_folder(run.id)
+    for part in ("artifacts", "logs", "outputs", "work"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    (folder / "work").mkdir()
+    defaults = {
+        name: declared["defaultValue"]
+        for name, declared in package.parameters.items()
+        if "defaultValue" in declared
+    }
+    parameters = {
+        name: _as_declared(value, package.parameters.get(name, {}))
+        for name, value in {**defaults, **run.parameters}.items()
+    }
+    record = new_record(package.name, package.description or package.name, parameters)
+    write_record(folder, {**record, "status": "pending"})
+
+
+def _as_declared(value, declared: dict):
+    """The package keeps every number as a double."""
+    is_integer = declared.get("parameterType") == "NUMBER_INTEGER" and isinstance(value, float)
+    return int(value) if is_integer else value
+
+
+def read_record(settings: Settings, run_id: str) -> dict | None:
+    """The content of a run's run.json, None when there is none that can be read."""
+    try:
+        return records.read_record(settings.run_folder(run_id))
+    except (OSError, ValueError):
+        return None
+
+
+def end_record(settings: Settings, run: db.Run) -> None:
+    """Has run.json say what the database says, where the run's own process could not."""
+    record = read_record(settings, run.id)
+    status = STATUS_OF[run.state]
+    if record is None or record["status"] == status:
+        return
+    for step in (record.get("pipeline") or {}).get("steps", []):
+        if step["status"] in ("pending", "running"):
+            step["status"] = "failed" if step["status"] == "running" else "skipped"
+    if record.get("pipeline"):
+        record["pipeline"]["status"] = "failed"
+    record |= {"status": status, "error": run.error}
+    write_record(settings.run_folder(run.id), record)
+
+
+def fail_interrupted(session: Session) -> list[db.Run]:
+    """The runs that were going when the server ended, now failed with the reason."""
+    query = select(db.Run).where(db.Run.state.in_(["RUNNING", "CANCELING"]))
+    interrupted = list(session.scalars(query))
+    for run in interrupted:
+        if run.state == "CANCELING":
+            set_state(run, "CANCELED", "terminated; the server ended before the run had")
+        else:
+            set_state(
+                run, "FAILED", "the server ended while the run was going, so the run ended too"
+            )
+    return interrupted
