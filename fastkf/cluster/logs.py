@@ -2,6 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
+
+import httpx
 
 from fastkf.cluster.answers import ClusterError
 from fastkf.cluster.connection import Connection
@@ -34,23 +37,20 @@ class Failure:
 def fetch_log(connection: Connection, run_id: str, namespace: str, task: Task) -> str:
     """The log of a step's last pod; "" when the server has none.
 
-    The pages' server has logs at /k8s/pod/logs, the API's at the path of API v1.
+    The pages' server has logs at /k8s/pod/logs, the API's at a path of its version.
     """
     for pod in reversed(task.pods):
-        for url, query in (
-            (
-                f"{connection.host}/k8s/pod/logs",
-                {"podname": pod, "runid": run_id, "podnamespace": namespace},
-            ),
-            (f"{connection.host}/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", {}),
-        ):
-            given = {name: value for name, value in query.items() if value}
+        query = {"podname": pod, "runid": run_id, "podnamespace": namespace}
+        pages = httpx.QueryParams({name: value for name, value in query.items() if value})
+        node = f"runs/{quote(run_id, safe='')}/nodes/{quote(pod, safe='')}/log"
+        places = (f"k8s/pod/logs?{pages}", f"apis/v2beta1/{node}", f"apis/v1alpha1/{node}")
+        for place in places:
             try:
-                answer = connection.request_page("GET", url, params=given)
+                answer = connection.request_page("GET", f"{connection.host}/{place}")
             except ClusterError:
                 continue
-            is_log = answer.is_success and "html" not in answer.headers.get("content-type", "")
-            if is_log and answer.text.strip():
+            is_log = answer.headers.get("content-type", "").startswith("text/plain")
+            if answer.is_success and is_log and answer.text.strip():
                 return TERMINAL_CODES.sub("", answer.text)
     return ""
 

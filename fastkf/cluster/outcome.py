@@ -61,7 +61,7 @@ def _add_metrics(record: dict, contact: Contact, follower: Follower, spec: dict)
         metrics = fetch_metrics(contact.connection, follower.run_id, artifacts)
         record["pipeline"]["metrics"] = metrics
     except ClusterError as error:
-        if METRICS in _output_types(spec):
+        if record["status"] == "succeeded" and METRICS in _output_types(spec):
             record["note"] += f" Its metrics cannot be read from here: {error}."
 
 
