@@ -15,6 +15,8 @@ from fastkf.report import TERMINAL_CODES
 LAST_LINES = 12
 # Kale 2.3, kale/common/jputils.py: "... Kale jputils:338 [ERROR] Error: NAME: MESSAGE"
 KALE_ERROR = re.compile(r"Kale jputils:\d+\s+\[ERROR\]\s+Error: (\w.*)")
+KALE_ERROR_END = re.compile(r"^.*Kale jputils:\d+\s+\[ERROR\]\s+={10,}$", re.M)
+KALE_PREFIX = re.compile(r"^\d{4}-\S+ \S+ Kale jputils:\d+\s+\[\w+\] {0,4}", re.M)
 ARROW = re.compile(r"^-+> (\d+) (.*)$", re.M)
 TRACEBACK = re.compile(
     r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+?(\w[\w.]*(?::.*)?)$", re.M
@@ -76,9 +78,12 @@ def describe_failure(failure: Failure, step: str, notebook: Notebook | None) -> 
         lines = cell.source.strip().splitlines()
         if number <= len(lines) and lines[number - 1].strip() == text:
             return f"{failure.error} (cell {cell.number}, line {number}: {text})"
-    return f"{failure.error} (line {number} of the cell: {text})"
+    return f"{failure.error} (line {number} of the step's cell: {text})"
 
 
 def end_of_log(log: str) -> str:
-    """Its last lines."""
+    """Its last lines; where Kale wrote it, those of the first error: what follows is due to it."""
+    if first := KALE_ERROR.search(log):
+        end = KALE_ERROR_END.search(log, first.end())
+        log = KALE_PREFIX.sub("", log[: end.start() if end else None])
     return "\n".join(log.rstrip().splitlines()[-LAST_LINES:])

@@ -48,11 +48,11 @@ def _explain(name: str, contact: Contact, follower: Follower, notebook, folder: 
     if run_state(follower.run) == "CANCELED":
         return "ended with the run, which was terminated"
     failure = logs.find_failure(log)
-    if task.error and (failure is None or failure.error in task.error):
+    described = failure and logs.describe_failure(failure, name, notebook)
+    if task.error and not (described and "(cell " in described):
         return task.error
-    if failure:
-        return logs.describe_failure(failure, name, notebook)
-    return f"failed; {'see the end of its log' if log else 'the server has no log of it'}"
+    told = "see the end of its log" if log else "the server has no log of it"
+    return described or f"failed; {told}"
 
 
 def _add_metrics(record: dict, contact: Contact, follower: Follower, spec: dict) -> None:

@@ -183,8 +183,8 @@ def _task(row: db.Run, step: dict):
     if row.state in ENDED and status in ("pending", "running"):  # it was killed with the server
         status = "failed" if status == "running" else "skipped"
     outputs = {
-        key: _make("V2beta1ArtifactList", artifact_ids=[artifact_id(row.id, step, key)])
-        for key in step.get("outputs", {}).get("artifacts", {})
+        key: _make("V2beta1ArtifactList", artifact_ids=ids)
+        for key, ids in step.get("artifact_ids", {}).items()
     }
     start, end = step.get("started_at"), step.get("ended_at")
     return _make(
@@ -200,11 +200,6 @@ def _task(row: db.Run, step: dict):
         error=step.get("error") and _error(step["error"]),
         outputs=outputs,
     )
-
-
-def artifact_id(run_id: str, step: dict, key: str) -> str:
-    """What the API calls an artifact that a step has put out."""
-    return f"{run_id}:{step['name']}:{key}"
 
 
 def _time(moment: datetime) -> str:
