@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from fastkf.server import errors
-from fastkf.server.api import routers
+from fastkf.server.api import add_routers
+from fastkf.server.api.experiments import default_experiment
 from fastkf.server.database import Database
 from fastkf.server.guard import Guard
 from fastkf.server.queue import RunQueue
@@ -28,6 +29,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI):
+        with database.write() as session:
+            default_experiment(session)
         queue.start()
         yield
         queue.stop()
@@ -37,8 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings, app.state.database, app.state.queue = settings, database, queue
     app.add_middleware(Guard, settings=settings)
     errors.add_handlers(app)
-    for router in routers():
-        app.include_router(router, prefix="/apis/v2beta1")
+    add_routers(app)
     if importlib.util.find_spec(PAGES):
         from fastkf.server.pages import router as pages
 

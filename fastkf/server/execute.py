@@ -45,7 +45,7 @@ class Execution:
             self._check()
             succeeded = self._run_package()
         except KeyboardInterrupt:
-            error = "terminated; the processes of the run were ended"
+            error = "interrupted; the processes of the run were ended"
         except FastkfError as failure:
             error = str(failure)
         except Exception as failure:  # of KFP, on a package that only it can judge

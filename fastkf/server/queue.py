@@ -11,6 +11,9 @@ from fastkf.server import database as db
 from fastkf.server import runs
 from fastkf.server.settings import Settings
 
+SECONDS_TO_END = 10.0  # a run needs up to 5 to end the processes of its steps
+LOG = "server.log"  # what a run's process has to say that is no step's
+
 
 class RunQueue:
     """Starts the runs that are PENDING in the database, oldest first, as places are free.
@@ -48,7 +51,9 @@ class RunQueue:
             process = self._going.get(run_id)
         if process is None:
             return
-        ending = threading.Thread(target=processes.end, args=([process],), daemon=True)
+        ending = threading.Thread(
+            target=processes.end, args=([process], SECONDS_TO_END), daemon=True
+        )
         ending.start()
         if wait:
             with self._changed:
@@ -60,22 +65,16 @@ class RunQueue:
             self._ended = True
             self._changed.notify_all()
             going = list(self._going.values())
-        processes.end(going)
+        processes.end(going, SECONDS_TO_END)
         with self._changed:
-            self._changed.wait_for(lambda: not self._going, timeout=10)
+            self._changed.wait_for(lambda: not self._going, timeout=SECONDS_TO_END)
 
     def _dispatch(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(self._has_place)
-                if self._ended:
-                    return
-            if not self._start_next():
-                with self._changed:
-                    self._changed.wait(timeout=60)
-
-    def _has_place(self) -> bool:
-        return self._ended or len(self._going) < self._settings.parallel_runs
+        with self._changed:
+            while not self._ended:
+                has_place = len(self._going) < self._settings.parallel_runs
+                if not (has_place and self._start_next()):
+                    self._changed.wait()
 
     def _start_next(self) -> bool:
         """Starts the oldest waiting run; False when none waits."""
@@ -86,43 +85,50 @@ class RunQueue:
                 return False
             runs.set_state(run, "RUNNING")
             run.started_at = db.now()
-        folder = self._settings.run_folder(run.id)
-        (folder / "logs").mkdir(exist_ok=True)
-        with (folder / "logs" / "server.log").open("wb") as log:
-            command = [sys.executable, "-m", "fastkf.server.execute", folder]
-            process = processes.start(command, log, folder)
-        with self._changed:
-            self._going[run.id] = process
-        threading.Thread(target=self._follow, args=(run.id, process), daemon=True).start()
+        try:
+            self._going[run.id] = self._start_process(run.id)
+        except OSError as error:
+            self._write_outcome(run.id, "FAILED", f"the run's process cannot be started: {error}")
+        else:
+            threading.Thread(target=self._follow, args=(run.id,), daemon=True).start()
         return True
 
-    def _follow(self, run_id: str, process: subprocess.Popen) -> None:
+    def _start_process(self, run_id: str) -> subprocess.Popen:
+        folder = self._settings.run_folder(run_id)
+        (folder / "logs").mkdir(exist_ok=True)
+        with (folder / "logs" / LOG).open("wb") as log:
+            command = [sys.executable, "-m", "fastkf.server.execute", folder]
+            return processes.start(command, log, folder)
+
+    def _follow(self, run_id: str) -> None:
         """Waits for the end of a run's process and writes the outcome down."""
+        process = self._going[run_id]
         code = process.wait()
         if process.stdin:
             process.stdin.close()
-        record = runs.read_record(self._settings, run_id) or {}
+        try:
+            self._write_outcome(run_id, *self._outcome(run_id, code))
+        finally:
+            with self._changed:
+                del self._going[run_id]
+                self._changed.notify_all()
+
+    def _write_outcome(self, run_id: str, state: str, error: str | None) -> None:
         with self._database.write() as session:
             run = session.get(db.Run, run_id)
-            if run is not None:
-                runs.set_state(run, *self._outcome(run, code, record))
-        if run is not None:
-            runs.end_record(self._settings, run)
-        with self._changed:
-            del self._going[run_id]
-            self._changed.notify_all()
+            if run is None:
+                return
+            is_terminated = run.state == "CANCELING" and state == "FAILED"
+            runs.set_state(run, *("CANCELED", None) if is_terminated else (state, error))
+        runs.end_record(self._settings, run)
 
-    def _outcome(self, run: db.Run, code: int, record: dict) -> tuple[str, str | None]:
+    def _outcome(self, run_id: str, code: int) -> tuple[str, str | None]:
         if code == 0:
             return "SUCCEEDED", None
-        if run.state == "CANCELING":
-            return "CANCELED", None
         if self._ended:
             return "FAILED", "the server was ended while the run was going"
+        record = runs.read_record(self._settings, run_id) or {}
         if record.get("status") == "failed":
             return "FAILED", record.get("error") or "the run failed"
-        log = self._settings.run_folder(run.id) / "logs" / "server.log"
-        return (
-            "FAILED",
-            f"the run's process ended with exit code {code}; it may have said why in {log}",
-        )
+        log = self._settings.run_folder(run_id) / "logs" / LOG
+        return "FAILED", f"the run's process ended with exit code {code}; see {log}"

@@ -2,6 +2,7 @@
 
 import shutil
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select
@@ -21,10 +22,20 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
+def format_time(moment: datetime) -> str:
+    """RFC 3339, in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def task_id(run_id: str, task: str) -> str:
+    """How the API names a task of a run."""
+    return f"{run_id}.{task}"
+
+
 def set_state(run: db.Run, state: str, error: str | None = None) -> None:
     """Moves the run to a state and keeps it in the history."""
     moment = db.now()
-    entry = {"update_time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    entry = {"update_time": format_time(moment)}
     entry |= {"state": state} | ({"error": error} if error else {})
     run.state, run.error = state, error
     run.state_history = [*run.state_history, entry]

@@ -34,6 +34,15 @@ class Settings:
     def database(self) -> Path:
         return self.folder / "server.db"
 
+    @property
+    def token_file(self) -> Path:
+        return self.folder / "token"
+
+    @property
+    def note(self) -> Path:
+        """What says where the server is, while it serves."""
+        return self.folder / "server.json"
+
     def run_folder(self, run_id: str) -> Path:
         """The folder of a run that is in the database."""
         return self.folder / "runs" / run_id

@@ -17,12 +17,12 @@ entry is the real state, here and on a Kubeflow), the runs of a list, the steps'
 filters are compared with. `kfp.Client.wait_for_run_completion` takes both spellings.
 """
 
-from datetime import datetime
-
 import kfp_server_api as kfp
 
 from fastkf.server import database as db
+from fastkf.server.artifacts import Artifact, list_artifacts
 from fastkf.server.listing import Page
+from fastkf.server.runs import format_time, task_id
 
 CONFIGURATION = kfp.Configuration()
 CONFIGURATION.client_side_validation = False
@@ -104,8 +104,8 @@ def _experiment(row: db.Experiment):
         display_name=row.display_name,
         description=row.description,
         namespace=row.namespace,
-        created_at=_time(row.created_at),
-        last_run_created_at=_time(row.last_run_created_at or db.EPOCH),
+        created_at=format_time(row.created_at),
+        last_run_created_at=format_time(row.last_run_created_at or db.EPOCH),
         storage_state=row.storage_state,
     )
 
@@ -119,7 +119,7 @@ def _pipeline(row: db.Pipeline):
         description=row.description,
         namespace=row.namespace,
         tags=row.tags,
-        created_at=_time(row.created_at),
+        created_at=format_time(row.created_at),
     )
 
 
@@ -133,7 +133,7 @@ def _version(row: db.PipelineVersion, spec: dict | None):
         description=row.description,
         code_source_url=row.code_source_url,
         tags=row.tags,
-        created_at=_time(row.created_at),
+        created_at=format_time(row.created_at),
         pipeline_spec=spec,
     )
 
@@ -158,9 +158,9 @@ def _run(row: db.Run):
         storage_state=row.storage_state,
         state_history=[_status(**one) for one in row.state_history],
         error=row.error and _error(row.error),
-        created_at=_time(row.created_at),
-        scheduled_at=_time(row.scheduled_at),
-        finished_at=_time(row.finished_at or db.EPOCH),
+        created_at=format_time(row.created_at),
+        scheduled_at=format_time(row.scheduled_at),
+        finished_at=row.finished_at and format_time(row.finished_at),
     )
 
 
@@ -175,33 +175,30 @@ def _error(message: str):
 
 def _tasks(row: db.Run, record: dict) -> list:
     steps = (record.get("pipeline") or {}).get("steps", [])
-    return [_task(row, step) for step in steps]
+    made = list(list_artifacts(row.id, record))
+    return [_task(row, step, [one for one in made if one.task == step["task"]]) for step in steps]
 
 
-def _task(row: db.Run, step: dict):
+def _task(row: db.Run, step: dict, made: list[Artifact]):
     status = step["status"]
     if row.state in ENDED and status in ("pending", "running"):  # it was killed with the server
         status = "failed" if status == "running" else "skipped"
-    outputs = {
-        key: _make("V2beta1ArtifactList", artifact_ids=ids)
-        for key, ids in step.get("artifact_ids", {}).items()
-    }
+    outputs: dict[str, list[str]] = {}
+    for artifact in made:
+        outputs.setdefault(artifact.output, []).append(artifact.id)
     start, end = step.get("started_at"), step.get("ended_at")
     return _make(
         "V2beta1PipelineTaskDetail",
         run_id=row.id,
-        task_id=f"{row.id}/{step['name']}",
-        display_name=step["name"],
-        pod_name=step["name"],
-        create_time=_time(row.created_at),
+        task_id=task_id(row.id, step["task"]),
+        display_name=step["task"],
+        pod_name=step["task"],
+        create_time=format_time(row.created_at),
         start_time=start,
         end_time=end,
         state=STEP_STATES[status],
         error=step.get("error") and _error(step["error"]),
-        outputs=outputs,
+        outputs={
+            key: _make("V2beta1ArtifactList", artifact_ids=ids) for key, ids in outputs.items()
+        },
     )
-
-
-def _time(moment: datetime) -> str:
-    """RFC 3339, in UTC."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
