@@ -1,5 +1,6 @@
 """Who asks: how requests to Kubeflow Pipelines are authenticated, as kfp's client does it."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -107,7 +108,21 @@ def choose(
     pod_token = Path(environ.get(POD_TOKEN_VARIABLE) or POD_TOKEN)
     if environ.get(POD_TOKEN_VARIABLE) or pod_token.exists():
         return FileToken(pod_token)
+    local = read_local_server()
+    if local and local["url"] == host.replace("//localhost:", "//127.0.0.1:"):
+        return FileToken(Path(local["token_file"]))
     return Access()
+
+
+def read_local_server() -> dict[str, str] | None:
+    """What `fastkf server` notes of itself while it serves: url, token_file."""
+    from fastkf.server.settings import Settings, default_folder
+
+    try:
+        note = json.loads(Settings(default_folder()).note.read_text(encoding="utf-8"))
+        return {"url": note["url"], "token_file": note["token_file"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def find_password(user: str, environ: Mapping[str, str]) -> str:

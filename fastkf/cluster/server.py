@@ -74,10 +74,15 @@ def find_host(host: str | None) -> tuple[str, str]:
     if host is None:
         host, named_by = endpoint.find_endpoint(os.environ)
     if host is None:
+        local = access.read_local_server()
+        without = (
+            f"`fastkf server` runs here: --host {local['url']}"
+            if local
+            else "Without a cluster, `fastkf server` starts one on this machine"
+        )
         raise UsageError(
             f"no Kubeflow Pipelines is named: give --host URL (or {endpoint.ENDPOINT_VARIABLE}). "
-            "Without a cluster, `fastkf server` starts one on this machine, and `fastkf run` needs "
-            "none"
+            f"{without}; `fastkf run` needs none"
         )
     return clean_address(host, named_by), named_by
 
