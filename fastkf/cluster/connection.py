@@ -149,7 +149,7 @@ class Connection(kfp_server_api.ApiClient):
         except kfp_server_api.ApiException as error:
             if not error.status:
                 raise answers.explain_silence(self.host, str(error.reason)) from error
-            location = dict(error.headers or {}).get("Location", "")
+            location = (error.headers or {}).get("Location", "")
             answer = Answer(error.status, _text(error.body), location)
             raise answers.find_problem(self.host, answer) from error
         except urllib3.exceptions.HTTPError as error:
