@@ -1,10 +1,11 @@
 """What `fastkf doctor --cluster` looks at: is a Kubeflow ready for the labs, and what to fix."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import kfp_server_api
 
@@ -20,7 +21,7 @@ DEPLOYMENTS = ("ml-pipeline", "ml-pipeline-ui", "workflow-controller")
 METADATA = ("metadata-grpc-deployment", "metadata-envoy-deployment")
 STORES = ("seaweedfs", "minio")
 BUCKET = "mlpipeline"
-NO_KEY = re.compile(r"NoSuchKey|specified key does not exist|not found", re.I)
+NO_KEY = re.compile(r"NoSuchKey|specified key does not exist", re.I)
 KUBECTL_SECONDS = 15
 
 
@@ -40,24 +41,17 @@ def examine(server: Server, image: str | None = None) -> Iterator[Check]:
         return
     except FastkfError as error:
         yield explain_failure(host, named_by, error)
-        yield from look(check_deployments)
+        yield check_deployments()
         return
     yield check_version(contact, named_by)
-    for check in (check_namespace, check_permissions, check_metadata, check_store):
-        yield from look(lambda check=check: check(contact))
-    yield from look(lambda: check_image(contact, image))
+    for name, check in CHECKS.items():
+        try:
+            yield check(contact)
+        except ClusterError as error:
+            yield Check(name, False, str(error), "Mend that, then look again.")
+    yield check_image(contact, image)
     if not contact.health.is_local:
-        yield from look(check_deployments)
-
-
-def look(check: Callable[[], Check | list[Check]]) -> list[Check]:
-    """What a check finds; what goes wrong in it is a finding too."""
-    try:
-        found = check()
-    except ClusterError as error:
-        name = check.__name__.removeprefix("check_").capitalize()
-        found = Check(name, False, str(error), "Mend that, then look again.")
-    return found if isinstance(found, list) else [found]
+        yield check_deployments()
 
 
 def explain_failure(host: str, named_by: str, error: FastkfError) -> Check:
@@ -160,12 +154,18 @@ def check_store(contact: Contact) -> Check:
     return Check("Artifact store", None, f"cannot be asked ({answer.status_code})", remedy)
 
 
-def check_image(contact: Contact, image: str | None) -> Check:
-    from kale.pipeline import DEFAULT_BASE_IMAGE
+CHECKS = {
+    "Namespace": check_namespace,
+    "Permissions": check_permissions,
+    "Metadata": check_metadata,
+    "Artifact store": check_store,
+}
 
+
+def check_image(contact: Contact, image: str | None) -> Check:
     if contact.health.is_local:
         return Check("Step image", True, "none needed: steps run in this environment")
-    chosen = image or DEFAULT_BASE_IMAGE
+    chosen = image or default_image()
     try:
         found, told = registry.find_image(chosen)
     except UsageError as error:
@@ -181,6 +181,13 @@ def check_image(contact: Contact, image: str | None) -> Check:
         )
     )
     return Check("Step image", found, f"{chosen}: {told}", remedy)
+
+
+def default_image() -> str:
+    """Kale's, for a notebook whose steps name none."""
+    from kale.pipeline import DEFAULT_BASE_IMAGE
+
+    return os.environ.get("KALE_DEFAULT_BASE_IMAGE") or DEFAULT_BASE_IMAGE
 
 
 def check_deployments() -> Check:
@@ -201,7 +208,7 @@ def check_deployments() -> Check:
         if answer.returncode == 0:
             return judge_deployments(json.loads(answer.stdout)["items"])
         said = answer.stderr.strip().splitlines()[-1:] or ["kubectl failed"]
-    except (OSError, ValueError, LookupError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError, LookupError, TypeError, subprocess.TimeoutExpired) as error:
         said = [str(error)]
     remedy = "Only the API was looked at. `kubectl config use-context NAME` chooses a cluster."
     return Check("Deployments", None, f"not looked at: {said[0]}", remedy)
