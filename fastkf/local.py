@@ -82,6 +82,7 @@ class LocalRun:
         self._warm_parent = warm_parent
         self._processes: set[subprocess.Popen] = set()
         self._ended = threading.Event()
+        self._has_failed = False
         self._task = threading.local()
         self._on_change: Callable[[], None] = lambda: None
 
@@ -99,7 +100,7 @@ class LocalRun:
         self._resources.close()
 
     def run(self, package: Path, arguments: dict, on_change: Callable[[], None]) -> bool:
-        """Runs the package; True when every step succeeded.
+        """Runs the package; True when it succeeded: no step failed, some may have been left out.
 
         Args:
             package: the KFP v2 package (YAML).
@@ -128,7 +129,10 @@ class LocalRun:
             )
             self.outputs = dict(pipeline(**arguments).outputs)
         self._collect_outputs()
-        return all(step.status == "succeeded" for step in self.steps.values())
+        for step in self.steps.values():
+            if step.status == "pending":  # what it waited for failed, or its condition did not hold
+                step.status = "skipped"
+        return not self._has_failed
 
     def end(self) -> None:
         """Ends the processes of the steps that still run, and starts no more."""
@@ -175,15 +179,20 @@ class LocalRun:
 
     def _patches(self) -> list[tuple]:
         """What replaces what in `kfp.local`: module, name, replacement."""
-        from kfp.local import logging_utils, subprocess_task_handler
+        from kfp.local import logging_utils, pipeline_orchestrator, subprocess_task_handler
         from kfp.local.orchestrator import dag_orchestrator
 
         return [
+            (pipeline_orchestrator, "log_and_maybe_raise_for_failure", self._note_failure),
             (subprocess_task_handler, "SubprocessTaskHandler", self._make_task_handler()),
             (dag_orchestrator, "run_dag", self._run_dag),
             (logging_utils, "local_logger_context", contextlib.nullcontext),
             (logging_utils, "indented_print", contextlib.nullcontext),
         ]
+
+    def _note_failure(self, **_) -> None:
+        """What `kfp.local` calls when a pipeline has failed."""
+        self._has_failed = True
 
     def _make_runner(self):
         from kfp import local
@@ -288,9 +297,6 @@ class LocalRun:
                 self.end()
                 pool.shutdown(cancel_futures=True)
                 raise
-        for step in self.steps.values():
-            if step.status == "pending":
-                step.status = "skipped"
         return failed
 
     def _has_succeeded(self, future: futures.Future, step: Step) -> bool:
