@@ -41,6 +41,10 @@ class Display:
         self.console.print(f"{MARKS['failed']} ", end="")
         self.console.print(text, markup=False)
 
+    def warn(self, text: str) -> None:
+        self.console.print("[yellow]![/] ", end="")
+        self.console.print(text, markup=False)
+
     @contextmanager
     def progress(self, description: str, total: int | None):
         """Yields `advance(done, note)`, which moves the bar and shows a note beside it."""

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fastkf.cli import components, diagnosis, lab, labs, server, storage
+from fastkf.cli import cluster, components, diagnosis, lab, labs, server, storage
 from fastkf.errors import FastkfError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ for command in (
     labs.run,
     lab.lab,
     labs.compile,
+    cluster.submit,
     components.train,
     labs.check,
     labs.test,
