@@ -6,6 +6,7 @@ or a forwarded port, reaches them too, with JupyterLab's own token or cookie.
 
 import asyncio
 import contextlib
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,6 +31,7 @@ OF_JUPYTER = {
 
 class PipelinesPages(Configurable):
     address = Unicode(help="Where the pages are: http://127.0.0.1:PORT").tag(config=True)
+    token_file = Unicode(help="The file with the bearer token for them").tag(config=True)
 
 
 class PagesHandler(JupyterHandler):
@@ -99,8 +101,14 @@ def _jupyter_server_extension_points() -> list[dict]:
 
 
 def _load_jupyter_server_extension(server) -> None:
-    address = PipelinesPages(parent=server).address
-    client = httpx.AsyncClient(base_url=address, timeout=None, trust_env=False)
+    config = PipelinesPages(parent=server)
+    token = Path(config.token_file).read_text(encoding="utf-8").strip()
+    client = httpx.AsyncClient(
+        base_url=config.address,
+        headers={"authorization": f"Bearer {token}"},
+        timeout=None,
+        trust_env=False,
+    )
     path = url_path_join(server.base_url, PATH)
     handlers = [
         (path, web.RedirectHandler, {"url": f"{path}/"}),

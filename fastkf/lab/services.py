@@ -77,8 +77,8 @@ def services() -> Iterator[tuple[Path, Callable[..., Service]]]:
 
 
 def answers(address: str) -> bool:
-    """Whether an HTTP server answers there, with anything but an error."""
+    """Whether an HTTP server answers there, be it that it asks who one is."""
     try:
-        return urllib3.request("GET", address, timeout=2, retries=False).status < 400
+        return urllib3.request("GET", address, timeout=2, retries=False).status in (200, 401)
     except urllib3.exceptions.HTTPError:
         return False
