@@ -42,18 +42,12 @@ class PagesHandler(JupyterHandler):
         self.work = None
 
     def check_xsrf_cookie(self) -> None:
-        """The pages know nothing of JupyterLab's token against forged requests.
-
-        So a request that changes something must come from a page of this very host.
-        """
-        if self.request.method in ("GET", "HEAD") or self.token_authenticated:
-            return
-        origin = urlsplit(self.request.headers.get("Origin", ""))
-        if origin.netloc.lower() != self.request.host.lower():
-            raise web.HTTPError(403, "This request comes from another site")
+        """Not asked for: the pages know nothing of JupyterLab's token. See `_is_foreign`."""
 
     @web.authenticated
     async def get(self, _path: str) -> None:
+        if self._is_foreign():
+            raise web.HTTPError(403, "This request comes from another site")
         self.work = asyncio.ensure_future(self._pass_on())
         with contextlib.suppress(asyncio.CancelledError, iostream.StreamClosedError):
             await self.work
@@ -63,6 +57,13 @@ class PagesHandler(JupyterHandler):
     def on_connection_close(self) -> None:
         if self.work:
             self.work.cancel()  # else a stream of events is read for nobody
+
+    def _is_foreign(self) -> bool:
+        """Whether a page of another host may have sent this, to change something."""
+        if self.request.method in ("GET", "HEAD") or self.token_authenticated:
+            return False
+        origin = urlsplit(self.request.headers.get("Origin", ""))
+        return origin.netloc.lower() != self.request.host.lower()
 
     async def _pass_on(self) -> None:
         target = self.request.uri.removeprefix(url_path_join(self.base_url, PATH))
