@@ -43,13 +43,24 @@ async function load({ moved = false, fresh = false } = {}) {
     const html = response.status === 304 ? null : await response.text();
     if (mine !== asking) return;
     setClock(response);
-    if (html !== null) show(html, response, path, moved);
-    setLost("");
-    later(shown.seconds);
+    const refusal = html === null ? "" : readRefusal(response, html);
+    if (html !== null && !refusal) show(html, response, path, moved);
+    setLost(refusal);
+    later(refusal ? SECONDS_WHEN_LOST : shown.seconds);
   } catch (error) {
     if (error.name === "AbortError") return;
     setLost("Disconnected from the server; trying again…");
     later(SECONDS_WHEN_LOST);
+  }
+}
+
+// Why the server answered with no page: it wants a token, or it has a fault.
+function readRefusal(response, text) {
+  if ((response.headers.get("Content-Type") || "").startsWith("text/html")) return "";
+  try {
+    return JSON.parse(text).error || `The server answered ${response.status}.`;
+  } catch {
+    return `The server answered ${response.status}.`;
   }
 }
 
@@ -73,8 +84,6 @@ function setClock(response) {
 // ---- putting a page, or what has changed of it, in place
 
 function show(html, response, path, moved) {
-  const kind = response.headers.get("Content-Type") || "";
-  if (!kind.startsWith("text/html") || response.status >= 500) throw new Error("not a page");
   const template = document.createElement("template");
   template.innerHTML = html;
   const fragment = template.content.firstElementChild;
@@ -122,6 +131,7 @@ function replaceParts(fragment, all) {
   }
   for (const part of wanted) {
     if (part.dataset.log) followLog(part);
+    if (part !== old.get(part.dataset.part)) openFrames(part);
     if (part.dataset.part === "graph" && part !== old.get("graph")) showCurrent(part, old.get("graph"));
   }
   tick();
@@ -161,9 +171,9 @@ function prepare(part, known) {
   for (const host of part.querySelectorAll("[data-host]")) host.textContent = baseAddress();
   if (!known) for (const field of part.querySelectorAll("[data-stamp]")) stamp(field);
   if (!known) return;
-  for (const one of known.querySelectorAll("details[open][id]")) {
+  for (const one of known.querySelectorAll("details[id]")) {
     const same = part.querySelector(`#${CSS.escape(one.id)}`);
-    if (same) same.open = true;
+    if (same) same.open = one.open;
   }
   for (const one of known.querySelectorAll("input[id], select[id], textarea[id]")) {
     const same = part.querySelector(`#${CSS.escape(one.id)}`);
@@ -171,7 +181,6 @@ function prepare(part, known) {
     if (one.type === "checkbox") same.checked = one.checked;
     else same.value = one.value;
   }
-  if (known.querySelector("details[open] iframe")) openFrames(part);
 }
 
 function showTime(time) {
@@ -233,7 +242,10 @@ function followLog(part) {
   log = { part, pre, tail, next: 0, paused: false, timer: 0, empty: true };
   pre.addEventListener("scroll", () => {
     const atEnd = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 24;
-    if (!atEnd && log.wasAtEnd && !log.moving) $("log-follow").checked = false;
+    if (!atEnd && log.wasAtEnd && !log.moving) {
+      $("log-follow").checked = false;
+      stayWithStep();
+    }
     log.wasAtEnd = atEnd;
     log.moving = false;
   });
@@ -315,8 +327,16 @@ function note(text) {
   if ($("log-note") && $("log-note").textContent !== text) $("log-note").textContent = text;
 }
 
+// Who reads a log is not moved on to the next step that starts.
+function stayWithStep() {
+  const { path, query } = route();
+  const address = `#${path}?step=${encodeURIComponent(log.part.dataset.step)}`;
+  if (!new URLSearchParams(query).get("step")) history.replaceState(null, "", address);
+}
+
 function pauseLog(button) {
   log.paused = !log.paused;
+  stayWithStep();
   button.setAttribute("aria-pressed", String(log.paused));
   button.textContent = log.paused ? "Go on" : "Pause";
   if (!log.paused) readLog(log);
@@ -354,11 +374,21 @@ async function act(button) {
   const { method, path, ask, text, then } = button.dataset;
   if (ask && !(await confirm(ask, text, button.textContent))) return;
   button.disabled = true;
-  const problem = await send(method, path);
+  const { error } = await call(method, path);
   button.disabled = false;
-  if (problem) return setLost(problem.error);
+  if (error) return complain(button, error);
   if (then) location.hash = then;
   else load({ fresh: true });
+}
+
+function complain(button, text) {
+  const buttons = button.parentElement;
+  const failure = document.createElement("p");
+  failure.className = "failure";
+  failure.setAttribute("role", "alert");
+  failure.textContent = text;
+  buttons.parentElement.querySelector(".failure")?.remove();
+  buttons.after(failure);
 }
 
 function confirm(title, text, label) {
@@ -384,11 +414,6 @@ async function call(method, path, body) {
   } catch {
     return { error: "The server does not answer; is it still running?" };
   }
-}
-
-async function send(method, path) {
-  const { error } = await call(method, path);
-  return error ? { error } : null;
 }
 
 function query(form) {
@@ -532,7 +557,10 @@ document.addEventListener("change", (event) => {
   if (one.name === "run") countChosen();
   else if (one.dataset.toggles) document.querySelector("table.compare").classList.toggle(one.dataset.toggles, one.checked);
   else if (one.form && "query" in one.form.dataset && one.type !== "search") query(one.form);
-  else if (one.id === "log-follow" && one.checked) log.pre.scrollTop = log.pre.scrollHeight;
+  else if (one.id === "log-follow") {
+    if (one.checked) log.pre.scrollTop = log.pre.scrollHeight;
+    else stayWithStep();
+  }
 });
 
 document.addEventListener("toggle", (event) => event.target.open && openFrames(event.target.parentElement), true);
