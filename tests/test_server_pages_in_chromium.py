@@ -12,7 +12,10 @@ import pytest
 from made_runs import serve_place, step
 from servers import chain, wait_for
 
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 GATED = """
 import pathlib, time
 print("step {0} begins", flush=True)
@@ -21,6 +24,29 @@ while not pathlib.Path("gate-{0}").exists():
 print("step {0} ends", flush=True)
 return rows"""
 PHONE = {"width": 390, "height": 844}
+# The texts whose contrast with what is behind them is less than 4.5 (WCAG 2.2, AA).
+FAINT = """() => {
+  const read = text => text.match(/[\\d.]+/g).map(Number);
+  const linear = v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) =>
+    .2126 * linear(r / 255) + .7152 * linear(g / 255) + .0722 * linear(b / 255);
+  const behind = one => {
+    for (let e = one; e; e = e.parentElement) {
+      const color = read(getComputedStyle(e).backgroundColor);
+      if (color.length === 3 || color[3] > 0) return color;
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  for (const one of document.querySelectorAll("body *:not(svg *)")) {
+    const own = [...one.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    if (!own || !one.checkVisibility() || one.disabled || one.closest("option")) continue;
+    const [a, b] = [light(read(getComputedStyle(one).color)), light(behind(one))];
+    const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (contrast < 4.5) faint.push(`${one.textContent.trim().slice(0, 30)} ${contrast.toFixed(2)}`);
+  }
+  return faint;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +252,7 @@ def test_a_report_shows_its_pictures_and_nothing_in_it_runs_or_asks(place, visit
     place.write(run, "outputs/plot.html", image + attack)
     page = visit(f"#/runs/details/{run}")
     frame = page.frame_locator("iframe")
-    assert frame.get_by_text("12 wines").is_visible()
+    frame.get_by_text("12 wines").wait_for()
     assert frame.locator("#plot").evaluate("image => image.complete && image.naturalWidth") == 1
     page.evaluate("document.querySelector('iframe').contentDocument.getElementById('send').click()")
     page.wait_for_timeout(500)
@@ -345,7 +371,7 @@ def test_it_works_behind_a_base_url(place, visit, base_url):
     page = visit(base=base_url)
     page.get_by_role("link", name="far").click()
     browser_sees(page.locator("[data-log] pre"), "one line")
-    assert page.frame_locator("iframe").get_by_text("12 wines").is_visible()
+    page.frame_locator("iframe").get_by_text("12 wines").wait_for()
     page.get_by_role("button", name="Archive").click()
     page.get_by_text("archived", exact=True).wait_for()
     with page.expect_download() as download:
@@ -371,9 +397,8 @@ def test_every_page_fits_a_phone_and_can_be_read(place, visit, scheme):
         "experiment_id": experiment,
         "pipeline_id": pipeline,
     }
-    runs = [
-        place.add_run("a_run_" + "name_" * 12, state, **fields) for state in ("FAILED", "RUNNING")
-    ]
+    name = "a_run_" + "name_" * 12
+    runs = [place.add_run(name, state, **fields) for state in ("FAILED", "RUNNING")]
     place.write(runs[0], "logs/load.log", "x" * 300)
     place.write(runs[0], "artifacts/name/load-task/" + "artifact_" * 10, "x")
     place.write(runs[0], "outputs/load.html", f"<img src='data:image/png;base64,{PNG}'>")
@@ -389,34 +414,8 @@ def test_every_page_fits_a_phone_and_can_be_read(place, visit, scheme):
         "experiments",
         f"experiments/details/{experiment}",
     ):
-        page.evaluate(
-            "location.hash = '#/' + arguments[0]".replace("arguments[0]", json.dumps(address))
-        )
-        page.wait_for_function("document.querySelector('main').getAttribute('aria-busy') === null")
-        page.wait_for_timeout(100)
+        with page.expect_response("**/fragments/**"):
+            page.evaluate("address => { location.hash = address }", f"#/{address}")
+        page.wait_for_selector("main:not([aria-busy])")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], address
         assert page.evaluate(FAINT) == [], address
-
-
-# Texts whose contrast with what is behind them is less than 4.5 (WCAG 2.2, AA).
-FAINT = """() => {
-  const read = text => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-  const behind = one => {
-    for (let e = one; e; e = e.parentElement) {
-      const color = read(getComputedStyle(e).backgroundColor);
-      if (color.length === 3 || color[3] > 0) return color;
-    }
-    return [255, 255, 255];
-  };
-  const faint = [];
-  for (const one of document.querySelectorAll("body *:not(svg *)")) {
-    const own = [...one.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-    if (!own || !one.checkVisibility() || one.disabled || one.closest("option")) continue;
-    const [a, b] = [light(read(getComputedStyle(one).color)), light(behind(one))];
-    const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-    if (contrast < 4.5) faint.push(`${one.textContent.trim().slice(0, 30)}: ${contrast.toFixed(2)}`);
-  }
-  return faint;
-}"""
