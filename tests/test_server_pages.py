@@ -290,8 +290,14 @@ def test_the_page_asks_again_only_while_the_run_goes_on(get, place):
         expected = "1" if state in states[:3] else "0"
         assert page.find("div")["data-seconds"] == expected
         actions = {tag["data-path"].partition(":")[2] for tag in page.select("[data-method=POST]")}
-        retry = {"retry"} if state in ("FAILED", "CANCELED") else set()
-        assert actions == ({"terminate"} if expected == "1" else {"archive"} | retry)
+        assert actions == {
+            "PENDING": {"terminate"},
+            "RUNNING": {"terminate"},
+            "CANCELING": set(),
+            "SUCCEEDED": {"archive"},
+            "FAILED": {"archive", "retry"},
+            "CANCELED": {"archive", "retry"},
+        }.get(state)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", '{"pipeline": null}', '{"pipeline": {}}'])

@@ -290,6 +290,7 @@ def test_the_list_is_filtered_and_keeps_up_with_the_server(place, visit):
     page.get_by_label("Name").fill("SEC")
     page.keyboard.press("Enter")
     page.get_by_text("No run fits").wait_for()
+    assert focused(page) == "filter-name"
     run = place.add_run("second", "RUNNING")
     page.locator("tr.running").get_by_text("second").wait_for()
     page.get_by_label("Choose second").check()
@@ -298,6 +299,20 @@ def test_the_list_is_filtered_and_keeps_up_with_the_server(place, visit):
     assert page.get_by_label("Choose second").is_checked()
     page.get_by_label("State").select_option("succeeded")
     page.get_by_text("No run fits").wait_for()
+    page.get_by_role("link", name="Show all runs").click()
+    page.locator("tr.succeeded").get_by_text("first").wait_for()
+    assert page.get_by_label("Name").input_value() == ""
+
+
+def test_another_page_of_a_list_begins_at_its_top(place, visit):
+    for number in range(60):
+        place.add_run(f"run {number}")
+    page = visit()
+    page.get_by_role("link", name="Older").click()
+    page.get_by_text("Page 2 of 3").wait_for()
+    page.get_by_text("run 34", exact=True).wait_for()
+    wait_for(lambda: page.evaluate("scrollY") < 200)  # it glides there
+    assert focused(page) == "Runs"
 
 
 def test_a_package_is_uploaded_and_what_is_none_is_refused(place, visit, tmp_path):

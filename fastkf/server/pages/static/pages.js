@@ -105,7 +105,7 @@ function show(html, response, path, moved) {
   };
   content.removeAttribute("aria-busy");
   if (moved && !first) {
-    scrollTo(0, 0);
+    scrollTo({ top: 0, behavior: "instant" });
     content.querySelector("h1")?.focus({ preventScroll: true });
   }
   goTo();
@@ -136,8 +136,9 @@ function replaceParts(fragment, all) {
   }
   tick();
   countChosen();
-  if (focus && !document.activeElement?.isConnected) focus()?.focus({ preventScroll: true });
-  else if (focus && document.activeElement === document.body) focus()?.focus({ preventScroll: true });
+  if (focus && document.activeElement === document.body) {
+    (focus() ?? content.querySelector("h1"))?.focus({ preventScroll: true });
+  }
 }
 
 // In a graph that is wider than the page: the step that is shown, or where the reader has moved to.
@@ -162,7 +163,7 @@ function rememberFocus() {
   return () =>
     [...content.querySelectorAll("[data-part]")]
       .find((other) => other.dataset.part === part)
-      ?.querySelector(address ? `a[href=${CSS.escape ? JSON.stringify(address) : '""'}]` : "[tabindex]");
+      ?.querySelector(address ? `a[href=${JSON.stringify(address)}]` : "[tabindex]");
 }
 
 // Makes a new part ready; keeps what the reader has opened, ticked and typed in the one before.
@@ -175,6 +176,7 @@ function prepare(part, known) {
     const same = part.querySelector(`#${CSS.escape(one.id)}`);
     if (same) same.open = one.open;
   }
+  if ("query" in known.dataset) return; // what it filters by is in the address
   for (const one of known.querySelectorAll("input[id], select[id], textarea[id]")) {
     const same = part.querySelector(`#${CSS.escape(one.id)}`);
     if (!same || one.type === "file") continue;
@@ -206,7 +208,7 @@ function baseAddress() {
 let target = "";
 function goTo() {
   if (!target) return;
-  const heading = $(`${target}-title`);
+  const heading = $(`${target}-title`) ?? content.querySelector("h1");
   target = "";
   heading?.scrollIntoView({ block: "start" });
   heading?.focus({ preventScroll: true });
@@ -239,17 +241,17 @@ function followLog(part) {
   const pre = part.querySelector("pre");
   const tail = document.createElement("span");
   pre.append(tail);
-  log = { part, pre, tail, next: 0, paused: false, timer: 0, empty: true };
+  const mine = (log = { part, pre, tail, next: 0, paused: false, timer: 0, empty: true });
   pre.addEventListener("scroll", () => {
     const atEnd = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 24;
-    if (!atEnd && log.wasAtEnd && !log.moving) {
+    if (!atEnd && mine.wasAtEnd && !mine.moving && mine === log) {
       $("log-follow").checked = false;
       stayWithStep();
     }
-    log.wasAtEnd = atEnd;
-    log.moving = false;
+    mine.wasAtEnd = atEnd;
+    mine.moving = false;
   });
-  readLog(log);
+  readLog(mine);
 }
 
 async function readLog(mine) {
@@ -293,8 +295,9 @@ function addToLog(mine, found) {
   }
   if (markError(mine)) return;
   if ($("log-follow").checked) {
-    mine.moving = true;
+    const before = mine.pre.scrollTop;
     mine.pre.scrollTop = mine.pre.scrollHeight;
+    mine.moving = mine.pre.scrollTop !== before;
   }
 }
 
