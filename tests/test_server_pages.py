@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from made_runs import Place, new_id, serve_place, step
+from made_runs import Place, new_id, step
 from servers import chain
 
 from fastkf.server.pages import files
@@ -29,18 +29,6 @@ PATHS = (
 )
 
 
-@pytest.fixture(scope="module")
-def shared_place(tmp_path_factory):
-    with serve_place(tmp_path_factory.mktemp("pages")) as place:
-        yield place
-
-
-@pytest.fixture
-def place(shared_place):
-    shared_place.clear()
-    return shared_place
-
-
 class Answer:
     def __init__(self, response):
         self.status, self.headers, self.body = response.status, response.headers, response.read()
@@ -59,12 +47,12 @@ class Answer:
 
 
 @pytest.fixture
-def get(shared_place):
+def get(served_place):
     """Asks for a path just as it is written; a browser or a library would tidy it up."""
 
     def call(path: str, **headers) -> Answer:
         connection = http.client.HTTPConnection(
-            urlsplit(shared_place.server.url).netloc, timeout=30
+            urlsplit(served_place.server.url).netloc, timeout=30
         )
         try:
             connection.request("GET", path, headers=headers)

@@ -49,18 +49,6 @@ FAINT = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def shared_place(tmp_path_factory, chromium):
-    with serve_place(tmp_path_factory.mktemp("pages")) as place:
-        yield place
-
-
-@pytest.fixture
-def place(shared_place):
-    shared_place.clear()
-    return shared_place
-
-
 @pytest.fixture
 def visit(chromium, place):
     """`visit(address)`: a page of the server. None may complain, or ask anything elsewhere."""
@@ -168,6 +156,17 @@ def test_a_failed_run_shows_the_learners_exception_and_marks_it_in_the_log(place
     assert focused(page) == "log-title"
 
 
+def test_the_log_of_a_chosen_step_is_in_sight(place, visit):
+    steps = [step(f"s{n}", after=[f"s{n - 1}"] if n else []) for n in range(15)]  # a tall graph
+    run = place.add_run(steps=steps)
+    page = visit(f"#/runs/details/{run}")
+    page.locator("svg [data-step=s9]").click()
+    browser_sees(page.locator("#step-title"), "s9")
+    log = page.locator("[data-log]")
+    below = "log => log.getBoundingClientRect().bottom <= innerHeight + 1"
+    wait_for(lambda: log.evaluate(below))
+
+
 def test_everything_is_reached_by_keyboard(place, visit):
     steps = [step("load"), step("train", after=["load"]), step("test", after=["train"])]
     run = place.add_run("mine", steps=steps)
@@ -185,7 +184,7 @@ def test_everything_is_reached_by_keyboard(place, visit):
     assert focused(page) == "mine"  # the new page's heading
     tab_to(page, "train")
     outline = "getComputedStyle(document.activeElement.querySelector('rect')).strokeWidth"
-    assert page.evaluate(outline) == "3px"
+    assert page.evaluate(outline) == "4px"
     page.keyboard.press("Enter")
     browser_sees(page.locator("[data-log] pre"), "log of train")
     assert (

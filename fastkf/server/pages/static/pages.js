@@ -14,6 +14,7 @@ const sources = new WeakMap(); // part of the page to the HTML it was made from
 let shown = { path: "", tag: "", seconds: 0, said: "" };
 let timer = 0;
 let asking = null;
+let reveal = false;
 let behind = 0; // milliseconds that this clock is behind the server's
 
 // ---- which page
@@ -28,6 +29,8 @@ function navigate() {
   if (location.hash && !location.hash.startsWith("#/")) return; // a place in this page
   const moved = route().path !== shown.path;
   if (moved) content.setAttribute("aria-busy", "true");
+  // Who chooses a step in a tall graph sees its log without losing the graph.
+  reveal = !moved && new URLSearchParams(route().query).has("step");
   load({ moved, fresh: true });
 }
 
@@ -108,6 +111,8 @@ function show(html, response, path, moved) {
     scrollTo({ top: 0, behavior: "instant" });
     content.querySelector("h1")?.focus({ preventScroll: true });
   }
+  if (reveal && !target) content.querySelector("[data-log]")?.scrollIntoView({ block: "nearest" });
+  reveal = false;
   goTo();
 }
 
