@@ -35,12 +35,15 @@ def find_file(folder: Path, *parts: str) -> Path | None:
 
 
 def list_reports(folder: Path, steps: list[dict]) -> list[dict]:
-    """The steps with an HTML report that has something in it."""
+    """The steps with an HTML report that has something in it, and whether it has pictures."""
     reports = []
     for number, step in enumerate(steps, start=1):
         path = find_report(folder, step["name"])
         if path:
-            reports.append({"id": f"report-{number}", **step})
+            with path.open("rb") as file:
+                start = file.read(CHUNK)
+            pictured = b"<img" in start or b"<svg" in start
+            reports.append({"id": f"report-{number}", "pictured": pictured, **step})
     return reports
 
 

@@ -97,7 +97,8 @@ class Views:
         }
 
     def _record(self, id: str) -> dict:
-        return read_record(self.settings, id) or {}
+        record = read_record(self.settings, id)
+        return record if isinstance(record, dict) else {}
 
     def _run_spec(self, run: db.Run) -> dict:
         return read_package(self.settings.run_folder(run.id) / "pipeline.yaml")[0]

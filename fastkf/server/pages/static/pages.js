@@ -14,6 +14,7 @@ const sources = new WeakMap(); // part of the page to the HTML it was made from
 let shown = { path: "", tag: "", seconds: 0, said: "" };
 let timer = 0;
 let asking = null;
+let reveal = false;
 let behind = 0; // milliseconds that this clock is behind the server's
 
 // ---- which page
@@ -28,6 +29,8 @@ function navigate() {
   if (location.hash && !location.hash.startsWith("#/")) return; // a place in this page
   const moved = route().path !== shown.path;
   if (moved) content.setAttribute("aria-busy", "true");
+  // Who chooses a step in a tall graph sees its log without losing the graph.
+  reveal = !moved && new URLSearchParams(route().query).has("step");
   load({ moved, fresh: true });
 }
 
@@ -43,13 +46,24 @@ async function load({ moved = false, fresh = false } = {}) {
     const html = response.status === 304 ? null : await response.text();
     if (mine !== asking) return;
     setClock(response);
-    if (html !== null) show(html, response, path, moved);
-    setLost("");
-    later(shown.seconds);
+    const refusal = html === null ? "" : readRefusal(response, html);
+    if (html !== null && !refusal) show(html, response, path, moved);
+    setLost(refusal);
+    later(refusal ? SECONDS_WHEN_LOST : shown.seconds);
   } catch (error) {
     if (error.name === "AbortError") return;
     setLost("Disconnected from the server; trying again…");
     later(SECONDS_WHEN_LOST);
+  }
+}
+
+// Why the server answered with no page: it wants a token, or it has a fault.
+function readRefusal(response, text) {
+  if ((response.headers.get("Content-Type") || "").startsWith("text/html")) return "";
+  try {
+    return JSON.parse(text).error || `The server answered ${response.status}.`;
+  } catch {
+    return `The server answered ${response.status}.`;
   }
 }
 
@@ -73,8 +87,6 @@ function setClock(response) {
 // ---- putting a page, or what has changed of it, in place
 
 function show(html, response, path, moved) {
-  const kind = response.headers.get("Content-Type") || "";
-  if (!kind.startsWith("text/html") || response.status >= 500) throw new Error("not a page");
   const template = document.createElement("template");
   template.innerHTML = html;
   const fragment = template.content.firstElementChild;
@@ -96,9 +108,11 @@ function show(html, response, path, moved) {
   };
   content.removeAttribute("aria-busy");
   if (moved && !first) {
-    scrollTo(0, 0);
+    scrollTo({ top: 0, behavior: "instant" });
     content.querySelector("h1")?.focus({ preventScroll: true });
   }
+  if (reveal && !target) content.querySelector("[data-log]")?.scrollIntoView({ block: "nearest" });
+  reveal = false;
   goTo();
 }
 
@@ -122,12 +136,14 @@ function replaceParts(fragment, all) {
   }
   for (const part of wanted) {
     if (part.dataset.log) followLog(part);
+    if (part !== old.get(part.dataset.part)) openFrames(part);
     if (part.dataset.part === "graph" && part !== old.get("graph")) showCurrent(part, old.get("graph"));
   }
   tick();
   countChosen();
-  if (focus && !document.activeElement?.isConnected) focus()?.focus({ preventScroll: true });
-  else if (focus && document.activeElement === document.body) focus()?.focus({ preventScroll: true });
+  if (focus && document.activeElement === document.body) {
+    (focus() ?? content.querySelector("h1"))?.focus({ preventScroll: true });
+  }
 }
 
 // In a graph that is wider than the page: the step that is shown, or where the reader has moved to.
@@ -152,7 +168,7 @@ function rememberFocus() {
   return () =>
     [...content.querySelectorAll("[data-part]")]
       .find((other) => other.dataset.part === part)
-      ?.querySelector(address ? `a[href=${CSS.escape ? JSON.stringify(address) : '""'}]` : "[tabindex]");
+      ?.querySelector(address ? `a[href=${JSON.stringify(address)}]` : "[tabindex]");
 }
 
 // Makes a new part ready; keeps what the reader has opened, ticked and typed in the one before.
@@ -161,17 +177,17 @@ function prepare(part, known) {
   for (const host of part.querySelectorAll("[data-host]")) host.textContent = baseAddress();
   if (!known) for (const field of part.querySelectorAll("[data-stamp]")) stamp(field);
   if (!known) return;
-  for (const one of known.querySelectorAll("details[open][id]")) {
+  for (const one of known.querySelectorAll("details[id]")) {
     const same = part.querySelector(`#${CSS.escape(one.id)}`);
-    if (same) same.open = true;
+    if (same) same.open = one.open;
   }
+  if ("query" in known.dataset) return; // what it filters by is in the address
   for (const one of known.querySelectorAll("input[id], select[id], textarea[id]")) {
     const same = part.querySelector(`#${CSS.escape(one.id)}`);
     if (!same || one.type === "file") continue;
     if (one.type === "checkbox") same.checked = one.checked;
     else same.value = one.value;
   }
-  if (known.querySelector("details[open] iframe")) openFrames(part);
 }
 
 function showTime(time) {
@@ -197,7 +213,7 @@ function baseAddress() {
 let target = "";
 function goTo() {
   if (!target) return;
-  const heading = $(`${target}-title`);
+  const heading = $(`${target}-title`) ?? content.querySelector("h1");
   target = "";
   heading?.scrollIntoView({ block: "start" });
   heading?.focus({ preventScroll: true });
@@ -230,14 +246,17 @@ function followLog(part) {
   const pre = part.querySelector("pre");
   const tail = document.createElement("span");
   pre.append(tail);
-  log = { part, pre, tail, next: 0, paused: false, timer: 0, empty: true };
+  const mine = (log = { part, pre, tail, next: 0, paused: false, timer: 0, empty: true });
   pre.addEventListener("scroll", () => {
     const atEnd = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 24;
-    if (!atEnd && log.wasAtEnd && !log.moving) $("log-follow").checked = false;
-    log.wasAtEnd = atEnd;
-    log.moving = false;
+    if (!atEnd && mine.wasAtEnd && !mine.moving && mine === log) {
+      $("log-follow").checked = false;
+      stayWithStep();
+    }
+    mine.wasAtEnd = atEnd;
+    mine.moving = false;
   });
-  readLog(log);
+  readLog(mine);
 }
 
 async function readLog(mine) {
@@ -281,8 +300,9 @@ function addToLog(mine, found) {
   }
   if (markError(mine)) return;
   if ($("log-follow").checked) {
-    mine.moving = true;
+    const before = mine.pre.scrollTop;
     mine.pre.scrollTop = mine.pre.scrollHeight;
+    mine.moving = mine.pre.scrollTop !== before;
   }
 }
 
@@ -315,8 +335,16 @@ function note(text) {
   if ($("log-note") && $("log-note").textContent !== text) $("log-note").textContent = text;
 }
 
+// Who reads a log is not moved on to the next step that starts.
+function stayWithStep() {
+  const { path, query } = route();
+  const address = `#${path}?step=${encodeURIComponent(log.part.dataset.step)}`;
+  if (!new URLSearchParams(query).get("step")) history.replaceState(null, "", address);
+}
+
 function pauseLog(button) {
   log.paused = !log.paused;
+  stayWithStep();
   button.setAttribute("aria-pressed", String(log.paused));
   button.textContent = log.paused ? "Go on" : "Pause";
   if (!log.paused) readLog(log);
@@ -354,11 +382,21 @@ async function act(button) {
   const { method, path, ask, text, then } = button.dataset;
   if (ask && !(await confirm(ask, text, button.textContent))) return;
   button.disabled = true;
-  const problem = await send(method, path);
+  const { error } = await call(method, path);
   button.disabled = false;
-  if (problem) return setLost(problem.error);
+  if (error) return complain(button, error);
   if (then) location.hash = then;
   else load({ fresh: true });
+}
+
+function complain(button, text) {
+  const buttons = button.parentElement;
+  const failure = document.createElement("p");
+  failure.className = "failure";
+  failure.setAttribute("role", "alert");
+  failure.textContent = text;
+  buttons.parentElement.querySelector(".failure")?.remove();
+  buttons.after(failure);
 }
 
 function confirm(title, text, label) {
@@ -384,11 +422,6 @@ async function call(method, path, body) {
   } catch {
     return { error: "The server does not answer; is it still running?" };
   }
-}
-
-async function send(method, path) {
-  const { error } = await call(method, path);
-  return error ? { error } : null;
 }
 
 function query(form) {
@@ -532,7 +565,10 @@ document.addEventListener("change", (event) => {
   if (one.name === "run") countChosen();
   else if (one.dataset.toggles) document.querySelector("table.compare").classList.toggle(one.dataset.toggles, one.checked);
   else if (one.form && "query" in one.form.dataset && one.type !== "search") query(one.form);
-  else if (one.id === "log-follow" && one.checked) log.pre.scrollTop = log.pre.scrollHeight;
+  else if (one.id === "log-follow") {
+    if (one.checked) log.pre.scrollTop = log.pre.scrollHeight;
+    else stayWithStep();
+  }
 });
 
 document.addEventListener("toggle", (event) => event.target.open && openFrames(event.target.parentElement), true);
