@@ -115,6 +115,7 @@ def test_drivers_and_executors_are_no_steps():
         ("test", "pending"),
     ]
     assert (steps[0].started, steps[0].seconds) == (10.0, 20.0)
+    assert steps[1].seconds > 0  # and not back to 1970, which stands for "not yet"
     assert tasks["load_data"].pods == ("executor-pod",)
     assert tasks["test"] == Task()
 

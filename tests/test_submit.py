@@ -79,9 +79,10 @@ def proxy(local):
 class Shown:
     """A display, and what it has shown."""
 
-    def __init__(self):
+    def __init__(self, terminal: bool = False):
         self.file = io.StringIO()
-        self.display = Display(Console(file=self.file, width=200, highlight=False))
+        console = Console(file=self.file, width=200, highlight=False, force_terminal=terminal)
+        self.display = Display(console)
 
     @property
     def text(self) -> str:
@@ -201,7 +202,9 @@ def test_patience_ends_and_says_how_to_go_on(proxy, package, tmp_path, shown):
     proxy.rules.clear()
     run_id = told.split("--follow ")[1].split()[0]
     options = submit.Options({}, output=tmp_path / "again")
-    record = submit.follow_run(run_id, Server(proxy.url), options, shown.display)
+    on_terminal = Shown(terminal=True)
+    record = submit.follow_run(run_id, Server(proxy.url), options, on_terminal.display)
+    assert "pipeline, steps" in on_terminal.text  # the bar
     assert record["status"] == "succeeded" and record["pipeline"]["metrics"] == {"total_value": 6.0}
 
 
@@ -329,18 +332,19 @@ def test_relative_data_on_a_cluster_are_warned_of(proxy, tmp_path, shown, given,
     assert warned is ("--data-dir s3://" in shown.text)
 
 
-def test_the_image_and_the_data_are_those_that_are_named(proxy, tmp_path, shown):
+def test_parameters_image_and_data_are_those_that_are_named(proxy, tmp_path, shown):
     path = write_notebook(tmp_path / "n.ipynb", ADDING, "imaged")
     proxy.hinder(r"POST .*/runs", answer(400, '{"message":"stop here"}'))
     options = submit.Options(
-        {}, "s3://here/there", "registry.example.org/steps:3", output=tmp_path / "r"
+        {"Pause": "1"}, "s3://here/there", "registry.example.org/steps:3", output=tmp_path / "r"
     )
     source = submit.read_notebook_source(read(path), options, shown.display)
     with pytest.raises(Rejected):
         submit.submit(source, Server(proxy.url), options, shown.display)
     assert "image: registry.example.org/steps:3" in (tmp_path / "r" / "pipeline.yaml").read_text()
     run = json.loads(proxy.seen[-1].body)
-    assert run["runtime_config"]["parameters"] == {"data_dir": "s3://here/there"}
+    # Kale writes the names of parameters in lower case.
+    assert run["runtime_config"]["parameters"] == {"data_dir": "s3://here/there", "pause": 1.0}
     assert run["pipeline_version_reference"]["pipeline_version_id"]
 
 
