@@ -17,6 +17,7 @@ from sqlalchemy import (
     create_engine,
     event,
 )
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, deferred, mapped_column
 
 from fastkf.errors import FastkfError
@@ -145,8 +146,14 @@ class Database:
         event.listen(self._engine, "connect", _set_up_connection)
         event.listen(self._engine, "begin", _begin)
         self._writing = threading.Lock()
-        self._check_layout(path)
-        Base.metadata.create_all(self._engine)
+        try:
+            self._check_layout(path)
+            Base.metadata.create_all(self._engine)
+        except DatabaseError as error:
+            raise FastkfError(
+                f"{path}: cannot be used as the server's database ({error.orig}); start the server "
+                "with another --folder, or move this file away"
+            ) from error
 
     def _check_layout(self, path: Path) -> None:
         is_new = not path.exists()

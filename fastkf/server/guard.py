@@ -143,8 +143,8 @@ def _is_foreign(headers: Headers, host: str) -> bool:
     """Whether a page of another origin has made the request; following a link is not that."""
     origin = headers.get("origin")
     # A proxy may put its own name in place of the host; a page cannot set this header unasked.
-    hosts = (host.lower(), headers.get("x-forwarded-host", "").lower())
-    if origin is not None and (not origin or origin.lower().partition("://")[2] not in hosts):
+    hosts = {host.lower(), headers.get("x-forwarded-host", host).lower()}
+    if origin is not None and origin.lower().partition("://")[2] not in hosts - {""}:
         return True
     site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
     return site in ("cross-site", "same-site") and mode != "navigate"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote_plus
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from fastkf.server.database import EPOCH, Time
@@ -92,10 +92,10 @@ def list_page(
     for condition in read_filter(filter_text, fields):
         query = query.where(condition)
     total = session.scalar(select(func.count()).select_from(query.subquery()))
-    key = func.coalesce(column, EPOCH if isinstance(column.type, Time) else "", type_=column.type)
+    key = _sorting_key(column)
     if after is not None:
         place = tuple_(key, identity)
-        last = tuple_(*_read_place(after, column))
+        last = tuple_(literal(_read_place(after, column), key.type), after[1])
         query = query.where(place < last if descending else place > last)
     order = [key.desc(), identity.desc()] if descending else [key, identity]
     size = min(asked.page_size or DEFAULT_SIZE, LARGEST_SIZE)
@@ -216,12 +216,19 @@ def _read_token(asked: Request) -> tuple[str, str, list | None]:
     return sort_by, filter_text, place
 
 
-def _read_place(place: list, column: ColumnElement) -> tuple:
+def _sorting_key(column: ColumnElement) -> ColumnElement:
+    """What is sorted by: text without regard to case; what is missing comes first."""
+    if isinstance(column.type, Time):
+        return func.coalesce(column, literal(EPOCH, column.type), type_=column.type)
+    return func.lower(func.coalesce(column, ""))
+
+
+def _read_place(place: list, column: ColumnElement) -> datetime | str:
+    """The sorting key of the row that a page ends with."""
     kind = int if isinstance(column.type, Time) else str
-    if not isinstance(place[0], kind):
-        raise invalid("page_token: not one that this server has given")
     try:
-        value = Time().process_result_value(place[0], None) if kind is int else place[0]
-    except OverflowError as error:
-        raise invalid("page_token: not one that this server has given") from error
-    return value, place[1]
+        if isinstance(place[0], kind):
+            return Time().process_result_value(place[0], None) if kind is int else place[0]
+    except OverflowError:
+        pass
+    raise invalid("page_token: not one that this server has given")

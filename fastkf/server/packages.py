@@ -207,9 +207,7 @@ def _load(content: bytes) -> list:
         where = getattr(error, "problem_mark", None)
         place = f" (line {where.line + 1}, column {where.column + 1})" if where else ""
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise invalid(
-            f"not a pipeline package: the YAML cannot be read: {reason}{place}"
-        ) from error
+        raise invalid(f"not a pipeline package: bad YAML: {reason}{place}") from error
 
 
 def _measure(events: Iterable) -> None:

@@ -1,16 +1,19 @@
 """The runs that wait and the runs that go: one child process a run, a few at a time."""
 
+import logging
 import subprocess
 import sys
 import threading
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from fastkf import processes
 from fastkf.server import database as db
 from fastkf.server import runs
 from fastkf.server.settings import Settings
 
+SECONDS_TO_RECOVER = 10.0
 SECONDS_TO_END = 10.0  # a run needs up to 5 to end the processes of its steps
 LOG = "server.log"  # what a run's process has to say that is no step's
 
@@ -73,8 +76,12 @@ class RunQueue:
         with self._changed:
             while not self._ended:
                 has_place = len(self._going) < self._settings.parallel_runs
-                if not (has_place and self._start_next()):
-                    self._changed.wait()
+                try:
+                    if not (has_place and self._start_next()):
+                        self._changed.wait()
+                except SQLAlchemyError:  # a full disk, say: the runs wait for better times
+                    logging.exception("the queue cannot use its database")
+                    self._changed.wait(SECONDS_TO_RECOVER)
 
     def _start_next(self) -> bool:
         """Starts the oldest waiting run; False when none waits."""
