@@ -131,17 +131,28 @@ def test_deleting_a_run_ends_it_and_removes_its_folder(server):
     assert not is_alive(pid) and not pids.parent.parent.exists()
 
 
-def test_retry_runs_the_pipeline_anew(server, tmp_path):
-    flag = tmp_path / "flag"
-    source = f"import os\nif not os.path.exists({str(flag)!r}): raise KeyError('no flag')\nreturn 1"
-    run_id = server.run(chain(source))
-    assert "KeyError: 'no flag'" in server.wait(run_id)["error"]["message"]
+def test_retry_leaves_out_what_has_succeeded(server, tmp_path):
+    """The step that runs again gets its data from the first attempt, whose processes are gone."""
+    flag, count = tmp_path / "flag", tmp_path / "count"
+    package = kale_package(
+        tmp_path,
+        ("imports", "import os\nimport numpy"),
+        ("step:load", f"print('x', file=open('{count}', 'a'))\ny = numpy.array([1, 2])"),
+        (["step:shift", "prev:load"], f"assert os.path.exists('{flag}')\ntotal = float(sum(y))"),
+        ("pipeline-metrics", "print(total)"),
+    )
+    run_id = server.run(package)
+    first = server.wait(run_id)
+    assert "step shift: AssertionError" in first["error"]["message"]
     flag.touch()
     assert server.call("POST", f"/runs/{run_id}:retry") == (200, {})
-    answer = server.wait(run_id, "SUCCEEDED")
+    answer = server.wait(run_id, "SUCCEEDED", "FAILED")
     assert "error" not in answer
     states = [one["state"] for one in answer["state_history"]]
     assert states == ["PENDING", "RUNNING", "FAILED", "PENDING", "RUNNING", "SUCCEEDED"]
+    assert count.read_text() == "x\n"
+    assert task_details(answer)[0] == task_details(first)[0]
+    assert server.record(run_id)["pipeline"]["metrics"] == {"total": 3.0}
     assert server.call("POST", f"/runs/{run_id}:retry")[1]["code"] == 9
 
 

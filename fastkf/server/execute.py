@@ -1,7 +1,8 @@
 """One run in a process of its own: `python -m fastkf.server.execute RUN_FOLDER`.
 
 Reads pipeline.yaml and the parameters in run.json of the run's folder, runs the package through
-`fastkf.local`, and keeps run.json up to date with each step. The exit code is 0 when the run has
+`fastkf.local`, and keeps run.json up to date with each step. Steps that run.json has as succeeded,
+from an earlier attempt, are not run again. The exit code is 0 when the run has
 succeeded, and 1 when it has failed for a reason that run.json gives.
 """
 
@@ -15,9 +16,10 @@ from pathlib import Path
 import yaml
 
 from fastkf import kale_package, paths
-from fastkf.container_run import ContainerRun, in_order
+from fastkf.container_run import in_order
 from fastkf.errors import FastkfError
 from fastkf.records import ended_step_record, read_record, step_record, write_record
+from fastkf.server.retried import RetriedRun
 
 STEPS_RUN_IN = "a relative path starts in the run's own folder on the server"
 
@@ -32,13 +34,16 @@ class Execution:
         with self.package.open(encoding="utf-8") as file:
             self.spec = next(yaml.load_all(file, Loader=yaml.CSafeLoader))
         self.blocks = kale_package.read_blocks(self.spec)
-        self.local_run: ContainerRun | None = None
+        self.steps = (self.record.get("pipeline") or {}).get("steps", [])
+        self.kept = {one["task"]: one for one in self.steps if one["status"] == "succeeded"}
+        self.local_run: RetriedRun | None = None
         self._lock = threading.Lock()
 
     def run(self) -> bool:
         """Runs the package; True when it has succeeded."""
         began, error = time.monotonic(), None
-        self.record |= {"status": "running", "started": _now(), "pipeline": _new_part()}
+        part = {"status": "running", "seconds": 0, "steps": self.steps, "metrics": {}}
+        self.record |= {"status": "running", "started": _now(), "pipeline": part}
         write_record(self.folder, self.record)
         succeeded = False
         try:
@@ -89,10 +94,11 @@ class Execution:
 
     def _run_package(self) -> bool:
         is_kale = kale_package.is_kale(self.spec)
-        self.local_run = ContainerRun(
+        self.local_run = RetriedRun(
             self.folder,
             self.folder / "work",
             {},
+            kept=self.kept,
             imports=kale_package.imports(self.spec),
             name_step=kale_package.name_step if is_kale else str,
         )
@@ -117,12 +123,15 @@ class Execution:
 
     def _note_steps(self, describe) -> None:
         run = self.local_run
-        if run is None:
+        if run is None or not run.steps:
             return
         zero = time.time() - (time.monotonic() - run.began)
         steps = []
         for task in in_order(run.steps):
             step = run.steps[task]
+            if task in self.kept:
+                steps.append(self.kept[task])
+                continue
             error = kale_package.explain(step.error, self.blocks)
             if step.error and step.error["name"] == "FileNotFoundError":
                 error += f"; {STEPS_RUN_IN}"
@@ -144,10 +153,6 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(0 if Execution(Path(sys.argv[1])).run() else 1)
-
-
-def _new_part() -> dict:
-    return {"status": "running", "seconds": 0, "steps": [], "metrics": {}}
 
 
 def _now() -> str:

@@ -1,6 +1,5 @@
 """What happens to a run: it is created, it starts, it ends. The database first, then run.json."""
 
-import shutil
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,15 +48,6 @@ def make_folder(settings: Settings, run: db.Run, package: Package, course_data: 
     (folder / "work").mkdir(parents=True)
     (folder / COURSE_DATA).symlink_to(course_data, target_is_directory=True)
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
-    reset_folder(settings, run, package)
-
-
-def reset_folder(settings: Settings, run: db.Run, package: Package) -> None:
-    """Makes the folder ready for the run's first start, or for another one."""
-    folder = settings.run_folder(run.id)
-    for part in ("artifacts", "logs", "outputs", "work"):
-        shutil.rmtree(folder / part, ignore_errors=True)
-    (folder / "work").mkdir()
     defaults = {
         name: declared["defaultValue"]
         for name, declared in package.parameters.items()
@@ -69,6 +59,26 @@ def reset_folder(settings: Settings, run: db.Run, package: Package) -> None:
     }
     record = new_record(package.name, package.description or package.name, parameters)
     write_record(folder, {**record, "status": "pending"})
+
+
+def prepare_retry(settings: Settings, run: db.Run, package: Package) -> None:
+    """Makes run.json ready for another attempt, which leaves out the steps that have succeeded.
+
+    Where there are pipelines inside the pipeline, loops or conditions, all steps run again.
+    """
+    record = read_record(settings, run.id) or {}
+    steps = (record.get("pipeline") or {}).get("steps", [])
+    is_flat = not any("dag" in component for component in package.spec["components"].values())
+    kept = [one for one in steps if is_flat and one["status"] == "succeeded" and "outputs" in one]
+    again = {"status": "pending", "started": None, "seconds": 0.0, "error": None}
+    waiting = [
+        {"name": step["name"], "task": step["task"], "after": step["after"], **again}
+        for step in steps
+        if step not in kept
+    ]
+    record |= {"status": "pending", "pipeline": {"status": "pending", "steps": [*kept, *waiting]}}
+    record.pop("error", None)
+    write_record(settings.run_folder(run.id), record)
 
 
 def _as_declared(value, declared: dict):

@@ -22,7 +22,8 @@ from fastkf.server.api.experiments import default_experiment, find_experiment
 from fastkf.server.api.pipelines import find_version
 from fastkf.server.errors import ApiError, Code, invalid, not_found
 from fastkf.server.listing import list_page
-from fastkf.server.packages import Package, check_parameters, read_spec
+from fastkf.server.packages import Package, check_parameters, read_spec, read_upload
+from fastkf.server.settings import Settings
 
 router = APIRouter(prefix="/runs")
 FIELDS = {
@@ -140,16 +141,16 @@ def terminate_run(run_id: str, database: FromDatabase, settings: WithSettings, q
 
 @router.post("/{run_id}:retry")
 def retry_run(run_id: str, database: FromDatabase, settings: WithSettings, queue: WithQueue):
-    """Runs the whole pipeline anew, in the same run; a Kubeflow leaves out what succeeded."""
+    """Goes on with the steps that have not succeeded."""
     with database.write() as session:
         row = find_run(session, run_id)
         if row.state not in ("FAILED", "CANCELED"):
             message = f"only a run that failed or was terminated can be retried ({row.state})"
             raise ApiError(Code.FAILED_PRECONDITION, message)
-        package = _package_of(session, settings, row)
+        package = _read_package(settings, run_id)
         runs.set_state(row, "PENDING")
         row.finished_at, row.scheduled_at = None, db.now()
-        runs.reset_folder(settings, row, package)
+        runs.prepare_retry(settings, row, package)
     queue.wake()
     return {}
 
@@ -208,7 +209,5 @@ def _choose_experiment(session: Session, experiment_id: str) -> db.Experiment:
     return found
 
 
-def _package_of(session: Session, settings, row: db.Run) -> Package:
-    from fastkf.server.packages import read_upload
-
-    return read_upload((settings.run_folder(row.id) / "pipeline.yaml").read_bytes())
+def _read_package(settings: Settings, run_id: str) -> Package:
+    return read_upload((settings.run_folder(run_id) / "pipeline.yaml").read_bytes())
