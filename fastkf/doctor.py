@@ -233,7 +233,9 @@ def check_endpoint(seconds: float = PATIENCE) -> Check:
         remedy = "Check the address, and that Kubeflow runs and its port is forwarded"
     else:
         if health is not None:
-            version = health.get("tag_name") or "of an unknown version"
+            # The API's own server, and that of the pages, name it differently.
+            version = health.get("tag_name") or health.get("apiServerTagName")
+            version = version or "of an unknown version"
             return Check("Kubeflow", True, f"Pipelines {version} answers at {where}")
         problem = "answers, but not as Kubeflow Pipelines does (a login page?)"
         remedy = "Check the address, and log in if your Kubeflow asks for it"

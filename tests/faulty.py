@@ -10,11 +10,13 @@ assert proxy.seen[0].path == "/apis/v2beta1/healthz"
 import http.client
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 ALWAYS = 1_000_000
@@ -74,6 +76,13 @@ class Proxy:
     def __exit__(self, *_):
         self._server.shutdown()
         self._server.server_close()
+
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """Speaks https from now on."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
     def hinder(self, pattern: str, do: Callable, times: int = ALWAYS) -> Rule:
         """Does `do` to the next requests whose "METHOD PATH" has the pattern in it."""

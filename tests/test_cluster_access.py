@@ -1,11 +1,18 @@
 """How fastkf reaches a Kubeflow: what names it, who asks, and what an answer means."""
 
+import datetime
 import io
+import ipaddress
 import json
 
 import faulty
 import kfp_server_api
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from dex import Dex
 from faulty import Proxy, answer, drop, page
 
@@ -350,3 +357,83 @@ def test_links_lead_to_the_pages_that_kfp_is_told_of(kubeflow, monkeypatch):
     monkeypatch.setenv("KF_PIPELINES_UI_ENDPOINT", "https://kubeflow.example.org/pipeline/")
     link = connect(Server(kubeflow.url)).link("r1")
     assert link == "https://kubeflow.example.org/pipeline/#/runs/details/r1"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sent"),
+    [
+        (
+            {"auth_type": "existing_bearer_token", "auth_config": {"file_path": "{file}"}},
+            ("authorization", "Bearer in.file"),
+        ),
+        (
+            {"auth_type": "existing_bearer_token", "auth_config": {"env_var": "KALE_TOKEN"}},
+            ("authorization", "Bearer in.variable"),
+        ),
+        (
+            {
+                "auth_type": "kubernetes_service_account_token",
+                "auth_config": {"token_path": "{file}"},
+            },
+            ("authorization", "Bearer in.file"),
+        ),
+        ({"auth_type": "dex", "auth_config": {"env_var": "KALE_TOKEN"}}, ("cookie", "in.variable")),
+        ({"auth_type": "none", "auth_config": None}, ("authorization", None)),
+    ],
+)
+def test_what_kale_is_told_of_its_server_holds_here_too(
+    kubeflow, monkeypatch, tmp_path, settings, sent
+):
+    kubeflow.hinder("healthz", answer(200, SHARED))
+    (tmp_path / "file").write_text("in.file")
+    monkeypatch.setenv("KALE_TOKEN", "in.variable")
+    content = json.dumps({"host": kubeflow.url, "namespace": "by-kale", **settings})
+    (tmp_path / "kale.json").write_text(content.replace("{file}", str(tmp_path / "file")))
+    contact = connect(Server())
+    assert contact.namespace == "by-kale"
+    assert kubeflow.seen[0].headers.get(sent[0]) == sent[1]
+
+    kubeflow.seen.clear()
+    connect(Server(kubeflow.url, namespace="other"))  # another server, as far as one can tell
+    assert kubeflow.seen[0].headers.get(sent[0]) is None
+
+
+def test_in_a_pod_the_pages_are_asked_for_what_only_they_know(monkeypatch):
+    inside = connection.Connection(endpoint.POD_ENDPOINT, access.Access())
+    assert inside.host == endpoint.POD_ENDPOINT
+    assert inside.pages == inside.root == endpoint.POD_PAGES
+    contact = server.Contact(Server(), inside, None, "")
+    assert contact.link("r1") == "/pipeline/#/runs/details/r1"
+
+
+def make_certificate(folder):
+    """A certificate for 127.0.0.1 that only its own file vouches for, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(here, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "ca.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    plain = (PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, *plain))
+    return folder / "ca.pem", folder / "key.pem"
+
+
+def test_a_certificate_of_ones_own_is_trusted_when_it_is_named(kubeflow, tmp_path):
+    ca, key = make_certificate(tmp_path)
+    kubeflow.encrypt(ca, key)
+    kubeflow.hinder("healthz", answer(200, HEALTHY))
+    kubeflow.hinder("/runs", answer(200, "{}"))
+    with pytest.raises(answers.Unanswered, match="certificate is not trusted.*--ca-file"):
+        connect(Server(kubeflow.url))
+    list_runs(connect(Server(kubeflow.url, ca_file=ca)))
+    for wrong in (key, tmp_path / "none.pem"):
+        with pytest.raises(UsageError, match="no certificates can be read"):
+            connect(Server(kubeflow.url, ca_file=wrong))

@@ -115,11 +115,22 @@ def test_drivers_and_executors_are_no_steps():
         ("test", "pending"),
     ]
     assert (steps[0].started, steps[0].seconds) == (10.0, 20.0)
+    assert steps[1].seconds > 0  # and not back to 1970, which stands for "not yet"
     assert tasks["load_data"].pods == ("executor-pod",)
     assert tasks["test"] == Task()
 
 
-@pytest.mark.parametrize("state", ["FAILED", "CANCELED", "SUCCEEDED"])
+def test_of_what_a_run_that_succeeded_does_not_list_nothing_is_said():
+    run = make_run("SUCCEEDED", make_task("one", "SUCCEEDED", 1, 2), make_task("two", "SKIPPED"))
+    steps, tasks = read_steps(run, {"one": [], "loop": ["one"], "two": ["loop", "one"]})
+    assert [(step.name, step.status) for step in steps] == [
+        ("one", "succeeded"),
+        ("two", "skipped"),
+    ]
+    assert steps[1].after == ["one"] and "loop" not in tasks
+
+
+@pytest.mark.parametrize("state", ["FAILED", "CANCELED"])
 def test_when_a_run_has_ended_no_step_waits_or_runs(state):
     run = make_run(state, make_task("one", "RUNNING"))
     steps, _ = read_steps(run, {"one": [], "two": ["one"]})

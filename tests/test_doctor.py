@@ -212,8 +212,9 @@ def test_no_endpoint(nowhere):
     assert endpoint.ENDPOINT_VARIABLE in check.remedy
 
 
-def test_an_endpoint_that_answers(serve):
-    serve(200, json.dumps({"tag_name": "2.17.0", "multi_user": False}))
+@pytest.mark.parametrize("name", ["tag_name", "apiServerTagName"])
+def test_an_endpoint_that_answers(serve, name):
+    serve(200, json.dumps({name: "2.17.0", "multi_user": False}))
     check = doctor.check_endpoint()
     assert check.ok
     assert "2.17.0" in check.detail

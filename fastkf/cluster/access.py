@@ -39,11 +39,26 @@ class Access:
 class VariableToken(Access):
     """A bearer token from the environment."""
 
+    variable: str
     token: str
-    name = f"with the token in {TOKEN_VARIABLE}"
+
+    @property
+    def name(self) -> str:
+        return f"with the token in {self.variable}"
 
     def headers(self) -> dict[str, str]:
-        return bearer(self.token, TOKEN_VARIABLE)
+        return bearer(self.token, self.variable)
+
+
+@dataclass
+class Cookie(Access):
+    """The cookie of a session that someone else has begun."""
+
+    text: str
+    name = "with the session's cookie that Kale is told of"
+
+    def headers(self) -> dict[str, str]:
+        return {"cookie": self.text}
 
 
 @dataclass
@@ -57,11 +72,7 @@ class FileToken(Access):
         return f"with the token in {self.path}"
 
     def headers(self) -> dict[str, str]:
-        try:
-            return bearer(self.path.read_text(encoding="utf-8"), str(self.path))
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            raise FastkfError(f"{self.path}: the token cannot be read ({reason})") from error
+        return bearer(read_secret(self.path), str(self.path))
 
 
 class DexSession(Access):
@@ -85,9 +96,13 @@ def choose(
     token_file: Path | None = None,
     user: str | None = None,
     ca_file: Path | None = None,
+    kale: Mapping | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Access:
     """The credentials that the options and the environment name; the most explicit ones.
+
+    Args:
+        kale: the content of Kale's configuration, where that names the host.
 
     Raises:
         UsageError: two kinds are asked for, or a password is missing.
@@ -102,9 +117,29 @@ def choose(
     if user:
         return DexSession(host, user, find_password(user, environ), ca_file)
     if token := environ.get(TOKEN_VARIABLE):
-        return VariableToken(token)
+        return VariableToken(TOKEN_VARIABLE, token)
     if user := environ.get(USER_VARIABLE):
         return DexSession(host, user, find_password(user, environ), ca_file)
+    return _as_kale(kale or {}, environ) or _of_place(host, environ)
+
+
+def _as_kale(settings: Mapping, environ: Mapping[str, str]) -> Access | None:
+    """What Kale's configuration says of credentials: where they are (kale/config, Kale 2.3)."""
+    kind, where = settings.get("auth_type"), settings.get("auth_config") or {}
+    variable, path = where.get("env_var"), where.get("token_path") or where.get("file_path")
+    if kind in ("existing_bearer_token", "kubernetes_service_account_token"):
+        if path:
+            return FileToken(Path(path).expanduser())
+        if variable:
+            return VariableToken(variable, environ.get(variable, ""))
+    if kind == "dex":
+        text = environ.get(variable, "") if variable else ""
+        return Cookie(text or (read_secret(Path(path).expanduser()) if path else ""))
+    return None
+
+
+def _of_place(host: str, environ: Mapping[str, str]) -> Access:
+    """What a pod's service account, or a server on this machine, has put ready."""
     pod_token = Path(environ.get(POD_TOKEN_VARIABLE) or POD_TOKEN)
     if environ.get(POD_TOKEN_VARIABLE) or pod_token.exists():
         return FileToken(pod_token)
@@ -136,6 +171,19 @@ def find_password(user: str, environ: Mapping[str, str]) -> str:
     if not sys.stdin.isatty():
         raise UsageError(f"the password of {user}: set {PASSWORD_VARIABLE}, or use a terminal")
     return getpass(f"Password of {user}: ")
+
+
+def read_secret(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        FastkfError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise FastkfError(f"{path}: the token cannot be read ({reason})") from error
 
 
 def bearer(token: str, where: str) -> dict[str, str]:

@@ -16,10 +16,11 @@ import httpx
 import kfp_server_api
 import urllib3
 
+from fastkf import endpoint
 from fastkf.cluster import answers
 from fastkf.cluster.access import Access
 from fastkf.cluster.answers import Answer, NotKubeflow, SignInNeeded
-from fastkf.endpoint import HEALTH
+from fastkf.cluster.certificates import trust
 
 SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 10, 60
 LOCAL = "fastkf"  # how the version of fastkf's own server begins
@@ -57,14 +58,18 @@ class Connection(kfp_server_api.ApiClient):
         configuration.retries = urllib3.Retry(0, redirect=0, raise_on_redirect=False)
         super().__init__(configuration)
         self.host, self.access = host, access
-        trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
         timeout = httpx.Timeout(SECONDS_TO_ANSWER, connect=SECONDS_TO_CONNECT)
-        self.http = httpx.Client(timeout=timeout, verify=trusted, trust_env=False)
+        self.http = httpx.Client(timeout=timeout, verify=trust(ca_file), trust_env=False)
+
+    @property
+    def pages(self) -> str:
+        """The address of the pages, which know logs and metadata; mostly that of the API too."""
+        return endpoint.POD_PAGES if self.host == endpoint.POD_ENDPOINT else self.host
 
     @property
     def root(self) -> str:
-        """The address without the prefix of the pipelines."""
-        parts = urlsplit(self.host)
+        """The address of the pages without the prefix of the pipelines."""
+        parts = urlsplit(self.pages)
         return f"{parts.scheme}://{parts.netloc}"
 
     def call_api(self, *words, _request_timeout=None, **settings):
@@ -106,7 +111,7 @@ class Connection(kfp_server_api.ApiClient):
         return self._as_who_may(lambda: self._read_health(self.host))
 
     def _read_health(self, host: str) -> Health:
-        answer = self.request_page("GET", host + HEALTH)
+        answer = self.request_page("GET", host + endpoint.HEALTH)
         location = answer.headers.get("location", "")
         problem = answers.find_problem(host, Answer(answer.status_code, answer.text, location))
         if problem is None:

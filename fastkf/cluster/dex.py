@@ -5,7 +5,6 @@ for name and password, the approval. Any of them but the form may be left out.
 """
 
 import re
-import ssl
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -13,6 +12,7 @@ import httpx
 from bs4 import BeautifulSoup
 
 from fastkf.cluster.answers import ClusterError, SignInNeeded, explain_silence
+from fastkf.cluster.certificates import trust
 from fastkf.endpoint import HEALTH
 
 MOST_PAGES = 6
@@ -29,10 +29,9 @@ def login(host: str, user: str, password: str, ca_file: Path | None = None) -> s
         ClusterError: no page asks for them, or the page's address is not safe to send them to.
         Unanswered: the host does not answer.
     """
-    trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
     try:
         with httpx.Client(
-            follow_redirects=True, timeout=SECONDS, verify=trusted, trust_env=False
+            follow_redirects=True, timeout=SECONDS, verify=trust(ca_file), trust_env=False
         ) as client:
             page = client.get(host + HEALTH)
             if not page.history and page.is_success and not _forms(page):

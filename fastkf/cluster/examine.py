@@ -138,7 +138,7 @@ def check_store(contact: Contact) -> Check:
         return Check("Artifact store", True, "a folder of this machine")
     query = {"source": "minio", "bucket": BUCKET, "key": "fastkf-doctor"}
     query |= {"namespace": contact.namespace} if contact.namespace else {}
-    address = f"{contact.connection.host}/artifacts/get"
+    address = f"{contact.connection.pages}/artifacts/get"
     answer = contact.connection.request_page("GET", address, params=query)
     text = answer.text.strip()
     is_page = "html" in answer.headers.get("content-type", "")

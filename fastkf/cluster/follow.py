@@ -69,7 +69,7 @@ class Follower:
     def _ask(self, display: Display) -> None:
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_passing),
-            wait=tenacity.wait_exponential_jitter(initial=0.5, max=LONGEST_PAUSE),
+            wait=tenacity.wait_random_exponential(multiplier=1, min=0.2, max=LONGEST_PAUSE),
             stop=tenacity.stop_after_delay(self.patience),
             before_sleep=self._tell(display),
             reraise=True,

@@ -45,10 +45,13 @@ def fetch_log(connection: Connection, run_id: str, namespace: str, task: Task) -
         query = {"podname": pod, "runid": run_id, "podnamespace": namespace}
         pages = httpx.QueryParams({name: value for name, value in query.items() if value})
         node = f"runs/{quote(run_id, safe='')}/nodes/{quote(pod, safe='')}/log"
-        places = (f"k8s/pod/logs?{pages}", f"apis/v2beta1/{node}", f"apis/v1alpha1/{node}")
-        for place in places:
+        for place in (
+            f"{connection.pages}/k8s/pod/logs?{pages}",
+            f"{connection.host}/apis/v2beta1/{node}",
+            f"{connection.host}/apis/v1alpha1/{node}",
+        ):
             try:
-                answer = connection.request_page("GET", f"{connection.host}/{place}")
+                answer = connection.request_page("GET", place)
             except ClusterError:
                 continue
             is_log = answer.headers.get("content-type", "").startswith("text/plain")

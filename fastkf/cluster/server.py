@@ -47,8 +47,10 @@ class Contact:
 
     def link(self, run_id: str) -> str:
         """The address of a run's page."""
-        pages = (os.environ.get(PAGES_VARIABLE) or self.connection.host).rstrip("/")
-        return f"{pages}/#/runs/details/{run_id}"
+        host = self.connection.host
+        inside = endpoint.POD_ENDPOINT  # no browser reaches that: what is below Kubeflow's address
+        pages = os.environ.get(PAGES_VARIABLE) or ("/pipeline" if host == inside else host)
+        return f"{pages.rstrip('/')}/#/runs/details/{run_id}"
 
     def command(self, option: str, run_id: str) -> str:
         """The command that does something else with a run of this server."""
@@ -113,16 +115,20 @@ def connect(server: Server) -> Contact:
         UsageError: no address, no namespace, or options that do not fit together.
         ClusterError: the server does not answer as Kubeflow Pipelines, or does not let one in.
     """
-    host, _ = find_host(server.host)
-    who = access.choose(host, server.token_file, server.dex_user, server.ca_file)
-    connection = Connection(host, who, server.ca_file)
+    host, named_by = find_host(server.host)
+    by_kale = named_by == str(endpoint.kale_config(os.environ))
+    kale = endpoint.read_kale_config(os.environ) if by_kale else {}
+    certificates = server.ca_file or (kale.get("ssl_ca_cert") and Path(kale["ssl_ca_cert"]))
+    who = access.choose(host, server.token_file, server.dex_user, certificates, kale)
+    connection = Connection(host, who, certificates)
     health = connection.read_health()
     if not health.ready:
         raise ClusterError(
             f"{host}: its pages are up but not the API behind them; wait for it: kubectl -n "
             "kubeflow rollout status deployment/ml-pipeline"
         )
-    return Contact(server, connection, health, find_namespace(connection, health, server.namespace))
+    named = server.namespace or kale.get("namespace")
+    return Contact(server, connection, health, find_namespace(connection, health, named))
 
 
 def find_namespace(connection: Connection, health: Health, named: str | None) -> str:

@@ -46,14 +46,17 @@ def read_steps(run, after: dict[str, list[str]]) -> tuple[list[Step], dict[str, 
     """How each step is now, and what else the API tells of it.
 
     The API calls a step by its task's name; beside the tasks there are the drivers of KFP, and the
-    tasks inside of loops and conditions, which are left out.
+    tasks inside of loops and conditions, which are left out. So is what a run that has succeeded
+    does not list: nothing is known of it.
     """
     details = (run.run_details and run.run_details.task_details) or []
     known = {_name(detail, after): detail for detail in details}
+    if run_state(run) == "SUCCEEDED":
+        after = {name: waits_for for name, waits_for in after.items() if name in known}
     steps, tasks = [], {}
     for name, waits_for in after.items():
         detail = known.get(name)
-        steps.append(_read_step(name, waits_for, detail, run))
+        steps.append(_read_step(name, [one for one in waits_for if one in after], detail, run))
         tasks[name] = _read_task(detail) if detail else Task()
     return steps, tasks
 

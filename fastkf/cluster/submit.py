@@ -9,6 +9,7 @@ from pathlib import Path
 
 import kfp_server_api
 import yaml
+from rich.markup import escape
 
 from fastkf import report
 from fastkf.cluster.answers import ClusterError
@@ -204,7 +205,7 @@ def _start(source: Source, package: Path, contact: Contact, options, display: Di
         experiment_id=find_experiment(connection, experiment, namespace),
         parameters=_as_compiled(source),
     )
-    display.done(f"started the run {run_id} in the experiment {experiment}")
+    display.done(f"started the run {run_id} in the experiment {escape(experiment)}")
     display.say(f"Run: {contact.link(run_id)}")
     return run_id
 
@@ -218,7 +219,7 @@ def _follow(follower, contact: Contact, spec, notebook, record, folder, display)
     write_record(folder, record)
     try:
         follower.follow(display)
-    except Detached as end:
+    except ClusterError as end:  # what ends the following ends no run
         raise Detached(
             f"{end}\n  follow it again: {contact.command('--follow', follower.run_id)}\n"
             f"  or end it: {contact.command('--terminate', follower.run_id)}"

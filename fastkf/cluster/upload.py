@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +34,8 @@ def name_version(pipeline: str, package: Path) -> str:
     resources of Kubernetes.
     """
     digest = hashlib.sha256(package.read_bytes()).hexdigest()[:8]
-    return f"{pipeline}-{datetime.now():%Y%m%d-%H%M%S}-{digest}"
+    moment = datetime.now().isoformat(timespec="milliseconds")
+    return f"{pipeline}-{re.sub('[-:]', '', moment).replace('T', '-')}-{digest}"
 
 
 def upload(
