@@ -348,7 +348,7 @@ def test_kale_is_told_where_the_credentials_are_and_not_what_they_are(tmp_path):
     token.write_text("secret")
     kind = "existing_bearer_token"
     assert pipelines.describe(Access()) == {"auth_type": "none"}
-    assert pipelines.describe(VariableToken("secret")) == {
+    assert pipelines.describe(VariableToken(TOKEN_VARIABLE, "secret")) == {
         "auth_type": kind,
         "auth_config": {"env_var": TOKEN_VARIABLE},
     }

@@ -88,7 +88,7 @@ def cluster_pipelines(server: Server, private: Path, base_url: str) -> Pipelines
 def describe(who: access.Access, private: Path | None = None) -> dict:
     """Kale's `auth_type` and `auth_config`: they say where credentials are, not what they are."""
     if isinstance(who, access.VariableToken):
-        config = {"env_var": access.TOKEN_VARIABLE}
+        config = {"env_var": who.variable}
         return {"auth_type": "existing_bearer_token", "auth_config": config}
     if isinstance(who, access.FileToken):
         config = {"file_path": str(who.path.resolve())}
