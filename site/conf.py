@@ -19,7 +19,8 @@ include_patterns = [
     "README.md",
     "CONTRIBUTING.md",
     "data/README.md",
-    "labs/**/*.md",
+    "labs/*.md",
+    "labs/*/*.md",
     "notebooks/*.ipynb",
     "notebooks/solutions/*.ipynb",
 ]
@@ -28,10 +29,18 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 4
+mermaid_fullscreen = False
+mermaid_height = "auto"
 mermaid_use_local = "mermaid.mjs"
 
 html_theme = "sphinx_book_theme"
-html_theme_options = {"show_navbar_depth": 1, "show_toc_level": 2, "use_fullscreen_button": False}
+html_theme_options = {
+    "navbar_persistent": [],  # the sidebar has the search already
+    "show_navbar_depth": 1,
+    "show_toc_level": 2,
+    "use_fullscreen_button": False,
+}
+html_context = {"default_mode": "auto"}
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
