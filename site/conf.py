@@ -1,4 +1,4 @@
-"""Sphinx's settings for `make site`: the README, the guides and the labs, as they are in the project.
+"""Sphinx's settings for `make site`: the README, the guides and the labs, as they are.
 
 Nothing is fetched when the site is built or read: Mermaid's script is a file of the site.
 """
