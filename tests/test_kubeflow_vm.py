@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import guides
 import pytest
 
 from fastkf import paths
@@ -116,6 +117,17 @@ def test_installs_the_pinned_versions_in_order(finished):
     places = [words.find(step) for step in steps]
     assert -1 not in places
     assert places == sorted(places)
+
+
+def test_the_guide_types_what_the_script_does(finished):
+    typed = "\n".join(guides.shell_blocks(paths.PROJECT / "labs" / "kubeflow_on_kind.md"))
+    typed = typed.replace("$PIPELINE_VERSION", "6.7.8").replace('"', "")
+    applied = finished.called("kubectl apply")
+    assert len(applied) == 2
+    assert [one for one in applied if one not in typed] == []
+    assert set(re.findall(r"fs\.inotify\.\w+ = \d+", typed)) == set(
+        re.findall(r"fs\.inotify\.\w+ = \d+", SCRIPT.read_text())
+    )
 
 
 def test_the_ports_are_led_to_the_page_and_the_store(finished):
