@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fastkf.cli import components, diagnosis, labs, storage
+from fastkf.cli import components, diagnosis, labs, migrate, storage
 from fastkf.errors import FastkfError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ for command in (
     labs.compile,
     components.train,
     labs.check,
+    migrate.migrate,
     labs.test,
     components.tune,
     labs.draw,
