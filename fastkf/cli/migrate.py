@@ -21,7 +21,7 @@ def migrate(
         typer.Option("--in-place", help="Replace OLD.ipynb; a copy stays as OLD_old_kale.ipynb."),
     ] = False,
 ) -> None:
-    """Turn a notebook for Kale 0.3 to 0.7 into one that today's Kale compiles.
+    """Turn a notebook for Kale 0.2 to 0.7 into one that today's Kale compiles.
 
     Translates tags and metadata, gathers the steps' imports in the imports cell, and takes magics
     out of the pipeline. Prints what it changed, and what is left for you, cell by cell. The old

@@ -1,7 +1,4 @@
-"""Turns a notebook for Kale before 2.0 into one that today's Kale compiles.
-
-Source of the old formats: the parsers of Kale 0.3.4, 0.4.0, 0.5.1 and 0.7.0 on the package index.
-"""
+"""Turns a notebook for Kale before 2.0 into one that today's Kale compiles."""
 
 import copy
 import os

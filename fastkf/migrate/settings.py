@@ -1,4 +1,4 @@
-"""From the notebook metadata of Kale 0.3 to 0.7 to today's, as the Kale panel saves them.
+"""From the notebook metadata of Kale 0.2 to 0.7 to today's, as the Kale panel saves them.
 
 Sources: kale/core.py of Kale 0.4.0, kale/common/metadatautils.py of Kale 0.5.1, kale/pipeline.py
 and kale/processors/nbprocessor.py of Kale 0.7.0 and 2.3.0.

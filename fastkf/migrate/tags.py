@@ -1,7 +1,7 @@
-"""From the tags of Kale 0.3 to 0.7 to today's.
+"""From the tags of Kale 0.2 to 0.7 to today's.
 
-Sources: kale/nbparser/parser.py of Kale 0.3.4, 0.4.0 and 0.5.1, kale/processors/nbprocessor.py of
-Kale 0.7.0 and 2.3.0.
+Sources: kale/nbparser/parser.py of Kale 0.2.2, 0.3.4, 0.4.0 and 0.5.1,
+kale/processors/nbprocessor.py of Kale 0.7.0 and 2.3.0.
 """
 
 import ast
@@ -11,7 +11,7 @@ from fastkf.check.tags import GPU_LIMITS, MODIFIERS, NAMES_THAT_ARE_TAGS
 from fastkf.migrate.draft import Draft, DraftCell, order_tags
 from fastkf.notebook import SPECIAL_TAGS
 
-# Kale 0.3 had block:a;b for a cell that is part of two steps, and prev:a;b for two steps before.
+# Kale 0.1 and 0.2 had block:a;b for a cell in two steps, and prev:a;b for two steps before.
 STEP = re.compile(r"(?:block|step):(.*)", re.S)
 PREV = re.compile(r"prev:(.*)", re.S)
 # Known to Kale 0.3 and 0.4, and without effect.
