@@ -1,4 +1,4 @@
-"""Old notebooks: one for each feature of Kale 0.2 to 0.7, and a larger one with metrics."""
+"""Old notebooks: one for each feature of Kale 0.2 to 0.7."""
 
 from dataclasses import dataclass, field
 
@@ -382,7 +382,21 @@ MAGICS = [
         ],
         ["skip", "imports", "step:a"],
         ["cell 2 (was 1): now plain Python, without `!pip install --quiet numpy==1.18`"],
-        source={0: "!pip install --quiet numpy==1.18\n%matplotlib inline", 1: "import numpy as np"},
+        source={
+            0: "# !pip install --quiet numpy==1.18\n%matplotlib inline",
+            1: "import numpy as np",
+        },
+    ),
+    Example(
+        "installing in a cell of its own",
+        "0.5",
+        [
+            ("skip", "!pip install pandas==0.25 \\\n    numpy\n!pip list\nprint('done')"),
+            ("block:a", "x = 1"),
+        ],
+        ["skip", "step:a"],
+        ["cell 1: its install commands are comments now"],
+        source={0: "# !pip install pandas==0.25 \\\n#     numpy\n!pip list\nprint('done')"},
     ),
     Example(
         "a package that nothing imports",
@@ -537,63 +551,3 @@ SETTINGS = [
 ]
 
 EXAMPLES = [*TAGS, *IMPORTS, *MAGICS, *SETTINGS]
-
-# Who survived a shipwreck, in the style of Kale 0.5.
-
-LOAD = """\
-!pip install --user scikit-learn==0.23.1
-import numpy as np
-import pandas as pd
-
-generator = np.random.RandomState(0)
-passengers = pd.DataFrame({
-    "Pclass": generator.randint(1, 4, size=PASSENGERS),
-    "Sex": generator.choice(["male", "female"], size=PASSENGERS),
-    "Age": generator.uniform(1, 80, size=PASSENGERS).round(),
-})
-odds = 0.2 + 0.5 * (passengers.Sex == "female") - 0.05 * passengers.Pclass
-passengers["Survived"] = (generator.uniform(size=PASSENGERS) < odds).astype(int)"""
-
-PREPARE = """\
-from sklearn.model_selection import train_test_split
-features = passengers[["Pclass", "Age"]].assign(female=passengers.Sex == "female")
-X_train, X_test, y_train, y_test = train_test_split(
-    features, passengers.Survived, test_size=TEST_SIZE, random_state=0
-)"""
-
-FOREST = """\
-from sklearn.ensemble import RandomForestClassifier
-forest = RandomForestClassifier(n_estimators=20, random_state=0).fit(X_train, y_train)
-forest_accuracy = score(forest, X_test, y_test)"""
-
-LOGISTIC = """\
-from sklearn.linear_model import LogisticRegression
-%time logistic = LogisticRegression().fit(X_train, y_train)
-logistic_accuracy = score(logistic, X_test, y_test)"""
-
-TITANIC = [
-    ("markdown", "# Who survived?"),
-    ("imports", "%matplotlib inline\nimport matplotlib.pyplot as plt"),
-    ("functions", "def score(model, X, y):\n    return float(model.score(X, y))"),
-    ("pipeline-parameters", "PASSENGERS = 300\nTEST_SIZE = 0.25"),
-    ("block:load_data", LOAD),
-    ("skip", "passengers.head()"),
-    (["block:prepare", "prev:load_data"], PREPARE),
-    ("block:", "X_train = X_train.astype(float)\nX_test = X_test.astype(float)"),
-    (["block:forest", "prev:prepare", "limit:nvidia.com/gpu:1"], FOREST),
-    (["block:logistic", "prev:prepare"], LOGISTIC),
-    (
-        ["prev:forest", "prev:logistic", "block:results"],
-        "best = max(forest_accuracy, logistic_accuracy)\ndifference = best - min(\n"
-        "    forest_accuracy, logistic_accuracy\n)",
-    ),
-    ("pipeline-metrics", "print(best)\nprint(difference)"),
-]
-
-TITANIC_EDGES = {
-    "load_data": [],
-    "prepare": ["load_data"],
-    "forest": ["prepare"],
-    "logistic": ["prepare"],
-    "results": ["forest", "logistic"],
-}

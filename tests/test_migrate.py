@@ -12,10 +12,12 @@ import re
 import pytest
 from build import write_notebook
 from conftest import LABS, SOLUTIONS, fastkf
+from guides import fastkf_commands
 from old_kale import get_old_kale
-from old_notebooks import EXAMPLES, TITANIC, TITANIC_EDGES, Example, old_metadata
+from old_notebooks import EXAMPLES, Example, old_metadata
 
 from fastkf import migrate as room
+from fastkf import paths
 from fastkf.migrate.draft import read_draft
 from fastkf.notebook import read, read_with_kale
 
@@ -202,29 +204,44 @@ def test_an_old_notebook_runs_as_a_pipeline(tmp_path, run):
     assert "total 10.0" in (ran.folder / "logs" / "double_it.log").read_text()
 
 
-def test_an_old_titanic_runs_to_the_same_metrics(tmp_path, run):
-    old = write_notebook(tmp_path / "titanic.ipynb", TITANIC, metadata=old_metadata())
-    new = tmp_path / "new.ipynb"
-    result = fastkf("migrate", old, "-o", new)
+GUIDE = paths.PROJECT / "labs" / "migrating_old_notebooks.md"
+TITANIC = paths.PROJECT / "labs" / "old_notebooks" / "titanic_kale_0_5.ipynb"
+
+
+def test_the_guide_shows_what_happens(tmp_path):
+    """Its commands run an old notebook to the metrics that the old cells give."""
+    (tmp_path / "labs").symlink_to(paths.PROJECT / "labs")
+    migrate, check, run, *others = fastkf_commands(GUIDE)
+    first = fastkf(*migrate, cwd=tmp_path)
+    assert first.code == 1
+    assert f"```text\n{first.output}```" in GUIDE.read_text(encoding="utf-8"), first.output
+    assert fastkf(*check, cwd=tmp_path).code == 0
+    result = fastkf(*run, "--only", "pipeline", folder=tmp_path / "run", cwd=tmp_path)
     assert result.code == 0, result.output
-    ran = run(new, "--only", "pipeline")
-    assert ran.code == 0, ran.output
-    assert ran.record["pipeline"]["metrics"] == pytest.approx(metrics_of_cells(TITANIC))
-    after = {step["name"]: sorted(step["after"]) for step in ran.record["pipeline"]["steps"]}
-    assert after == TITANIC_EDGES
+    pipeline = result.record["pipeline"]
+    assert pipeline["metrics"] == pytest.approx(metrics_of_cells(TITANIC))
+    assert {step["name"]: sorted(step["after"]) for step in pipeline["steps"]} == {
+        "load_data": [],
+        "prepare": ["load_data"],
+        "forest": ["prepare"],
+        "logistic": ["prepare"],
+        "results": ["forest", "logistic"],
+    }
+    write_notebook(tmp_path / "old.ipynb", OLD, metadata=old_metadata())
+    for command in others:
+        assert fastkf(*command, cwd=tmp_path).code == 0, command
 
 
-def metrics_of_cells(cells) -> dict[str, float]:
-    """The metrics that the old cells give, one after the other, their magics left out."""
+def metrics_of_cells(path) -> dict[str, float]:
+    """The metrics that the cells give, one after the other, magics and skip cells left out."""
     names: dict = {}
-    for tags, source in cells:
-        if tags == "markdown":
-            continue
-        lines = [re.sub("^%time ", "", line) for line in source.splitlines()]
+    for cell in read(path).code_cells:
+        lines = [re.sub("^%time ", "", line) for line in cell.source.splitlines()]
         code = "\n".join(line for line in lines if not re.match("[%!]", line))
-        if tags == "pipeline-metrics":
+        if cell.role == "pipeline-metrics":
             return {name: names[name] for name in re.findall(r"print\((\w+)\)", code)}
-        exec(code, names)
+        if cell.role != "skip":
+            exec(code, names)
     raise AssertionError("no metrics cell")
 
 

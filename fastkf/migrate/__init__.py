@@ -13,7 +13,7 @@ from fastkf.check.modules import installed_packages
 from fastkf.errors import FastkfError, UsageError
 from fastkf.migrate.draft import Draft, Note, read_draft
 from fastkf.migrate.imports import gather_imports, tag_first_imports
-from fastkf.migrate.magics import move_magics
+from fastkf.migrate.magics import comment_out_installs, move_magics
 from fastkf.migrate.settings import MISSPELT, translate_settings
 from fastkf.migrate.tags import is_kale_tag, translate_tags
 from fastkf.notebook import KALE_METADATA
@@ -71,6 +71,7 @@ def translate(draft: Draft) -> None:
     move_magics(draft)
     gather_imports(draft)
     translate_settings(draft)
+    comment_out_installs(draft)
 
 
 def has_kale(draft: Draft) -> bool:

@@ -208,3 +208,21 @@ def read_packages(magic: str) -> list[str]:
     words = words[words.index("install") + 1 :]
     plain = [w for w in words if not w.startswith("-") and "/" not in w and not w.endswith(".txt")]
     return [re.split(r"[\[<>=!~;@ ]", word)[0] for word in plain]
+
+
+def comment_out_installs(draft: Draft) -> None:
+    """An old notebook, run again, would put old versions into the environment of today."""
+    for cell, seen in draft.pairs() if draft.done else []:
+        if seen.role != "skip" or cell.source.lstrip().startswith("%%"):
+            continue
+        lines = cell.source.splitlines(keepends=True)
+        found = [
+            (start, end)
+            for start, end in find_lines(lines)
+            if INSTALL.match(lines[start]) and "install" in "".join(lines[start:end])
+        ]
+        for start, end in found:
+            lines[start:end] = [f"# {line}" for line in lines[start:end]]
+        if found:
+            cell.source = "".join(lines)
+            draft.note(cell, "its install commands are comments now; they are for another time")
