@@ -462,6 +462,22 @@ MAGICS = [
         is_same=False,
     ),
     Example(
+        "a text that looks like a magic, beside one",
+        "0.5",
+        [("block:a", "%config Application\nx = '''\n!ls\n'''")],
+        ["skip", "step:a"],
+        source={0: "%config Application", 1: "x = '''\n!ls\n'''"},
+        is_same=False,
+    ),
+    Example(
+        "a command with a comment above it, in a cell of its own",
+        "0.5",
+        [("block:a", "x = 1"), ("", "# the data\n!wget http://example.org/data.csv")],
+        ["step:a", "skip"],
+        left=["cell 2: step a ran `!wget http://example.org/data.csv` and no longer does"],
+        source={1: "# the data\n!wget http://example.org/data.csv"},
+    ),
+    Example(
         "a magic inside a block of code, and one that is only text",
         "0.5",
         [("block:a", "x = '''\n!ls\n'''\nif x:\n    !ls")],

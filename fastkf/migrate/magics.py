@@ -67,8 +67,8 @@ def split_cell(source: str) -> list[Piece]:
     """
     source = PYTHON_CELL.sub("", source.strip(), count=1)
     lines = TIME.sub(r"\1", source).splitlines(keepends=True)
-    ends = dict(find_lines(lines))
-    if not is_parted(lines, ends):
+    ends = find_magics(lines)
+    if ends is None:
         return []
     first: list[str] = []
     pieces: list[Piece] = []
@@ -100,8 +100,9 @@ def find_lines(lines: list[str]) -> Iterator[tuple[int, int]]:
         number = end
 
 
-def is_parted(lines: list[str], ends: dict[int, int]) -> bool:
-    """Whether all else is Python, and each magic stands between two statements."""
+def find_magics(lines: list[str]) -> dict[int, int] | None:
+    """The lines that are magics, not part of a text; None when the rest is not plain Python."""
+    ends = dict(find_lines(lines))
     inside = {number for start, end in ends.items() for number in range(start + 1, end)}
     marked = [
         MARK.format(number) + "\n" if number in ends else "\n" if number in inside else line
@@ -110,9 +111,9 @@ def is_parted(lines: list[str], ends: dict[int, int]) -> bool:
     try:
         body = ast.parse("".join(marked)).body
     except (SyntaxError, ValueError):
-        return False
+        return None
     found = {n.value.id for n in body if isinstance(n, ast.Expr) and isinstance(n.value, ast.Name)}
-    return found >= {MARK.format(start) for start in ends}
+    return {start: end for start, end in ends.items() if MARK.format(start) in found}
 
 
 def can_come_first(magic: str) -> bool:
