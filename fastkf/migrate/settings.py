@@ -133,7 +133,7 @@ def translate_image(draft: Draft, old: dict) -> None:
     image = old.get("docker_image")
     if "docker_image" not in old:
         return
-    draft.note(None, f"metadata: docker_image {show(image)} is removed")
+    draft.note(None, f"metadata: docker_image {image or ''} is removed".replace("  ", " "))
     if image and not SERVER_IMAGES.search(str(image)):
         draft.leave(
             None,
