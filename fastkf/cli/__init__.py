@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fastkf.cli import components, diagnosis, labs, migrate, storage
+from fastkf.cli import cluster, components, diagnosis, labs, migrate, server, storage
 from fastkf.errors import FastkfError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("list")(labs.list_labs)
 for command in (
     labs.run,
     labs.compile,
+    cluster.submit,
     components.train,
     labs.check,
     migrate.migrate,
@@ -27,6 +28,7 @@ for command in (
     components.tune,
     labs.draw,
     components.serve,
+    server.server,
     labs.data,
     diagnosis.doctor,
 ):
