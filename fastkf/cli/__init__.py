@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fastkf.cli import cluster, components, diagnosis, lab, labs, server, storage
+from fastkf.cli import cluster, components, diagnosis, lab, labs, migrate, server, storage
 from fastkf.errors import FastkfError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ for command in (
     cluster.submit,
     components.train,
     labs.check,
+    migrate.migrate,
     labs.test,
     components.tune,
     labs.draw,
