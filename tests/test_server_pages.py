@@ -559,3 +559,15 @@ def test_a_pipeline_in_itself_or_in_a_circle_is_not_drawn_for_ever():
     assert list_steps(spec) == {"again": []}
     circle = {"root": {"dag": {"tasks": {"a": task("y", "b"), "b": task("y", "a")}}}}
     assert draw_package(circle, "circle") is None
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "http://example.com"}, {"Origin": "null"}])
+def test_what_the_buttons_do_no_page_from_elsewhere_can_do(place, headers):
+    run = place.add_run()
+    for method, path in (("POST", f"/runs/{run}:archive"), ("DELETE", f"/runs/{run}")):
+        assert place.server.call(method, path, headers=headers)[0] == 403
+    assert place.server.call("GET", f"/runs/{run}")[1]["storage_state"] == "AVAILABLE"
+    assert (
+        place.server.call("POST", f"/runs/{run}:archive", headers={"Origin": place.server.url})[0]
+        == 200
+    )
