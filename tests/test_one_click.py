@@ -15,7 +15,7 @@ import matplotlib
 import pytest
 from build import write_notebook
 from conftest import LABS, SOLUTIONS
-from jupyterlab import Lab, NotebookPage, expected_tags, start_lab
+from kale_panel import Lab, NotebookPage, expected_tags, start_lab
 
 from fastkf import paths
 from fastkf.execute import read_metrics
