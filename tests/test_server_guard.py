@@ -150,7 +150,7 @@ def test_the_token_is_asked_for_where_users_are_not_known(tmp_path):
     with Server(tmp_path, "--host", "0.0.0.0") as server:
         token = (tmp_path / "token").read_text().strip()
         other = address_of_this_machine()
-        server.url = server.url.replace("0.0.0.0", other)
+        server.url = server.url.replace("127.0.0.1", other)
         status, answer = server.call("GET", "/healthz")
         assert (status, answer["code"]) == (401, 16)
         assert server.call("GET", "/runs", headers={"Authorization": "Bearer wrong"})[0] == 401
