@@ -45,7 +45,7 @@ def run_notebook(
         FastkfError: the notebook cannot be run at all.
     """
     parameters = read_parameters(notebook, given)
-    _check(notebook, display)
+    check_tags(notebook, display)
     if "data_dir" not in given:
         data.fetch(notebook.course.get("needs", []), progress=display.say)
     folder = make_run_folder(notebook.name, output)
@@ -150,7 +150,12 @@ def is_equal(one, other, tolerance: float) -> bool:
     return one is not None and one == other
 
 
-def _check(notebook: Notebook, display: Display) -> None:
+def check_tags(notebook: Notebook, display: Display) -> None:
+    """Shows the findings of the checks.
+
+    Raises:
+        FastkfError: one of them means that the pipeline is not what the notebook looks like.
+    """
     findings = check(notebook)
     for finding in findings:
         display.failed(str(finding))
