@@ -167,6 +167,9 @@ class NotebookPage:
         """Presses Compile and Run."""
         self.page.locator('.deploy-button [aria-label="split button"] button').first.click()
 
+    def press_run_above_the_notebook(self) -> None:
+        self.page.click(f"{NOTEBOOK} [data-jp-item-name=kaleRun] jp-button")
+
     def wait_for_run(self):
         """The link to the run's page, when the run has ended, well or not."""
         self.page.wait_for_function(

@@ -17,12 +17,17 @@ import pytest
 import urllib3
 from build import write_notebook
 from conftest import fastkf
+from guides import fastkf_commands
 from kale_panel import NotebookPage, start_lab
 
-from fastkf import paths
+from fastkf import data, endpoint, paths
+from fastkf.cli import app
+from fastkf.cli.lab import fetch_data
 from fastkf.cluster.access import TOKEN_VARIABLE, Access, FileToken, VariableToken
 from fastkf.cluster.server import PAGES_VARIABLE, Server
-from fastkf.lab import pipelines
+from fastkf.display import Display
+from fastkf.errors import FastkfError, UsageError
+from fastkf.lab import pipelines, session
 from fastkf.notebook import read
 
 BASE_URL = "/notebook/me/mine/"
@@ -111,6 +116,15 @@ def test_steps_run_in_an_image_with_this_python(lab):
     assert server["KALE_DEFAULT_BASE_IMAGE"] == f"python:{version}"
 
 
+def test_notebooks_find_the_server(lab):
+    """What `kfp.Client()` and `fastkf submit` read in a kernel or a terminal of JupyterLab."""
+    variables = modules_of(lab)["jupyterlab"].environ()
+    host, _ = endpoint.find_endpoint(variables)
+    health = urllib3.request("GET", host + endpoint.HEALTH)
+    assert health.status == 200
+    assert endpoint.read_kale_config(variables)["host"] == host
+
+
 def test_only_this_machine_and_only_with_the_token(lab):
     listening = [
         connection.laddr.ip
@@ -167,7 +181,7 @@ def test_one_click_behind_a_base_url(lab, chromium):
         in_lab.open("add.ipynb")
         notebooks = Path(modules_of(lab)["jupyterlab"].cwd())
         in_lab.wait_for_panel(read(notebooks / "add.ipynb"))
-        in_lab.press_run()
+        in_lab.press_run_above_the_notebook()
         link = in_lab.wait_for_run()
         assert link.get_attribute("href").startswith(f"{BASE_URL}pipelines/#/runs/details/")
         with page.context.expect_page() as opened:
@@ -291,12 +305,20 @@ def test_ctrl_c_ends_all_and_leaves_the_settings_of_the_user_alone(own, tmp_path
     assert shared == {p: p.read_bytes() for p in SHARED_SETTINGS.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_they_end_with_their_parent(own, number):
+def test_they_end_with_their_parent_however_it_ends(own):
     with own() as lab:
         processes = processes_of(lab)
-        code, _ = lab.end(number)
-        assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        assert lab.end(signal.SIGKILL)[0] == -signal.SIGKILL
+        wait_until_gone(processes)
+
+
+def test_a_kubeflow_that_does_not_answer_is_named_and_jupyterlab_works(own):
+    """A container that starts before the cluster is up must not end. SIGTERM ends it."""
+    with own("--host", "http://127.0.0.1:9") as lab:
+        assert modules_of(lab).keys() == {"jupyterlab"}
+        processes = processes_of(lab)
+        code, output = lab.end(signal.SIGTERM)
+        assert code == 0 and "http://127.0.0.1:9: no answer (Connection refused)" in output
         wait_until_gone(processes)
 
 
@@ -317,30 +339,78 @@ def test_one_that_dies_ends_the_other_and_is_named(own, module, name):
 
 
 def test_a_jupyterlab_that_does_not_start_says_why(tmp_path):
-    command = fastkf(
-        *("lab", "--no-browser", write_notebooks(tmp_path), "--", "--ServerApp.ip=256.0.0.1"),
-        env={**os.environ, "FASTKF_SERVER": str(tmp_path / "server")},
-    )
+    options = ("--host", "http://127.0.0.1:9", "--", "--ServerApp.ip=256.0.0.1")
+    command = fastkf("lab", "--no-browser", write_notebooks(tmp_path), *options)
     assert command.code == 1
     assert "fastkf: JupyterLab has ended (exit code 1)" in command.output
     assert "Traceback" not in command.output.split("The end of its log")[0]
 
 
-def test_wrong_use(tmp_path):
-    for words, message in {
-        ("nothing_such",): "no such lab or notebook",
-        ("README.md",): "give a notebook (.ipynb) or a folder of notebooks",
-        ("--token-file", "token"): "give its --host",
-        ("--host", "not an address"): "not an address",
-    }.items():
-        command = fastkf("lab", "--no-browser", *words, cwd=paths.PROJECT)
-        assert (command.code, message in command.output) == (2, True), command.output
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nothing_such"], "no such lab or notebook"),
+        (["README.md"], "give a notebook (.ipynb) or a folder of notebooks"),
+        (["--token-file", "token"], "give its --host"),
+        (["--host", "not an address"], "not an address"),
+        (["--port", "{taken}"], "another program listens there"),
+    ],
+)
+def test_wrong_use(words, message, upstream, monkeypatch):
+    monkeypatch.chdir(paths.PROJECT)
+    words = [word.format(taken=upstream.server_port) for word in words]
+    with pytest.raises(UsageError, match=re.escape(message)):
+        app(["lab", "--no-browser", *words], standalone_mode=False)
 
 
-def test_a_port_that_is_taken(upstream):
-    port = upstream.server_port
-    command = fastkf("lab", "--no-browser", "--port", port)
-    assert command.code == 2 and f"--port {port}: another program listens there" in command.output
+def test_the_commands_of_the_guide(tmp_path, monkeypatch):
+    """They are taken; what they start is what the other tests start."""
+    asked = []
+    monkeypatch.setattr(session, "work", lambda options, ready: asked.append(options))
+    monkeypatch.delenv("NB_PREFIX", raising=False)
+    monkeypatch.chdir(tmp_path)
+    write_notebook(tmp_path / "my_folder" / "my.ipynb", CELLS)
+    for words in fastkf_commands(paths.PROJECT / "labs" / "one_click.md"):
+        if words[0] == "lab":
+            app(words, standalone_mode=False)
+    assert [options.place.name for options in asked][:2] == ["my_folder", "my.ipynb"]
+    assert asked[2].server.host == "http://127.0.0.1:8080"
+    assert (asked[3].base_url, asked[3].browser) == ("/my/path/", False)
+    assert asked[4].jupyter == ["--ServerApp.ip=0.0.0.0", "--IdentityProvider.token="]
+
+
+def test_data_of_the_labs_are_fetched_where_they_are_missing(tmp_path, monkeypatch, capsys):
+    fetched = []
+
+    def fetch(names, *_):
+        fetched.append(names)
+        raise FastkfError("the network is down")
+
+    monkeypatch.setattr(data, "fetch", fetch)
+    fetch_data(paths.NOTEBOOKS, Display())
+    assert fetched == []
+    fetch_data(tmp_path, Display())
+    monkeypatch.setattr(paths, "DATA", tmp_path)
+    fetch_data(tmp_path, Display())
+    assert fetched == []
+    fetch_data(paths.NOTEBOOKS / "02_titanic.ipynb", Display())
+    assert fetched == [list(data.read_sources())]
+    assert "the network is down" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("base_url", "options", "variables", "far"),
+    [
+        ("/", [], {}, False),
+        ("/my/path/", [], {}, True),
+        ("/", ["--ServerApp.ip=0.0.0.0"], {}, True),
+        ("/", ["--LabApp.collaborative=True"], {"SSH_CONNECTION": "10.0.0.1 5 10.0.0.2 22"}, True),
+    ],
+)
+def test_links_lead_through_jupyterlab_where_the_browser_may_be_far(
+    base_url, options, variables, far
+):
+    assert pipelines.is_browser_far(base_url, options, variables) is far
 
 
 def test_kale_is_told_where_the_credentials_are_and_not_what_they_are(tmp_path):

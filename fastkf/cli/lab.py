@@ -11,7 +11,7 @@ from fastkf import paths
 from fastkf.cli.cluster import CaFile, DexUser, Namespace, TokenFile
 from fastkf.cli.options import find_tested
 from fastkf.display import Display
-from fastkf.errors import UsageError
+from fastkf.errors import FastkfError, UsageError
 
 
 def lab(
@@ -66,8 +66,11 @@ def lab(
         port=port,
         base_url=base_url,
         browser=not no_browser,
-        jupyter=words[1:] if has_place else words,
+        jupyter=words[1:] if has_place else words or [],
     )
+
+    fetch_data(options.place, display)
+    display.say("Starting JupyterLab ...")
 
     def show(jupyter, logs: Path) -> None:
         display.done("JupyterLab is ready", time.monotonic() - began)
@@ -94,3 +97,18 @@ def find_place(name: str) -> Path:
     if place.is_file() and place.suffix != ".ipynb":
         raise UsageError(f"{name}: give a notebook (.ipynb) or a folder of notebooks")
     return place.resolve()
+
+
+def fetch_data(place: Path, display: Display) -> None:
+    """Fetches what is missing of the course's data, for the course's own notebooks."""
+    from fastkf.data import fetch, is_complete, read_sources
+
+    if not place.is_relative_to(paths.NOTEBOOKS):
+        return
+    try:
+        sources = read_sources()
+        missing = [name for name in sources if not is_complete(sources[name], paths.DATA / name)]
+        if missing:
+            fetch(missing, paths.DATA, display.say)
+    except FastkfError as error:
+        display.failed(str(error))

@@ -1,7 +1,7 @@
 """Which Kubeflow Pipelines the button of Kale's panel talks to."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +15,8 @@ from fastkf.lab.pages import PATH
 from fastkf.server import peers
 
 KALE_LINKS = ("KALE_RUN_LINK", "KALE_UPLOAD_LINK")
+REMOTE_VARIABLES = {"SSH_CONNECTION", "CODESPACES"}
+ADDRESS_OPTIONS = ("--ip", "--ServerApp.ip")
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,18 @@ class Pipelines:
     warning: str = ""
 
 
-def local_pipelines(local: dict[str, str], base_url: str) -> Pipelines:
+def local_pipelines(local: dict[str, str], base_url: str, is_far: bool) -> Pipelines:
     """The server on this machine.
+
+    The links of Kale's panel lead through JupyterLab unless the browser is on this machine, and
+    known to the server without a token.
 
     Args:
         local: its url and token_file.
-        base_url: JupyterLab's; the links of Kale's panel lead through JupyterLab unless the
-            browser is certainly on this machine, and known to the server without a token.
+        base_url: JupyterLab's.
+        is_far: whether the browser may be elsewhere.
     """
-    through_jupyter = is_browser_far(base_url, os.environ) or not peers.can_tell()
+    through_jupyter = is_far or not peers.can_tell()
     links = f"{base_url}{PATH}" if through_jupyter else None
     token = access.FileToken(Path(local["token_file"]))
     return Pipelines(
@@ -100,9 +105,12 @@ def describe(who: access.Access, private: Path | None = None) -> dict:
     return {"auth_type": "none"}
 
 
-def is_browser_far(base_url: str, variables: Mapping[str, str]) -> bool:
+def is_browser_far(
+    base_url: str, jupyter_options: Iterable[str], variables: Mapping[str, str]
+) -> bool:
     """Whether the browser may be on another machine, where 127.0.0.1 is something else."""
-    return base_url != "/" or bool({"SSH_CONNECTION", "CODESPACES"} & set(variables))
+    listens_elsewhere = any(word.startswith(ADDRESS_OPTIONS) for word in jupyter_options)
+    return base_url != "/" or listens_elsewhere or bool(REMOTE_VARIABLES & set(variables))
 
 
 def is_inside(host: str) -> bool:

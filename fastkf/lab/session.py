@@ -1,11 +1,12 @@
 """JupyterLab and the local pipelines server: they start together and end together."""
 
+import os
 import secrets
 import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastkf import processes
@@ -14,7 +15,7 @@ from fastkf.cluster.server import Server
 from fastkf.endpoint import HEALTH
 from fastkf.errors import UsageError
 from fastkf.lab.jupyter import Jupyter
-from fastkf.lab.pipelines import cluster_pipelines, local_pipelines
+from fastkf.lab.pipelines import cluster_pipelines, is_browser_far, local_pipelines
 from fastkf.lab.services import Service, answers, services
 
 PORT = 8888  # JupyterLab's usual one
@@ -39,7 +40,7 @@ class Options:
     port: int | None = None
     base_url: str = "/"
     browser: bool = True
-    jupyter: list[str] | None = None
+    jupyter: list[str] = field(default_factory=list)
 
 
 def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
@@ -59,7 +60,8 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
         if options.server:
             pipelines = cluster_pipelines(options.server, private, base_url)
         else:
-            pipelines = local_pipelines(find_server(start, running), base_url)
+            is_far = is_browser_far(base_url, options.jupyter, os.environ)
+            pipelines = local_pipelines(find_server(start, running), base_url, is_far)
         jupyter = Jupyter(
             place=options.place,
             private=private,
@@ -68,7 +70,7 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
             token=secrets.token_urlsafe(24),
             pipelines=pipelines,
             browser=options.browser,
-            options=options.jupyter or [],
+            options=options.jupyter,
         )
         jupyter.configure()
         lab = start(
