@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from fastkf import processes
 from fastkf.notebook import Notebook
 
 SECONDS_TO_START = 200
@@ -77,9 +78,11 @@ def start_lab(*words, **variables: str) -> Iterator[Lab]:
         output = Path(folder, "output.txt")
         home = Path(folder, "home")
         home.mkdir()
+        [port] = processes.free_ports(1)  # several tests at once would all choose 8888
+        options = ["--no-browser", "--port", str(port), *map(str, words)]
         with output.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "fastkf.cli", "lab", "--no-browser", *map(str, words)],
+                [sys.executable, "-m", "fastkf.cli", "lab", *options],
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "HOME": str(home), **variables},

@@ -32,6 +32,7 @@ from fastkf.notebook import read
 
 BASE_URL = "/notebook/me/mine/"
 KALE = "jupyterlab-kubeflow-kale:kale-settings"
+IMAGE = f"python:{sys.version_info.major}.{sys.version_info.minor}"
 SHARED_SETTINGS = Path(sys.prefix, "share", "jupyter", "lab", "settings")
 CELLS = [
     ("step:load", "first = 1"),
@@ -110,12 +111,6 @@ def test_kale_is_switched_on_and_nobody_asks_for_news(lab):
     assert config["extensionManager"]["can_install"] is False
 
 
-def test_steps_run_in_an_image_with_this_python(lab):
-    server = modules_of(lab)["jupyterlab"].environ()
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert server["KALE_DEFAULT_BASE_IMAGE"] == f"python:{version}"
-
-
 def test_notebooks_find_the_server(lab):
     """What `kfp.Client()` and `fastkf submit` read in a kernel or a terminal of JupyterLab."""
     variables = modules_of(lab)["jupyterlab"].environ()
@@ -191,7 +186,8 @@ def test_one_click_behind_a_base_url(lab, chromium):
         assert run.inner_text(".verdict strong").strip() == "Succeeded"
         assert run.inner_text(".metrics dd") == "3"
         assert run.requested_elsewhere(lab.address) == page.requested_elsewhere(lab.address) == []
-        assert (notebooks / ".kale" / "example.pipeline.yaml").exists()
+        package = (notebooks / ".kale" / "example.pipeline.yaml").read_text()
+        assert f"image: {IMAGE}" in package
 
 
 class Upstream(http.server.BaseHTTPRequestHandler):

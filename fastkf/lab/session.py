@@ -17,6 +17,7 @@ from fastkf.errors import UsageError
 from fastkf.lab.jupyter import Jupyter
 from fastkf.lab.pipelines import cluster_pipelines, is_browser_far, local_pipelines
 from fastkf.lab.services import Service, answers, services
+from fastkf.server.settings import Settings, default_folder
 
 PORT = 8888  # JupyterLab's usual one
 SECONDS_BETWEEN_CHECKS = 0.5
@@ -94,11 +95,12 @@ def find_server(start: Callable[..., Service], running: list[Service]) -> dict[s
     if local and answers(local["url"] + HEALTH):
         return local
     [port] = processes.free_ports(1)
+    url, settings = f"http://127.0.0.1:{port}", Settings(default_folder())
     command = [sys.executable, "-m", "fastkf.cli", "server", "--port", port]
     server = start("The pipelines server", command)
-    server.wait(f"http://127.0.0.1:{port}{HEALTH}")
+    server.wait(url + HEALTH)
     running.append(server)
-    return read_local_server()
+    return {"url": url, "token_file": str(settings.token_file)}
 
 
 def choose_port(wanted: int | None) -> int:
