@@ -230,7 +230,8 @@ def test_diagrams_have_the_form_of_flowcharts(path):
 
 
 def test_blocks_have_known_marks():
-    known = {"", "bash", "text", "python", "yaml", "json", "dockerfile", "mermaid", "powershell"}
+    known = {"", "bash", "dockerfile", "ini", "json", "mermaid", "powershell", "python", "text"}
+    known |= {"yaml"}
     assert {mark for path in TEXTS for mark, _ in all_blocks(path)} <= known
 
 
@@ -258,7 +259,7 @@ NAMES = {
     "scikit-learn": "scikit-learn",
 }
 # What the text tells of other times and places.
-OTHERS = {"Kale": {"0", "0.5", "1", "2.0"}, "Keras": {"2"}, "scikit-learn": {"1.5"}}
+OTHERS = {"Kale": {"0.5", "0.5.1", "0.7.0", "2.0"}, "scikit-learn": {"1.5"}}
 
 
 def is_prefix(short, version):
