@@ -334,6 +334,12 @@ MESSAGES = [
     ("fastkf/tune/trials.py", "it printed no "),
     ("fastkf/tune/start.py", "finished trials are kept. To go on: "),
     ("fastkf/storage/store.py", "no store runs here; start it: fastkf storage start"),
+    ("fastkf/cluster/answers.py", "check the address and that the server is up"),
+    ("fastkf/cluster/answers.py", "not as the API of Kubeflow Pipelines does"),
+    ("fastkf/cluster/answers.py", "does not know who you are (401"),
+    ("fastkf/cluster/answers.py", "shows a page to sign in"),
+    ("fastkf/cluster/answers.py", "Kubeflow Pipelines is not up behind it"),
+    ("fastkf/lab/session.py", "another program listens there; leave --port out"),
     ("fastkf/storage/store.py", "other files are in it; name a new --folder"),
 ]
 
