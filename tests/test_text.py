@@ -35,6 +35,7 @@ from guides import (
 from typer.testing import CliRunner
 
 from fastkf import paths
+from fastkf.check import RULES
 from fastkf.cli import app
 from fastkf.data import read_sources
 from fastkf.lock import read_lock
@@ -298,6 +299,12 @@ def test_the_smallest_pipeline_runs(tmp_path):
     assert result.stdout.splitlines()[-1] == blocks(page, "text")[0].strip()
     package = yaml.safe_load((tmp_path / "hello.yaml").read_text())
     assert package["root"]["dag"]["tasks"]["report"]["dependentTasks"] == ["measure"]
+
+
+def test_the_page_on_kale_names_rules_that_there_are():
+    rows = re.findall(r"^\|.*\| `([a-z-]+)` \|$", read_text(LABS_FOLDER / "kale.md"), re.M)
+    assert len(rows) >= 15
+    assert set(rows) <= {find.__name__.replace("_", "-") for find in RULES}
 
 
 TROUBLES = {
