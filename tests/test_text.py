@@ -260,7 +260,7 @@ NAMES = {
     "scikit-learn": "scikit-learn",
 }
 # What the text tells of other times and places.
-OTHERS = {"Kale": {"0.5", "0.5.1", "0.7.0", "2.0"}, "scikit-learn": {"1.5"}}
+OTHERS = {"Kale": {"0", "0.5", "0.5.1", "0.7.0", "2.0"}, "scikit-learn": {"1.5"}}
 
 
 def is_prefix(short, version):
