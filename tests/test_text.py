@@ -46,7 +46,6 @@ LABS_FOLDER = paths.PROJECT / "labs"
 PAGES = [
     *sorted(paths.PROJECT.glob("*.md")),
     paths.DATA / "README.md",
-    paths.PROJECT / "benchmarks" / "README.md",
     *sorted(LABS_FOLDER.rglob("*.md")),
 ]
 TEXTS = [*PAGES, *LABS, *SOLUTIONS]
@@ -260,7 +259,7 @@ NAMES = {
     "scikit-learn": "scikit-learn",
 }
 # What the text tells of other times and places.
-OTHERS = {"Kale": {"0", "0.5", "0.5.1", "0.7.0", "2.0"}, "scikit-learn": {"1.5"}}
+OTHERS = {"Kale": {"0", "0.5", "0.5.1", "0.7.0", "2.0"}, "Keras": {"2"}, "scikit-learn": {"1.5"}}
 
 
 def is_prefix(short, version):
