@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fastkf.cli import components, diagnosis, labs, storage
+from fastkf.cli import cluster, components, diagnosis, labs, server, storage
 from fastkf.errors import FastkfError
 
 app = typer.Typer(
@@ -20,12 +20,14 @@ app.command("list")(labs.list_labs)
 for command in (
     labs.run,
     labs.compile,
+    cluster.submit,
     components.train,
     labs.check,
     labs.test,
     components.tune,
     labs.draw,
     components.serve,
+    server.server,
     labs.data,
     diagnosis.doctor,
 ):
