@@ -72,3 +72,18 @@ def chromium():
     """A headless Chromium for the tests of a module, which are skipped where there is none."""
     with browser.start_chromium() as program:
         yield program
+
+
+@pytest.fixture(scope="module")
+def served_place(tmp_path_factory):
+    from made_runs import serve_place
+
+    with serve_place(tmp_path_factory.mktemp("server")) as place:
+        yield place
+
+
+@pytest.fixture
+def place(served_place):
+    """The data folder of a local server that serves it, emptied (see `made_runs.Place`)."""
+    served_place.clear()
+    return served_place

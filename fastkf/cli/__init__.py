@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fastkf.cli import cluster, components, diagnosis, labs, server, storage
+from fastkf.cli import cluster, components, diagnosis, labs, migrate, server, storage
 from fastkf.errors import FastkfError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ for command in (
     cluster.submit,
     components.train,
     labs.check,
+    migrate.migrate,
     labs.test,
     components.tune,
     labs.draw,
