@@ -1,0 +1,123 @@
+"""JupyterLab and the local pipelines server: they start together and end together."""
+
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastkf import processes
+from fastkf.cluster.access import read_local_server
+from fastkf.cluster.server import Server
+from fastkf.endpoint import HEALTH
+from fastkf.errors import UsageError
+from fastkf.lab.jupyter import Jupyter
+from fastkf.lab.pipelines import cluster_pipelines, local_pipelines
+from fastkf.lab.services import Service, answers, services
+
+PORT = 8888  # JupyterLab's usual one
+SECONDS_BETWEEN_CHECKS = 0.5
+
+
+@dataclass
+class Options:
+    """What a learner may ask for.
+
+    Attributes:
+        place: a folder of notebooks, or a notebook.
+        server: a Kubeflow Pipelines to use in the place of the one on this machine.
+        port: JupyterLab's; a free one when None.
+        base_url: the path of JupyterLab behind a gateway.
+        browser: whether to open one.
+        jupyter: further words of JupyterLab's command line.
+    """
+
+    place: Path
+    server: Server | None = None
+    port: int | None = None
+    base_url: str = "/"
+    browser: bool = True
+    jupyter: list[str] | None = None
+
+
+def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
+    """Runs JupyterLab and the local pipelines server until it is interrupted; then both end.
+
+    Args:
+        ready: called when both answer, with the JupyterLab and the folder of the logs.
+
+    Raises:
+        UsageError: the port is taken.
+        FastkfError: one of the two did not start, or has ended; the other has ended too.
+    """
+    port = choose_port(options.port)
+    base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
+    with services() as (private, start):
+        running = []
+        if options.server:
+            pipelines = cluster_pipelines(options.server, private, base_url)
+        else:
+            pipelines = local_pipelines(find_server(start, running), base_url)
+        jupyter = Jupyter(
+            place=options.place,
+            private=private,
+            port=port,
+            base_url=base_url,
+            token=secrets.token_urlsafe(24),
+            pipelines=pipelines,
+            browser=options.browser,
+            options=options.jupyter or [],
+        )
+        jupyter.configure()
+        lab = start(
+            "JupyterLab",
+            jupyter.command,
+            folder=jupyter.root,  # where Kale writes its folder .kale
+            environment=jupyter.environment(),
+        )
+        lab.wait(f"{jupyter.address}api")
+        running.append(lab)
+        ready(jupyter, private)
+        while True:
+            for service in running:
+                service.check()
+            time.sleep(SECONDS_BETWEEN_CHECKS)
+
+
+def find_server(start: Callable[..., Service], running: list[Service]) -> dict[str, str]:
+    """The url and token_file of the server that runs already, or of one that is started now."""
+    local = read_local_server()
+    if local and answers(local["url"] + HEALTH):
+        return local
+    [port] = processes.free_ports(1)
+    command = [sys.executable, "-m", "fastkf.cli", "server", "--port", port]
+    server = start("The pipelines server", command)
+    server.wait(f"http://127.0.0.1:{port}{HEALTH}")
+    running.append(server)
+    return read_local_server()
+
+
+def choose_port(wanted: int | None) -> int:
+    """The wanted port, or JupyterLab's usual one, or any that is free.
+
+    Raises:
+        UsageError: the wanted one is taken.
+    """
+    if wanted is None:
+        return PORT if is_free(PORT) else processes.free_ports(1)[0]
+    if not is_free(wanted):
+        raise UsageError(f"--port {wanted}: another program listens there; leave --port out")
+    return wanted
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        if sys.platform != "win32":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,202 @@
+"""`fastkf lab`, started, and its JupyterLab with Kale's panel, driven as a learner's hand does.
+
+with start_lab(tmp_path / "notebooks") as lab, browser.open_page(chromium) as page:
+    notebook = NotebookPage(page, lab)
+    notebook.open("02_titanic.ipynb")
+    notebook.press_run()
+    link = notebook.wait_for_run()
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from fastkf.notebook import Notebook
+
+SECONDS_TO_START = 200
+SECONDS_TO_ANSWER = 150  # of a page, on a busy machine
+SECONDS_TO_RUN = 500
+
+NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+CHIPS = f"{NOTEBOOK} .kale-inline-cell-metadata:not(.hidden) .kale-chip"
+PANEL_TAB = '.jp-SideBar [data-id="jupyterlab-kubeflow-kale/kubeflowDeployment"]'
+RUN_LINK = '.deploy-progress-row a[href*="/runs/details/"]'
+
+
+@dataclass
+class Lab:
+    """A `fastkf lab` that answers.
+
+    Attributes:
+        page: JupyterLab's address, with the token.
+        pipelines: the address of the runs' pages.
+        logs: the folder of the logs.
+    """
+
+    process: subprocess.Popen
+    output: Path
+    page: str
+    pipelines: str
+    logs: Path
+
+    @property
+    def address(self) -> str:
+        return re.split(r"lab(/tree/[^?]*)?\?", self.page)[0]
+
+    @property
+    def token(self) -> str:
+        return self.page.split("token=")[1]
+
+    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Sends it a signal; returns the exit code and all that it has written."""
+        self.process.send_signal(number)
+        self.process.wait(60)
+        return self.process.returncode, self.output.read_text()
+
+
+@contextlib.contextmanager
+def start_lab(*words, **variables: str) -> Iterator[Lab]:
+    """`fastkf lab --no-browser` with further words and environment variables, until it answers.
+
+    HOME is an empty folder unless it is given.
+    """
+    with tempfile.TemporaryDirectory(prefix="fastkf-test-") as folder:
+        output = Path(folder, "output.txt")
+        home = Path(folder, "home")
+        home.mkdir()
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "fastkf.cli", "lab", "--no-browser", *map(str, words)],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "HOME": str(home), **variables},
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+        try:
+            _wait_until_it_answers(process, output)
+            text = output.read_text()
+            page, pipelines, logs = (
+                re.search(rf"^  {name} +(\S+)$", text, re.M)[1]
+                for name in ("JupyterLab", "Pipelines", "Logs")
+            )
+            yield Lab(process, output, page, pipelines, Path(logs))
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _wait_until_it_answers(process: subprocess.Popen, output: Path) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while "Ctrl-C" not in output.read_text():
+        assert process.poll() is None, f"fastkf lab ended: {output.read_text()}"
+        assert time.monotonic() < deadline, f"fastkf lab is silent: {output.read_text()}"
+        time.sleep(0.1)
+
+
+class NotebookPage:
+    """The notebook in front, and Kale's panel beside it.
+
+    Attributes:
+        page: the browser's page.
+    """
+
+    def __init__(self, page, lab: Lab):
+        self.page, self.lab = page, lab
+        page.set_default_timeout(SECONDS_TO_ANSWER * 1000)
+
+    def open(self, name: str) -> None:
+        """Loads JupyterLab with a notebook of its root folder."""
+        self.page.goto(f"{self.lab.address}lab/tree/{quote(name)}?token={self.lab.token}&reset")
+        self._wait_for_notebook(name)
+
+    def open_another(self, name: str) -> None:
+        """Opens a notebook in the page that is loaded."""
+        self._choose("Open from Path…")
+        self.page.fill(".jp-Dialog input", name)
+        self.page.click(".jp-Dialog .jp-mod-accept")
+        self._wait_for_notebook(name)
+
+    def save(self) -> None:
+        """Chooses to save the notebook."""
+        self._choose("Save Notebook")
+
+    def close(self) -> None:
+        """Closes the notebook and ends its kernel."""
+        self._choose("Close and Shut Down Notebook…")
+        self.page.click(".jp-Dialog .jp-mod-accept")
+        self.page.wait_for_selector(NOTEBOOK, state="detached")
+
+    def wait_for_panel(self, notebook: Notebook) -> None:
+        """Opens the panel; returns when it is connected and shows the notebook's settings."""
+        if not self.page.locator(".kubeflow-widget").is_visible():
+            self.page.click(PANEL_TAB)
+        self.page.wait_for_selector(".kfp-status-text-connected")
+        self.page.wait_for_function(
+            """name => Array.from(document.querySelectorAll(".kubeflow-widget input"))
+                .some(input => input.value === name)""",
+            arg=notebook.pipeline_name,
+        )
+
+    def chips(self, expected: list[str]) -> list[str]:
+        """The tags that Kale shows on the cells, once they are as expected or stay otherwise."""
+        with contextlib.suppress(self._timeout):
+            self.page.wait_for_function(
+                """([chips, expected]) => expected.join("\\n") === Array.from(
+                    document.querySelectorAll(chips), chip => chip.textContent).join("\\n")""",
+                arg=[CHIPS, expected],
+                timeout=30_000,
+            )
+        return self.page.locator(CHIPS).all_text_contents()
+
+    def press_run(self) -> None:
+        """Presses Compile and Run."""
+        self.page.locator('.deploy-button [aria-label="split button"] button').first.click()
+
+    def wait_for_run(self):
+        """The link to the run's page, when the run has ended, well or not."""
+        self.page.wait_for_function(
+            """link => document.querySelector(".jp-Dialog")
+                || ["Done", "Failed"].includes(document.querySelector(link)?.textContent)""",
+            arg=RUN_LINK,
+            timeout=SECONDS_TO_RUN * 1000,
+        )
+        dialogs = self.page.locator(".jp-Dialog").all_inner_texts()
+        assert not dialogs, f"a dialog came up: {dialogs}"
+        return self.page.locator(RUN_LINK)
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Returns when the condition holds; fails when it does not for too long."""
+        deadline = time.monotonic() + SECONDS_TO_ANSWER
+        while not condition():
+            assert time.monotonic() < deadline, "it has not come to pass"
+            self.page.wait_for_timeout(50)
+
+    def _choose(self, item: str) -> None:
+        """Chooses an item of the file menu."""
+        self.page.click('.lm-MenuBar-item:has-text("File")')
+        self.page.click(f'.lm-Menu-item:has(.lm-Menu-itemLabel:text-is("{item}"))')
+
+    def _wait_for_notebook(self, name: str) -> None:
+        title = Path(name).name
+        self.page.wait_for_selector(f'.lm-mod-current .lm-TabBar-tabLabel:text-is("{title}")')
+        self.page.wait_for_selector(f"{NOTEBOOK} .jp-CodeCell")
+
+    @property
+    def _timeout(self):
+        from playwright.sync_api import TimeoutError
+
+        return TimeoutError
+
+
+def expected_chips(notebook: Notebook) -> list[str]:
+    """What Kale should show on each code cell: the step's name, or the special tag."""
+    return [cell.step or cell.role for cell in notebook.code_cells]
