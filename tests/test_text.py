@@ -264,7 +264,12 @@ NAMES = {
     "scikit-learn": "scikit-learn",
 }
 # What the text tells of other times and places.
-OTHERS = {"Kale": r"0(\.\d+)*|1|2\.0", "Keras": "2", "scikit-learn": r"1\.5"}
+OTHERS = {
+    "Kale": r"0(\.\d+)*|1|2\.0",
+    "TensorFlow": r"2\.11",
+    "Keras": "2",
+    "scikit-learn": r"1\.5",
+}
 
 
 def is_prefix(short, version):
