@@ -32,7 +32,9 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Server(tmp_path_factory.mktemp("server"), "--parallel-runs", 1) as server:
+    folder = tmp_path_factory.mktemp("server")
+    folder.chmod(0o755)
+    with Server(folder, "--parallel-runs", 1) as server:
         yield server
 
 
@@ -148,7 +150,7 @@ def test_the_token_is_asked_for_where_users_are_not_known(tmp_path):
     with Server(tmp_path, "--host", "0.0.0.0") as server:
         token = (tmp_path / "token").read_text().strip()
         other = address_of_this_machine()
-        server.url = server.url.replace("0.0.0.0", other)
+        server.url = server.url.replace("127.0.0.1", other)
         status, answer = server.call("GET", "/healthz")
         assert (status, answer["code"]) == (401, 16)
         assert server.call("GET", "/runs", headers={"Authorization": "Bearer wrong"})[0] == 401
@@ -171,8 +173,12 @@ def address_of_this_machine() -> str:
 
 
 def test_what_the_server_keeps_is_private(server):
+    """Also in a folder that others could read before."""
+    server.wait(server.run(PACKAGE))
+    modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in server.folder.rglob("*")}
     assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((server.folder / "token").stat().st_mode) == 0o600
+    assert modes["token"] == modes["server.db"] == modes["run.json"] == modes["step-1.log"] == 0o600
+    assert modes["runs"] == modes["work"] == 0o700
 
 
 # What is uploaded
@@ -433,6 +439,7 @@ def test_bad_bodies(server, body):
 def test_fifty_clients_at_once(server):
     """Each makes an experiment, a pipeline and a waiting run, reads, lists, archives, deletes."""
     start = threading.Barrier(50)
+    before = server.call("GET", "/runs")[1]["total_size"]
 
     def use(number: int) -> list[int]:
         start.wait()
@@ -461,7 +468,7 @@ def test_fifty_clients_at_once(server):
         statuses = list(pool.map(use, range(50)))
     assert statuses == [[200] * 9] * 50
     assert server.call("GET", "/pipelines")[1] == {"total_size": 0}
-    assert server.call("GET", "/runs?page_size=100")[1]["total_size"] == 1
+    assert server.call("GET", "/runs?page_size=100")[1]["total_size"] == before + 1
 
 
 def test_one_name_for_fifty_clients_is_given_once(server):

@@ -122,6 +122,19 @@ def test_terminate_ends_processes_that_do_not_want_to_end(server):
     assert (status, refused["code"]) == (400, 9)
 
 
+def test_a_run_whose_process_is_killed_has_failed(server):
+    run_id = server.run(chain(STUBBORN))
+    pids = server.folder / "runs" / run_id / "work" / "pids"
+    wait_for(lambda: pids.exists() and pids.read_text())
+    (leash,) = psutil.Process(server.process.pid).children()
+    (process,) = leash.children()
+    process.kill()
+    answer = server.wait(run_id)
+    assert answer["state"] == "FAILED" and "was killed" in answer["error"]["message"]
+    assert [task["state"] for task in task_details(answer)] == ["FAILED"]
+    wait_for(lambda: not is_alive(int(pids.read_text())), seconds=15)
+
+
 def test_deleting_a_run_ends_it_and_removes_its_folder(server):
     run_id = server.run(chain(STUBBORN))
     pids = server.folder / "runs" / run_id / "work" / "pids"
@@ -209,7 +222,7 @@ def task_details(answer: dict) -> list[dict]:
     return answer["run_details"]["task_details"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_servers_end_is_the_end_of_its_runs(tmp_path, number):
     """Also what stays: the run that was going has failed, the one that waited is done next time."""
     server = Server(tmp_path, "--parallel-runs", 1)

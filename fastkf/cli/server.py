@@ -8,7 +8,9 @@ import typer
 
 def server(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Another than this one needs the token that is in the folder.")
+    ] = "127.0.0.1",
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -16,7 +18,8 @@ def server(
         ),
     ] = None,
     parallel_runs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Runs at a time; the others wait.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Runs at a time [as processors and memory allow]."),
     ] = None,
 ) -> None:
     """Serve the API of Kubeflow Pipelines on this machine, and run what is submitted.
@@ -24,7 +27,7 @@ def server(
     Kale's panel, kfp.Client and the command kfp work with it as with a Kubeflow. Pipelines and
     runs stay when it ends. Ctrl-C ends it, and the runs that go.
 
-    Example: `fastkf server`, then `kfp --endpoint http://127.0.0.1:PORT run list`
+    Example: `fastkf server`, then `kfp --endpoint http://127.0.0.1:8080 run list`
     """
     from fastkf.server.serve import serve
     from fastkf.server.settings import Settings, default_folder, default_parallel_runs

@@ -10,7 +10,7 @@ from fastkf.cluster.answers import ClusterError
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.steps import Task
 from fastkf.notebook import Notebook
-from fastkf.report import TERMINAL_CODES
+from fastkf.shown import TERMINAL_CODES
 
 LAST_LINES = 12
 # Kale 2.3, kale/common/jputils.py: "... Kale jputils:338 [ERROR] Error: NAME: MESSAGE"

@@ -13,6 +13,7 @@ from fastkf.server import database as db
 from fastkf.server import runs
 from fastkf.server.settings import Settings
 
+KILLED = 128 + 9
 SECONDS_TO_RECOVER = 10.0
 SECONDS_TO_END = 10.0  # a run needs up to 5 to end the processes of its steps
 LOG = "server.log"  # what a run's process has to say that is no step's
@@ -137,5 +138,7 @@ class RunQueue:
         record = runs.read_record(self._settings, run_id) or {}
         if record.get("status") == "failed":
             return "FAILED", record.get("error") or "the run failed"
+        if code == KILLED:
+            return "FAILED", "the run's process was killed, as the system does when memory runs out"
         log = self._settings.run_folder(run_id) / "logs" / LOG
         return "FAILED", f"the run's process ended with exit code {code}; see {log}"

@@ -116,7 +116,10 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _address(listener: socket.socket) -> str:
+    """The address for a browser on this machine."""
     host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -131,7 +131,8 @@ def terminate_run(run_id: str, database: FromDatabase, settings: WithSettings, q
         if row.state in shapes.ENDED:
             message = f"the run has ended already ({row.state})"
             raise ApiError(Code.FAILED_PRECONDITION, message)
-        runs.set_state(row, "CANCELING" if row.state != "PENDING" else "CANCELED")
+        if row.state != "CANCELING":
+            runs.set_state(row, "CANCELING" if row.state == "RUNNING" else "CANCELED")
     if row.state == "CANCELED":
         runs.end_record(settings, row)
     else:
