@@ -25,6 +25,7 @@ ARROW = 8
 NAME_LETTER = 7.9
 STATE_LETTER = 6.4
 LONGEST_NAME = 34
+LONG_NOTE = "failed, 5 min 30 s"
 
 GLYPHS = {
     "succeeded": "M-3.6 .2l2.5 2.6 4.7-5.2",
@@ -119,14 +120,22 @@ def draw_pipeline(
     statuses: dict[str, str] | None = None,
     seconds: dict[str, float] | None = None,
     title: str | None = None,
+    links: dict[str, str] | None = None,
+    current: str | None = None,
+    style: bool = True,
 ) -> str:
     """Draws the steps of a pipeline and what each waits for.
+
+    The boxes keep their places while the states of the steps change.
 
     Args:
         dependencies: step to the steps it waits for; the order of the keys is the tie-breaker.
         statuses: step to one of `STATUSES`; colours the boxes.
         seconds: step to how long it took, shown where there is a status.
         title: the name of the picture, for screen readers and as a tooltip.
+        links: step to the address that its box leads to.
+        current: the step among the links that the page shows.
+        style: whether `STYLE` is in the picture; a page that has it already goes without.
 
     Returns:
         The SVG element, without an XML declaration, so that it can stand in a page as it is.
@@ -138,8 +147,10 @@ def draw_pipeline(
     picture = lay_out(dependencies, notes)
     body = [_draw_edge(edge, points, picture.across) for edge, points in picture.edges.items()]
     for step, box in picture.boxes.items():
-        body.append(_draw_box(box, (statuses or {}).get(step), notes.get(step)))
-    return _wrap(picture, title or "Pipeline", describe(dependencies, notes), "\n".join(body))
+        drawn = _draw_box(box, (statuses or {}).get(step), notes.get(step))
+        body.append(_link(drawn, (links or {}).get(step), step == current))
+    words = (title or "Pipeline", describe(dependencies, notes))
+    return _wrap(picture, *words, "\n".join(body), interactive=bool(links), style=style)
 
 
 def describe(dependencies: Edges, notes: dict[str, str] | None = None) -> str:
@@ -281,7 +292,8 @@ def _box_size(step: str, note: str | None, noted: bool) -> tuple[float, float]:
     letters = NAME_LETTER * len(_short(step))
     if not noted:
         return max(round(letters + 28), 60), 34
-    return round(max(letters, STATE_LETTER * len(note or "")) + (50 if note else 28)), 46
+    state = STATE_LETTER * max(len(note), len(LONG_NOTE)) if note else 0
+    return round(max(letters, state) + (50 if note else 28)), 46
 
 
 def _short(step: str) -> str:
@@ -395,6 +407,13 @@ def _draw_box(box: Box, status: str | None, note: str | None) -> str:
     )
 
 
+def _link(drawn: str, address: str | None, is_current: bool) -> str:
+    if address is None:
+        return drawn
+    current = ' aria-current="true"' if is_current else ""
+    return f"<a href={quoteattr(address)}{current}>{drawn}</a>"
+
+
 def _draw_name(box: Box) -> str:
     return (
         f'<text x="{_n(box.x)}" y="{_n(box.y + 4.5)}" text-anchor="middle">'
@@ -412,16 +431,20 @@ def _draw_noted(box: Box, status: str | None, note: str, left: float) -> str:
     )
 
 
-def _wrap(picture: Picture, title: str, description: str, body: str) -> str:
+def _wrap(
+    picture: Picture, title: str, description: str, body: str, *, interactive: bool, style: bool
+) -> str:
     width, height = _n(picture.width), _n(picture.height)
     ids = "fastkf-" + hashlib.sha256(f"{title}{description}".encode()).hexdigest()[:8]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="fastkf-graph" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="fastkf-graph" '
+        f'role="{"group" if interactive else "img"}" '
         f'aria-labelledby="{ids}-title {ids}-desc" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}">\n'
         f'<title id="{ids}-title">{escape(title)}</title>\n'
         f'<desc id="{ids}-desc">{escape(description)}</desc>\n'
-        f"<style>{STYLE}</style>\n{body}\n</svg>\n"
+        + (f"<style>{STYLE}</style>\n" if style else "")
+        + f"{body}\n</svg>\n"
     )
 
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,7 +17,16 @@ import jinja2
 from markupsafe import Markup, escape
 
 from fastkf.drawing import GLYPHS, STATUSES, draw_pipeline, format_seconds
-from fastkf.errors import FastkfError
+from fastkf.shown import (
+    clean_text,
+    format_time,
+    get_table,
+    list_problems,
+    make_timeline,
+    read_record,
+    show_value,
+    steps_in_order,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
 LOG_LINES = 400
@@ -26,12 +34,6 @@ LOG_LETTERS = 60_000
 LARGEST_OUTPUT = 1_000_000
 LARGEST_PLOTS = 3_000_000
 NO_OUTPUT = "This step did not produce any HTML output."
-
-TERMINAL_CODES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # window titles, links
-    r"|\x1b[@-Z\\-_]|[\x00-\x08\x0b-\x1f\x7f]"
-)
 
 
 def write_report(run_folder: Path) -> Path:
@@ -52,29 +54,31 @@ def render_report(run_folder: Path) -> str:
     Raises:
         FastkfError: there is no readable run.json.
     """
-    run = _read_run(run_folder / "run.json")
-    steps = _steps_in_order(run)
+    run = read_record(run_folder / "run.json")
+    steps = steps_in_order(run)
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     plots, more_plots = _read_plots(run_folder / "notebook.ipynb")
     return (
-        _environment()
+        make_environment()
         .get_template("report.html.jinja")
         .render(
             name=str(run.get("name") or run_folder.name),
             title=str(run.get("title") or run.get("name") or run_folder.name),
             status=run.get("status"),
-            started=_format_time(run.get("started")),
+            started=format_time(run.get("started")),
             started_iso=run.get("started"),
             seconds=run.get("seconds"),
             parts=_parts(run),
             note=run.get("note"),
-            problems=_problems(run, steps),
+            problems=list_problems(run, steps),
             metrics=_metric_rows(run),
             both=bool(run.get("notebook") and run.get("pipeline")),
-            parameters={name: _show(value) for name, value in _table(run, "parameters").items()},
+            parameters={
+                name: show_value(value) for name, value in get_table(run, "parameters").items()
+            },
             graph=_draw_graph(run, steps),
             steps=steps,
-            timeline=_timeline(steps),
+            timeline=make_timeline(steps),
             plots=plots,
             more_plots=more_plots,
             outputs=_read_outputs(run_folder, steps),
@@ -86,15 +90,10 @@ def render_report(run_folder: Path) -> str:
     )
 
 
-def clean_text(text: str) -> str:
-    """Text as a terminal would leave it: no colour codes, only the last state of progress bars."""
-    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    return TERMINAL_CODES.sub("", "\n".join(lines))
-
-
-def _environment() -> jinja2.Environment:
+def make_environment(*folders: Path) -> jinja2.Environment:
+    """What renders the templates of the report, and those of other folders before them."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -114,39 +113,6 @@ def _breakable(name: str) -> Markup:
     return escape(name).replace("_", Markup("_<wbr>"))
 
 
-def _read_run(path: Path) -> dict:
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FastkfError(f"{path}: no such file; name the folder of a run, as in runs/") from None
-    except (ValueError, OSError) as error:
-        raise FastkfError(f"{path}: not a readable record of a run ({error})") from error
-    if not isinstance(run, dict):
-        raise FastkfError(f"{path}: not the record of a run")
-    return run
-
-
-def _table(run: dict, *keys: str) -> dict:
-    for key in keys:
-        run = run.get(key) or {}
-    return run
-
-
-def _steps_in_order(run: dict) -> list[dict]:
-    """The steps as they started; those that never did come last."""
-    steps = [
-        {
-            "name": str(step["name"]),
-            "status": step.get("status") or "pending",
-            "started": step.get("started"),
-            "seconds": step.get("seconds") or 0,
-            "error": step.get("error"),
-        }
-        for step in _table(run, "pipeline").get("steps") or []
-    ]
-    return sorted(steps, key=lambda step: (step["started"] is None, step["started"] or 0))
-
-
 def _parts(run: dict) -> list[dict]:
     """The cards under the headline: what ran, how it ended, how long it took."""
     cards = []
@@ -161,7 +127,7 @@ def _parts(run: dict) -> list[dict]:
                     "note": _step_count(result) if part == "pipeline" else "every cell, in order",
                 }
             )
-    parity = _table(run, "parity")
+    parity = get_table(run, "parity")
     if parity:
         equal = sum(bool(row.get("equal")) for row in parity.values())
         cards.append(
@@ -185,60 +151,24 @@ def _step_count(pipeline: dict) -> str:
     return ", ".join(f"{statuses[s]} {s}" for s in STATUSES if statuses[s])
 
 
-def _problems(run: dict, steps: list[dict]) -> list[dict]:
-    """What went wrong, the first cause first, each thing said once."""
-    found = [
-        {"where": "Run", "text": run.get("error")},
-        {"where": "Notebook", "text": _table(run, "notebook").get("error")},
-    ]
-    for number, step in enumerate(steps, start=1):
-        if step["status"] == "failed":
-            text = step["error"] or "The step failed; its log says more."
-            found.append({"where": f"Step {step['name']}", "text": text, "log": f"log-{number}"})
-    found.append({"where": "Pipeline", "text": _table(run, "pipeline").get("error")})
-    found += [{"where": "Metrics", "text": text} for text in _differences(run)]
-    problems: list[dict] = []
-    for problem in found:
-        text = _error_text(problem["text"])
-        if text and not any(text in known["text"] for known in problems):
-            problems.append({"log": None, **problem, "text": text})
-    if not problems and run.get("status") == "failed":
-        problems.append({"where": "Run", "text": "The run failed; the logs say more.", "log": None})
-    return problems
-
-
-def _error_text(error) -> str:
-    if isinstance(error, dict):
-        error = ": ".join(str(error[key]) for key in ("name", "message") if error.get(key))
-    return clean_text(str(error or "")).strip()
-
-
-def _differences(run: dict) -> list[str]:
-    return [
-        f"{name} is {row.get('notebook')} in the notebook, {row.get('pipeline')} in the pipeline.\n"
-        "Look for a missing seed, or a variable that a step changes after another has received it."
-        for name, row in _table(run, "parity").items()
-        if not row.get("equal")
-    ]
-
-
 def _metric_rows(run: dict) -> list[dict]:
-    notebook, pipeline = _table(run, "notebook", "metrics"), _table(run, "pipeline", "metrics")
+    notebook, pipeline = (
+        get_table(run, "notebook", "metrics"),
+        get_table(run, "pipeline", "metrics"),
+    )
     rows = []
     for name in {**notebook, **pipeline}:
         values = [notebook.get(name), pipeline.get(name)]
-        shown = [_show(value) for value in values]
+        shown = [show_value(value) for value in values]
         if shown[0] == shown[1] and values[0] != values[1]:
             shown = [str(value) for value in values]
-        equal = _table(run, "parity", name).get("equal")
+        equal = get_table(run, "parity", name).get("equal")
         rows.append({"name": name, "notebook": shown[0], "pipeline": shown[1], "equal": equal})
     return rows
 
 
-def _show(value) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _shown(values: dict) -> dict[str, str]:
+    return {name: show_value(value) for name, value in values.items()}
 
 
 def _draw_graph(run: dict, steps: list[dict]) -> Markup | None:
@@ -255,41 +185,6 @@ def _draw_graph(run: dict, steps: list[dict]) -> Markup | None:
             title=f"Pipeline {run.get('name', '')}",
         )
     )
-
-
-def _timeline(steps: list[dict]) -> dict | None:
-    """Each step's bar in per cent of the time from the first start to the last end."""
-    ran = [step for step in steps if step["started"] is not None]
-    first = min((step["started"] for step in ran), default=0)
-    last = max((step["started"] + step["seconds"] for step in ran), default=0)
-    if last <= first:
-        return None
-    tick = _tick(last - first)
-    share = 100 / (last - first)
-    return {
-        "bars": {
-            step["name"]: {
-                "left": round((step["started"] - first) * share, 2),
-                "width": round(step["seconds"] * share, 2),
-            }
-            for step in ran
-        },
-        "tick": round(tick * share, 3),
-        "ticks": [
-            {"left": round(number * tick * share, 2), "label": f"{number * tick:g} s"}
-            for number in range(int((last - first) / tick) + 1)
-        ],
-        "seconds": last - first,
-        "work": sum(step["seconds"] for step in ran),
-    }
-
-
-def _tick(seconds: float, ticks: int = 5) -> float:
-    """The round number of seconds that divides the time into about five."""
-    power = 0.001
-    while power * 10 * ticks < seconds:
-        power *= 10
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor * ticks >= seconds)
 
 
 def _read_plots(path: Path) -> tuple[list[dict], int]:
@@ -408,12 +303,3 @@ def _files(run_folder: Path) -> list[dict]:
         for name, text in about.items()
         if (run_folder / name).exists()
     ]
-
-
-def _format_time(iso: str | None) -> str | None:
-    try:
-        moment = datetime.fromisoformat(str(iso))
-    except ValueError:
-        return iso
-    zone = f" {moment.tzname()}" if moment.tzinfo else ""
-    return f"{moment.day} {moment:%B %Y, %H:%M}{zone}"

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import browser
 import pytest
 
 from fastkf import paths
@@ -64,3 +65,10 @@ def run(tmp_path):
         return fastkf("run", notebook, *options, folder=tmp_path / name, **settings)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium for the tests of a module, which are skipped where there is none."""
+    with browser.start_chromium() as program:
+        yield program

@@ -225,3 +225,18 @@ def test_a_cycle_is_refused():
 )
 def test_seconds_are_said_as_people_say_them(seconds, text):
     assert format_seconds(seconds) == text
+
+
+def test_a_step_can_lead_somewhere_and_keeps_its_place_whatever_its_state():
+    links = {step: f"#/x?step={step}&y" for step in DIAMOND}
+    places = set()
+    for status in STATUSES:
+        states = dict.fromkeys(DIAMOND, status)
+        svg = draw_pipeline(DIAMOND, statuses=states, links=links, current="left", style=False)
+        root = parse(svg)
+        anchors = list(root.iter(f"{SVG}a"))
+        assert [a.get("href") for a in anchors] == list(links.values())
+        assert [a.get("aria-current") for a in anchors] == [None, "true", None, None]
+        assert root.get("role") == "group" and root.find(f"{SVG}style") is None
+        places.add(tuple((r.get("x"), r.get("width")) for r in root.iter(f"{SVG}rect")))
+    assert len(places) == 1

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fastkf.cli import components, diagnosis, labs, storage
+from fastkf.cli import components, diagnosis, lab, labs, storage
 from fastkf.errors import FastkfError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("list")(labs.list_labs)
 for command in (
     labs.run,
+    lab.lab,
     labs.compile,
     components.train,
     labs.check,

@@ -1,0 +1,109 @@
+"""JupyterLab's extension that passes on the pages of Kubeflow Pipelines, at <base URL>/pipelines/.
+
+Kale's panel links to these pages. Whoever reaches JupyterLab from afar, through Kubeflow's gateway
+or a forwarded port, reaches them too, with JupyterLab's own token or cookie.
+"""
+
+import asyncio
+import contextlib
+from urllib.parse import urlsplit
+
+import httpx
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado import iostream, web
+from traitlets import Unicode
+from traitlets.config import Configurable
+
+PATH = "pipelines"
+# Headers of one connection (RFC 9110, 7.6.1), and those that are JupyterLab's alone: the pipelines
+# server is asked under its own name.
+OF_CONNECTION = {
+    *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+    *("te", "trailer", "transfer-encoding", "upgrade"),
+}
+OF_JUPYTER = {
+    *("authorization", "content-length", "cookie", "host", "origin", "referer", "x-xsrftoken"),
+    *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"),
+}
+
+
+class PipelinesPages(Configurable):
+    address = Unicode(help="Where the pages are: http://127.0.0.1:PORT").tag(config=True)
+
+
+class PagesHandler(JupyterHandler):
+    """Passes a request on, and the answer back as it comes."""
+
+    def initialize(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.work = None
+
+    def check_xsrf_cookie(self) -> None:
+        """The pages know nothing of JupyterLab's token against forged requests.
+
+        So a request that changes something must come from a page of this very host.
+        """
+        if self.request.method in ("GET", "HEAD") or self.token_authenticated:
+            return
+        origin = urlsplit(self.request.headers.get("Origin", ""))
+        if origin.netloc.lower() != self.request.host.lower():
+            raise web.HTTPError(403, "This request comes from another site")
+
+    @web.authenticated
+    async def get(self, _path: str) -> None:
+        self.work = asyncio.ensure_future(self._pass_on())
+        with contextlib.suppress(asyncio.CancelledError, iostream.StreamClosedError):
+            await self.work
+
+    head = post = put = patch = delete = get
+
+    def on_connection_close(self) -> None:
+        if self.work:
+            self.work.cancel()  # else a stream of events is read for nobody
+
+    async def _pass_on(self) -> None:
+        target = self.request.uri.removeprefix(url_path_join(self.base_url, PATH))
+        sent = self.request.headers.get_all()
+        request = self.client.build_request(
+            self.request.method,
+            self.client.base_url.copy_with(raw_path=target.encode()),
+            headers=[pair for pair in sent if pair[0].lower() not in OF_CONNECTION | OF_JUPYTER],
+            content=self.request.body or None,
+        )
+        try:
+            answer = await self.client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise web.HTTPError(502, "The pipelines server does not answer") from error
+        async with contextlib.aclosing(answer):
+            self._begin(answer)
+            async for chunk in answer.aiter_raw():
+                self.write(chunk)
+                await self.flush()
+
+    def _begin(self, answer: httpx.Response) -> None:
+        self.set_status(answer.status_code, answer.reason_phrase or None)
+        for name in answer.headers:
+            self.clear_header(name)
+        for name, value in answer.headers.multi_items():
+            if name.lower() not in OF_CONNECTION:
+                self.add_header(name, self._relocate(value) if name == "location" else value)
+
+    def _relocate(self, location: str) -> str:
+        path = location.removeprefix(str(self.client.base_url).rstrip("/"))
+        return url_path_join(self.base_url, PATH, path) if path.startswith("/") else location
+
+
+def _jupyter_server_extension_points() -> list[dict]:
+    return [{"module": __name__}]
+
+
+def _load_jupyter_server_extension(server) -> None:
+    address = PipelinesPages(parent=server).address
+    client = httpx.AsyncClient(base_url=address, timeout=None, trust_env=False)
+    path = url_path_join(server.base_url, PATH)
+    handlers = [
+        (path, web.RedirectHandler, {"url": f"{path}/"}),
+        (f"{path}/(.*)", PagesHandler, {"client": client}),
+    ]
+    server.web_app.add_handlers(".*$", handlers)

@@ -1,0 +1,84 @@
+"""Processes that answer at an address, write to logs, and end together."""
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+
+from fastkf import processes
+from fastkf.errors import FastkfError
+
+SECONDS_TO_START = 120
+
+
+@dataclass
+class Service:
+    """A process that answers at an address, and writes to a log."""
+
+    name: str
+    process: subprocess.Popen
+    log: Path
+
+    def wait(self, address: str) -> None:
+        """Returns when it answers.
+
+        Raises:
+            FastkfError: it has ended, or is silent for too long.
+        """
+        deadline = time.monotonic() + SECONDS_TO_START
+        while not answers(address):
+            self.check()
+            if time.monotonic() > deadline:
+                raise FastkfError(self._describe(f"gave no answer in {SECONDS_TO_START} s"))
+            time.sleep(0.1)
+
+    def check(self) -> None:
+        """Raises FastkfError when it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            raise FastkfError(self._describe(f"has ended (exit code {code})"))
+
+    def _describe(self, event: str) -> str:
+        last = self.log.read_text(errors="replace").splitlines()[-10:]
+        lines = "".join(f"\n  {line}" for line in last)
+        return f"{self.name} {event}. The end of its log, {self.log}:{lines}"
+
+
+@contextlib.contextmanager
+def services() -> Iterator[tuple[Path, Callable[..., Service]]]:
+    """A private folder, and `start(name, command, environment)` for services that log there.
+
+    All end with the context. The folder stays when one has failed, for its log.
+    """
+    folder, started = Path(tempfile.mkdtemp(prefix="fastkf-lab-")), []
+
+    def start(name: str, command: list, environment: dict | None = None) -> Service:
+        log = folder / f"{name.split()[-1].lower()}.log"
+        with log.open("wb") as output:
+            started.append(processes.start(command, output, environment=environment))
+        return Service(name, started[-1], log)
+
+    failed = False
+    try:
+        yield folder, start
+    except FastkfError:
+        failed = True
+        raise
+    finally:
+        processes.end(started)
+        if not failed:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def answers(address: str) -> bool:
+    """Whether an HTTP server answers there, with anything but an error."""
+    try:
+        return urllib3.request("GET", address, timeout=2, retries=False).status < 400
+    except urllib3.exceptions.HTTPError:
+        return False
