@@ -17,7 +17,7 @@ case ${1-} in
     course)
         pip_install --no-deps --no-index --editable .
         fastkf data
-        chmod -R a+rX,go-w ./*.toml ./*.md ./*.txt fastkf* notebooks data
+        chmod -R a+rX,go-w ./*.toml ./*.md ./*.txt fastkf notebooks data
         [ ! -d labs ] || chmod -R a+rX,go-w labs
         ;;
     *)
