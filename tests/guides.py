@@ -28,6 +28,11 @@ def shell_blocks(path: Path) -> list[str]:
     ]
 
 
+def yaml_blocks(path: Path) -> list[str]:
+    """The code blocks marked as YAML."""
+    return [body for mark, body in BLOCK.findall(read_text(path)) if mark in ("yaml", "yml")]
+
+
 def fastkf_commands(path: Path) -> list[list[str]]:
     """The arguments of each `fastkf` command in the shell blocks, comments left out."""
     lines = "\n".join(shell_blocks(path)).replace("\\\n", " ").splitlines()

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 import typer
+import yaml
 from conftest import LABS
-from guides import fastkf_commands, shell_blocks
+from guides import fastkf_commands, shell_blocks, yaml_blocks
 
 from fastkf import paths
 from fastkf.cli import app
@@ -30,6 +31,12 @@ def test_shell_blocks_parse(path):
     for block in shell_blocks(path):
         result = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True)
         assert result.returncode == 0, f"{block}\n{result.stderr}"
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=name)
+def test_yaml_blocks_parse(path):
+    for block in yaml_blocks(path):
+        assert list(yaml.safe_load_all(block)), block
 
 
 @pytest.mark.parametrize("path", GUIDES, ids=name)
