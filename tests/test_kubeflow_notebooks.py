@@ -6,6 +6,7 @@ environment, in a sandbox that is like a container of the image.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import images
+import psutil
 import pytest
 import sandbox
 import yaml
@@ -34,6 +36,7 @@ LAB = paths.PROJECT / "labs" / "kubeflow_notebooks"
 DOCKERFILE = (LAB / "Dockerfile").read_text()
 STEP, NOTEBOOK = re.split(r"^FROM .*\n", DOCKERFILE, flags=re.M)[1:]
 PREFIX = "/notebook/kubeflow-user-example-com/course"
+ON_A_CLUSTER = [["submit", "01_first_pipeline"], ["doctor", "--cluster"]]  # of the guide's commands
 EXAMPLE = [
     ("imports", "import math"),
     (["pipeline-parameters", "parameters"], "start = 1"),
@@ -56,6 +59,13 @@ def read_variables(stage: str) -> dict[str, str]:
 
 
 # The files
+
+
+def test_every_command_of_the_guide_runs():
+    for words in fastkf_commands(LAB / "README.md"):
+        if words not in ON_A_CLUSTER:
+            result = fastkf(*words)
+            assert result.code == 0, result.output
 
 
 def test_hadolint_has_nothing_to_say():
@@ -281,7 +291,7 @@ class Server:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 120
-        while "JupyterLab" not in self.log.read_text():
+        while self.address not in self.log.read_text():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.2)
 
@@ -335,11 +345,20 @@ def test_kale_talks_to_the_pipelines_of_the_cluster(server):
     address = f"{PREFIX}/lab/api/settings/jupyterlab-kubeflow-kale:kale-settings"
     properties = server.get(address).json()["schema"]["properties"]
     assert properties["enableKaleByDefault"]["default"] is True
-    assert server.read_private("kfp_server_config.json") == {
-        "host": "http://ml-pipeline.kubeflow.svc.cluster.local:8888",
-        "auth_type": "kubernetes_service_account_token",
-        "auth_config": {"token_path": "/tmp/token"},
-    }
+    kale = server.read_private("kfp_server_config.json")
+    assert kale["host"] == "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
+    assert "/tmp/token" in kale["auth_config"].values()
+
+
+@in_sandbox
+def test_fastkf_means_the_labs_in_the_home_folder(server, home):
+    running = psutil.Process(server.process.pid).children(recursive=True)
+    jupyter = [one for one in running if "jupyterlab" in one.cmdline()]
+    course = jupyter[-1].environ()["FASTKF_COURSE"]
+    assert course == "/home/jovyan/fast-kubeflow"
+    environment = {**os.environ, "FASTKF_COURSE": course.replace("/home/jovyan", str(home))}
+    result = fastkf("run", "titanic", "-p", "no_such=1", env=environment)
+    assert str(home / "fast-kubeflow" / "notebooks" / "02_titanic.ipynb") in result.output
 
 
 @in_sandbox

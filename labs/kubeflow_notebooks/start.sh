@@ -45,7 +45,7 @@ export JUPYTER_RUNTIME_DIR=${JUPYTER_RUNTIME_DIR:-/tmp/jupyter_runtime}
 
 options=(--LabApp.default_url=/lab/tree/fast-kubeflow/notebooks)
 if [[ ${NB_PREFIX:-/} == /notebook/* ]]; then
-    # Kubeflow's gateway has asked who it is, and lets only the namespace's own users in.
+    # Kubeflow's gateway has asked who it is, and lets in only those who may use the namespace.
     options+=(--IdentityProvider.token= --ServerApp.ip=0.0.0.0 --ServerApp.allow_remote_access=True
         "--ServerApp.allow_origin=*" --ServerApp.authenticate_prometheus=False)
     # Where the links of Kale's panel lead: the pages of Kubeflow Pipelines, behind the same gateway.
