@@ -1,8 +1,8 @@
 """The images of the notebook server and of the steps, and the manifests of Kubeflow Notebooks.
 
-Two images are built from the Dockerfile with a lock of a few packages, since the whole lock takes
-minutes and 4 GB. What the whole lock must do in them, run a step and start JupyterLab, runs in this
-environment, in a sandbox that is like a container of the image.
+What the images must do with the whole lock, run a step and start JupyterLab, is done with this
+environment, in a sandbox that is like a container of the image. test_notebook_images.py builds the
+images.
 """
 
 import json
@@ -12,11 +12,9 @@ import shutil
 import subprocess
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 
 import httpx
-import images
 import psutil
 import pytest
 import sandbox
@@ -25,8 +23,6 @@ from build import write_notebook
 from conftest import fastkf
 from guides import fastkf_commands, shell_blocks
 from manifests import check_manifest, read_manifests
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from fastkf import data, paths, processes
 from fastkf.lab.pipelines import DEFAULT_TOKEN_FILE
@@ -45,9 +41,6 @@ EXAMPLE = [
 ]
 in_sandbox = pytest.mark.skipif(
     sandbox.find_obstacle() is not None, reason=str(sandbox.find_obstacle())
-)
-with_buildah = pytest.mark.skipif(
-    images.find_obstacle() is not None, reason=str(images.find_obstacle())
 )
 
 
@@ -384,135 +377,3 @@ def test_a_second_start_keeps_what_the_learner_did(server, home, tmp_path):
     assert (notebooks / "own.ipynb").read_text() == "my own"
     restored = (notebooks / "03_mnist_cnn.ipynb").read_bytes()
     assert restored == (paths.NOTEBOOKS / "03_mnist_cnn.ipynb").read_bytes()
-
-
-# The images
-
-
-ROOTS = ["filelock", "nbformat", "rich", "setuptools", "typer"]  # what `fastkf data` takes
-# What the Dockerfile needs of Kubeflow's own image: its user, its Python, its services.
-OFFICIAL = """\
-FROM localhost/debian-python:1
-ENV NB_USER=jovyan NB_UID=1000 NB_PREFIX=/ HOME=/home/jovyan
-RUN echo jovyan:x:1000:0::/home/jovyan:/bin/bash >> /etc/passwd \
- && install -d -o 1000 /home/jovyan /etc/services.d/jupyterlab \
- && echo official > /etc/services.d/jupyterlab/run
-USER 1000
-ENTRYPOINT ["/init"]
-"""
-
-
-def pick_small_lock() -> dict[str, str]:
-    """The lines of the lock, hashes included, for ROOTS and what they need: by name."""
-    lines = re.split(r"^(?=[a-z0-9])", paths.LOCK.read_text(), flags=re.M)
-    locked = {entry.split("==")[0]: entry for entry in lines}
-    wanted, todo = {}, list(ROOTS)
-    while todo:
-        name = todo.pop()
-        if name not in wanted and name in locked:
-            wanted[name] = locked[name]
-            needs = map(Requirement, metadata.requires(name) or [])
-            todo += [
-                canonicalize_name(one.name)
-                for one in needs
-                if not one.marker or one.marker.evaluate()
-            ]
-    return wanted
-
-
-def make_context(folder: Path) -> Path:
-    """The folder of the course, with a small lock, and with what must not get into an image."""
-    skipped = shutil.ignore_patterns("__pycache__", "runs", ".kale", ".ipynb_checkpoints")
-    for name in ("data", "fastkf", "labs", "notebooks"):
-        shutil.copytree(paths.PROJECT / name, folder / name, ignore=skipped)
-    for name in ("README.md", "pyproject.toml"):
-        shutil.copy(paths.PROJECT / name, folder)
-    (folder / "requirements.txt").write_text("# The lock.\n" + "".join(pick_small_lock().values()))
-    for place in (
-        ".venv/left",
-        "notebooks/runs/left",
-        "labs/.kale/left",
-        "fastkf/__pycache__/left",
-    ):
-        (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        (folder / place).write_text("left")
-    (folder / "notebooks" / "02_titanic.ipynb").chmod(0o600)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory, debian_root):
-    data.fetch(progress=lambda text: None)
-    with images.open_workshop(tmp_path_factory.mktemp("images"), debian_root) as workshop:
-        pins = [entry.split()[0] for entry in pick_small_lock().values()] + ["iniconfig"]
-        images.fetch_wheels(images.python_version(workshop), pins, workshop.wheels)
-        make_context(workshop.folder / "context")
-        yield workshop
-
-
-def build(workshop, target: str, base: str, *options) -> str:
-    context, name = workshop.folder / "context", f"localhost/{target}:1"
-    dockerfile = context / "labs" / "kubeflow_notebooks" / "Dockerfile"
-    files = ["--ignorefile", f"{dockerfile}.dockerignore", "-f", dockerfile]
-    arguments = ["--build-arg", f"{target.upper()}_BASE_IMAGE={base}", "--target", target]
-    workshop.build("-q", *files, *arguments, *options, "-t", name, context)
-    return name
-
-
-@with_buildah
-def test_the_step_image_builds(workshop):
-    image = build(workshop, "step", images.BASE)
-    settings = workshop.inspect(image)["config"]
-    assert settings["User"] == "65534:0"
-    assert settings["WorkingDir"] == tuning.IMAGE_FOLDER
-    assert (
-        dict(one.split("=", 1) for one in settings["Env"]).items() >= read_variables(STEP).items()
-    )
-    found = workshop.run(image, "sh", "-c", "id -u; id -g; pwd; ls ../data/titanic; fastkf data")
-    assert found.splitlines()[:4] == ["65534", "0", tuning.IMAGE_FOLDER, "titanic.csv"]
-    assert "reuters_r8: ready in /opt/fast-kubeflow/data/reuters_r8" in found
-    workshop.run(image, "cat", "02_titanic.ipynb")  # though only its owner could, outside
-    find = "find /opt/fast-kubeflow -writable -o -name left -o -name .git"
-    assert workshop.run(image, "sh", "-c", find) == ""
-    more = (
-        "python3 -m pip install --quiet iniconfig && python3 -c 'import iniconfig as i; print(i)'"
-    )
-    assert "/tmp/python/lib/" in workshop.run(image, "sh", "-c", more)
-
-
-@with_buildah
-def test_the_notebook_image_builds(workshop):
-    official = workshop.folder / "official"
-    official.mkdir()
-    (official / "Dockerfile").write_text(OFFICIAL)
-    workshop.build("-q", "-t", "localhost/official:1", official)
-    step = ["--build-arg", "STEP_IMAGE=registry.example.com/step:2"]
-    image = build(workshop, "notebook", "localhost/official:1", *step)
-    settings = workshop.inspect(image)["config"]
-    assert settings["User"] == "1000"
-    assert settings["Entrypoint"] == ["/init"]
-    assert "8888/tcp" in settings["ExposedPorts"]
-    assert "KALE_DEFAULT_BASE_IMAGE=registry.example.com/step:2" in settings["Env"]
-    # In a terminal, which is a login shell.
-    script = (
-        "id -u; id -g; command -v fastkf; touch $(python3 -c 'import sys; print(sys.prefix)')/x"
-    )
-    found = workshop.run(image, "bash", "-lc", f"{script}; cat /etc/services.d/jupyterlab/run")
-    assert found.splitlines()[:3] == ["1000", "0", "/opt/fast-kubeflow/.venv/bin/fastkf"]
-    assert "/opt/fast-kubeflow/labs/kubeflow_notebooks/start.sh" in found
-    find = r"find /opt/fast-kubeflow -name .venv -prune -o \( -writable -o -name left \) -print"
-    assert workshop.run(image, "sh", "-c", find) == ""
-    workshop.run(image, "test", "-x", "/etc/services.d/jupyterlab/run")
-    workshop.run(image, "test", "-r", "/opt/fast-kubeflow/labs/kubeflow_notebooks/start.sh")
-
-
-@with_buildah
-def test_a_package_that_is_not_the_locked_one_stops_the_build(workshop):
-    lock = workshop.folder / "context" / "requirements.txt"
-    kept = lock.read_text()
-    lock.write_text(re.sub(r"sha256:[0-9a-f]", "sha256:0", kept))
-    try:
-        with pytest.raises(AssertionError, match="DO NOT MATCH THE HASHES"):
-            build(workshop, "step", images.BASE)
-    finally:
-        lock.write_text(kept)
