@@ -17,7 +17,7 @@ import pytest
 import urllib3
 from build import write_notebook
 from conftest import fastkf
-from jupyterlab import NotebookPage, start_lab
+from kale_panel import NotebookPage, start_lab
 
 from fastkf import paths
 from fastkf.cluster.access import TOKEN_VARIABLE, Access, FileToken, VariableToken

@@ -15,7 +15,7 @@ import matplotlib
 import pytest
 from build import write_notebook
 from conftest import LABS, SOLUTIONS
-from jupyterlab import Lab, NotebookPage, expected_chips, start_lab
+from kale_panel import Lab, NotebookPage, expected_tags, start_lab
 
 from fastkf import paths
 from fastkf.execute import read_metrics
@@ -89,12 +89,12 @@ def follow(page, link) -> Iterator:
 
 @pytest.mark.parametrize("name", ["01_first_pipeline", "02_titanic"])
 def test_compile_and_run(name, lab, notebooks, page):
-    """Each tag's chip, the click, the finished run, its page, and there the notebook's metrics."""
+    """Each tag is shown; the click; the run's page; and there the metrics of the notebook."""
     notebook = read(notebooks / f"{name}.ipynb")
     with kept(page, lab, name) as folder:
         in_lab = open_in_lab(page, lab, notebook)
-        chips = expected_chips(notebook)
-        assert in_lab.chips(chips) == chips
+        tags = expected_tags(notebook)
+        assert in_lab.tags(tags) == tags
 
         in_lab.press_run()
         link = in_lab.wait_for_run()

@@ -27,7 +27,11 @@ SECONDS_TO_ANSWER = 150  # of a page, on a busy machine
 SECONDS_TO_RUN = 500
 
 NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-CHIPS = f"{NOTEBOOK} .kale-inline-cell-metadata:not(.hidden) .kale-chip"
+READ_TAGS = f"""Array.from(
+    document.querySelectorAll("{NOTEBOOK} .kale-inline-cell-metadata:not(.hidden)"), cell => [
+        cell.querySelector(".kale-chip")?.textContent,
+        Array.from(cell.querySelectorAll(".kale-inline-cell-dependency"), dot => dot.ariaLabel)
+    ])"""
 PANEL_TAB = '.jp-SideBar [data-id="jupyterlab-kubeflow-kale/kubeflowDeployment"]'
 RUN_LINK = '.deploy-progress-row a[href*="/runs/details/"]'
 
@@ -146,16 +150,18 @@ class NotebookPage:
             arg=notebook.pipeline_name,
         )
 
-    def chips(self, expected: list[str]) -> list[str]:
-        """The tags that Kale shows on the cells, once they are as expected or stay otherwise."""
+    def tags(self, expected: list) -> list:
+        """What Kale shows above the cells, once it is as expected or stays otherwise.
+
+        A chip with the step or the special tag, and a dot for each step that it depends on.
+        """
         with contextlib.suppress(self._timeout):
             self.page.wait_for_function(
-                """([chips, expected]) => expected.join("\\n") === Array.from(
-                    document.querySelectorAll(chips), chip => chip.textContent).join("\\n")""",
-                arg=[CHIPS, expected],
+                f"expected => JSON.stringify({READ_TAGS}) === JSON.stringify(expected)",
+                arg=expected,
                 timeout=30_000,
             )
-        return self.page.locator(CHIPS).all_text_contents()
+        return self.page.evaluate(READ_TAGS)
 
     def press_run(self) -> None:
         """Presses Compile and Run."""
@@ -197,6 +203,6 @@ class NotebookPage:
         return TimeoutError
 
 
-def expected_chips(notebook: Notebook) -> list[str]:
-    """What Kale should show on each code cell: the step's name, or the special tag."""
-    return [cell.step or cell.role for cell in notebook.code_cells]
+def expected_tags(notebook: Notebook) -> list:
+    """What Kale should show above each code cell, as `NotebookPage.tags` gives it."""
+    return [[cell.step or cell.role, cell.tag_values("prev")] for cell in notebook.code_cells]
