@@ -268,7 +268,7 @@ OTHERS = {
     "Kale": r"0(\.\d+)*|1|2\.0",
     "TensorFlow": r"2\.11",
     "Keras": "2",
-    "scikit-learn": r"1\.5|1\.0\.2",
+    "scikit-learn": r"1\.5|1\.0(\.2)?",
 }
 
 
