@@ -265,7 +265,7 @@ BOMB_GZIP = gzip.compress(b"\0" * 200 * MEGABYTE)
         (tarred("pipeline.yaml", b"", type=tarfile.SYMTYPE, linkname="/etc/passwd"), "no YAML"),
         (zipped(**{f"m{n}": b"" for n in range(1001)}), "more than 1000 files"),
     ],
-    ids=lambda value: None if isinstance(value, bytes) else value[:30],
+    ids=lambda value: "content" if isinstance(value, bytes) else value[:30],
 )
 def test_what_is_not_a_package(content, reason):
     began = time.process_time()
