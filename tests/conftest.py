@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import browser
+import images
 import pytest
 
 from fastkf import paths
@@ -87,3 +89,13 @@ def place(served_place):
     """The data folder of a local server that serves it, emptied (see `made_runs.Place`)."""
     served_place.clear()
     return served_place
+
+
+@pytest.fixture(scope="session")
+def debian_root(tmp_path_factory):
+    """The root file system that takes the place of base images (see images.py)."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    root = images.DebianRoot(shared)
+    yield root
+    root.remove()

@@ -6,6 +6,7 @@ from pathlib import Path
 import kubernetes_validate
 import yaml
 from kserve_manifests import check_inference_service
+from notebook_manifests import check_notebook, check_pod_default
 
 from fastkf.tfjob import check_tfjob
 from fastkf.tune.check import check_experiment, find_differences
@@ -28,6 +29,8 @@ CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
     ("serving.kserve.io/v1beta1", "InferenceService"): check_inference_service,
     ("kubeflow.org/v1beta1", "Experiment"): lambda m: check_experiment(m) or find_differences(m),
     ("kubeflow.org/v1", "TFJob"): check_tfjob_and_pods,
+    ("kubeflow.org/v1", "Notebook"): lambda m: check_notebook(m, check_manifest),
+    ("kubeflow.org/v1alpha1", "PodDefault"): lambda m: check_pod_default(m, check_manifest),
 }
 
 

@@ -13,7 +13,7 @@ from fastkf.tune.check.spec import LONGEST_NAME
 from fastkf.tune.experiment import API_VERSION
 from fastkf.tune.metrics import as_number
 
-IMAGE = "localhost/fast-kubeflow/step:1.0"
+IMAGE = "localhost/fast-kubeflow/step:1.0"  # built by labs/kubeflow_notebooks
 IMAGE_FOLDER = "/opt/fast-kubeflow/notebooks"  # where the notebook stands in the container
 LARGEST_CONFIG_MAP = 1_000_000  # bytes; Kubernetes takes 1 MiB
 KIND_OF = {int: "int", float: "double"}
