@@ -200,6 +200,8 @@ class Upstream(http.server.BaseHTTPRequestHandler):
             self.answer(303, b"", {"Location": f"http://{self.headers['Host']}/there?a=b"})
         elif self.path == "/stream":
             self.stream()
+        elif self.path == "/silent":
+            self.close_connection = True
         else:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             asked = {"path": self.path, "headers": dict(self.headers), "body": body}
@@ -274,6 +276,11 @@ def test_requests_are_passed_on_whole_but_without_the_secrets_of_jupyter(passing
 def test_a_redirect_stays_behind_the_base_url(passing):
     answer = ask(passing, "pipelines/redirect")
     assert (answer.status, answer.headers["location"]) == (303, "/pipelines/there?a=b")
+
+
+def test_a_server_that_does_not_answer_is_named(passing):
+    answer = ask(passing, "pipelines/silent")
+    assert answer.status == 502 and b"The pipelines server does not answer" in answer.data
 
 
 def test_an_answer_comes_as_it_is_written_and_ends_with_its_reader(passing, upstream):
