@@ -76,8 +76,9 @@ def start_lab(*words, **variables: str) -> Iterator[Lab]:
     """
     with tempfile.TemporaryDirectory(prefix="fastkf-test-") as folder:
         output = Path(folder, "output.txt")
-        home = Path(folder, "home")
+        home, temporary = Path(folder, "home"), Path(folder, "tmp")
         home.mkdir()
+        temporary.mkdir()
         [port] = processes.free_ports(1)  # several tests at once would all choose 8888
         options = ["--no-browser", "--port", str(port), *map(str, words)]
         with output.open("wb") as file:
@@ -85,7 +86,7 @@ def start_lab(*words, **variables: str) -> Iterator[Lab]:
                 [sys.executable, "-m", "fastkf.cli", "lab", *options],
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "HOME": str(home), **variables},
+                env={**os.environ, "HOME": str(home), "TMPDIR": str(temporary), **variables},
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         try:

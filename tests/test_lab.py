@@ -336,14 +336,15 @@ def test_one_that_dies_ends_the_other_and_is_named(own, module, name):
         assert lab.process.wait(60) == 1
         wait_until_gone(processes)
         output = lab.output.read_text()
-    assert f"fastkf: {name} has ended (exit code 137)" in output
-    [log] = re.findall(r"its log, (\S+):", output)
-    assert Path(log).parent == lab.logs and Path(log).exists()
+        assert f"fastkf: {name} has ended (exit code 137)" in output
+        [log] = re.findall(r"its log, (\S+):", output)
+        assert Path(log).parent == lab.logs and Path(log).exists()
 
 
 def test_a_jupyterlab_that_does_not_start_says_why(tmp_path):
     options = ("--host", "http://127.0.0.1:9", "--", "--ServerApp.ip=256.0.0.1")
-    command = fastkf("lab", "--no-browser", write_notebooks(tmp_path), *options)
+    variables = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = fastkf("lab", "--no-browser", write_notebooks(tmp_path), *options, env=variables)
     assert command.code == 1
     assert "fastkf: JupyterLab has ended (exit code 1)" in command.output
     assert "Traceback" not in command.output.split("The end of its log")[0]
