@@ -20,8 +20,8 @@ run: $(READY) ## run a lab as notebook and as pipeline: LAB=02_titanic ARGS="-p 
 test: $(READY) ## run every test: ARGS="tests/test_cli.py -x"
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations 15 $(ARGS)
 
-lab: $(READY) ## open the labs in JupyterLab
-	@$(BIN)/python -m jupyterlab notebooks $(ARGS)
+lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser
+	@$(BIN)/fastkf lab $(ARGS)
 
 lint: $(READY) ## check the style of the code and the notebooks
 	@$(BIN)/ruff check
