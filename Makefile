@@ -31,8 +31,12 @@ format: $(READY) ## put the style of the code and the notebooks right
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(READY) ## measure: BENCH=local_run, regression or set_up
+bench: $(READY) ## measure: BENCH=local_run, regression, server, one_click or set_up
 	@$(BIN)/python 'benchmarks/$(BENCH).py' $(ARGS)
+
+site: $(READY) ## build the course as a web site, site/_build/html
+	@$(BIN)/python -m sphinx -q -W --keep-going -c site . site/_build/html $(ARGS)
+	@echo 'open site/_build/html/index.html'
 
 lock: $(READY) ## make requirements.txt from pyproject.toml: ARGS="--upgrade-package kfp"
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -61,4 +65,4 @@ $(READY): again
 endif
 endif
 
-.PHONY: help run test lab lint format bench lock set-up clean again
+.PHONY: help run test lab lint format bench site lock set-up clean again

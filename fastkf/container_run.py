@@ -23,7 +23,7 @@ class ContainerRun(LocalRun):
         run_folder: gets artifacts/, logs/ and outputs/.
         components: the folder of the components' folders; it is on their PYTHONPATH.
         folders: from image to the folder of its component.
-        warm_parent: for the steps of Python components, see `LocalRun`.
+        options: of `LocalRun`.
 
     Attributes:
         executions: task to what ran, what went in and what came out, as run.json keeps it.
@@ -34,9 +34,9 @@ class ContainerRun(LocalRun):
         run_folder: Path,
         components: Path,
         folders: dict[str, Path],
-        warm_parent: bool = False,
+        **options,
     ):
-        super().__init__(run_folder, components, warm_parent=warm_parent)
+        super().__init__(run_folder, components, **options)
         self.executions: dict[str, dict] = {}
         self._folders = folders
 
@@ -95,8 +95,12 @@ class ContainerRun(LocalRun):
         self._note(outputs=self._describe(parameters, executor_output.artifacts))
         return outputs
 
+    def _current_task(self) -> str:
+        name = getattr(self._task, "name", None)  # `kfp.local` alone walks nested pipelines
+        return name or Path(self._task.input.outputs.output_file).parent.name
+
     def _note(self, **facts) -> None:
-        self.executions.setdefault(self._task.name, {}).update(facts)
+        self.executions.setdefault(self._current_task(), {}).update(facts)
 
     def _describe(self, parameters: dict, artifacts) -> dict:
         """Parameters and artifacts as run.json keeps them, with paths from the run's folder."""
@@ -146,7 +150,7 @@ class ContainerRun(LocalRun):
         component = self._folders[image]
         self._note(image=image, command=command)
         return self._track(
-            self._task.name,
+            self._current_task(),
             lambda folder, log: self._run_process(
                 command, self._container_environment(variables, folder), log, component
             ),
@@ -188,14 +192,15 @@ class ContainerRun(LocalRun):
         """Takes over the metrics and the HTML pages among the artifacts."""
         super()._collect_outputs()
         for task in in_order(self.steps):
+            step = self.steps[task].name
             outputs = self.executions.get(task, {}).get("outputs", {})
             for key, artifact in outputs.get("artifacts", {}).items():
                 if artifact["type"] == METRICS and key != KALE_METRICS:
                     for name, value in sorted(artifact["metadata"].items()):
-                        self.metrics.setdefault(f"{task}.{name}", value)
+                        self.metrics.setdefault(f"{step}.{name}", value)
                 page = self.run_folder / artifact["uri"]
                 if artifact["type"] == HTML and page.is_file():
-                    shutil.copyfile(page, self.run_folder / "outputs" / f"{task}.html")
+                    shutil.copyfile(page, self.run_folder / "outputs" / f"{step}.html")
 
 
 def _last_lines(log: Path) -> list[str]:
@@ -205,11 +210,12 @@ def _last_lines(log: Path) -> list[str]:
 
 def in_order(steps: dict[str, Step]) -> list[str]:
     """The tasks, each after those it waits for; by name where the graph leaves the choice."""
-    order = graphlib.TopologicalSorter({task: step.after for task, step in steps.items()})
+    tasks = {step.name: task for task, step in steps.items()}
+    order = graphlib.TopologicalSorter({step.name: step.after for step in steps.values()})
     order.prepare()
-    tasks = []
+    found = []
     while order.is_active():
         ready = sorted(order.get_ready())
-        tasks += ready
+        found += [tasks[name] for name in ready]
         order.done(*ready)
-    return tasks
+    return found

@@ -17,14 +17,8 @@ from pathlib import Path
 from fastkf.container_run import ContainerRun, in_order
 from fastkf.display import Display
 from fastkf.package import REQUIRED, Package, find_folders, read_arguments, read_package
-from fastkf.run import (
-    keep_record,
-    make_run_folder,
-    new_record,
-    run_pipeline,
-    shown_path,
-    step_record,
-)
+from fastkf.records import ended_step_record, new_record
+from fastkf.run import keep_record, make_run_folder, run_pipeline, shown_path
 from fastkf.warm import CAN_FORK
 
 AS_PROCESSES = (
@@ -110,7 +104,7 @@ def _run(local_run: ContainerRun, package, arguments, record: dict, display: Dis
 
 def _step_record(local_run: ContainerRun, task: str) -> dict:
     step = local_run.steps[task]
-    return {**step_record(step, _explain(step.error)), **local_run.executions.get(task, {})}
+    return {**ended_step_record(step, _explain(step.error)), **local_run.executions.get(task, {})}
 
 
 def _explain(error: dict | None) -> str | None:

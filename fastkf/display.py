@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -39,6 +40,10 @@ class Display:
 
     def failed(self, text: str) -> None:
         self.console.print(f"{MARKS['failed']} ", end="")
+        self.console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        self.console.print("[yellow]![/] ", end="")
         self.console.print(text, markup=False)
 
     @contextmanager
@@ -82,7 +87,7 @@ class Display:
         for name, value in (pipeline or {}).get("outputs", {}).items():
             self.console.print(f"Output {name}: ", end="")
             self.console.print(str(value), markup=False)
-        for error in _errors(record):
+        for error in _errors(record, Path(folder)):
             self.failed(error)
         style = "bold green" if record["status"] == "succeeded" else "bold red"
         self.console.print(f"[{style}]{record['name']} {record['status']}[/] {record['seconds']} s")
@@ -119,7 +124,7 @@ def _number(value) -> str:
     return f"{value:.4f}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
-def _errors(record: dict) -> list[str]:
+def _errors(record: dict, folder: Path) -> list[str]:
     """The messages a learner needs, the first cause first."""
     errors = [record["error"]] if record.get("error") else []
     notebook, pipeline = record["notebook"], record["pipeline"]
@@ -127,7 +132,9 @@ def _errors(record: dict) -> list[str]:
         errors.append(f"notebook: {notebook['error']}")
     for step in pipeline["steps"] if pipeline else []:
         if step["error"]:
-            errors.append(f"step {step['name']}: {step['error']} (log: logs/{step['name']}.log)")
+            log = Path("logs", f"{step['name']}.log")
+            where = f" (log: {log})" if (folder / log).exists() else ""
+            errors.append(f"step {step['name']}: {step['error']}{where}")
     for name, values in record["parity"].items():
         if not values["equal"]:
             errors.append(

@@ -9,25 +9,18 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from fastkf import data, paths
+from fastkf.endpoint import ENDPOINT_VARIABLE, HEALTH, find_endpoint
 from fastkf.lock import read_lock
 
 PYTHONS = ((3, 11), (3, 13))  # the oldest and the newest that the project supports
 RUN_GB, SET_UP_GB = 1, 4
 PATIENCE = 2.5  # seconds for what asks another program or machine
-
-# Where Kubeflow Pipelines answers, as kfp and Kale find it.
-ENDPOINT_VARIABLE = "KF_PIPELINES_ENDPOINT"
-KALE_CONFIG_VARIABLE = "KALE_CONFIG_PATH"
-KALE_CONFIG = "~/.config/kale/kfp_server_config.json"
-POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-POD_ENDPOINT = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
-HEALTH = "/apis/v2beta1/healthz"
 
 
 @dataclass(frozen=True)
@@ -240,33 +233,13 @@ def check_endpoint(seconds: float = PATIENCE) -> Check:
         remedy = "Check the address, and that Kubeflow runs and its port is forwarded"
     else:
         if health is not None:
-            version = health.get("tag_name") or "of an unknown version"
+            # The API's own server, and that of the pages, name it differently.
+            version = health.get("tag_name") or health.get("apiServerTagName")
+            version = version or "of an unknown version"
             return Check("Kubeflow", True, f"Pipelines {version} answers at {where}")
         problem = "answers, but not as Kubeflow Pipelines does (a login page?)"
         remedy = "Check the address, and log in if your Kubeflow asks for it"
     return Check("Kubeflow", None, f"{where} {problem}", f"{remedy}; {named_by} names it.")
-
-
-def find_endpoint(environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """The address of Kubeflow Pipelines and what names it, as kfp and Kale look for it."""
-    if endpoint := environ.get(ENDPOINT_VARIABLE):
-        return complete_address(endpoint), ENDPOINT_VARIABLE
-    config = Path(environ.get(KALE_CONFIG_VARIABLE) or KALE_CONFIG).expanduser()
-    try:
-        settings = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        settings = {}
-    if isinstance(settings, dict) and isinstance(settings.get("host"), str):
-        return complete_address(settings["host"]), str(config)
-    if POD_NAMESPACE.exists():
-        return POD_ENDPOINT, "this pod's cluster"
-    return None, ""
-
-
-def complete_address(address: str) -> str:
-    """The address with its protocol, which for kfp is https unless it says otherwise."""
-    address = address.strip().rstrip("/")
-    return address if address.startswith("http") else f"https://{address}"
 
 
 def read_health(endpoint: str, seconds: float) -> dict | None:

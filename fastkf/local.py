@@ -76,11 +76,13 @@ class LocalRun:
         self.steps: dict[str, Step] = {}
         self.metrics: dict[str, float] = {}
         self.outputs: dict = {}
+        self.began = time.monotonic()
         self._name = name_step
         self._imports = imports
         self._warm_parent = warm_parent
         self._processes: set[subprocess.Popen] = set()
         self._ended = threading.Event()
+        self._has_failed = False
         self._task = threading.local()
         self._on_change: Callable[[], None] = lambda: None
 
@@ -98,7 +100,7 @@ class LocalRun:
         self._resources.close()
 
     def run(self, package: Path, arguments: dict, on_change: Callable[[], None]) -> bool:
-        """Runs the package; True when every step succeeded.
+        """Runs the package; True when it succeeded: no step failed, some may have been left out.
 
         Args:
             package: the KFP v2 package (YAML).
@@ -108,7 +110,7 @@ class LocalRun:
         from kfp import components, local
 
         self._on_change = on_change
-        self._start = time.monotonic()
+        self.began = time.monotonic()
         for folder in ("artifacts", "logs", "outputs"):
             (self.run_folder / folder).mkdir(parents=True, exist_ok=True)
         pipeline = components.load_component_from_file(str(package))
@@ -127,7 +129,10 @@ class LocalRun:
             )
             self.outputs = dict(pipeline(**arguments).outputs)
         self._collect_outputs()
-        return all(step.status == "succeeded" for step in self.steps.values())
+        for step in self.steps.values():
+            if step.status == "pending":  # what it waited for failed, or its condition did not hold
+                step.status = "skipped"
+        return not self._has_failed
 
     def end(self) -> None:
         """Ends the processes of the steps that still run, and starts no more."""
@@ -174,15 +179,20 @@ class LocalRun:
 
     def _patches(self) -> list[tuple]:
         """What replaces what in `kfp.local`: module, name, replacement."""
-        from kfp.local import logging_utils, subprocess_task_handler
+        from kfp.local import logging_utils, pipeline_orchestrator, subprocess_task_handler
         from kfp.local.orchestrator import dag_orchestrator
 
         return [
+            (pipeline_orchestrator, "log_and_maybe_raise_for_failure", self._note_failure),
             (subprocess_task_handler, "SubprocessTaskHandler", self._make_task_handler()),
             (dag_orchestrator, "run_dag", self._run_dag),
             (logging_utils, "local_logger_context", contextlib.nullcontext),
             (logging_utils, "indented_print", contextlib.nullcontext),
         ]
+
+    def _note_failure(self, **_) -> None:
+        """What `kfp.local` calls when a pipeline has failed."""
+        self._has_failed = True
 
     def _make_runner(self):
         from kfp import local
@@ -237,6 +247,11 @@ class LocalRun:
 
         def execute(name: str) -> bool:
             self._task.name = name
+            recalled = self._recall(name)
+            if recalled is not None:
+                for key, output in recalled.items():
+                    io_store.put_task_output(name, key, output)
+                return True
             outputs, status = task_executor.execute_single_task(
                 task_name=name,
                 task_spec=tasks[name],
@@ -261,6 +276,10 @@ class LocalRun:
             dag_outputs_spec=dag_component_spec.dag.outputs, io_store=io_store
         )
         return outputs, Status.SUCCESS
+
+    def _recall(self, task: str) -> dict | None:
+        """The outputs of a task that need not run; None when it must."""
+        return None
 
     def _run_in_parallel(self, execute: Callable[[str], bool]) -> list[str]:
         """Executes the tasks as their dependencies allow; returns those that failed."""
@@ -287,9 +306,6 @@ class LocalRun:
                 self.end()
                 pool.shutdown(cancel_futures=True)
                 raise
-        for step in self.steps.values():
-            if step.status == "pending":
-                step.status = "skipped"
         return failed
 
     def _has_succeeded(self, future: futures.Future, step: Step) -> bool:
@@ -323,7 +339,7 @@ class LocalRun:
         step = self.steps.setdefault(task, Step(self._name(task)))
         folder, log = self._make_step_folder(task), self.run_folder / "logs" / f"{step.name}.log"
         began = time.monotonic()
-        step.status, step.started = "running", began - self._start
+        step.status, step.started = "running", began - self.began
         self._on_change()
         code = execute(folder, log)
         step.seconds = time.monotonic() - began

@@ -177,7 +177,7 @@ def read(path: str | Path) -> Notebook:
     """
     path = Path(path)
     node = _read_json(path)
-    cells = _classify(node.cells)
+    cells = classify(node.cells)
     if not any(cell.type == "code" and cell.source.strip() for cell in cells):
         raise FastkfError(f"{path}: the notebook has no code cells; add cells and Kale tags to it")
     return Notebook(path=path, cells=cells, metadata=dict(node.get("metadata") or {}))
@@ -254,7 +254,7 @@ def _read_json(path: Path) -> nbformat.NotebookNode:
         raise FastkfError(f"{path}: not a valid notebook ({error})") from error
 
 
-def _classify(nodes) -> tuple[Cell, ...]:
+def classify(nodes) -> tuple[Cell, ...]:
     """Gives each code cell its role as Kale's parser does: an untagged cell joins the one above."""
     cells = []
     role = step = None

@@ -52,8 +52,12 @@ class Package:
     has_platform_settings: bool
 
 
-def read_package(path: Path) -> Package:
+def read_package(path: Path, walk: bool = True) -> Package:
     """Reads a package.
+
+    Args:
+        walk: whether its tasks are to be run here; else anything is fine that KFP knows, and
+            `containers` stays empty.
 
     Raises:
         UsageError: there is no such file.
@@ -61,13 +65,14 @@ def read_package(path: Path) -> Package:
     """
     documents = _read_yaml(path)
     spec = _parse(path)
-    _check(path, spec)
+    if walk:
+        _check(path, spec)
     return Package(
         path=path,
         name=spec.pipeline_info.name,
         description=spec.pipeline_info.description,
         parameters=_read_parameters(spec),
-        containers={task: _read_container(spec, task) for task in spec.root.dag.tasks},
+        containers={task: _read_container(spec, task) for task in spec.root.dag.tasks if walk},
         has_platform_settings=len(documents) > 1,
     )
 

@@ -14,8 +14,10 @@ from fastkf.compile import compile_notebook
 from fastkf.display import Display
 from fastkf.errors import FastkfError, UsageError
 from fastkf.execute import NotebookRun, execute_notebook
-from fastkf.local import LocalRun, Step
+from fastkf.kale_package import name_step
+from fastkf.local import LocalRun
 from fastkf.notebook import Notebook, describe_error, find_cell
+from fastkf.records import ended_step_record, new_record, write_record
 
 SAME = 1e-9
 # What changes neither the notebook's results nor the pipeline's, only the file.
@@ -43,7 +45,7 @@ def run_notebook(
         FastkfError: the notebook cannot be run at all.
     """
     parameters = read_parameters(notebook, given)
-    _check(notebook, display)
+    check_tags(notebook, display)
     if "data_dir" not in given:
         data.fetch(notebook.course.get("needs", []), progress=display.say)
     folder = make_run_folder(notebook.name, output)
@@ -148,7 +150,12 @@ def is_equal(one, other, tolerance: float) -> bool:
     return one is not None and one == other
 
 
-def _check(notebook: Notebook, display: Display) -> None:
+def check_tags(notebook: Notebook, display: Display) -> None:
+    """Shows the findings of the checks.
+
+    Raises:
+        FastkfError: one of them means that the pipeline is not what the notebook looks like.
+    """
     findings = check(notebook)
     for finding in findings:
         display.failed(str(finding))
@@ -191,11 +198,6 @@ def _prepare_local_run(notebook: Notebook, folder: Path) -> LocalRun:
     return LocalRun(folder.resolve(), notebook.path.resolve().parent, imports, name_step=name_step)
 
 
-def name_step(task: str) -> str:
-    """The Kale step of a task: Kale makes a component NAME_step, which KFP names NAME-step."""
-    return task.removesuffix("-step").replace("-", "_")
-
-
 def _run_as_pipeline(local_run, notebook, package, parameters, record, display) -> None:
     arguments = {name.lower(): value for name, value in parameters.items()}
     order = list(notebook.steps)
@@ -207,7 +209,7 @@ def _run_as_pipeline(local_run, notebook, package, parameters, record, display) 
             key=lambda step: order.index(step.name) if step.name in order else len(order),
         )
         record["pipeline"]["steps"] = [
-            step_record(step, _explain(step.error, notebook)) for step in steps
+            ended_step_record(step, _explain(step.error, notebook)) for step in steps
         ]
 
 
@@ -242,20 +244,6 @@ def _show_steps(local_run: LocalRun, shown: set[str], display: Display, advance)
     advance(len(ended), ", ".join(step.name for step in steps if step.status == "running"))
 
 
-def step_record(step: Step, error: str | None) -> dict:
-    """A step as run.json keeps it, with its error in a learner's words."""
-    interrupted = step.status == "running"
-    status = "skipped" if step.status == "pending" else "failed" if interrupted else step.status
-    return {
-        "name": step.name,
-        "status": status,
-        "started": None if step.started is None else round(step.started, 2),
-        "seconds": round(step.seconds, 2),
-        "after": step.after,
-        "error": "interrupted" if interrupted else error,
-    }
-
-
 def _explain(error: dict | None, notebook: Notebook) -> str | None:
     """The first exception of a step, in the words and places of the learner's notebook."""
     if error is None:
@@ -267,26 +255,11 @@ def _explain(error: dict | None, notebook: Notebook) -> str | None:
     return described
 
 
-def new_record(name: str, title: str, parameters: dict) -> dict:
-    """The content of run.json before the run."""
-    return {
-        "name": name,
-        "title": title,
-        "status": "failed",
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": 0.0,
-        "parameters": parameters,
-        "notebook": None,
-        "pipeline": None,
-        "parity": {},
-    }
-
-
 def _write(folder: Path, record: dict, error: str | None) -> None:
     record.pop("error", None)
     if error:
         record["error"] = error
-    (folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_record(folder, record)
 
 
 def _succeeded(record: dict) -> bool:

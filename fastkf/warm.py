@@ -105,6 +105,8 @@ def _be_warm_parent(listener: socket.socket, control: int, folder: Path, imports
             connection.close()
         # The other end of the control pipe is closed: its process is done, or was killed.
         os.killpg(0, signal.SIGTERM)
+        with suppress(ChildProcessError):
+            os.waitpid(-1, 0)  # SIGCHLD is ignored: returns when the last worker has ended
         shutil.rmtree(folder, ignore_errors=True)
     finally:
         os._exit(0)

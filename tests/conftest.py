@@ -84,3 +84,18 @@ def debian_root(tmp_path_factory):
     root = images.DebianRoot(shared)
     yield root
     root.remove()
+
+
+@pytest.fixture(scope="module")
+def served_place(tmp_path_factory):
+    from made_runs import serve_place
+
+    with serve_place(tmp_path_factory.mktemp("server")) as place:
+        yield place
+
+
+@pytest.fixture
+def place(served_place):
+    """The data folder of a local server that serves it, emptied (see `made_runs.Place`)."""
+    served_place.clear()
+    return served_place

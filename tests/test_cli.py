@@ -8,7 +8,7 @@ import pytest
 from build import write_notebook
 from conftest import LABS, fastkf, start
 
-COMMANDS = ["list", "run", "compile", "check", "draw", "data", "doctor"]
+COMMANDS = ["list", "run", "compile", "submit", "check", "draw", "data", "doctor"]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from collections import namedtuple
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from fastkf import data, doctor, paths
+from fastkf import data, doctor, endpoint, paths
 
 Usage = namedtuple("Usage", "total used free")
 SLEEP = shutil.which("sleep")
@@ -37,9 +37,9 @@ def commands(tmp_path, monkeypatch):
 @pytest.fixture
 def nowhere(tmp_path, monkeypatch):
     """No endpoint named anywhere."""
-    monkeypatch.delenv(doctor.ENDPOINT_VARIABLE, raising=False)
-    monkeypatch.setenv(doctor.KALE_CONFIG_VARIABLE, str(tmp_path / "kale.json"))
-    monkeypatch.setattr(doctor, "POD_NAMESPACE", tmp_path / "namespace")
+    monkeypatch.delenv(endpoint.ENDPOINT_VARIABLE, raising=False)
+    monkeypatch.setenv(endpoint.KALE_CONFIG_VARIABLE, str(tmp_path / "kale.json"))
+    monkeypatch.setattr(endpoint, "POD_NAMESPACE", tmp_path / "namespace")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def serve(monkeypatch, nowhere):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 time.sleep(seconds)
-                self.send_response(status if self.path == doctor.HEALTH else 404)
+                self.send_response(status if self.path == endpoint.HEALTH else 404)
                 self.end_headers()
                 self.wfile.write(body.encode())
 
@@ -61,7 +61,7 @@ def serve(monkeypatch, nowhere):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
-        monkeypatch.setenv(doctor.ENDPOINT_VARIABLE, f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setenv(endpoint.ENDPOINT_VARIABLE, f"http://127.0.0.1:{server.server_port}/")
         return server
 
     yield start
@@ -209,11 +209,12 @@ def test_a_command_that_cannot_be_started(commands):
 def test_no_endpoint(nowhere):
     check = doctor.check_endpoint()
     assert check.ok is None
-    assert doctor.ENDPOINT_VARIABLE in check.remedy
+    assert endpoint.ENDPOINT_VARIABLE in check.remedy
 
 
-def test_an_endpoint_that_answers(serve):
-    serve(200, json.dumps({"tag_name": "2.17.0", "multi_user": False}))
+@pytest.mark.parametrize("name", ["tag_name", "apiServerTagName"])
+def test_an_endpoint_that_answers(serve, name):
+    serve(200, json.dumps({name: "2.17.0", "multi_user": False}))
     check = doctor.check_endpoint()
     assert check.ok
     assert "2.17.0" in check.detail
@@ -232,7 +233,7 @@ def test_an_endpoint_that_answers_something_else(serve, status, body, told):
     serve(status, body)
     check = doctor.check_endpoint()
     assert check.ok is None
-    assert told in check.detail and doctor.ENDPOINT_VARIABLE in check.remedy
+    assert told in check.detail and endpoint.ENDPOINT_VARIABLE in check.remedy
 
 
 def test_an_endpoint_that_does_not_answer(serve):
@@ -251,30 +252,30 @@ def test_an_endpoint_that_is_slow_to_answer(serve):
 
 @pytest.mark.parametrize("address", ["http://[::1", "http://a b", "not an address", "http://"])
 def test_an_endpoint_that_is_no_address(nowhere, monkeypatch, address):
-    monkeypatch.setenv(doctor.ENDPOINT_VARIABLE, address)
+    monkeypatch.setenv(endpoint.ENDPOINT_VARIABLE, address)
     check = doctor.check_endpoint(seconds=0.5)
     assert check.ok is None and check.remedy
 
 
 def test_the_endpoint_is_found_where_kfp_and_kale_look(nowhere, tmp_path, monkeypatch):
     config = tmp_path / "kale.json"
-    environ = {doctor.KALE_CONFIG_VARIABLE: str(config)}
-    assert doctor.find_endpoint(environ) == (None, "")
+    environ = {endpoint.KALE_CONFIG_VARIABLE: str(config)}
+    assert endpoint.find_endpoint(environ) == (None, "")
 
-    monkeypatch.setattr(doctor, "POD_NAMESPACE", tmp_path)
-    assert doctor.find_endpoint(environ)[0] == doctor.POD_ENDPOINT
+    monkeypatch.setattr(endpoint, "POD_NAMESPACE", tmp_path)
+    assert endpoint.find_endpoint(environ)[0] == endpoint.POD_ENDPOINT
 
     config.write_text('{"host": "http://localhost:8080/"}')
-    assert doctor.find_endpoint(environ) == ("http://localhost:8080", str(config))
+    assert endpoint.find_endpoint(environ) == ("http://localhost:8080", str(config))
 
-    environ[doctor.ENDPOINT_VARIABLE] = "kubeflow.example.org"
-    assert doctor.find_endpoint(environ)[0] == "https://kubeflow.example.org"
+    environ[endpoint.ENDPOINT_VARIABLE] = "kubeflow.example.org"
+    assert endpoint.find_endpoint(environ)[0] == "https://kubeflow.example.org"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"host": 5}'])
 def test_a_broken_kale_config_names_no_endpoint(nowhere, tmp_path, text):
     (tmp_path / "kale.json").write_text(text)
-    assert doctor.find_endpoint(os.environ) == (None, "")
+    assert endpoint.find_endpoint(os.environ) == (None, "")
 
 
 def test_the_whole_diagnosis(commands, nowhere):

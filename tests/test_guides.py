@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from itertools import takewhile
 
 import pytest
 import typer
@@ -45,7 +46,8 @@ def test_commands_exist_and_take_their_options(path):
         command, shown = find_command(words), f"fastkf {' '.join(words)}"
         assert command, shown
         options = {option for parameter in command.params for option in parameter.opts}
-        used = {re.split("=", word)[0] for word in words if word.startswith("-")}
+        own = takewhile(lambda word: word != "--", words)
+        used = {re.split("=", word)[0] for word in own if word.startswith("-")}
         assert used <= {*options, "--help"}, shown
 
 

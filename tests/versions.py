@@ -108,7 +108,7 @@ RULES = [
          "VirtualBox {}"),
     Rule("ubuntu_box.version minikf.version", r"\b(20\d{6}\.\d+(?:\.\d+)?)\b", "box {}",
          "20200101.0.0"),
-    Rule("minikf.box", r"(arrikto/[\w.-]+)", "vagrant init {}", "arrikto/other"),
+    Rule("minikf.box", r"(?<!gcr.io/)(arrikto/[\w.-]+)", "vagrant init {}", "arrikto/other"),
 ]  # fmt: skip
 
 # What would take the newest version, whatever that is: a pattern and a text that it finds.

@@ -76,11 +76,16 @@ def old_kale(notebook):
         yield (
             None,
             "docker_image is a setting of Kale before 2.0, which Kale refuses; remove it from the "
-            "metadata, and name an image per step with the tag image:REF if one is needed",
+            "metadata, and name an image per step with the tag image:REF if one is needed; "
+            "`fastkf migrate` translates old notebooks",
         )
     for cell in notebook.code_cells:
         for name in cell.tag_values("block"):
-            yield cell, f"block:{name} is a tag of Kale before 2.0; write `step:{name or 'NAME'}`"
+            yield (
+                cell,
+                f"block:{name} is a tag of Kale before 2.0; write `step:{name or 'NAME'}`, or let "
+                "`fastkf migrate` translate the notebook",
+            )
 
 
 @rule

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fastkf.cli import components, diagnosis, lab, labs, storage
+from fastkf.cli import cluster, components, diagnosis, lab, labs, migrate, server, storage
 from fastkf.errors import FastkfError
 
 app = typer.Typer(
@@ -21,12 +21,15 @@ for command in (
     labs.run,
     lab.lab,
     labs.compile,
+    cluster.submit,
     components.train,
     labs.check,
+    migrate.migrate,
     labs.test,
     components.tune,
     labs.draw,
     components.serve,
+    server.server,
     labs.data,
     diagnosis.doctor,
 ):

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from fastkf import paths
+from fastkf.cli.cluster import CaFile, DexUser, Namespace, TokenFile
 from fastkf.cli.options import find_tested
 from fastkf.display import Display
-from fastkf.errors import UsageError
+from fastkf.errors import FastkfError, UsageError
 
 
 def lab(
@@ -22,50 +23,68 @@ def lab(
             "After --, options of JupyterLab's own.",
         ),
     ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the address to open.")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="JupyterLab's port [8888, or a free one].")
+    ] = None,
+    base_url: Annotated[
+        str, typer.Option(metavar="PATH", help="The path behind a gateway.", envvar="NB_PREFIX")
+    ] = "/",
     host: Annotated[
         str | None,
         typer.Option(metavar="URL", help="The Kubeflow Pipelines to use [one on this machine]."),
     ] = None,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="JupyterLab's port [8888, or a free one].")
-    ] = None,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only print the address to open.")
-    ] = False,
-    base_url: Annotated[
-        str, typer.Option(metavar="PATH", help="The path behind a gateway.", envvar="NB_PREFIX")
-    ] = "/",
+    token_file: TokenFile = None,
+    dex_user: DexUser = None,
+    ca_file: CaFile = None,
+    namespace: Namespace = None,
 ) -> None:
     """Open notebooks in JupyterLab, where one click runs them as a pipeline.
 
     Starts JupyterLab with Kale's panel switched on, and `fastkf server`, to which the panel sends
     pipelines. Your own settings stay as they are. Both end together, on Ctrl-C.
 
-    With --host, the panel sends pipelines to that Kubeflow Pipelines, with the bearer token in
-    KF_PIPELINES_TOKEN, the cookies in KF_PIPELINES_COOKIES, or a Kubeflow notebook's
-    service-account token, if there is one of these.
+    With --host the panel sends pipelines to that Kubeflow Pipelines, with the same credentials as
+    `fastkf submit`.
 
     Examples: `fastkf lab` · `fastkf lab 02_titanic` · `fastkf lab my_folder --no-browser` ·
     `fastkf lab --host http://127.0.0.1:8080`
     """
-    from fastkf.lab.session import work
+    from fastkf.cluster.server import Server
+    from fastkf.lab.session import Options, work
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     display, began = Display(), time.monotonic()
-    named = bool(words) and not words[0].startswith("-")
-    place = find_place(words[0]) if named else paths.NOTEBOOKS
-    options = words[1:] if named else words or []
+    has_place = bool(words) and not words[0].startswith("-")
+    if not host and (token_file or dex_user or ca_file or namespace):
+        raise UsageError("credentials and a namespace are for a Kubeflow: give its --host")
+    options = Options(
+        place=find_place(words[0]) if has_place else paths.NOTEBOOKS,
+        server=Server(host, token_file, dex_user, ca_file, namespace) if host else None,
+        port=port,
+        base_url=base_url,
+        browser=not no_browser,
+        jupyter=words[1:] if has_place else words or [],
+    )
+
+    fetch_data(options.place, display)
+    display.say("Starting JupyterLab ...")
 
     def show(jupyter, logs: Path) -> None:
-        display.done("JupyterLab and Kubeflow Pipelines answer", time.monotonic() - began)
-        lines = {"JupyterLab": jupyter.page, "Pipelines": jupyter.pages, "Logs": f"{logs}/"}
-        display.say("\n".join(f"  {name:<12}{text}" for name, text in lines.items()))
-        display.say("Ctrl-C ends both.")
+        display.done("JupyterLab is ready", time.monotonic() - began)
+        lines = {"JupyterLab": jupyter.page, "Pipelines": jupyter.runs_page, "Logs": f"{logs}/"}
+        for name, text in lines.items():
+            display.say(f"  {name:<12}{text}")
+        if jupyter.pipelines.warning:
+            display.failed(f"Kale's panel cannot run anything now: {jupyter.pipelines.warning}")
+        display.say("Ctrl-C ends it.")
 
     try:
-        work(place, show, host, port, base_url, not no_browser, options)
+        work(options, show)
     except KeyboardInterrupt:
-        display.done("JupyterLab has ended" if host else "JupyterLab and Kubeflow Pipelines ended")
+        display.done("JupyterLab has ended")
 
 
 def find_place(name: str) -> Path:
@@ -78,3 +97,18 @@ def find_place(name: str) -> Path:
     if place.is_file() and place.suffix != ".ipynb":
         raise UsageError(f"{name}: give a notebook (.ipynb) or a folder of notebooks")
     return place.resolve()
+
+
+def fetch_data(place: Path, display: Display) -> None:
+    """Fetches what is missing of the course's data, for the course's own notebooks."""
+    from fastkf.data import fetch, is_complete, read_sources
+
+    if not place.is_relative_to(paths.NOTEBOOKS):
+        return
+    try:
+        sources = read_sources()
+        missing = [name for name in sources if not is_complete(sources[name], paths.DATA / name)]
+        if missing:
+            fetch(missing, paths.DATA, display.say)
+    except FastkfError as error:
+        display.failed(str(error))

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import platformdirs
 
 from fastkf.lab import pages
-from fastkf.lab.pipelines import PAGES, Pipelines
+from fastkf.lab.pipelines import PAGES_VARIABLE, Pipelines
 
 # Defaults of JupyterLab's settings: what users chose in their own settings comes before them.
 DEFAULTS = {
@@ -44,7 +44,7 @@ class Jupyter:
     token: str
     pipelines: Pipelines
     browser: bool
-    options: list[str] | None
+    options: list[str]
 
     @property
     def root(self) -> Path:
@@ -61,18 +61,17 @@ class Jupyter:
         return f"{self.address}lab{tree}?token={self.token}"
 
     @property
-    def pages(self) -> str:
+    def runs_page(self) -> str:
         """Where the pages of the runs are, for the same browser."""
-        if self.pipelines.passed_on and self.pipelines.variables[PAGES]:
-            return f"{self.address}{pages.PATH}/"
-        return f"{self.pipelines.address}/"
+        links = self.pipelines.variables.get(PAGES_VARIABLE) or ""
+        is_own = links.startswith(self.base_url)
+        return f"{self.address}{pages.PATH}/" if is_own else f"{self.pipelines.address}/"
 
     @property
     def command(self) -> list[str | Path]:
         config = self.private / "jupyter_server_config.json"
         shown = [] if self.place.is_dir() else [self.place]
-        options = self.options or []
-        return [sys.executable, "-m", "jupyterlab", "--config", config, *options, *shown]
+        return [sys.executable, "-m", "jupyterlab", "--config", config, *self.options, *shown]
 
     def configure(self) -> None:
         """Writes the configuration into the private folder."""
@@ -107,9 +106,9 @@ class Jupyter:
                 "allow_remote_access": self.base_url != "/",
                 "root_dir": str(self.root),
                 "open_browser": self.browser,
-                "jpserver_extensions": {pages.__name__: bool(self.pipelines.passed_on)},
+                "jpserver_extensions": {pages.__name__: bool(self.pipelines.pages)},
             },
-            "PipelinesPages": {"address": self.pipelines.passed_on},
+            "PipelinesPages": self.pipelines.pages,
             "LabApp": {
                 "app_settings_dir": str(settings),
                 "workspaces_dir": str(self._workspaces()),

@@ -6,6 +6,7 @@ or a forwarded port, reaches them too, with JupyterLab's own token or cookie.
 
 import asyncio
 import contextlib
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,6 +31,7 @@ OF_JUPYTER = {
 
 class PipelinesPages(Configurable):
     address = Unicode(help="Where the pages are: http://127.0.0.1:PORT").tag(config=True)
+    token_file = Unicode(help="The file with the bearer token for them").tag(config=True)
 
 
 class PagesHandler(JupyterHandler):
@@ -40,18 +42,12 @@ class PagesHandler(JupyterHandler):
         self.work = None
 
     def check_xsrf_cookie(self) -> None:
-        """The pages know nothing of JupyterLab's token against forged requests.
-
-        So a request that changes something must come from a page of this very host.
-        """
-        if self.request.method in ("GET", "HEAD") or self.token_authenticated:
-            return
-        origin = urlsplit(self.request.headers.get("Origin", ""))
-        if origin.netloc.lower() != self.request.host.lower():
-            raise web.HTTPError(403, "This request comes from another site")
+        """Not asked for: the pages know nothing of JupyterLab's token. See `_is_foreign`."""
 
     @web.authenticated
     async def get(self, _path: str) -> None:
+        if self._is_foreign():
+            raise web.HTTPError(403, "This request comes from another site")
         self.work = asyncio.ensure_future(self._pass_on())
         with contextlib.suppress(asyncio.CancelledError, iostream.StreamClosedError):
             await self.work
@@ -61,6 +57,13 @@ class PagesHandler(JupyterHandler):
     def on_connection_close(self) -> None:
         if self.work:
             self.work.cancel()  # else a stream of events is read for nobody
+
+    def _is_foreign(self) -> bool:
+        """Whether a page of another host may have sent this, to change something."""
+        if self.request.method in ("GET", "HEAD") or self.token_authenticated:
+            return False
+        origin = urlsplit(self.request.headers.get("Origin", ""))
+        return origin.netloc.lower() != self.request.host.lower()
 
     async def _pass_on(self) -> None:
         target = self.request.uri.removeprefix(url_path_join(self.base_url, PATH))
@@ -99,8 +102,14 @@ def _jupyter_server_extension_points() -> list[dict]:
 
 
 def _load_jupyter_server_extension(server) -> None:
-    address = PipelinesPages(parent=server).address
-    client = httpx.AsyncClient(base_url=address, timeout=None, trust_env=False)
+    config = PipelinesPages(parent=server)
+    token = Path(config.token_file).read_text(encoding="utf-8").strip()
+    client = httpx.AsyncClient(
+        base_url=config.address,
+        headers={"authorization": f"Bearer {token}"},
+        timeout=None,
+        trust_env=False,
+    )
     path = url_path_join(server.base_url, PATH)
     handlers = [
         (path, web.RedirectHandler, {"url": f"{path}/"}),

@@ -1,18 +1,22 @@
 """Which Kubeflow Pipelines the button of Kale's panel talks to."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from fastkf.cluster import access
+from fastkf.cluster.answers import ClusterError
+from fastkf.cluster.connection import PREFIX, Connection
+from fastkf.cluster.server import PAGES_VARIABLE, Server, find_host, find_namespace
+from fastkf.endpoint import ENDPOINT_VARIABLE
 from fastkf.lab.pages import PATH
+from fastkf.server import peers
 
-# Kale's and KFP's own variables.
-ENDPOINT, PAGES = "KF_PIPELINES_ENDPOINT", "KF_PIPELINES_UI_ENDPOINT"
-LINKS = ("KALE_RUN_LINK", "KALE_UPLOAD_LINK")
-TOKEN, COOKIES = "KF_PIPELINES_TOKEN", "KF_PIPELINES_COOKIES"
-TOKEN_FILE = "KF_PIPELINES_SA_TOKEN_PATH"
-DEFAULT_TOKEN_FILE = "/var/run/secrets/kubeflow/pipelines/token"
+KALE_LINKS = ("KALE_RUN_LINK", "KALE_UPLOAD_LINK")
+REMOTE_VARIABLES = {"SSH_CONNECTION", "CODESPACES"}
+ADDRESS_OPTIONS = ("--ip", "--ServerApp.ip")
 
 
 @dataclass(frozen=True)
@@ -23,41 +27,93 @@ class Pipelines:
         address: of its API.
         kale: the content of Kale's kfp_server_config.json.
         variables: environment variables of JupyterLab and its kernels; None takes one away.
-        passed_on: the address of the pages that JupyterLab passes on, or "".
+        pages: what JupyterLab's extension passes on (`fastkf.lab.pages`); {} for nothing.
+        warning: why it cannot be used now, or "".
     """
 
     address: str
     kale: dict
     variables: dict[str, str | None]
-    passed_on: str = ""
+    pages: dict[str, str] = field(default_factory=dict)
+    warning: str = ""
 
 
-def local_pipelines(address: str, base_url: str, is_far: bool) -> Pipelines:
-    """The server on this machine; a browser that is far away reads its pages through JupyterLab."""
-    links = f"{base_url}{PATH}" if is_far else None
-    variables = {ENDPOINT: address, PAGES: links, **dict.fromkeys(LINKS)}
-    return Pipelines(address, {"host": address}, variables, passed_on=address)
+def local_pipelines(local: dict[str, str], base_url: str, is_far: bool) -> Pipelines:
+    """The server on this machine.
+
+    The links of Kale's panel lead through JupyterLab unless the browser is on this machine, and
+    known to the server without a token.
+
+    Args:
+        local: its url and token_file.
+        base_url: JupyterLab's.
+        is_far: whether the browser may be elsewhere.
+    """
+    through_jupyter = is_far or not peers.can_tell()
+    links = f"{base_url}{PATH}" if through_jupyter else None
+    token = access.FileToken(Path(local["token_file"]))
+    return Pipelines(
+        address=local["url"],
+        kale={"host": local["url"], **describe(token)},
+        variables={
+            ENDPOINT_VARIABLE: local["url"],
+            PAGES_VARIABLE: links,
+            **dict.fromkeys(KALE_LINKS),
+        },
+        pages={"address": local["url"], "token_file": local["token_file"]},
+    )
 
 
-def cluster_pipelines(address: str) -> Pipelines:
-    """A Kubeflow, with the credentials that the environment has. They are named, not copied."""
-    kale = {"host": address, **credentials(os.environ)}
-    return Pipelines(address, kale, {ENDPOINT: address})
+def cluster_pipelines(server: Server, private: Path, base_url: str) -> Pipelines:
+    """A Kubeflow, with the credentials that `fastkf submit` would use.
+
+    Raises:
+        FastkfError: no address, no credentials, or no namespace.
+    """
+    host, _ = find_host(server.host)
+    who = access.choose(host, server.token_file, server.dex_user, server.ca_file)
+    connection = Connection(host, who, server.ca_file)
+    namespace, warning = server.namespace, ""
+    try:
+        namespace = find_namespace(connection, connection.read_health(), server.namespace)
+    except ClusterError as error:
+        warning = str(error)
+    kale = {
+        "host": host,
+        "namespace": namespace or None,
+        "ssl_ca_cert": str(server.ca_file.resolve()) if server.ca_file else None,
+        **describe(who, private),
+    }
+    variables = {ENDPOINT_VARIABLE: host}
+    if base_url != "/" and is_inside(host) and PAGES_VARIABLE not in os.environ:
+        variables[PAGES_VARIABLE] = PREFIX  # the gateway of the cluster has the pages there
+    return Pipelines(host, {k: v for k, v in kale.items() if v}, variables, warning=warning)
 
 
-def credentials(variables: Mapping[str, str]) -> dict:
-    """Kale's `auth_type` and `auth_config` for the credentials that there are."""
-    token_file = variables.get(TOKEN_FILE, DEFAULT_TOKEN_FILE)
-    if variables.get(TOKEN):
-        return {"auth_type": "existing_bearer_token", "auth_config": {"env_var": TOKEN}}
-    if variables.get(COOKIES):
-        return {"auth_type": "dex", "auth_config": {"env_var": COOKIES}}
-    if Path(token_file).is_file():
-        config = {"token_path": token_file}
-        return {"auth_type": "kubernetes_service_account_token", "auth_config": config}
+def describe(who: access.Access, private: Path | None = None) -> dict:
+    """Kale's `auth_type` and `auth_config`: they say where credentials are, not what they are."""
+    if isinstance(who, access.VariableToken):
+        config = {"env_var": who.variable}
+        return {"auth_type": "existing_bearer_token", "auth_config": config}
+    if isinstance(who, access.FileToken):
+        config = {"file_path": str(who.path.resolve())}
+        return {"auth_type": "existing_bearer_token", "auth_config": config}
+    if cookie := who.headers().get("cookie"):
+        file = private / "cookies"
+        file.write_text(cookie, encoding="utf-8")
+        return {"auth_type": "dex", "auth_config": {"file_path": str(file)}}
     return {"auth_type": "none"}
 
 
-def is_browser_far(base_url: str, variables: Mapping[str, str]) -> bool:
+def is_browser_far(
+    base_url: str, jupyter_options: Iterable[str], variables: Mapping[str, str]
+) -> bool:
     """Whether the browser may be on another machine, where 127.0.0.1 is something else."""
-    return base_url != "/" or bool({"SSH_CONNECTION", "CODESPACES"} & set(variables))
+    listens_elsewhere = any(word.startswith(ADDRESS_OPTIONS) for word in jupyter_options)
+    return base_url != "/" or listens_elsewhere or bool(REMOTE_VARIABLES & set(variables))
+
+
+def is_inside(host: str) -> bool:
+    """Whether an address is of a cluster's own network, where browsers are not."""
+    name = urlsplit(host).hostname or ""
+    return ".svc" in name or "." not in name and name != "localhost"

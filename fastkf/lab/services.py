@@ -52,16 +52,16 @@ class Service:
 
 @contextlib.contextmanager
 def services() -> Iterator[tuple[Path, Callable[..., Service]]]:
-    """A private folder, and `start(name, command, environment)` for services that log there.
+    """A private folder, and `start(name, command, ...)` for services that log there.
 
     All end with the context. The folder stays when one has failed, for its log.
     """
     folder, started = Path(tempfile.mkdtemp(prefix="fastkf-lab-")), []
 
-    def start(name: str, command: list, environment: dict | None = None) -> Service:
+    def start(name: str, command: list, **settings) -> Service:
         log = folder / f"{name.split()[-1].lower()}.log"
         with log.open("wb") as output:
-            started.append(processes.start(command, output, environment=environment))
+            started.append(processes.start(command, output, **settings))
         return Service(name, started[-1], log)
 
     failed = False
@@ -77,8 +77,8 @@ def services() -> Iterator[tuple[Path, Callable[..., Service]]]:
 
 
 def answers(address: str) -> bool:
-    """Whether an HTTP server answers there, with anything but an error."""
+    """Whether an HTTP server answers there, be it that it asks who one is."""
     try:
-        return urllib3.request("GET", address, timeout=2, retries=False).status < 400
+        return urllib3.request("GET", address, timeout=2, retries=False).status in (200, 401)
     except urllib3.exceptions.HTTPError:
         return False

@@ -6,75 +6,101 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastkf import processes
+from fastkf.cluster.access import read_local_server
+from fastkf.cluster.server import Server
+from fastkf.endpoint import HEALTH
 from fastkf.errors import UsageError
 from fastkf.lab.jupyter import Jupyter
 from fastkf.lab.pipelines import cluster_pipelines, is_browser_far, local_pipelines
-from fastkf.lab.services import Service, services
+from fastkf.lab.services import Service, answers, services
+from fastkf.server.settings import Settings, default_folder
 
-HEALTH = "/apis/v2beta1/healthz"
 PORT = 8888  # JupyterLab's usual one
+SECONDS_BETWEEN_CHECKS = 0.5
 
 
-def work(
-    place: Path,
-    ready: Callable[[Jupyter, Path], None],
-    host: str | None = None,
-    port: int | None = None,
-    base_url: str = "/",
-    browser: bool = True,
-    options: list[str] | None = None,
-) -> None:
-    """Runs JupyterLab and the local pipelines server until it is interrupted; then both end.
+@dataclass
+class Options:
+    """What a learner may ask for.
 
-    Args:
+    Attributes:
         place: a folder of notebooks, or a notebook.
-        ready: called when both answer, with the JupyterLab and the folder of the logs.
-        host: the address of a Kubeflow Pipelines to use, in the place of the local server.
+        server: a Kubeflow Pipelines to use in the place of the one on this machine.
         port: JupyterLab's; a free one when None.
         base_url: the path of JupyterLab behind a gateway.
         browser: whether to open one.
-        options: further words of JupyterLab's command line.
+        jupyter: further words of JupyterLab's command line.
+    """
+
+    place: Path
+    server: Server | None = None
+    port: int | None = None
+    base_url: str = "/"
+    browser: bool = True
+    jupyter: list[str] = field(default_factory=list)
+
+
+def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
+    """Runs JupyterLab and the local pipelines server until it is interrupted; then both end.
+
+    Args:
+        ready: called when both answer, with the JupyterLab and the folder of the logs.
 
     Raises:
         UsageError: the port is taken.
         FastkfError: one of the two did not start, or has ended; the other has ended too.
     """
-    port = choose_port(port)
-    base_url = f"/{base_url.strip('/')}/".replace("//", "/")
+    port = choose_port(options.port)
+    base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
     with services() as (private, start):
         running = []
-        if host:
-            pipelines = cluster_pipelines(host)
+        if options.server:
+            pipelines = cluster_pipelines(options.server, private, base_url)
         else:
-            server, address = start_server(start)
-            running.append(server)
-            is_far = is_browser_far(base_url, os.environ)
-            pipelines = local_pipelines(address, base_url, is_far)
+            is_far = is_browser_far(base_url, options.jupyter, os.environ)
+            pipelines = local_pipelines(find_server(start, running), base_url, is_far)
         jupyter = Jupyter(
-            place, private, port, base_url, secrets.token_urlsafe(24), pipelines, browser, options
+            place=options.place,
+            private=private,
+            port=port,
+            base_url=base_url,
+            token=secrets.token_urlsafe(24),
+            pipelines=pipelines,
+            browser=options.browser,
+            options=options.jupyter,
         )
         jupyter.configure()
-        lab = start("JupyterLab", jupyter.command, jupyter.environment())
+        lab = start(
+            "JupyterLab",
+            jupyter.command,
+            folder=jupyter.root,  # where Kale writes its folder .kale
+            environment=jupyter.environment(),
+        )
         lab.wait(f"{jupyter.address}api")
         running.append(lab)
         ready(jupyter, private)
         while True:
             for service in running:
                 service.check()
-            time.sleep(0.5)
+            time.sleep(SECONDS_BETWEEN_CHECKS)
 
 
-def start_server(start: Callable[..., Service]) -> tuple[Service, str]:
-    """Starts the local pipelines server and waits for it; returns it and its address."""
+def find_server(start: Callable[..., Service], running: list[Service]) -> dict[str, str]:
+    """The url and token_file of the server that runs already, or of one that is started now."""
+    local = read_local_server()
+    if local and answers(local["url"] + HEALTH):
+        return local
     [port] = processes.free_ports(1)
-    address = f"http://127.0.0.1:{port}"
+    url, settings = f"http://127.0.0.1:{port}", Settings(default_folder())
     command = [sys.executable, "-m", "fastkf.cli", "server", "--port", port]
     server = start("The pipelines server", command)
-    server.wait(address + HEALTH)
-    return server, address
+    server.wait(url + HEALTH)
+    running.append(server)
+    return {"url": url, "token_file": str(settings.token_file)}
 
 
 def choose_port(wanted: int | None) -> int:
@@ -92,7 +118,7 @@ def choose_port(wanted: int | None) -> int:
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        if os.name == "posix":
+        if sys.platform != "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

@@ -1,0 +1,122 @@
+"""The command that sends a run to a Kubeflow Pipelines server."""
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastkf.cli.options import find_notebook, parse_parameters
+from fastkf.display import Display
+from fastkf.errors import UsageError
+from fastkf.notebook import read
+
+Host = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="The server [KF_PIPELINES_ENDPOINT, Kale's configuration, or the pod's cluster].",
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A bearer token [KFP_EXISTING_TOKEN, or the one of a Kubeflow notebook].",
+    ),
+]
+DexUser = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Sign in through Dex; password: DEX_PASSWORD, or asked for."),
+]
+CaFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Certificates to trust (PEM), of your own CA.")
+]
+Namespace = Annotated[
+    str | None, typer.Option(help="Your profile's, where Kubeflow has many users [found out].")
+]
+
+
+def submit(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NOTEBOOK|PACKAGE.yaml]",
+            show_default=False,
+            help="A lab's name, the path of any Kale notebook, or a compiled package.",
+        ),
+    ] = None,
+    host: Host = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A pipeline parameter."),
+    ] = None,
+    data_dir: Annotated[
+        str | None,
+        typer.Option(metavar="PLACE", help="Where the steps find the data: -p data_dir=PLACE."),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="The container image that a notebook's steps run in.")
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="The experiment of the run [the notebook's, or Default].")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="The version's name [from pipeline, time and content].")
+    ] = None,
+    token_file: TokenFile = None,
+    dex_user: DexUser = None,
+    ca_file: CaFile = None,
+    namespace: Namespace = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Follow the run to its end, or leave it.")
+    ] = True,
+    patience: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="How long to go on without a connection."),
+    ] = 600,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="The run's folder [runs/<name>/<time>/]."),
+    ] = None,
+    follow: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Submit nothing: follow this run.")
+    ] = None,
+    terminate: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Submit nothing: end this run.")
+    ] = None,
+) -> None:
+    """Run a notebook or a package on a Kubeflow Pipelines server, and follow it.
+
+    Checks and compiles a notebook, uploads the package as a new version of its pipeline, starts a
+    run, shows each step that ends, and fetches the metrics. The run's folder gets the package,
+    run.json and report.html. Ctrl-C ends the following, not the run. The exit code is 0 when the
+    run succeeded, 1 when it failed or the server did not take it.
+
+    Examples: `fastkf submit 01_first_pipeline --host http://localhost:8080` ·
+    `fastkf submit my.ipynb -p epochs=2 --image registry/steps:1 --data-dir s3://datasets/my`
+    """
+    from fastkf.cluster import submit as cluster
+    from fastkf.cluster.server import Server
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    display, server = Display(), Server(host, token_file, dex_user, ca_file, namespace)
+    options = cluster.Options(
+        *(parse_parameters(parameter or []), data_dir, image, experiment, version, output),
+        *(wait, patience),
+    )
+    if len([given for given in (target, follow, terminate) if given]) != 1:
+        raise UsageError("name a notebook or a package; or give --follow RUN, or --terminate RUN")
+    if terminate:
+        cluster.terminate_run(terminate, server, display)
+        return
+    if follow:
+        record = cluster.follow_run(follow, server, options, display)
+    elif Path(target).suffix in (".yaml", ".yml"):
+        source = cluster.read_package_source(Path(target), options)
+        record = cluster.submit(source, server, options, display)
+    else:
+        notebook = read(find_notebook(target))
+        source = cluster.read_notebook_source(notebook, options, display)
+        record = cluster.submit(source, server, options, display)
+    raise typer.Exit(0 if record is None or record["status"] == "succeeded" else 1)

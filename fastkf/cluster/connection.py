@@ -1,0 +1,194 @@
+"""The API of one Kubeflow Pipelines server: kfp's generated client, with time limits and words.
+
+`kfp.Client` builds on the same generated client. It is not used itself: it has no time limits, it
+follows redirects to login pages and takes them for empty answers, and it writes to the user's
+~/.config/kfp.
+"""
+
+import json
+import ssl
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import kfp_server_api
+import urllib3
+
+from fastkf import endpoint
+from fastkf.cluster import answers
+from fastkf.cluster.access import Access
+from fastkf.cluster.answers import Answer, NotKubeflow, SignInNeeded
+from fastkf.cluster.certificates import trust
+
+SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 10, 60
+LOCAL = "fastkf"  # how the version of fastkf's own server begins
+PREFIX = "/pipeline"  # where the Kubeflow platform has the API and the pages of the pipelines
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a server says of itself.
+
+    Attributes:
+        version: of the API server, as far as it says.
+        multi_user: whether pipelines and runs belong to namespaces of users.
+        ready: False when only its pages are up, not the API.
+        is_local: whether it is fastkf's own, whose steps see this machine's files.
+    """
+
+    version: str
+    multi_user: bool
+    ready: bool
+
+    @property
+    def is_local(self) -> bool:
+        return self.version.startswith(LOCAL)
+
+
+class Connection(kfp_server_api.ApiClient):
+    """A client for kfp_server_api's services; whatever goes wrong is a ClusterError."""
+
+    def __init__(self, host: str, access: Access, ca_file: Path | None = None):
+        configuration = kfp_server_api.Configuration()
+        configuration.host = host
+        configuration.ssl_ca_cert = str(ca_file) if ca_file else None
+        # No redirects: they lead to pages. No second try either: following has its own.
+        configuration.retries = urllib3.Retry(0, redirect=0, raise_on_redirect=False)
+        super().__init__(configuration)
+        self.host, self.access = host, access
+        timeout = httpx.Timeout(SECONDS_TO_ANSWER, connect=SECONDS_TO_CONNECT)
+        self.http = httpx.Client(timeout=timeout, verify=trust(ca_file), trust_env=False)
+
+    @property
+    def pages(self) -> str:
+        """The address of the pages, which know logs and metadata; mostly that of the API too."""
+        return endpoint.POD_PAGES if self.host == endpoint.POD_ENDPOINT else self.host
+
+    @property
+    def root(self) -> str:
+        """The address of the pages without the prefix of the pipelines."""
+        parts = urlsplit(self.pages)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def call_api(self, *words, _request_timeout=None, **settings):
+        limits = _request_timeout or (SECONDS_TO_CONNECT, SECONDS_TO_ANSWER)
+
+        def call():
+            with self._explaining():
+                return super(Connection, self).call_api(*words, _request_timeout=limits, **settings)
+
+        return self._as_who_may(call)
+
+    def update_params_for_auth(self, headers, querys, auth_settings):
+        headers.update(self.access.headers())
+
+    def deserialize(self, response, response_type):
+        body = _text(response.data)
+        if problem := answers.find_problem(self.host, Answer(response.status, body)):
+            raise problem
+        return super().deserialize(response, response_type)
+
+    def request_page(self, method: str, url: str, **settings) -> httpx.Response:
+        """Any address of the same server, with the same credentials; the caller reads the answer.
+
+        Raises:
+            Unanswered: there is none.
+        """
+        headers = {**settings.pop("headers", {}), **self.access.headers()}
+        try:
+            return self.http.request(method, url, headers=headers, **settings)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise answers.explain_silence(self.host, _reason(error)) from error
+
+    def read_health(self) -> Health:
+        """Asks the server how it is.
+
+        Raises:
+            ClusterError: it cannot be asked, or it is not Kubeflow Pipelines.
+        """
+        return self._as_who_may(lambda: self._read_health(self.host))
+
+    def _read_health(self, host: str) -> Health:
+        answer = self.request_page("GET", host + endpoint.HEALTH)
+        location = answer.headers.get("location", "")
+        problem = answers.find_problem(host, Answer(answer.status_code, answer.text, location))
+        if problem is None:
+            health = json.loads(answer.text)
+            if isinstance(health, dict) and "multi_user" in {**health, **_renamed(health)}:
+                return _read_health(health)
+            problem = NotKubeflow(f"{host}: answers, but not as Kubeflow Pipelines does")
+        is_missing = isinstance(problem, answers.Rejected) and problem.status == 404
+        if host == self.host and (is_missing or isinstance(problem, NotKubeflow)):
+            problem = self._suggest_prefix(problem)
+        raise problem
+
+    def _suggest_prefix(self, problem: answers.ClusterError) -> answers.ClusterError:
+        """Adds where the API does answer, if it is at one of the usual places."""
+        for place in (self.root, self.root + PREFIX):
+            if place != self.host:
+                try:
+                    self._read_health(place)
+                except answers.ClusterError:
+                    continue
+                return NotKubeflow(f"{problem}; it does at {place}: use --host {place}")
+        return NotKubeflow(
+            f"{problem}; give the address before /apis/v2beta1, on the Kubeflow platform with "
+            f"{PREFIX}: --host {self.root}{PREFIX}"
+        )
+
+    def _as_who_may(self, call):
+        """Calls; once more with new credentials when the server refuses the old ones."""
+        try:
+            return call()
+        except SignInNeeded:
+            if not self.access.renew():
+                raise
+            return call()
+
+    @contextmanager
+    def _explaining(self):
+        try:
+            yield
+        except kfp_server_api.ApiException as error:
+            if not error.status:
+                raise answers.explain_silence(self.host, str(error.reason)) from error
+            location = (error.headers or {}).get("Location", "")
+            answer = Answer(error.status, _text(error.body), location)
+            raise answers.find_problem(self.host, answer) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise answers.explain_silence(self.host, _reason(error)) from error
+
+
+def _renamed(health: dict) -> dict:
+    """What the pages' server says for the API, in the API's own names."""
+    names = {"apiServerTagName": "tag_name", "apiServerMultiUser": "multi_user"}
+    return {names[name]: value for name, value in health.items() if name in names}
+
+
+def _read_health(health: dict) -> Health:
+    named = {**health, **_renamed(health)}
+    return Health(
+        version=str(named.get("tag_name") or "of an unknown version"),
+        multi_user=bool(named.get("multi_user")),
+        ready=health.get("apiServerReady", True) is not False,
+    )
+
+
+def _text(body: bytes | str | None) -> str:
+    return body if isinstance(body, str) else (body or b"").decode("utf-8", "replace")
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause, in a few words."""
+    while cause := (getattr(error, "reason", None) or error.__cause__ or error.__context__):
+        if not isinstance(cause, Exception):
+            break
+        error = cause
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}; name its CA: --ca-file"
+    if isinstance(error, TimeoutError):
+        return "it takes too long"
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text.rsplit(": ", 1)[-1]

@@ -1,0 +1,235 @@
+"""Pipelines and their versions."""
+
+from fastapi import APIRouter
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, undefer
+
+from fastkf.server import database as db
+from fastkf.server import shapes
+from fastkf.server.api.context import (
+    Body,
+    FromDatabase,
+    Listing,
+    WithSettings,
+    read_name,
+    read_text,
+)
+from fastkf.server.errors import ApiError, Code, invalid, not_found
+from fastkf.server.listing import list_page
+from fastkf.server.packages import Package, read_spec
+from fastkf.server.runs import new_id
+from fastkf.server.settings import Settings
+
+router = APIRouter(prefix="/pipelines")
+FIELDS = {
+    "pipeline_id": db.Pipeline.id,
+    "id": db.Pipeline.id,
+    "name": db.Pipeline.name,
+    "display_name": db.Pipeline.display_name,
+    "description": db.Pipeline.description,
+    "namespace": db.Pipeline.namespace,
+    "created_at": db.Pipeline.created_at,
+}
+VERSION_FIELDS = {
+    "pipeline_version_id": db.PipelineVersion.id,
+    "id": db.PipelineVersion.id,
+    "pipeline_id": db.PipelineVersion.pipeline_id,
+    "name": db.PipelineVersion.name,
+    "display_name": db.PipelineVersion.display_name,
+    "description": db.PipelineVersion.description,
+    "code_source_url": db.PipelineVersion.code_source_url,
+    "created_at": db.PipelineVersion.created_at,
+}
+
+
+def find_pipeline(session: Session, pipeline_id: str) -> db.Pipeline:
+    """Raises ApiError when there is none."""
+    found = session.get(db.Pipeline, pipeline_id)
+    if found is None:
+        raise not_found("pipeline", pipeline_id)
+    return found
+
+
+def find_version(session: Session, pipeline_id: str | None, version_id: str) -> db.PipelineVersion:
+    """Raises ApiError when the pipeline has no such version."""
+    found = session.get(db.PipelineVersion, version_id)
+    if found is None or (pipeline_id and found.pipeline_id != pipeline_id):
+        raise not_found("pipeline version", version_id)
+    return found
+
+
+def add_pipeline(session: Session, fields: dict) -> db.Pipeline:
+    """A new pipeline; name or display_name is needed.
+
+    Raises:
+        ApiError: the name is taken.
+    """
+    name = read_name(fields, "name" if fields.get("name") else "display_name")
+    if session.scalar(select(db.Pipeline).where(db.Pipeline.name == name)):
+        message = (
+            f"a pipeline {name} exists already; upload a version of it, or choose another name"
+        )
+        raise ApiError(Code.ALREADY_EXISTS, message)
+    row = db.Pipeline(
+        id=new_id(),
+        name=name,
+        display_name=read_text(fields, "display_name") or name,
+        description=read_text(fields, "description"),
+        namespace=read_text(fields, "namespace"),
+        tags=read_tags(fields),
+        created_at=db.now(),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def add_version(
+    session: Session, settings: Settings, pipeline: db.Pipeline, fields: dict, package: Package
+) -> db.PipelineVersion:
+    """A new version of a pipeline, and its file.
+
+    Raises:
+        ApiError: the pipeline has a version of that name.
+    """
+    name = read_name(fields, "name" if fields.get("name") else "display_name")
+    versions = select(db.PipelineVersion).where(db.PipelineVersion.pipeline_id == pipeline.id)
+    if session.scalar(versions.where(db.PipelineVersion.name == name)):
+        message = f"the pipeline {pipeline.name} has a version {name} already"
+        raise ApiError(Code.ALREADY_EXISTS, message)
+    row = db.PipelineVersion(
+        id=new_id(),
+        pipeline_id=pipeline.id,
+        name=name,
+        display_name=read_text(fields, "display_name") or name,
+        description=read_text(fields, "description"),
+        code_source_url=read_text(fields, "code_source_url"),
+        tags=read_tags(fields),
+        created_at=db.now(),
+        spec=package.as_answer(),
+    )
+    session.add(row)
+    session.flush()
+    settings.version_file(row.id).write_text(package.as_yaml(), encoding="utf-8")
+    return row
+
+
+def read_tags(fields: dict) -> dict:
+    tags = fields.get("tags") or {}
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise invalid("tags: not an object of texts")
+    return tags
+
+
+@router.post("")
+def create_pipeline(body: Body, database: FromDatabase) -> dict:
+    """A pipeline without a version."""
+    with database.write() as session:
+        return shapes.pipeline(add_pipeline(session, body))
+
+
+@router.post("/create")
+def create_pipeline_and_version(body: Body, database: FromDatabase, settings: WithSettings) -> dict:
+    fields = _read_object(body, "pipeline")
+    version = _read_object(body, "pipeline_version")
+    package = _read_package(version)
+    with database.write() as session:
+        row = add_pipeline(session, fields)
+        add_version(session, settings, row, {"name": row.name, **version}, package)
+        return shapes.pipeline(row)
+
+
+@router.get("")
+def list_pipelines(asked: Listing, database: FromDatabase) -> dict:
+    with database.read() as session:
+        return shapes.pipelines(list_page(session, select(db.Pipeline), FIELDS, asked))
+
+
+@router.get("/names/{name}")
+def get_pipeline_by_name(name: str, database: FromDatabase) -> dict:
+    with database.read() as session:
+        found = session.scalar(select(db.Pipeline).where(db.Pipeline.name == name))
+        if found is None:
+            raise not_found("pipeline", name)
+        return shapes.pipeline(found)
+
+
+@router.get("/{pipeline_id}")
+def get_pipeline(pipeline_id: str, database: FromDatabase) -> dict:
+    with database.read() as session:
+        return shapes.pipeline(find_pipeline(session, pipeline_id))
+
+
+@router.delete("/{pipeline_id}")
+def delete_pipeline(
+    pipeline_id: str, database: FromDatabase, settings: WithSettings, cascade: bool = False
+) -> dict:
+    """Refused while it has versions, as on a Kubeflow, unless `cascade`."""
+    of_it = select(db.PipelineVersion).where(db.PipelineVersion.pipeline_id == pipeline_id)
+    with database.write() as session:
+        pipeline = find_pipeline(session, pipeline_id)
+        count = session.scalar(select(func.count()).select_from(of_it.subquery()))
+        if count and not cascade:
+            message = f"the pipeline {pipeline.name} has {count} versions; delete them first"
+            raise ApiError(Code.FAILED_PRECONDITION, message)
+        versions = list(session.scalars(of_it))
+        for version in versions:
+            session.delete(version)
+        session.flush()
+        session.delete(pipeline)
+    for version in versions:
+        settings.version_file(version.id).unlink(missing_ok=True)
+    return {}
+
+
+@router.post("/{pipeline_id}/versions")
+def create_version(
+    pipeline_id: str, body: Body, database: FromDatabase, settings: WithSettings
+) -> dict:
+    package = _read_package(body)
+    with database.write() as session:
+        pipeline = find_pipeline(session, pipeline_id)
+        row = add_version(session, settings, pipeline, body, package)
+        return shapes.version(row, row.spec)
+
+
+@router.get("/{pipeline_id}/versions")
+def list_versions(pipeline_id: str, asked: Listing, database: FromDatabase) -> dict:
+    of_it = select(db.PipelineVersion).where(db.PipelineVersion.pipeline_id == pipeline_id)
+    with database.read() as session:
+        find_pipeline(session, pipeline_id)
+        query = of_it.options(undefer(db.PipelineVersion.spec))
+        return shapes.versions(list_page(session, query, VERSION_FIELDS, asked))
+
+
+@router.get("/{pipeline_id}/versions/{version_id}")
+def get_version(pipeline_id: str, version_id: str, database: FromDatabase) -> dict:
+    with database.read() as session:
+        row = find_version(session, pipeline_id, version_id)
+        return shapes.version(row, row.spec)
+
+
+@router.delete("/{pipeline_id}/versions/{version_id}")
+def delete_version(
+    pipeline_id: str, version_id: str, database: FromDatabase, settings: WithSettings
+) -> dict:
+    """Runs that were made from it have a copy of the package, and stay."""
+    with database.write() as session:
+        session.delete(find_version(session, pipeline_id, version_id))
+    settings.version_file(version_id).unlink(missing_ok=True)
+    return {}
+
+
+def _read_object(body: dict, field: str) -> dict:
+    value = body.get(field)
+    if not isinstance(value, dict):
+        raise invalid(f"{field} is missing, or no object")
+    return value
+
+
+def _read_package(fields: dict) -> Package:
+    if fields.get("pipeline_spec") is None:
+        raise invalid(
+            "this server fetches no package_url: upload the package, or send it as pipeline_spec"
+        )
+    return read_spec(fields["pipeline_spec"])

@@ -1,0 +1,214 @@
+"""Runs."""
+
+import shutil
+
+from fastapi import APIRouter
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from fastkf import paths
+from fastkf.server import database as db
+from fastkf.server import runs, shapes
+from fastkf.server.api.context import (
+    Body,
+    FromDatabase,
+    Listing,
+    WithQueue,
+    WithSettings,
+    read_name,
+    read_text,
+)
+from fastkf.server.api.experiments import default_experiment, find_experiment
+from fastkf.server.api.pipelines import find_version
+from fastkf.server.errors import ApiError, Code, invalid, not_found
+from fastkf.server.listing import list_page
+from fastkf.server.packages import Package, check_parameters, read_spec, read_upload
+from fastkf.server.settings import Settings
+
+router = APIRouter(prefix="/runs")
+FIELDS = {
+    "run_id": db.Run.id,
+    "id": db.Run.id,
+    "display_name": db.Run.display_name,
+    "name": db.Run.display_name,
+    "description": db.Run.description,
+    "experiment_id": db.Run.experiment_id,
+    "pipeline_id": db.Run.pipeline_id,
+    "pipeline_version_id": db.Run.pipeline_version_id,
+    "created_at": db.Run.created_at,
+    "scheduled_at": db.Run.scheduled_at,
+    "finished_at": db.Run.finished_at,
+    "state": db.Run.state,
+    "status": db.Run.state,
+    "storage_state": db.Run.storage_state,
+    "service_account": db.Run.service_account,
+}
+
+
+def find_run(session: Session, run_id: str) -> db.Run:
+    """Raises ApiError when there is none."""
+    found = session.get(db.Run, run_id)
+    if found is None:
+        raise not_found("run", run_id)
+    return found
+
+
+@router.post("")
+def create_run(
+    body: Body,
+    database: FromDatabase,
+    settings: WithSettings,
+    queue: WithQueue,
+    experiment_id: str = "",
+) -> dict:
+    name = read_name(body)
+    sent = read_spec(body["pipeline_spec"]) if body.get("pipeline_spec") is not None else None
+    with database.write() as session:
+        package, version = _choose_package(session, body, sent)
+        experiment = _choose_experiment(session, read_text(body, "experiment_id") or experiment_id)
+        runtime = body.get("runtime_config") or {}
+        if not isinstance(runtime, dict) or not isinstance(runtime.get("parameters") or {}, dict):
+            raise invalid("runtime_config: not an object with the object parameters")
+        moment = db.now()
+        row = db.Run(
+            id=runs.new_id(),
+            experiment_id=experiment.id,
+            display_name=name,
+            description=read_text(body, "description"),
+            service_account=read_text(body, "service_account"),
+            pipeline_name=package.name,
+            pipeline_id=version and version.pipeline_id,
+            pipeline_version_id=version and version.id,
+            parameters=check_parameters(package, runtime.get("parameters") or {}),
+            pipeline_root=read_text(runtime, "pipeline_root"),
+            state_history=[],
+            storage_state="AVAILABLE",
+            spec=None if version else package.as_answer(),
+            created_at=moment,
+            scheduled_at=moment,
+        )
+        runs.set_state(row, "PENDING")
+        experiment.last_run_created_at = moment
+        runs.make_folder(settings, row, package, paths.DATA)
+        session.add(row)
+    queue.wake()
+    return shapes.run(row, None, row.spec)
+
+
+@router.get("")
+def list_runs(asked: Listing, database: FromDatabase, experiment_id: str = "") -> dict:
+    query = select(db.Run)
+    with database.read() as session:
+        if experiment_id:
+            find_experiment(session, experiment_id)
+            query = query.where(db.Run.experiment_id == experiment_id)
+        return shapes.runs(list_page(session, query, FIELDS, asked))
+
+
+@router.get("/{run_id}")
+def get_run(run_id: str, database: FromDatabase, settings: WithSettings) -> dict:
+    with database.read() as session:
+        row = find_run(session, run_id)
+        return shapes.run(row, runs.read_record(settings, run_id), row.spec)
+
+
+@router.delete("/{run_id}")
+def delete_run(
+    run_id: str, database: FromDatabase, settings: WithSettings, queue: WithQueue
+) -> dict:
+    """Ends it first, if it is going."""
+    with database.write() as session:
+        session.delete(find_run(session, run_id))
+    queue.terminate(run_id, wait=True)
+    shutil.rmtree(settings.run_folder(run_id), ignore_errors=True)
+    return {}
+
+
+@router.post("/{run_id}:terminate")
+def terminate_run(run_id: str, database: FromDatabase, settings: WithSettings, queue: WithQueue):
+    with database.write() as session:
+        row = find_run(session, run_id)
+        if row.state in shapes.ENDED:
+            message = f"the run has ended already ({row.state})"
+            raise ApiError(Code.FAILED_PRECONDITION, message)
+        if row.state != "CANCELING":
+            runs.set_state(row, "CANCELING" if row.state == "RUNNING" else "CANCELED")
+    if row.state == "CANCELED":
+        runs.end_record(settings, row)
+    else:
+        queue.terminate(run_id)
+    return {}
+
+
+@router.post("/{run_id}:retry")
+def retry_run(run_id: str, database: FromDatabase, settings: WithSettings, queue: WithQueue):
+    """Goes on with the steps that have not succeeded."""
+    with database.write() as session:
+        row = find_run(session, run_id)
+        if row.state not in ("FAILED", "CANCELED"):
+            message = f"only a run that failed or was terminated can be retried ({row.state})"
+            raise ApiError(Code.FAILED_PRECONDITION, message)
+        package = _read_package(settings, run_id)
+        runs.set_state(row, "PENDING")
+        row.finished_at, row.scheduled_at = None, db.now()
+        runs.prepare_retry(settings, row, package)
+    queue.wake()
+    return {}
+
+
+@router.post("/{run_id}:archive")
+def archive_run(run_id: str, database: FromDatabase) -> dict:
+    return _store(database, run_id, "ARCHIVED")
+
+
+@router.post("/{run_id}:unarchive")
+def unarchive_run(run_id: str, database: FromDatabase) -> dict:
+    return _store(database, run_id, "AVAILABLE")
+
+
+def _store(database: db.Database, run_id: str, storage_state: str) -> dict:
+    with database.write() as session:
+        find_run(session, run_id)
+        query = update(db.Run).where(db.Run.id == run_id)
+        session.execute(query.values(storage_state=storage_state))
+    return {}
+
+
+def _choose_package(
+    session: Session, body: dict, sent: Package | None
+) -> tuple[Package, db.PipelineVersion | None]:
+    reference = body.get("pipeline_version_reference")
+    if (reference is None) == (sent is None):
+        raise invalid("one of pipeline_spec and pipeline_version_reference is needed")
+    if sent is not None:
+        return sent, None
+    if not isinstance(reference, dict):
+        raise invalid("pipeline_version_reference: not an object")
+    pipeline_id = read_text(reference, "pipeline_id")
+    version_id = read_text(reference, "pipeline_version_id")
+    if not version_id:
+        version_id = _newest_version(session, pipeline_id)
+    version = find_version(session, pipeline_id, version_id)
+    return read_spec(version.spec), version
+
+
+def _newest_version(session: Session, pipeline_id: str) -> str:
+    of_it = select(db.PipelineVersion.id).where(db.PipelineVersion.pipeline_id == pipeline_id)
+    found = session.scalar(of_it.order_by(db.PipelineVersion.created_at.desc()).limit(1))
+    if found is None:
+        raise not_found("a version of the pipeline", pipeline_id)
+    return found
+
+
+def _choose_experiment(session: Session, experiment_id: str) -> db.Experiment:
+    if not experiment_id:
+        return default_experiment(session)
+    found = find_experiment(session, experiment_id)
+    if found.storage_state == "ARCHIVED":
+        message = f"the experiment {found.display_name} is archived; unarchive it first"
+        raise ApiError(Code.FAILED_PRECONDITION, message)
+    return found
+
+
+def _read_package(settings: Settings, run_id: str) -> Package:
+    return read_upload((settings.run_folder(run_id) / "pipeline.yaml").read_bytes())

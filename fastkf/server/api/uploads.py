@@ -1,0 +1,79 @@
+"""Uploads of pipeline packages, as multipart forms with one file."""
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from fastkf.server import shapes
+from fastkf.server.api.context import FromDatabase, WithSettings
+from fastkf.server.api.pipelines import add_pipeline, add_version, find_pipeline
+from fastkf.server.errors import invalid
+from fastkf.server.packages import Package, read_upload
+
+router = APIRouter(prefix="/pipelines")
+FIELD = "uploadfile"
+
+
+async def read_package(request: Request) -> Package:
+    """The package in the form's file.
+
+    Raises:
+        ApiError: there is no file, or it is no package.
+    """
+    async with request.form(max_files=1, max_fields=10) as form:
+        file = form.get(FIELD)
+        if not isinstance(file, UploadFile):
+            raise invalid(f"no file in the form's field {FIELD}")
+        content = await file.read()
+    return await run_in_threadpool(read_upload, content)
+
+
+def read_fields(
+    name: str = "",
+    display_name: str = "",
+    description: str = "",
+    namespace: str = "",
+    tags: str = "",
+) -> dict:
+    fields = {"name": name, "display_name": display_name, "description": description}
+    try:
+        read_tags = json.loads(tags) if tags else {}
+    except (ValueError, RecursionError) as error:
+        raise invalid("tags: not JSON") from error
+    return {**fields, "namespace": namespace, "tags": read_tags}
+
+
+Uploaded = Annotated[Package, Depends(read_package)]
+Fields = Annotated[dict, Depends(read_fields)]
+
+
+@router.post("/upload")
+def upload_pipeline(
+    package: Uploaded, fields: Fields, database: FromDatabase, settings: WithSettings
+) -> dict:
+    """A new pipeline, and its first version under the same name."""
+    fields["name"] = fields["name"] or fields["display_name"] or package.name
+    with database.write() as session:
+        pipeline = add_pipeline(session, fields)
+        add_version(session, settings, pipeline, fields, package)
+        return shapes.pipeline(pipeline)
+
+
+@router.post("/upload_version")
+def upload_version(
+    package: Uploaded,
+    fields: Fields,
+    database: FromDatabase,
+    settings: WithSettings,
+    pipelineid: str = "",
+) -> dict:
+    if not pipelineid:
+        raise invalid("pipelineid is missing")
+    fields["name"] = fields["name"] or fields["display_name"] or package.name
+    with database.write() as session:
+        pipeline = find_pipeline(session, pipelineid)
+        row = add_version(session, settings, pipeline, fields, package)
+        return shapes.version(row, row.spec)

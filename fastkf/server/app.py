@@ -1,0 +1,48 @@
+"""The HTTP application of the local Kubeflow Pipelines server."""
+
+import importlib.util
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from fastkf.server import errors
+from fastkf.server.api import add_routers
+from fastkf.server.api.experiments import default_experiment
+from fastkf.server.database import Database
+from fastkf.server.guard import Guard
+from fastkf.server.queue import RunQueue
+from fastkf.server.settings import Settings
+
+PAGES = "fastkf.server.pages"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application of one server; its folder must exist and be no other server's.
+
+    `app.state` has settings, database and queue, for the routers.
+
+    Raises:
+        FastkfError: the database in the folder cannot be used.
+    """
+    database = Database(settings.database)
+    queue = RunQueue(settings, database)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI):
+        with database.write() as session:
+            default_experiment(session)
+        queue.start()
+        yield
+        queue.stop()
+        database.close()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None, title="fastkf server")
+    app.state.settings, app.state.database, app.state.queue = settings, database, queue
+    app.add_middleware(Guard, settings=settings)
+    errors.add_handlers(app)
+    add_routers(app)
+    if importlib.util.find_spec(PAGES):
+        from fastkf.server.pages import router as pages
+
+        app.include_router(pages(settings))
+    return app

@@ -1,0 +1,71 @@
+"""Errors as the Kubeflow Pipelines API answers them: a google.rpc.Status as JSON."""
+
+from enum import Enum
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+
+class Code(Enum):
+    """A code of google.rpc, and the HTTP status that goes with it."""
+
+    INVALID_ARGUMENT = 3, 400
+    NOT_FOUND = 5, 404
+    ALREADY_EXISTS = 6, 409
+    PERMISSION_DENIED = 7, 403
+    TOO_LARGE = 8, 413  # RESOURCE_EXHAUSTED
+    FAILED_PRECONDITION = 9, 400
+    UNIMPLEMENTED = 12, 501
+    INTERNAL = 13, 500
+    UNAUTHENTICATED = 16, 401
+
+
+class ApiError(Exception):
+    """A request that cannot be done, with the reason for the client."""
+
+    def __init__(self, code: Code, message: str):
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+def invalid(message: str) -> ApiError:
+    return ApiError(Code.INVALID_ARGUMENT, message)
+
+
+def not_found(kind: str, id: str) -> ApiError:
+    return ApiError(Code.NOT_FOUND, f"{kind} {id} not found")
+
+
+def answer(code: Code, message: str, status: int | None = None) -> JSONResponse:
+    """The response for an error."""
+    number, default_status = code.value
+    detail = {"@type": "type.googleapis.com/google.rpc.Status", "code": number, "message": message}
+    body = {"error": message, "code": number, "message": message, "details": [detail]}
+    return JSONResponse(body, status or default_status)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Has the app answer each error in this form."""
+
+    @app.exception_handler(ApiError)
+    async def answer_api_error(request: Request, error: ApiError):
+        return answer(error.code, error.message)
+
+    @app.exception_handler(RequestValidationError)
+    async def answer_invalid_request(request: Request, error: RequestValidationError):
+        faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
+        return answer(Code.INVALID_ARGUMENT, faults)
+
+    @app.exception_handler(HTTPException)
+    async def answer_http_error(request: Request, error: HTTPException):
+        by_status = {code.value[1]: code for code in Code}
+        code = by_status.get(error.status_code, Code.INVALID_ARGUMENT)
+        if error.status_code == 405:
+            code = Code.UNIMPLEMENTED
+        return answer(code, str(error.detail), error.status_code)
+
+    @app.exception_handler(Exception)
+    async def answer_fault(request: Request, error: Exception):
+        return answer(Code.INTERNAL, f"a fault of this server: {type(error).__name__}: {error}")

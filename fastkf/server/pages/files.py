@@ -1,0 +1,134 @@
+"""The files of a run that its page shows or offers: logs, reports, artifacts.
+
+Whatever a step wrote is untrusted, links too: nothing outside the run's own folder is read.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import quote as quote_url
+
+from fastkf.report import NO_OUTPUT
+from fastkf.shown import clean_text
+
+CHUNK = 256 * 1024  # of a log, in bytes, for one answer
+LONGEST_TAIL = 16 * 1024  # of a line that has not ended
+MOST_ARTIFACTS = 500
+OWN_FILES = ("executor_output.json",)
+FRAME = Path(__file__).parents[2] / "templates" / "frame.html"
+
+
+def quote(text: str) -> str:
+    return quote_url(text, safe="")
+
+
+def find_file(folder: Path, *parts: str) -> Path | None:
+    """A regular file inside the folder; None when there is none, or when it is elsewhere."""
+    name = "/".join(parts)
+    if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/"):
+        return None
+    try:
+        path = folder.joinpath(name).resolve(strict=True)
+        inside = path.is_relative_to(folder.resolve(strict=True))
+    except (OSError, RuntimeError):
+        return None
+    return path if inside and path.is_file() else None
+
+
+def list_reports(folder: Path, steps: list[dict]) -> list[dict]:
+    """The steps with an HTML report that has something in it, and whether it has pictures."""
+    reports = []
+    for number, step in enumerate(steps, start=1):
+        path = find_report(folder, step["name"])
+        if path:
+            with path.open("rb") as file:
+                start = file.read(CHUNK)
+            pictured = b"<img" in start or b"<svg" in start
+            reports.append({"id": f"report-{number}", "pictured": pictured, **step})
+    return reports
+
+
+def find_report(folder: Path, step: str) -> Path | None:
+    path = find_file(folder / "outputs", f"{step}.html")
+    if path is None:
+        return None
+    with path.open("rb") as file:
+        return None if NO_OUTPUT.encode() in file.read(4096) else path
+
+
+def read_report(path: Path) -> bytes:
+    """The report as a page of its own, in the style of the others."""
+    return FRAME.read_bytes() + path.read_bytes()
+
+
+def list_logs(folder: Path) -> list[str]:
+    return sorted(
+        path.stem for path in (folder / "logs").glob("*.log") if find_file(path.parent, path.name)
+    )
+
+
+def list_artifacts(folder: Path) -> list[dict]:
+    """The files that the steps passed on: step, name, bytes, and the path below artifacts/.
+
+    KFP keeps them as artifacts/<run of the pipeline>/<task>/<artifact>.
+    """
+    home = folder / "artifacts"
+    artifacts: list[dict] = []
+    for place, folders, names in os.walk(home):
+        folders.sort()
+        below = Path(place).relative_to(home)
+        for name in sorted(names):
+            path = Path(place, name)
+            if len(below.parts) < 2 or name in OWN_FILES or name.endswith("_html_report"):
+                continue
+            if len(artifacts) == MOST_ARTIFACTS:
+                return artifacts
+            if not path.is_symlink() and path.is_file():
+                artifacts.append(
+                    {
+                        "task": below.parts[1],
+                        "name": "/".join((*below.parts[2:], name)),
+                        "bytes": path.stat().st_size,
+                        "path": quote_url((below / name).as_posix()),
+                    }
+                )
+    return artifacts
+
+
+def read_log(path: Path | None, start: int) -> dict:
+    """What a log has from a byte on, as a terminal would leave it.
+
+    Returns:
+        text: whole lines; tail: the last line while it is not whole; next: where to go on;
+        skipped: bytes at the beginning that were left out of a first answer; reset: whether the
+        log is shorter than `start`, so another one; more: whether there is more at once.
+    """
+    if path is None:
+        return {"text": "", "tail": "", "next": 0, "skipped": 0, "reset": start > 0, "more": False}
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        reset = start > size
+        start = 0 if reset else start
+        skipped = 0
+        if start == 0 and size > CHUNK:
+            file.seek(size - CHUNK)
+            file.readline(LONGEST_TAIL)
+            start = skipped = file.tell()
+        file.seek(start)
+        data = file.read(CHUNK)
+    whole = data.rfind(b"\n") + 1
+    at_end = start + len(data) >= size
+    if not whole and not at_end:  # a line longer than all that one answer holds
+        whole = len(data)
+    tail = data[whole:][-LONGEST_TAIL:] if at_end else b""
+    return {
+        "text": _decode(data[:whole]),
+        "tail": _decode(tail),
+        "next": start + whole,
+        "skipped": skipped,
+        "reset": reset,
+        "more": not at_end,
+    }
+
+
+def _decode(data: bytes) -> str:
+    return clean_text(data.decode("utf-8", errors="replace"))

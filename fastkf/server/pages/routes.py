@@ -1,0 +1,178 @@
+"""The addresses of the pages."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from sqlalchemy.orm import Session
+
+from fastkf.drawing import STYLE
+from fastkf.report import TEMPLATES as SHARED
+from fastkf.report import make_environment
+from fastkf.server import database as db
+from fastkf.server.pages import files
+from fastkf.server.pages.package import read_package
+from fastkf.server.pages.views import Missing, Views
+from fastkf.server.settings import Settings
+from fastkf.shown import format_time, show_value
+
+HOME = Path(__file__).parent
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; frame-src 'self'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+# A report is whatever a step has printed: it runs nothing, loads nothing, and sends nothing. The
+# same origin, without scripts, only lets the page around it measure its height.
+REPORT_POLICY = (
+    "sandbox allow-same-origin; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+SECONDS_BETWEEN = {True: 1, False: 5}  # two looks at a page where something goes on, or nothing
+
+
+def _open_session(request: Request) -> Iterator[Session]:
+    with request.app.state.database.read() as session:
+        yield session
+
+
+DatabaseSession = Annotated[Session, Depends(_open_session)]
+
+
+def _find_run_folder(id: str, request: Request, session: DatabaseSession) -> Path:
+    if session.get(db.Run, id) is None:
+        raise HTTPException(404, f"there is no run {id}")
+    return request.app.state.settings.run_folder(id)
+
+
+RunFolder = Annotated[Path, Depends(_find_run_folder)]
+
+
+def router(settings: Settings) -> APIRouter:
+    """The pages of a server, whose database is `app.state.database`."""
+    pages = APIRouter(include_in_schema=False)
+    _add_page(pages, Views(settings))
+    _add_files(pages)
+    return pages
+
+
+def _add_page(router: APIRouter, views: Views) -> None:
+    """The one page, what it is made of, and the fragments that its script shows in it."""
+    environment = make_environment(HOME / "templates")
+    environment.filters["moment"] = lambda moment: format_time(moment.astimezone().isoformat())
+    environment.filters["value"] = show_value
+    static = _load_static()
+
+    def answer(request: Request, template: str, context: dict, status: int = 200) -> Response:
+        html = environment.get_template(f"{template}.html.jinja").render(context)
+        return _answer_tagged(request, html.encode(), "text/html; charset=utf-8", status)
+
+    @router.get("/")
+    def send_page(request: Request):
+        return answer(request, "page", {})
+
+    @router.get("/static/{name}")
+    def send_static(request: Request, name: str):
+        if name not in static:
+            raise _no_file()
+        return _answer_tagged(request, *static[name])
+
+    def add(address: str, template: str, view: Callable[..., dict]) -> None:
+        def respond(request: Request):
+            try:
+                with request.app.state.database.read() as session:
+                    context = view(session, dict(request.query_params), **request.path_params)
+            except Missing as missing:
+                return answer(request, "missing", {"what": str(missing)}, 404)
+            return answer(request, template, context)
+
+        router.add_api_route(f"/fragments{address}", respond, methods=["GET"])
+
+    add("/runs", "runs", views.runs)
+    add("/runs/details/{id}", "run", views.run)
+    add("/runs/new", "new_run", views.new_run)
+    add("/compare", "compare", views.compare)
+    add("/pipelines", "pipelines", views.pipelines)
+    add("/pipelines/details/{id}", "pipeline", views.pipeline)
+    add("/pipelines/details/{id}/version/{version_id}", "pipeline", views.pipeline)
+    add("/experiments", "experiments", views.experiments)
+    add("/experiments/details/{id}", "experiment", views.experiment)
+
+
+def _add_files(router: APIRouter) -> None:
+    """The files of runs and of pipeline versions."""
+
+    @router.get("/files/runs/{id}/log")
+    def send_log_part(folder: RunFolder, step: str, start: int = 0):
+        path = files.find_file(folder / "logs", f"{step}.log")
+        return JSONResponse(files.read_log(path, max(start, 0)), headers=HEADERS)
+
+    @router.get("/files/runs/{id}/report")
+    def send_report(folder: RunFolder, step: str):
+        path = files.find_report(folder, step)
+        if path is None:
+            raise _no_file()
+        headers = {**HEADERS, "Content-Security-Policy": REPORT_POLICY}
+        return HTMLResponse(files.read_report(path), headers=headers)
+
+    @router.get("/files/runs/{id}/pipeline.json")
+    def send_package_as_json(folder: RunFolder):
+        spec, *platform = read_package(folder / "pipeline.yaml")
+        both = {"pipeline_spec": spec, "platform_spec": platform[0] if platform else {}}
+        return JSONResponse(both, headers=HEADERS)
+
+    @router.get("/files/runs/{id}/{name}")
+    def send_own_file(folder: RunFolder, name: Literal["pipeline.yaml", "run.json"]):
+        return _download(files.find_file(folder, name))
+
+    @router.get("/files/runs/{id}/{part}/{path:path}")
+    def send_file(folder: RunFolder, part: Literal["artifacts", "logs"], path: str):
+        return _download(files.find_file(folder / part, path))
+
+    @router.get("/files/versions/{id}/pipeline.yaml")
+    def send_version(id: str, request: Request, session: DatabaseSession):
+        if session.get(db.PipelineVersion, id) is None:
+            raise HTTPException(404, f"there is no pipeline version {id}")
+        path = request.app.state.settings.version_file(id)
+        return _download(files.find_file(path.parent, path.name), "pipeline.yaml")
+
+
+def _download(path: Path | None, name: str | None = None) -> Response:
+    """A file to keep, never to be shown as a page of this server."""
+    if path is None:
+        raise _no_file()
+    kind = "application/octet-stream"
+    return FileResponse(path, media_type=kind, filename=name or path.name, headers=HEADERS)
+
+
+def _no_file() -> HTTPException:
+    return HTTPException(404, "there is no such file")
+
+
+def _answer_tagged(request: Request, content: bytes, kind: str, status: int = 200) -> Response:
+    """The content, or 304 where the browser has it already."""
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {**HEADERS, "ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, status, headers, media_type=kind)
+
+
+def _load_static() -> dict[str, tuple[bytes, str]]:
+    """Name to content and type. The style is the report's, the graph's, then the pages' own."""
+    folder = HOME / "static"
+    own = (folder / "pages.css").read_text(encoding="utf-8")
+    style = "\n".join([(SHARED / "report.css").read_text(encoding="utf-8"), STYLE, own])
+    return {
+        "pages.css": (style.encode(), "text/css; charset=utf-8"),
+        "pages.js": ((folder / "pages.js").read_bytes(), "text/javascript; charset=utf-8"),
+        "icon.svg": ((folder / "icon.svg").read_bytes(), "image/svg+xml"),
+    }

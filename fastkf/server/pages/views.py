@@ -1,0 +1,130 @@
+"""What each page finds for its template: from a session of the database and the runs' folders."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fastkf.server import database as db
+from fastkf.server.pages import lists
+from fastkf.server.pages.package import draw_package, list_parameters, read_package
+from fastkf.server.pages.run_page import show_run, summarise
+from fastkf.server.runs import read_record
+from fastkf.server.settings import Settings
+from fastkf.shown import get_table
+
+
+class Missing(Exception):
+    """There is no such thing; says which."""
+
+
+class Views:
+    """The views of a server. They take the query of the address, and the ids in it."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    def runs(self, session: Session, query: dict) -> dict:
+        return {"list": lists.list_runs(session, self._record, lists.Asked.read(query))}
+
+    def run(self, session: Session, query: dict, id: str) -> dict:
+        run = _find(session, db.Run, id, "run")
+        record = self._record(id)
+        spec = {} if get_table(record, "pipeline").get("steps") else self._run_spec(run)
+        folder = self.settings.run_folder(id)
+        shown = show_run(run, record, spec, folder, query.get("step"))
+        return {**shown, **self._around(session, run)}
+
+    def new_run(self, session: Session, query: dict) -> dict:
+        """The form for another run with the package and the parameters of one that there was."""
+        run = _find(session, db.Run, query.get("run", ""), "run")
+        version = self._around(session, run)["version"]
+        record = self._record(run.id)
+        form = {
+            "pipeline_id": version and version.pipeline_id,
+            "version_id": version and version.id,
+            "package": None if version else f"files/runs/{run.id}/pipeline.json",
+            "experiment_id": run.experiment_id,
+            "name": run.display_name,
+        }
+        fields = self._form(session, self._run_spec(run), get_table(record, "parameters"))
+        return {"run": summarise(run, record), "form": fields | form}
+
+    def compare(self, session: Session, query: dict) -> dict:
+        ids = [id for id in query.get("runlist", "").split(",") if id]
+        return lists.compare(session, self._record, ids)
+
+    def pipelines(self, session: Session, query: dict) -> dict:
+        name = query.get("name", "").strip()[:200]
+        return {"pipelines": lists.list_pipelines(session, name), "name": name}
+
+    def pipeline(self, session: Session, query: dict, id: str, version_id: str = "") -> dict:
+        pipeline = _find(session, db.Pipeline, id, "pipeline")
+        versions = lists.list_versions(session, id)
+        version = versions[0] if versions and not version_id else None
+        if version_id:
+            version = next((one for one in versions if one.id == version_id), None)
+            if version is None:
+                raise Missing(f"version {version_id} of the pipeline {pipeline.display_name}")
+        spec = _plain(version.spec) if version else {}
+        asked = lists.Asked.read(query)
+        form = {
+            "pipeline_id": id,
+            "version_id": version and version.id,
+            "package": None,
+            "experiment_id": None,
+            "name": pipeline.display_name,
+        }
+        return {
+            "pipeline": pipeline,
+            "versions": versions,
+            "version": version,
+            "latest": version is not None and version is versions[0],
+            "graph": draw_package(spec, pipeline.display_name),
+            "parameters": list_parameters(spec),
+            "form": self._form(session, spec, {}) | form,
+            "list": lists.list_runs(session, self._record, asked, lists.runs_of_pipeline(pipeline)),
+        }
+
+    def experiments(self, session: Session, query: dict) -> dict:
+        return {"experiments": lists.list_experiments(session)}
+
+    def experiment(self, session: Session, query: dict, id: str) -> dict:
+        experiment = _find(session, db.Experiment, id, "experiment")
+        within = select(db.Run).where(db.Run.experiment_id == id)
+        asked = lists.Asked.read(query)
+        return {
+            "experiment": experiment,
+            "list": lists.list_runs(session, self._record, asked, within),
+        }
+
+    def _record(self, id: str) -> dict:
+        record = read_record(self.settings, id)
+        return record if isinstance(record, dict) else {}
+
+    def _run_spec(self, run: db.Run) -> dict:
+        return read_package(self.settings.run_folder(run.id) / "pipeline.yaml")[0]
+
+    def _around(self, session: Session, run: db.Run) -> dict:
+        """The names of what the run belongs to, where that is still there."""
+        experiment = session.get(db.Experiment, run.experiment_id)
+        query = select(db.Pipeline).where(lists.is_pipeline_of(run))
+        pipeline = session.scalars(query).first()
+        version = run.pipeline_version_id
+        version = version and session.get(db.PipelineVersion, version)
+        return {"experiment": experiment, "pipeline": pipeline, "version": version}
+
+    def _form(self, session: Session, spec: dict, given: dict) -> dict:
+        query = select(db.Experiment).where(db.Experiment.storage_state == "AVAILABLE")
+        experiments = session.scalars(query.order_by(db.Experiment.display_name)).all()
+        return {"parameters": list_parameters(spec, given), "experiments": experiments}
+
+
+def _find(session: Session, kind: type, id: str, name: str):
+    row = session.get(kind, id)
+    if row is None:
+        raise Missing(f"{name} {id}")
+    return row
+
+
+def _plain(spec: dict) -> dict:
+    """The PipelineSpec, also where a PlatformSpec stands beside it."""
+    return spec.get("pipeline_spec", spec)

@@ -1,0 +1,124 @@
+"""What happens to a run: it is created, it starts, it ends. The database first, then run.json."""
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fastkf import records
+from fastkf.records import new_record, write_record
+from fastkf.server import database as db
+from fastkf.server.packages import Package
+from fastkf.server.settings import Settings
+
+COURSE_DATA = "data"
+STATUS_OF = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "canceled"}
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339, in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def task_id(run_id: str, task: str) -> str:
+    """How the API names a task of a run."""
+    return f"{run_id}.{task}"
+
+
+def set_state(run: db.Run, state: str, error: str | None = None) -> None:
+    """Moves the run to a state and keeps it in the history."""
+    moment = db.now()
+    entry = {"update_time": format_time(moment)}
+    entry |= {"state": state} | ({"error": error} if error else {})
+    run.state, run.error = state, error
+    run.state_history = [*run.state_history, entry]
+    if state in STATUS_OF:
+        run.finished_at = moment
+
+
+def make_folder(settings: Settings, run: db.Run, package: Package, course_data: Path) -> None:
+    """The folder of a run: its package, where its steps run, and the course's data beside that."""
+    folder = settings.run_folder(run.id)
+    (folder / "work").mkdir(parents=True)
+    (folder / COURSE_DATA).symlink_to(course_data, target_is_directory=True)
+    (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
+    defaults = {
+        name: declared["defaultValue"]
+        for name, declared in package.parameters.items()
+        if "defaultValue" in declared
+    }
+    parameters = {
+        name: _as_declared(value, package.parameters.get(name, {}))
+        for name, value in {**defaults, **run.parameters}.items()
+    }
+    record = new_record(package.name, package.description or package.name, parameters)
+    write_record(folder, {**record, "status": "pending"})
+
+
+def prepare_retry(settings: Settings, run: db.Run, package: Package) -> None:
+    """Makes run.json ready for another attempt, which leaves out the steps that have succeeded.
+
+    Where there are pipelines inside the pipeline, loops or conditions, all steps run again.
+    """
+    record = read_record(settings, run.id) or {}
+    steps = (record.get("pipeline") or {}).get("steps", [])
+    is_flat = not any("dag" in component for component in package.spec["components"].values())
+    kept = [one for one in steps if is_flat and one["status"] == "succeeded" and "outputs" in one]
+    again = {"status": "pending", "started": None, "seconds": 0.0, "error": None}
+    waiting = [
+        {"name": step["name"], "task": step["task"], "after": step["after"], **again}
+        for step in steps
+        if step not in kept
+    ]
+    record |= {"status": "pending", "pipeline": {"status": "pending", "steps": [*kept, *waiting]}}
+    record.pop("error", None)
+    write_record(settings.run_folder(run.id), record)
+
+
+def _as_declared(value, declared: dict):
+    """The package keeps every number as a double."""
+    is_integer = declared.get("parameterType") == "NUMBER_INTEGER" and isinstance(value, float)
+    return int(value) if is_integer else value
+
+
+def read_record(settings: Settings, run_id: str) -> dict | None:
+    """The content of a run's run.json, None when there is none that can be read."""
+    try:
+        return records.read_record(settings.run_folder(run_id))
+    except (OSError, ValueError):
+        return None
+
+
+def end_record(settings: Settings, run: db.Run) -> None:
+    """Has run.json say what the database says, where the run's own process could not."""
+    record = read_record(settings, run.id)
+    status = STATUS_OF[run.state]
+    if record is None or record["status"] == status:
+        return
+    for step in (record.get("pipeline") or {}).get("steps", []):
+        if step["status"] in ("pending", "running"):
+            step["status"] = "failed" if step["status"] == "running" else "skipped"
+    if record.get("pipeline"):
+        record["pipeline"]["status"] = "failed"
+    record |= {"status": status, "error": run.error}
+    write_record(settings.run_folder(run.id), record)
+
+
+def fail_interrupted(session: Session) -> list[db.Run]:
+    """The runs that were going when the server ended, now failed with the reason."""
+    query = select(db.Run).where(db.Run.state.in_(["RUNNING", "CANCELING"]))
+    interrupted = list(session.scalars(query))
+    for run in interrupted:
+        if run.state == "CANCELING":
+            set_state(run, "CANCELED", "terminated; the server ended before the run had")
+        else:
+            set_state(
+                run, "FAILED", "the server ended while the run was going, so the run ended too"
+            )
+    return interrupted

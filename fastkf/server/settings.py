@@ -1,0 +1,64 @@
+"""Where a server keeps its files, where it listens, and how much it does at once."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+import psutil
+
+VARIABLE = "FASTKF_SERVER"
+MEGABYTE = 2**20
+MEMORY_OF_A_RUN = 4096 * MEGABYTE  # a step that trains with TensorFlow, beside its warm parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a server is started with.
+
+    Attributes:
+        folder: the data folder, private to the user.
+        parallel_runs: how many runs go at once; the others wait.
+        token: what a client sends that is not known to be this user's; None: no other is let in.
+        largest_request: bytes of one request's body.
+    """
+
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    parallel_runs: int = 1
+    token: str | None = None
+    largest_request: int = 8 * MEGABYTE
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "server.db"
+
+    @property
+    def token_file(self) -> Path:
+        return self.folder / "token"
+
+    @property
+    def note(self) -> Path:
+        """What says where the server is, while it serves."""
+        return self.folder / "server.json"
+
+    def run_folder(self, run_id: str) -> Path:
+        """The folder of a run that is in the database."""
+        return self.folder / "runs" / run_id
+
+    def version_file(self, version_id: str) -> Path:
+        """The package (YAML) of a pipeline version that is in the database."""
+        return self.folder / "pipelines" / f"{version_id}.yaml"
+
+
+def default_folder() -> Path:
+    """The folder that the variable names, or one in the user's data folder."""
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else platformdirs.user_data_path("fast-kubeflow") / "server"
+
+
+def default_parallel_runs() -> int:
+    """A run for two processors, since its steps go in parallel too, and for 4 GB of memory."""
+    by_memory = psutil.virtual_memory().total // MEMORY_OF_A_RUN
+    return max(1, min((os.cpu_count() or 1) // 2, by_memory))

@@ -1,0 +1,45 @@
+"""Runs a lab as a notebook here and as a pipeline on a Kubeflow, and compares the metrics.
+
+    .venv/bin/python tools/compare_with_cluster.py 02_titanic --host http://localhost:8080
+
+The options after the lab's name are those of `fastkf submit`. The exit code is 0 when both
+succeeded and the metrics agree.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from fastkf.cli.options import find_notebook
+from fastkf.notebook import read
+from fastkf.run import SAME, compare
+
+
+def main(lab: str, options: list[str]) -> int:
+    notebook = read(find_notebook(lab))
+    with tempfile.TemporaryDirectory() as folder:
+        here = fastkf("run", lab, "--only", "notebook", output=Path(folder, "notebook"))
+        there = fastkf("submit", lab, *options, output=Path(folder, "pipeline"))
+    metrics = compare(
+        {"notebook": here["notebook"], "pipeline": there["pipeline"]},
+        notebook.course.get("tolerance", SAME),
+    )
+    print(json.dumps(metrics, indent=2))
+    return 0 if metrics and all(metric["equal"] for metric in metrics.values()) else 1
+
+
+def fastkf(*words: str, output: Path) -> dict:
+    """The record of a run; ends this program when the run fails."""
+    command = [sys.executable, "-m", "fastkf.cli", *words, "--output", str(output)]
+    code = subprocess.run(command).returncode
+    if code:
+        sys.exit(code)
+    return json.loads((output / "run.json").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
