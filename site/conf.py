@@ -60,18 +60,23 @@ def setup(app) -> None:
 
 
 def adapt_source(app, document: str, source: list[str]) -> None:
-    """What differs on the site: the contents, links to folders, folded cells."""
+    """What differs on the site: the contents, links to what is no page, folded cells."""
     folder = Path(app.srcdir, document).parent
-    source[0] = LINK.sub(lambda link: link_folder(link, folder), source[0])
+    source[0] = LINK.sub(lambda link: adapt_link(link, folder), source[0])
     if document == app.config.root_doc:
         source[0] += "".join(table_of_contents(*group) for group in CONTENTS.items())
     elif source[0].lstrip().startswith("{"):
         source[0] = fold_cells(source[0])
 
 
-def link_folder(link: re.Match, folder: Path) -> str:
-    """A link to a folder leads to its README; without one there is nothing to lead to."""
+def adapt_link(link: re.Match, folder: Path) -> str:
+    """A link to a folder leads to its README; without one there is nothing to lead to.
+
+    Nor is there for an example of an old notebook, which is no page.
+    """
     text, target = link.groups()
+    if target.startswith("old_notebooks/"):
+        return text
     if not (folder / target).is_dir():
         return link[0]
     page = Path(target, "README.md")

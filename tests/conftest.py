@@ -76,16 +76,6 @@ def chromium():
         yield program
 
 
-@pytest.fixture(scope="session")
-def debian_root(tmp_path_factory):
-    """The root file system that takes the place of base images (see images.py)."""
-    folder = tmp_path_factory.getbasetemp()
-    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    root = images.DebianRoot(shared)
-    yield root
-    root.remove()
-
-
 @pytest.fixture(scope="module")
 def served_place(tmp_path_factory):
     from made_runs import serve_place
@@ -99,3 +89,13 @@ def place(served_place):
     """The data folder of a local server that serves it, emptied (see `made_runs.Place`)."""
     served_place.clear()
     return served_place
+
+
+@pytest.fixture(scope="session")
+def debian_root(tmp_path_factory):
+    """The root file system that takes the place of base images (see images.py)."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    root = images.DebianRoot(shared)
+    yield root
+    root.remove()
