@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -79,11 +80,17 @@ class Workshop:
     def run(self, image: str, *command, volume: Path | None = None) -> str:
         """What the command prints in a container of the image."""
         container = self.call("buildah", "from", "--pull-never", image)
-        mount = ["--volume", f"{volume}:{volume}:rw"] if volume else []
-        try:
-            return self.call("buildah", "run", *mount, container, "--", *command)
-        finally:
-            self.call("buildah", "rm", container)
+        # Through a file: once, buildah's own copying from the container lost all of it.
+        with tempfile.TemporaryDirectory(dir=self.folder) as printed:
+            Path(printed).chmod(0o777)
+            volumes = [f"{printed}:/printed:rw", *([f"{volume}:{volume}:rw"] if volume else [])]
+            mount = [word for one in volumes for word in ("--volume", one)]
+            words = ["sh", "-c", 'exec "$@" > /printed/output', "sh", *command]
+            try:
+                self.call("buildah", "run", *mount, container, "--", *words)
+            finally:
+                self.call("buildah", "rm", container)
+            return Path(printed, "output").read_text().strip()
 
     def close(self) -> None:
         self._try("buildah", "rm", "--all")

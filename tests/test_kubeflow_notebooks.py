@@ -25,7 +25,8 @@ from guides import fastkf_commands, shell_blocks
 from manifests import check_manifest, read_manifests
 
 from fastkf import data, paths, processes
-from fastkf.lab.pipelines import DEFAULT_TOKEN_FILE
+from fastkf.cluster.access import POD_TOKEN
+from fastkf.endpoint import POD_ENDPOINT
 from fastkf.tune import notebook as tuning
 
 LAB = paths.PROJECT / "labs" / "kubeflow_notebooks"
@@ -126,7 +127,7 @@ def test_the_token_is_where_pipelines_clients_look_for_it():
     spec = read_pod_defaults()[0]["spec"]
     [source] = spec["volumes"][0]["projected"]["sources"]
     path = f"{spec['volumeMounts'][0]['mountPath']}/{source['serviceAccountToken']['path']}"
-    assert path == spec["env"][0]["value"] == DEFAULT_TOKEN_FILE
+    assert path == spec["env"][0]["value"] == str(POD_TOKEN)
 
 
 def test_the_object_store_is_the_secret_of_its_lab():
@@ -267,7 +268,11 @@ class Server:
 
     def __init__(self, folder: Path, home: Path, **environment):
         self.tmp, self.log = make_folder(folder / "tmp", 1000), folder / "log.txt"
-        (self.tmp / "token").write_text("the token")
+        # As kubelet keeps it: when it renews the token, ..data leads to another folder.
+        (self.tmp / "..first").mkdir()
+        (self.tmp / "..first" / "token").write_text("the-token")
+        (self.tmp / "..data").symlink_to("..first")
+        (self.tmp / "token").symlink_to("..data/token")
         [port] = processes.free_ports(1)
         self.address = f"http://127.0.0.1:{port}"
         shown = (("/opt/fast-kubeflow", str(paths.PROJECT)),)
@@ -345,15 +350,17 @@ def test_kale_talks_to_the_pipelines_of_the_cluster(server):
     properties = server.get(address).json()["schema"]["properties"]
     assert properties["enableKaleByDefault"]["default"] is True
     kale = server.read_private("kfp_server_config.json")
-    assert kale["host"] == "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
-    assert "/tmp/token" in kale["auth_config"].values()
+    assert kale["host"] == POD_ENDPOINT
+    assert kale["auth_config"] == {"file_path": "/tmp/token"}
 
 
 @in_sandbox
 def test_fastkf_means_the_labs_in_the_home_folder(server, home):
     running = psutil.Process(server.process.pid).children(recursive=True)
     jupyter = [one for one in running if "jupyterlab" in one.cmdline()]
-    course = jupyter[-1].environ()["FASTKF_COURSE"]
+    variables = jupyter[-1].environ()
+    assert "KF_PIPELINES_ENDPOINT" not in variables  # with it, kfp.Client() would send no token
+    course = variables["FASTKF_COURSE"]
     assert course == "/home/jovyan/fast-kubeflow"
     environment = {**os.environ, "FASTKF_COURSE": course.replace("/home/jovyan", str(home))}
     result = fastkf("run", "titanic", "-p", "no_such=1", env=environment)
@@ -368,8 +375,9 @@ def test_a_second_start_keeps_what_the_learner_did(server, home, tmp_path):
     (notebooks / "03_mnist_cnn.ipynb").unlink()
     (notebooks / "own.ipynb").write_text("my own")
     # As a container that somebody runs without Kubeflow, with no gateway to guard it.
-    alone = Server(tmp_path, home, NB_PREFIX="/")
+    alone = Server(tmp_path, home, NB_PREFIX="/", KF_PIPELINES_SA_TOKEN_PATH="/tmp/nothing")
     try:
+        assert "Kale's panel cannot run anything now: /tmp/nothing" in alone.log.read_text()
         assert alone.get("/api/kernels").status_code == 403
     finally:
         processes.end([alone.process])

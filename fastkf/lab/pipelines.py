@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastkf.cluster import access
-from fastkf.cluster.answers import ClusterError
 from fastkf.cluster.connection import PREFIX, Connection
 from fastkf.cluster.server import PAGES_VARIABLE, Server, find_host, find_namespace
-from fastkf.endpoint import ENDPOINT_VARIABLE
+from fastkf.endpoint import ENDPOINT_VARIABLE, POD_ENDPOINT
+from fastkf.errors import FastkfError, UsageError
 from fastkf.lab.pages import PATH
 from fastkf.server import peers
 
@@ -68,7 +68,8 @@ def cluster_pipelines(server: Server, private: Path, base_url: str) -> Pipelines
     """A Kubeflow, with the credentials that `fastkf submit` would use.
 
     Raises:
-        FastkfError: no address, no credentials, or no namespace.
+        UsageError: no address, or no namespace.
+        FastkfError: no credentials.
     """
     host, _ = find_host(server.host)
     who = access.choose(host, server.token_file, server.dex_user, server.ca_file)
@@ -76,7 +77,9 @@ def cluster_pipelines(server: Server, private: Path, base_url: str) -> Pipelines
     namespace, warning = server.namespace, ""
     try:
         namespace = find_namespace(connection, connection.read_health(), server.namespace)
-    except ClusterError as error:
+    except UsageError:
+        raise
+    except FastkfError as error:
         warning = str(error)
     kale = {
         "host": host,
@@ -84,7 +87,8 @@ def cluster_pipelines(server: Server, private: Path, base_url: str) -> Pipelines
         "ssl_ca_cert": str(server.ca_file.resolve()) if server.ca_file else None,
         **describe(who, private),
     }
-    variables = {ENDPOINT_VARIABLE: host}
+    # kfp takes the token of a pod for an address that it finds by itself, not for a named one.
+    variables = {} if host == POD_ENDPOINT else {ENDPOINT_VARIABLE: host}
     if base_url != "/" and is_inside(host) and PAGES_VARIABLE not in os.environ:
         variables[PAGES_VARIABLE] = PREFIX  # the gateway of the cluster has the pages there
     return Pipelines(host, {k: v for k, v in kale.items() if v}, variables, warning=warning)
@@ -96,7 +100,8 @@ def describe(who: access.Access, private: Path | None = None) -> dict:
         config = {"env_var": who.variable}
         return {"auth_type": "existing_bearer_token", "auth_config": config}
     if isinstance(who, access.FileToken):
-        config = {"file_path": str(who.path.resolve())}
+        # Not resolved: in a pod the file is a link, to another place each time it is renewed.
+        config = {"file_path": str(who.path.absolute())}
         return {"auth_type": "existing_bearer_token", "auth_config": config}
     if cookie := who.headers().get("cookie"):
         file = private / "cookies"
