@@ -281,6 +281,7 @@ def test_the_workflow_makes_what_a_developer_makes():
     workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "test.yml").read_text())
     job = workflow["jobs"]["test"]
     commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands == ["make set-up", "make lint", "make test"]
+    assert commands[-3:] == ["make set-up", "make lint", "make test"]
+    assert all("apt-get install" in command for command in commands[:-3])
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
     assert workflow["permissions"] == {"contents": "read"}
