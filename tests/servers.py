@@ -11,13 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import warnings
 from pathlib import Path
 
 import yaml
+from waiting import wait_for
 
 API = "/apis/v2beta1"
 SECONDS = 60
@@ -107,13 +107,6 @@ class Server:
 
     def record(self, run_id: str) -> dict:
         return json.loads((self.folder / "runs" / run_id / "run.json").read_text())
-
-
-def wait_for(condition, seconds: float = SECONDS):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def component(source: str, inputs: dict | None = None) -> dict:

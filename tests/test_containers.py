@@ -11,7 +11,8 @@ from build import write_notebook
 from conftest import fastkf, start
 from kfp import compiler, dsl
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Output
-from test_local import processes_with, wait_for
+from test_local import processes_with
+from waiting import wait_for
 
 from fastkf import paths
 from fastkf.containers import run_package

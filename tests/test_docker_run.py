@@ -22,7 +22,7 @@ from urllib.parse import unquote_plus
 import pytest
 from conftest import fastkf, start
 from test_custom_images import LAB
-from test_local import wait_for
+from waiting import wait_for
 
 pytest.importorskip("docker", reason="Docker's Python package is not installed")
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import psutil
 import pytest
 from build import write_notebook
 from conftest import fastkf, start
+from waiting import wait_for
 
 from fastkf.compile import compile_notebook
 from fastkf.local import LocalRun
@@ -247,13 +247,6 @@ def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, own_tmp, numb
         assert process.returncode == 1
         assert record["error"].startswith("interrupted")
         assert record["pipeline"]["steps"][0]["error"] == "interrupted"
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def processes_with(folder: Path) -> list[psutil.Process]:

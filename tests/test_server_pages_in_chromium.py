@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import browser
 import pytest
 from made_runs import serve_place, step
-from servers import chain, wait_for
+from servers import chain
+from waiting import wait_for
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"

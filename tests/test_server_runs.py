@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 from build import write_notebook
-from servers import Server, chain, sleeping, wait_for
+from servers import Server, chain, sleeping
+from waiting import wait_for
 
 from fastkf import paths
 from fastkf.compile import compile_notebook

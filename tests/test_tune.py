@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import sys
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from conftest import fastkf, start
 from experiments import COLOUR, UNITS, X, make_experiment, write_experiment
 from kubeflow_katib_api.models import V1beta1Experiment, V1beta1Trial
 from rich.console import Console
+from waiting import wait_for
 
 from fastkf.display import Display
 from fastkf.errors import UsageError
@@ -404,14 +404,6 @@ def test_the_command_runs_each_algorithm(tune, algorithm):
 
 
 # Going on with a tuning
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
 
 
 def ended(folder: Path) -> dict[str, str]:
