@@ -47,7 +47,16 @@ html_css_files = ["site.css"]
 
 CONTENTS = {
     "Labs": ["notebooks/*"],
-    "Guides": ["labs/*", "labs/*/README"],
+    "Guides": [
+        "labs/what_is_kubeflow",
+        "labs/containers_and_kubernetes",
+        "labs/kubeflow_pipelines",
+        "labs/kale",
+        "labs/one_click",
+        "labs/own_notebooks",
+        "labs/*",
+        "labs/*/README",
+    ],
     "Solutions": ["notebooks/solutions/*"],
     "Project": ["CONTRIBUTING", "data/README"],
 }
