@@ -17,7 +17,7 @@ help: ## this list
 run: $(READY) ## run a lab as notebook and as pipeline: LAB=02_titanic ARGS="-p cv_folds=3"
 	@$(BIN)/fastkf run '$(LAB)' $(ARGS)
 
-test: $(READY) ## run every test: ARGS="tests/test_cli.py -x"
+test: $(READY) ## run every test: ARGS="tests/commands/test_cli.py -x"
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations 15 $(ARGS)
 
 lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser

@@ -26,10 +26,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from fastkf import data
-from fastkf.compile import compile_notebook
-from fastkf.notebook import read
-from fastkf.paths import NOTEBOOKS
+from fastkf.course import data
+from fastkf.course.places import NOTEBOOKS
+from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.model import read
 
 FOLDER = Path(__file__).resolve().parent
 DEFAULT = [FOLDER / "add_integers.ipynb", NOTEBOOKS / "02_titanic.ipynb"]

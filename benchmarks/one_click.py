@@ -25,9 +25,9 @@ from rich.console import Console
 from rich.table import Table
 from server import add, run_here
 
-from fastkf import data
-from fastkf.notebook import Notebook, read
-from fastkf.paths import NOTEBOOKS, PROJECT
+from fastkf.course import data
+from fastkf.course.places import NOTEBOOKS, PROJECT
+from fastkf.notebook.model import Notebook, read
 
 sys.path.append(str(PROJECT / "tests"))
 

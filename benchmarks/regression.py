@@ -21,10 +21,10 @@ from pathlib import Path
 from local_run import PLAIN, remove_files_of_kale, run
 from rich.console import Console
 
-from fastkf import data
-from fastkf.compile import compile_notebook
-from fastkf.notebook import read
-from fastkf.paths import NOTEBOOKS
+from fastkf.course import data
+from fastkf.course.places import NOTEBOOKS
+from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.model import read
 
 DEFAULT = [NOTEBOOKS / "01_first_pipeline.ipynb", NOTEBOOKS / "02_titanic.ipynb"]
 

@@ -27,14 +27,14 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from fastkf import data
-from fastkf.compile import compile_notebook
-from fastkf.notebook import read
-from fastkf.paths import NOTEBOOKS
+from fastkf.course import data
+from fastkf.course.places import NOTEBOOKS
+from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.model import read
 from fastkf.server import database as db
 from fastkf.server import runs as server_runs
-from fastkf.server.packages import read_upload
 from fastkf.server.settings import Settings
+from fastkf.server.uploads import read_upload
 
 LISTED = 1000
 REPEATS = 20

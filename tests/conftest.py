@@ -12,10 +12,10 @@ import browser
 import images
 import pytest
 
-from fastkf import paths
+from fastkf.course import places
 
-LABS = sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
-SOLUTIONS = sorted((paths.NOTEBOOKS / "solutions").glob("*.ipynb"))
+LABS = sorted(places.NOTEBOOKS.glob("[0-9]*.ipynb"))
+SOLUTIONS = sorted((places.NOTEBOOKS / "solutions").glob("*.ipynb"))
 
 
 @dataclass

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from fastkf import processes
-from fastkf.notebook import Notebook
+from fastkf.base import processes
+from fastkf.notebook.model import Notebook
 
 SECONDS_TO_START = 200
 SECONDS_TO_ANSWER = 150  # of a page, on a busy machine

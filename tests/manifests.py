@@ -8,8 +8,8 @@ import yaml
 from kserve_manifests import check_inference_service
 from notebook_manifests import check_notebook, check_pod_default
 
-from fastkf.tfjob import check_tfjob
-from fastkf.tune.check import check_experiment, find_differences
+from fastkf.train.manifest import check_tfjob
+from fastkf.tune.rules import check_experiment, find_differences
 
 KUBERNETES = "1.32"  # the oldest that today's Kubeflow runs on
 CORE_GROUPS = ("apps", "batch", "autoscaling", "policy")

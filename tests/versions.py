@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from fastkf import paths
+from fastkf.course import places
 
-PINS_FILE = paths.PROJECT / "labs" / "versions.yaml"
+PINS_FILE = places.PROJECT / "labs" / "versions.yaml"
 PINS = yaml.safe_load(PINS_FILE.read_text(encoding="utf-8"))
 FOLDERS = (".github", "fastkf", "labs", "notebooks")
 ENDINGS = {".ipynb", ".md", ".py", ".sh", ".yaml", ".yml", ""}
@@ -127,9 +127,9 @@ UNPINNED = {
 
 def find_files() -> list[Path]:
     """The files of the course that may name a version; not the pins themselves."""
-    found = [*paths.PROJECT.glob("*.md"), paths.PROJECT / "Vagrantfile"]
+    found = [*places.PROJECT.glob("*.md"), places.PROJECT / "Vagrantfile"]
     for folder in FOLDERS:
-        found += [path for path in (paths.PROJECT / folder).rglob("*") if path.suffix in ENDINGS]
+        found += [path for path in (places.PROJECT / folder).rglob("*") if path.suffix in ENDINGS]
     return sorted(path for path in found if path.is_file() and path != PINS_FILE)
 
 

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from fastkf.cli.options import find_notebook
-from fastkf.notebook import read
-from fastkf.run import SAME, compare
+from fastkf.notebook.model import read
+from fastkf.run.notebook import SAME, compare
 
 
 def main(lab: str, options: list[str]) -> int:

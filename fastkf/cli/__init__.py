@@ -4,8 +4,8 @@ import sys
 
 import typer
 
+from fastkf.base.errors import FastkfError
 from fastkf.cli import cluster, components, diagnosis, lab, labs, migrate, server, storage
-from fastkf.errors import FastkfError
 
 app = typer.Typer(
     name="fastkf",

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from fastkf.base.errors import UsageError
+from fastkf.cli.display import Display
 from fastkf.cli.options import find_notebook, parse_parameters
-from fastkf.display import Display
-from fastkf.errors import UsageError
-from fastkf.notebook import read
+from fastkf.notebook.model import read
 
 Host = Annotated[
     str | None,
@@ -97,7 +97,7 @@ def submit(
     `fastkf submit my.ipynb -p epochs=2 --image registry/steps:1 --data-dir s3://datasets/my`
     """
     from fastkf.cluster import submit as cluster
-    from fastkf.cluster.server import Server
+    from fastkf.cluster.target import Server
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     display, server = Display(), Server(host, token_file, dex_user, ca_file, namespace)

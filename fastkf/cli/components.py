@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from fastkf.base.errors import UsageError
+from fastkf.cli.display import Display
 from fastkf.cli.options import find_notebook, parse_assignments, parse_parameters
-from fastkf.display import Display
-from fastkf.errors import UsageError
-from fastkf.notebook import read
+from fastkf.notebook.model import read
 
 
 def train(
@@ -41,7 +41,7 @@ def train(
 
     Example: `fastkf train labs/distributed_training/tfjob.yaml`
     """
-    from fastkf.train import run_job
+    from fastkf.train.job import run_job
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folders = {
@@ -146,7 +146,7 @@ def serve(
 
     Examples: `fastkf serve models/titanic` · `fastkf serve models/* --port 8080`
     """
-    from fastkf.serve import serve_models
+    from fastkf.serving import serve_models
 
     serve_models(models, host, port, Display())
     sys.stdout.flush()

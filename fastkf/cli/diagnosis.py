@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from fastkf.base.errors import UsageError
 from fastkf.cli.cluster import CaFile, DexUser, Host, Namespace, TokenFile
-from fastkf.display import Display
-from fastkf.errors import UsageError
+from fastkf.cli.display import Display
 
 
 def doctor(
@@ -34,13 +34,13 @@ def doctor(
     asked |= {"--dex-user": dex_user, "--ca-file": ca_file, "--namespace": namespace}
     if cluster:
         from fastkf.cluster.examine import examine
-        from fastkf.cluster.server import Server
+        from fastkf.cluster.target import Server
 
         checks = examine(Server(host, token_file, dex_user, ca_file, namespace), image)
     elif given := [option for option, value in asked.items() if value]:
         raise UsageError(f"{given[0]}: only with --cluster")
     else:
-        from fastkf.doctor import diagnose
+        from fastkf.course.doctor import diagnose
 
         checks = diagnose()
     display, healthy = Display(), True

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from fastkf import paths
+from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cli.cluster import CaFile, DexUser, Namespace, TokenFile
+from fastkf.cli.display import Display
 from fastkf.cli.options import find_tested
-from fastkf.display import Display
-from fastkf.errors import FastkfError, UsageError
+from fastkf.course import places
 
 
 def lab(
@@ -52,7 +52,7 @@ def lab(
     Examples: `fastkf lab` · `fastkf lab 02_titanic` · `fastkf lab my_folder --no-browser` ·
     `fastkf lab --host http://127.0.0.1:8080`
     """
-    from fastkf.cluster.server import Server
+    from fastkf.cluster.target import Server
     from fastkf.lab.session import Options, work
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -61,7 +61,7 @@ def lab(
     if not host and (token_file or dex_user or ca_file or namespace):
         raise UsageError("credentials and a namespace are for a Kubeflow: give its --host")
     options = Options(
-        place=find_place(words[0]) if has_place else paths.NOTEBOOKS,
+        place=find_place(words[0]) if has_place else places.NOTEBOOKS,
         server=Server(host, token_file, dex_user, ca_file, namespace) if host else None,
         port=port,
         base_url=base_url,
@@ -101,14 +101,14 @@ def find_place(name: str) -> Path:
 
 def fetch_data(place: Path, display: Display) -> None:
     """Fetches what is missing of the course's data, for the course's own notebooks."""
-    from fastkf.data import fetch, is_complete, read_sources
+    from fastkf.course.data import fetch, is_complete, read_sources
 
-    if not place.is_relative_to(paths.NOTEBOOKS):
+    if not place.is_relative_to(places.NOTEBOOKS):
         return
     try:
         sources = read_sources()
-        missing = [name for name in sources if not is_complete(sources[name], paths.DATA / name)]
+        missing = [name for name in sources if not is_complete(sources[name], places.DATA / name)]
         if missing:
-            fetch(missing, paths.DATA, display.say)
+            fetch(missing, places.DATA, display.say)
     except FastkfError as error:
         display.failed(str(error))

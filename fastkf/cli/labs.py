@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from fastkf import paths
+from fastkf.base.errors import UsageError
+from fastkf.cli.display import Display
 from fastkf.cli.options import (
     NotebookName,
     NotebookNames,
@@ -19,9 +20,8 @@ from fastkf.cli.options import (
     lab_paths,
     parse_parameters,
 )
-from fastkf.display import Display
-from fastkf.errors import UsageError
-from fastkf.notebook import Notebook, read
+from fastkf.course import places
+from fastkf.notebook.model import Notebook, read
 
 
 def list_labs() -> None:
@@ -80,13 +80,13 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     given, path = parse_parameters(parameter or []), Path(notebook)
     if path.suffix in (".yaml", ".yml"):
-        from fastkf.containers import run_package
+        from fastkf.run.package import run_package
 
         if only:
             raise UsageError(f"{path}: --only is for notebooks; a package is a pipeline only")
         record = run_package(path, given, Display(), output, components, docker)
     else:
-        from fastkf.run import run_notebook
+        from fastkf.run.notebook import run_notebook
 
         if docker or components:
             option = "--docker" if docker else "--components"
@@ -112,7 +112,7 @@ def compile(
 
     Example: `fastkf compile 02_titanic -o titanic.yaml --image python:3.12`
     """
-    from fastkf.compile import compile_notebook
+    from fastkf.notebook.compile import compile_notebook
 
     source = read(find_notebook(notebook))
     print(compile_notebook(source, output or Path(f"{source.pipeline_name}.yaml"), image))
@@ -129,7 +129,7 @@ def check(
 
     Examples: `fastkf check` · `fastkf check my.ipynb --format json`
     """
-    from fastkf.check import check as check_notebook
+    from fastkf.notebook.check import check as check_notebook
 
     findings = [finding for path in chosen(notebooks) for finding in check_notebook(read(path))]
     if format == "json":
@@ -172,9 +172,9 @@ def test(
 
     Examples: `fastkf test` · `fastkf test 02_titanic --quick` · `fastkf test my_folder --changed`
     """
-    from fastkf.regression import run_suite, write_golden
+    from fastkf.course.regression.plugin import run_suite, write_golden
 
-    targets = [find_tested(name) for name in notebooks or [str(paths.NOTEBOOKS)]]
+    targets = [find_tested(name) for name in notebooks or [str(places.NOTEBOOKS)]]
     if update_golden:
         for path in targets:
             for notebook in [path] if path.is_file() else sorted(path.glob("*.ipynb")):
@@ -201,7 +201,7 @@ def data(
 
     Example: `fastkf data titanic`
     """
-    from fastkf.data import fetch, read_sources
+    from fastkf.course.data import fetch, read_sources
 
     known = read_sources()
     if unknown := set(names or []) - set(known):
@@ -210,7 +210,7 @@ def data(
 
 
 def draw_picture(notebook: Notebook) -> Path:
-    from fastkf.drawing import draw_pipeline
+    from fastkf.runs.drawing import draw_pipeline
 
     picture = notebook.path.parent / "images" / f"{notebook.name}.svg"
     picture.parent.mkdir(exist_ok=True)

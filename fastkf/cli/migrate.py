@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fastkf.display import Display
+from fastkf.cli.display import Display
 
 
 def migrate(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fastkf import paths
-from fastkf.errors import UsageError
+from fastkf.base.errors import UsageError
+from fastkf.course import places
 
 NotebookName = Annotated[
     str, typer.Argument(metavar="NOTEBOOK", help="A lab's name, or the path of any Kale notebook.")
@@ -19,7 +19,7 @@ NotebookNames = Annotated[
 
 
 def lab_paths() -> list[Path]:
-    return sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
+    return sorted(places.NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
 def chosen(names: list[str] | None) -> list[Path]:

@@ -29,7 +29,7 @@ def server(
 
     Example: `fastkf server`, then `kfp --endpoint http://127.0.0.1:8080 run list`
     """
-    from fastkf.server.serve import serve
+    from fastkf.server.main import serve
     from fastkf.server.settings import Settings, default_folder, default_parallel_runs
 
     settings = Settings(

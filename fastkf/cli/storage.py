@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fastkf.display import Display
+from fastkf.cli.display import Display
 
 storage = typer.Typer(
     help="An object store (SeaweedFS, with the API of S3) on this machine, for the labs.",

@@ -16,11 +16,11 @@ import httpx
 import kfp_server_api
 import urllib3
 
-from fastkf import endpoint
-from fastkf.cluster import answers
-from fastkf.cluster.access import Access
-from fastkf.cluster.answers import Answer, NotKubeflow, SignInNeeded
-from fastkf.cluster.certificates import trust
+from fastkf.base import endpoint
+from fastkf.cluster import errors
+from fastkf.cluster.auth import Access
+from fastkf.cluster.errors import Answer, NotKubeflow, SignInNeeded
+from fastkf.cluster.tls import trust
 
 SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 10, 60
 LOCAL = "fastkf"  # how the version of fastkf's own server begins
@@ -86,7 +86,7 @@ class Connection(kfp_server_api.ApiClient):
 
     def deserialize(self, response, response_type):
         body = _text(response.data)
-        if problem := answers.find_problem(self.host, Answer(response.status, body)):
+        if problem := errors.find_problem(self.host, Answer(response.status, body)):
             raise problem
         return super().deserialize(response, response_type)
 
@@ -100,7 +100,7 @@ class Connection(kfp_server_api.ApiClient):
         try:
             return self.http.request(method, url, headers=headers, **settings)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise answers.explain_silence(self.host, _reason(error)) from error
+            raise errors.explain_silence(self.host, _reason(error)) from error
 
     def read_health(self) -> Health:
         """Asks the server how it is.
@@ -113,24 +113,24 @@ class Connection(kfp_server_api.ApiClient):
     def _read_health(self, host: str) -> Health:
         answer = self.request_page("GET", host + endpoint.HEALTH)
         location = answer.headers.get("location", "")
-        problem = answers.find_problem(host, Answer(answer.status_code, answer.text, location))
+        problem = errors.find_problem(host, Answer(answer.status_code, answer.text, location))
         if problem is None:
             health = json.loads(answer.text)
             if isinstance(health, dict) and "multi_user" in {**health, **_renamed(health)}:
                 return _read_health(health)
             problem = NotKubeflow(f"{host}: answers, but not as Kubeflow Pipelines does")
-        is_missing = isinstance(problem, answers.Rejected) and problem.status == 404
+        is_missing = isinstance(problem, errors.Rejected) and problem.status == 404
         if host == self.host and (is_missing or isinstance(problem, NotKubeflow)):
             problem = self._suggest_prefix(problem)
         raise problem
 
-    def _suggest_prefix(self, problem: answers.ClusterError) -> answers.ClusterError:
+    def _suggest_prefix(self, problem: errors.ClusterError) -> errors.ClusterError:
         """Adds where the API does answer, if it is at one of the usual places."""
         for place in (self.root, self.root + PREFIX):
             if place != self.host:
                 try:
                     self._read_health(place)
-                except answers.ClusterError:
+                except errors.ClusterError:
                     continue
                 return NotKubeflow(f"{problem}; it does at {place}: use --host {place}")
         return NotKubeflow(
@@ -153,12 +153,12 @@ class Connection(kfp_server_api.ApiClient):
             yield
         except kfp_server_api.ApiException as error:
             if not error.status:
-                raise answers.explain_silence(self.host, str(error.reason)) from error
+                raise errors.explain_silence(self.host, str(error.reason)) from error
             location = (error.headers or {}).get("Location", "")
             answer = Answer(error.status, _text(error.body), location)
-            raise answers.find_problem(self.host, answer) from error
+            raise errors.find_problem(self.host, answer) from error
         except urllib3.exceptions.HTTPError as error:
-            raise answers.explain_silence(self.host, _reason(error)) from error
+            raise errors.explain_silence(self.host, _reason(error)) from error
 
 
 def _renamed(health: dict) -> dict:

@@ -11,9 +11,9 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 from bs4 import BeautifulSoup
 
-from fastkf.cluster.answers import ClusterError, SignInNeeded, explain_silence
-from fastkf.cluster.certificates import trust
-from fastkf.endpoint import HEALTH
+from fastkf.base.endpoint import HEALTH
+from fastkf.cluster.errors import ClusterError, SignInNeeded, explain_silence
+from fastkf.cluster.tls import trust
 
 MOST_PAGES = 6
 SECONDS = 20

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import kfp_server_api
 
+from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cluster import metrics, registry
-from fastkf.cluster.answers import ClusterError, Forbidden, SignInNeeded
-from fastkf.cluster.server import Contact, Server, connect, find_host
-from fastkf.doctor import Check
-from fastkf.errors import FastkfError, UsageError
+from fastkf.cluster.errors import ClusterError, Forbidden, SignInNeeded
+from fastkf.cluster.target import Contact, Server, connect, find_host
+from fastkf.course.doctor import Check
 
 OLDEST = (2, 15)  # of Kubeflow Pipelines, that the guides install
 KUBEFLOW = "kubeflow"  # the namespace that Kubeflow Pipelines runs in

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import kfp_server_api
 import tenacity
 
-from fastkf.cluster.answers import ClusterError, Rejected, Unanswered
+from fastkf.cli.display import Display
 from fastkf.cluster.connection import Connection
-from fastkf.cluster.steps import ENDED, Task, read_steps, run_state
-from fastkf.display import Display
-from fastkf.local import Step
+from fastkf.cluster.errors import ClusterError, Rejected, Unanswered
+from fastkf.cluster.tasks import ENDED, Task, read_steps, run_state
+from fastkf.engine.local import Step
 
 PATIENCE = 600.0  # seconds without a connection
 EAGER, EAGER_SECONDS, CALM_SECONDS = 60, 1.0, 5.0  # how often to ask: at first, and later

@@ -10,8 +10,8 @@ import struct
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from fastkf.cluster.answers import ClusterError
 from fastkf.cluster.connection import Connection
+from fastkf.cluster.errors import ClusterError
 
 ARTIFACTS = "/apis/v2beta1/artifacts"
 METADATA = "/ml_metadata.MetadataStoreService"

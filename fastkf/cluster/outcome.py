@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from fastkf.cluster import logs
-from fastkf.cluster.answers import ClusterError
+from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import Follower
 from fastkf.cluster.metrics import fetch_metrics
-from fastkf.cluster.server import Contact
-from fastkf.cluster.steps import run_state
-from fastkf.notebook import Notebook
-from fastkf.records import ended_step_record
+from fastkf.cluster.target import Contact
+from fastkf.cluster.tasks import run_state
+from fastkf.notebook.model import Notebook
+from fastkf.runs.record import ended_step_record
 
 METRICS = "system.Metrics"
 

@@ -7,7 +7,7 @@ import docker.errors
 import docker.utils
 import httpx
 
-from fastkf.errors import UsageError
+from fastkf.base.errors import UsageError
 
 SECONDS = 10
 DOCKER_HUB = "registry-1.docker.io"  # what answers for docker.io

@@ -11,21 +11,21 @@ import kfp_server_api
 import yaml
 from rich.markup import escape
 
-from fastkf import report
-from fastkf.cluster.answers import ClusterError
+from fastkf.base.errors import UsageError
+from fastkf.cli.display import Display
+from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import PATIENCE, Detached, Follower
 from fastkf.cluster.logs import end_of_log
 from fastkf.cluster.outcome import fill_record
-from fastkf.cluster.server import Contact, Server, connect
-from fastkf.cluster.steps import list_steps
+from fastkf.cluster.target import Contact, Server, connect
+from fastkf.cluster.tasks import list_steps
 from fastkf.cluster.upload import create_run, find_experiment, upload
-from fastkf.compile import compile_notebook
-from fastkf.display import Display
-from fastkf.errors import UsageError
-from fastkf.notebook import Notebook
-from fastkf.package import REQUIRED, read_arguments, read_package
-from fastkf.records import new_record, write_record
-from fastkf.run import check_tags, make_run_folder, read_parameters, shown_path
+from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.model import Notebook
+from fastkf.package.model import REQUIRED, read_arguments, read_package
+from fastkf.run.notebook import check_tags, make_run_folder, read_parameters, shown_path
+from fastkf.runs.record import new_record, write_record
+from fastkf.runs.report import page
 
 DATA = "data_dir"  # the parameter of a lab that says where its data are
 EXPERIMENT, NOTEBOOK_EXPERIMENT = "Default", "fast-kubeflow"
@@ -226,7 +226,7 @@ def _follow(follower, contact: Contact, spec, notebook, record, folder, display)
         ) from end
     fill_record(record, contact, follower, spec, notebook, folder)
     write_record(folder, record)
-    report.write_report(folder)
+    page.write_report(folder)
     display.show_summary(record, shown_path(folder))
     _show_rest(record, folder, display)
 

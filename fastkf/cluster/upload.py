@@ -9,8 +9,8 @@ from pathlib import Path
 
 import kfp_server_api
 
-from fastkf.cluster.answers import ClusterError, Rejected, Unanswered
 from fastkf.cluster.connection import Connection
+from fastkf.cluster.errors import ClusterError, Rejected, Unanswered
 
 CONFLICT = 409
 EQUALS = 1  # FilterOperation of the API

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fastkf.cluster import access
+from fastkf.base.endpoint import ENDPOINT_VARIABLE, POD_ENDPOINT
+from fastkf.base.errors import FastkfError, UsageError
+from fastkf.cluster import auth
 from fastkf.cluster.connection import PREFIX, Connection
-from fastkf.cluster.server import PAGES_VARIABLE, Server, find_host, find_namespace
-from fastkf.endpoint import ENDPOINT_VARIABLE, POD_ENDPOINT
-from fastkf.errors import FastkfError, UsageError
+from fastkf.cluster.target import PAGES_VARIABLE, Server, find_host, find_namespace
 from fastkf.lab.pages import PATH
-from fastkf.server import peers
+from fastkf.server import peer_credentials
 
 KALE_LINKS = ("KALE_RUN_LINK", "KALE_UPLOAD_LINK")
 REMOTE_VARIABLES = {"SSH_CONNECTION", "CODESPACES"}
@@ -49,9 +49,9 @@ def local_pipelines(local: dict[str, str], base_url: str, is_far: bool) -> Pipel
         base_url: JupyterLab's.
         is_far: whether the browser may be elsewhere.
     """
-    through_jupyter = is_far or not peers.can_tell()
+    through_jupyter = is_far or not peer_credentials.can_tell()
     links = f"{base_url}{PATH}" if through_jupyter else None
-    token = access.FileToken(Path(local["token_file"]))
+    token = auth.FileToken(Path(local["token_file"]))
     return Pipelines(
         address=local["url"],
         kale={"host": local["url"], **describe(token)},
@@ -72,7 +72,7 @@ def cluster_pipelines(server: Server, private: Path, base_url: str) -> Pipelines
         FastkfError: no credentials.
     """
     host, _ = find_host(server.host)
-    who = access.choose(host, server.token_file, server.dex_user, server.ca_file)
+    who = auth.choose(host, server.token_file, server.dex_user, server.ca_file)
     connection = Connection(host, who, server.ca_file)
     namespace, warning = server.namespace, ""
     try:
@@ -94,12 +94,12 @@ def cluster_pipelines(server: Server, private: Path, base_url: str) -> Pipelines
     return Pipelines(host, {k: v for k, v in kale.items() if v}, variables, warning=warning)
 
 
-def describe(who: access.Access, private: Path | None = None) -> dict:
+def describe(who: auth.Access, private: Path | None = None) -> dict:
     """Kale's `auth_type` and `auth_config`: they say where credentials are, not what they are."""
-    if isinstance(who, access.VariableToken):
+    if isinstance(who, auth.VariableToken):
         config = {"env_var": who.variable}
         return {"auth_type": "existing_bearer_token", "auth_config": config}
-    if isinstance(who, access.FileToken):
+    if isinstance(who, auth.FileToken):
         # Not resolved: in a pod the file is a link, to another place each time it is renewed.
         config = {"file_path": str(who.path.absolute())}
         return {"auth_type": "existing_bearer_token", "auth_config": config}

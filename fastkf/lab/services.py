@@ -11,8 +11,8 @@ from pathlib import Path
 
 import urllib3
 
-from fastkf import processes
-from fastkf.errors import FastkfError
+from fastkf.base import processes
+from fastkf.base.errors import FastkfError
 
 SECONDS_TO_START = 120
 

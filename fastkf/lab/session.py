@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastkf import processes
-from fastkf.cluster.access import read_local_server
-from fastkf.cluster.server import Server
-from fastkf.endpoint import HEALTH
-from fastkf.errors import UsageError
+from fastkf.base import processes
+from fastkf.base.endpoint import HEALTH
+from fastkf.base.errors import UsageError
+from fastkf.cluster.auth import read_local_server
+from fastkf.cluster.target import Server
 from fastkf.lab.jupyter import Jupyter
 from fastkf.lab.pipelines import cluster_pipelines, is_browser_far, local_pipelines
 from fastkf.lab.services import Service, answers, services

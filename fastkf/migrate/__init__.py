@@ -8,15 +8,15 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from fastkf.check import check
-from fastkf.check.modules import installed_packages
-from fastkf.errors import FastkfError, UsageError
+from fastkf.base.errors import FastkfError, UsageError
 from fastkf.migrate.draft import Draft, Note, read_draft
 from fastkf.migrate.imports import gather_imports, tag_first_imports
 from fastkf.migrate.magics import comment_out_installs, move_magics
 from fastkf.migrate.settings import MISSPELT, translate_settings
 from fastkf.migrate.tags import is_kale_tag, translate_tags
-from fastkf.notebook import KALE_METADATA
+from fastkf.notebook.check import check
+from fastkf.notebook.check.modules import installed_packages
+from fastkf.notebook.model import KALE_METADATA
 
 TEMPORARY = {"prefix": ".migrate-", "suffix": ".ipynb", "encoding": "utf-8"}
 
@@ -81,7 +81,7 @@ def has_kale(draft: Draft) -> bool:
 
 def check_result(draft: Draft, new: Path) -> bool:
     """Adds to what is left what `fastkf check` finds, and tries to compile the result."""
-    from fastkf.compile import compile_notebook
+    from fastkf.notebook.compile import compile_notebook
 
     # Beside the new file, where the modules that the notebook imports may be.
     with (

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastkf.notebook import Cell, Notebook, classify, read
+from fastkf.notebook.model import Cell, Notebook, classify, read
 
 
 @dataclass(eq=False)
@@ -152,7 +152,7 @@ class Draft:
 
 
 def read_draft(path: Path) -> Draft:
-    """The old file, checked as `fastkf.notebook.read` checks it.
+    """The old file, checked as `fastkf.notebook.model.read` checks it.
 
     Raises:
         FastkfError: there is no such file, it is not a notebook, or it has no code.

@@ -7,11 +7,11 @@ import importlib.util
 import re
 import sys
 
-from fastkf.check.modules import explain_package, imported_modules
-from fastkf.check.names import bound_names
 from fastkf.migrate.draft import Draft, DraftCell
 from fastkf.migrate.magics import python_of
-from fastkf.notebook import Cell
+from fastkf.notebook.check.modules import explain_package, imported_modules
+from fastkf.notebook.check.names import bound_names
+from fastkf.notebook.model import Cell
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 # What must come before an import to have its effect.

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fastkf.check.code import is_ipython
 from fastkf.migrate.draft import Draft, DraftCell
-from fastkf.notebook import Cell
+from fastkf.notebook.check.code import is_ipython
+from fastkf.notebook.model import Cell
 
 INSTALL = re.compile(
     r"[!%]\s*(?:\S*python\S*\s+-m\s+|\{sys\.executable\}\s+-m\s+)?(?:pip3?|conda|mamba)\s"

@@ -6,9 +6,9 @@ and kale/processors/nbprocessor.py of Kale 0.7.0 and 2.3.0.
 
 import re
 
-from fastkf.check.tags import GPU_LIMITS
 from fastkf.migrate.draft import Draft, DraftCell, order_tags
-from fastkf.notebook import KALE_METADATA, Notebook
+from fastkf.notebook.check.tags import GPU_LIMITS
+from fastkf.notebook.model import KALE_METADATA, Notebook
 
 # An early version of Kale's examples wrote it so.
 MISSPELT = "kubeflow_noteobok"

@@ -7,9 +7,9 @@ kale/processors/nbprocessor.py of Kale 0.7.0 and 2.3.0.
 import ast
 import re
 
-from fastkf.check.tags import GPU_LIMITS, MODIFIERS, NAMES_THAT_ARE_TAGS
 from fastkf.migrate.draft import Draft, DraftCell, order_tags
-from fastkf.notebook import SPECIAL_TAGS
+from fastkf.notebook.check.tags import GPU_LIMITS, MODIFIERS, NAMES_THAT_ARE_TAGS
+from fastkf.notebook.model import SPECIAL_TAGS
 
 # Kale 0.1 and 0.2 had block:a;b for a cell in two steps, and prev:a;b for two steps before.
 STEP = re.compile(r"(?:block|step):(.*)", re.S)
@@ -110,7 +110,7 @@ def translate_special(draft: Draft, cell: DraftCell, special: str) -> str:
 
 
 def has_only_values(source: str) -> bool:
-    from fastkf.check.parameters import explain_parameter
+    from fastkf.notebook.check.parameters import explain_parameter
 
     try:
         return not any(explain_parameter(node) for node in ast.parse(source).body)

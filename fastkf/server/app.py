@@ -9,8 +9,8 @@ from fastkf.server import errors
 from fastkf.server.api import add_routers
 from fastkf.server.api.experiments import default_experiment
 from fastkf.server.database import Database
-from fastkf.server.guard import Guard
 from fastkf.server.queue import RunQueue
+from fastkf.server.security import Guard
 from fastkf.server.settings import Settings
 
 PAGES = "fastkf.server.pages"

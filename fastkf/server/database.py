@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, deferred, mapped_column
 
-from fastkf.errors import FastkfError
+from fastkf.base.errors import FastkfError
 
 LAYOUT = 1  # of the tables; another number is another version's file
 SECONDS_TO_WAIT = 30

@@ -1,8 +1,8 @@
 """One run in a process of its own: `python -m fastkf.server.execute RUN_FOLDER`.
 
 Reads pipeline.yaml and the parameters in run.json of the run's folder, runs the package through
-`fastkf.local`, and keeps run.json up to date with each step. Steps that run.json has as succeeded,
-from an earlier attempt, are not run again. The exit code is 0 when the run has
+`fastkf.engine`, and keeps run.json up to date with each step. Steps that run.json has as
+succeeded, from an earlier attempt, are not run again. The exit code is 0 when the run has
 succeeded, and 1 when it has failed for a reason that run.json gives.
 """
 
@@ -15,11 +15,12 @@ from pathlib import Path
 
 import yaml
 
-from fastkf import kale_package, paths
-from fastkf.container_run import in_order
-from fastkf.errors import FastkfError
-from fastkf.records import ended_step_record, read_record, step_record, write_record
-from fastkf.server.retried import RetriedRun
+from fastkf.base.errors import FastkfError
+from fastkf.course import places
+from fastkf.engine.container_run import in_order
+from fastkf.engine.retried import RetriedRun
+from fastkf.package import kale
+from fastkf.runs.record import ended_step_record, read_record, step_record, write_record
 
 STEPS_RUN_IN = "a relative path starts in the run's own folder on the server"
 
@@ -33,7 +34,7 @@ class Execution:
         self.package = folder / "pipeline.yaml"
         with self.package.open(encoding="utf-8") as file:
             self.spec = next(yaml.load_all(file, Loader=yaml.CSafeLoader))
-        self.blocks = kale_package.read_blocks(self.spec)
+        self.blocks = kale.read_blocks(self.spec)
         self.steps = (self.record.get("pipeline") or {}).get("steps", [])
         self.kept = {one["task"]: one for one in self.steps if one["status"] == "succeeded"}
         self.local_run: RetriedRun | None = None
@@ -71,7 +72,7 @@ class Execution:
         Raises:
             FastkfError: says what, and what to do.
         """
-        python = kale_package.component_sources(self.spec)
+        python = kale.component_sources(self.spec)
         for name, executor in self.spec["deploymentSpec"]["executors"].items():
             if "container" in executor and name not in python:
                 raise FastkfError(
@@ -88,19 +89,19 @@ class Execution:
         if not (self.folder / "work" / value).exists():
             raise FastkfError(
                 f"{name} = {value}: there is no such folder among the course's data "
-                f"({paths.DATA}). `fastkf data` fetches them; for data of your own give the whole "
+                f"({places.DATA}). `fastkf data` fetches them; for data of your own give the whole "
                 "path, which begins with /"
             )
 
     def _run_package(self) -> bool:
-        is_kale = kale_package.is_kale(self.spec)
+        is_kale = kale.is_kale(self.spec)
         self.local_run = RetriedRun(
             self.folder,
             self.folder / "work",
             {},
             kept=self.kept,
-            imports=kale_package.imports(self.spec),
-            name_step=kale_package.name_step if is_kale else str,
+            imports=kale.imports(self.spec),
+            name_step=kale.name_step if is_kale else str,
         )
         with self.local_run as local_run:
             try:
@@ -132,7 +133,7 @@ class Execution:
             if task in self.kept:
                 steps.append(self.kept[task])
                 continue
-            error = kale_package.explain(step.error, self.blocks)
+            error = kale.explain(step.error, self.blocks)
             if step.error and step.error["name"] == "FileNotFoundError":
                 error += f"; {STEPS_RUN_IN}"
             note = {**describe(step, error), "task": task, **run.executions.get(task, {})}

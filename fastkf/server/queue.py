@@ -8,7 +8,7 @@ import threading
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from fastkf import processes
+from fastkf.base import processes
 from fastkf.server import database as db
 from fastkf.server import runs
 from fastkf.server.settings import Settings
@@ -22,7 +22,7 @@ LOG = "server.log"  # what a run's process has to say that is no step's
 class RunQueue:
     """Starts the runs that are PENDING in the database, oldest first, as places are free.
 
-    A run's process ends with this one, however it ends (see `fastkf.processes`).
+    A run's process ends with this one, however it ends (see `fastkf.base.processes`).
     """
 
     def __init__(self, settings: Settings, database: db.Database):

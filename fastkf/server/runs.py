@@ -7,11 +7,11 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fastkf import records
-from fastkf.records import new_record, write_record
+from fastkf.runs import record as records
+from fastkf.runs.record import new_record, write_record
 from fastkf.server import database as db
-from fastkf.server.packages import Package
 from fastkf.server.settings import Settings
+from fastkf.server.uploads import Package
 
 COURSE_DATA = "data"
 STATUS_OF = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "canceled"}

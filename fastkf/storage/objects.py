@@ -7,7 +7,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 from s3fs import S3FileSystem
 
-from fastkf.errors import FastkfError, UsageError
+from fastkf.base.errors import FastkfError, UsageError
 
 SCHEME = "s3://"
 

@@ -14,8 +14,8 @@ import platformdirs
 import psutil
 from filelock import FileLock, Timeout
 
-from fastkf import processes
-from fastkf.errors import FastkfError, UsageError
+from fastkf.base import processes
+from fastkf.base.errors import FastkfError, UsageError
 from fastkf.storage import weed
 
 REGION = "us-east-1"  # any: SeaweedFS has none, and clients ask for one

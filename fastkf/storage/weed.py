@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from fastkf.errors import FastkfError
+from fastkf.base.errors import FastkfError
 
 ADDRESS = "127.0.0.1"
 ROLES = ("master", "volume", "filer", "s3")

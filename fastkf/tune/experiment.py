@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from fastkf.errors import UsageError
+from fastkf.base.errors import UsageError
 
 API_VERSION = "kubeflow.org/v1beta1"
 PLACEHOLDER = re.compile(r"\$\{trialParameters\.(.+?)\}")
@@ -21,7 +21,7 @@ DEFAULT_STRATEGIES = {"maximize": "max", "minimize": "min"}
 
 @dataclass(frozen=True)
 class Experiment:
-    """A manifest that `fastkf.tune.check` has passed, with Katib's defaults filled in.
+    """A manifest that `fastkf.tune.rules` has passed, with Katib's defaults filled in.
 
     Attributes:
         manifest: the Experiment as it stands in the file.

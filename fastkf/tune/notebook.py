@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import nbformat
 
-from fastkf.check import check
-from fastkf.errors import UsageError
-from fastkf.notebook import Notebook
-from fastkf.run import HARMLESS_RULES, read_parameters
-from fastkf.tune.check.spec import LONGEST_NAME
+from fastkf.base.errors import UsageError
+from fastkf.notebook.check import check
+from fastkf.notebook.model import Notebook
+from fastkf.run.notebook import HARMLESS_RULES, read_parameters
 from fastkf.tune.experiment import API_VERSION
 from fastkf.tune.metrics import as_number
+from fastkf.tune.rules.spec import LONGEST_NAME
 
 IMAGE = "localhost/fast-kubeflow/step:1.0"  # built by labs/kubeflow_notebooks
 IMAGE_FOLDER = "/opt/fast-kubeflow/notebooks"  # where the notebook stands in the container

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import nbformat
 
-from fastkf.errors import FastkfError
-from fastkf.execute import execute_notebook
-from fastkf.notebook import Notebook, read
-from fastkf.run import read_parameters
+from fastkf.base.errors import FastkfError
+from fastkf.engine.notebook import execute_notebook
+from fastkf.notebook.model import Notebook, read
+from fastkf.run.notebook import read_parameters
 from fastkf.tune.trials import TRIAL_FOLDER
 
 

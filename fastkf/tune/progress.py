@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from fastkf.display import MARKS, Display
+from fastkf.cli.display import MARKS, Display
 from fastkf.tune import status
 from fastkf.tune.experiment import Experiment
 from fastkf.tune.trials import Trial

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import optuna
 
-from fastkf.report import TEMPLATES
+from fastkf.runs.report.page import TEMPLATES
 from fastkf.tune.experiment import Experiment
 from fastkf.tune.progress import format_value
 from fastkf.tune.status import Ending, find_best
@@ -37,7 +37,9 @@ def write_report(experiment: Experiment, tuning, ending: Ending, path: Path) -> 
         tuning: the `fastkf.tune.tuning.Tuning` that has ended.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader([Path(__file__).parent / "templates", TEMPLATES]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters["short"] = format_value
     page = environment.get_template("tuning.html.jinja").render(

@@ -8,17 +8,17 @@ from pathlib import Path
 import filelock
 import yaml
 
-from fastkf import data
-from fastkf.display import Display
-from fastkf.errors import FastkfError, UsageError
-from fastkf.notebook import Notebook
-from fastkf.run import make_run_folder
+from fastkf.base.errors import FastkfError, UsageError
+from fastkf.cli.display import Display
+from fastkf.course import data
+from fastkf.notebook.model import Notebook
+from fastkf.run.notebook import make_run_folder
 from fastkf.tune import progress, status
-from fastkf.tune.check import check_experiment, find_differences
 from fastkf.tune.experiment import FOLDER, Experiment, read_manifest
 from fastkf.tune.files import write_yaml
 from fastkf.tune.notebook import Search, make_manifest
 from fastkf.tune.report import write_report, write_table
+from fastkf.tune.rules import check_experiment, find_differences
 from fastkf.tune.tuning import Tuning
 
 MANIFEST = "manifest.yaml"

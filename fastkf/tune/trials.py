@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from fastkf import processes
-from fastkf.shown import clean_text
+from fastkf.base import processes
+from fastkf.runs.report.view import clean_text
 from fastkf.tune.early_stopping import Watch
 from fastkf.tune.experiment import API_VERSION, Experiment
 from fastkf.tune.files import write_yaml

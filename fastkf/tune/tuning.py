@@ -16,7 +16,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from fastkf import processes
+from fastkf.base import processes
 from fastkf.tune import algorithms, status
 from fastkf.tune.early_stopping import make_rules, read_values
 from fastkf.tune.experiment import Experiment

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
-from fastkf.server import listing
+from fastkf.server import pagination
 from fastkf.server.database import Database
 from fastkf.server.errors import invalid
 from fastkf.server.queue import RunQueue
@@ -49,8 +49,8 @@ def read_listing(
     page_size: int = 0,
     sort_by: str = "",
     filter: Annotated[str, Query()] = "",
-) -> listing.Request:
-    return listing.Request(page_token, page_size, sort_by, filter)
+) -> pagination.Request:
+    return pagination.Request(page_token, page_size, sort_by, filter)
 
 
 def read_text(body: dict, field: str, required: bool = False, longest: int = 10_000) -> str:
@@ -83,4 +83,4 @@ FromDatabase = Annotated[Database, Depends(get_database)]
 WithQueue = Annotated[RunQueue, Depends(get_queue)]
 WithSettings = Annotated[Settings, Depends(get_settings)]
 Body = Annotated[dict, Depends(read_body)]
-Listing = Annotated[listing.Request, Depends(read_listing)]
+Listing = Annotated[pagination.Request, Depends(read_listing)]

@@ -5,10 +5,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from fastkf.server import database as db
-from fastkf.server import shapes
+from fastkf.server import schemas
 from fastkf.server.api.context import Body, FromDatabase, Listing, read_name, read_text
 from fastkf.server.errors import ApiError, Code, not_found
-from fastkf.server.listing import list_page
+from fastkf.server.pagination import list_page
 from fastkf.server.runs import new_id
 
 router = APIRouter(prefix="/experiments")
@@ -63,19 +63,19 @@ def create_experiment(body: Body, database: FromDatabase) -> dict:
         )
         session.add(row)
         session.flush()
-    return shapes.experiment(row)
+    return schemas.experiment(row)
 
 
 @router.get("")
 def list_experiments(asked: Listing, database: FromDatabase) -> dict:
     with database.read() as session:
-        return shapes.experiments(list_page(session, select(db.Experiment), FIELDS, asked))
+        return schemas.experiments(list_page(session, select(db.Experiment), FIELDS, asked))
 
 
 @router.get("/{experiment_id}")
 def get_experiment(experiment_id: str, database: FromDatabase) -> dict:
     with database.read() as session:
-        return shapes.experiment(find_experiment(session, experiment_id))
+        return schemas.experiment(find_experiment(session, experiment_id))
 
 
 @router.delete("/{experiment_id}")

@@ -5,7 +5,7 @@ from importlib import metadata
 import kfp_server_api as kfp
 from fastapi import APIRouter
 
-from fastkf.server.shapes import TO_JSON
+from fastkf.server.schemas import TO_JSON
 
 router = APIRouter()
 

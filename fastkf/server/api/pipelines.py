@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, undefer
 
 from fastkf.server import database as db
-from fastkf.server import shapes
+from fastkf.server import schemas
 from fastkf.server.api.context import (
     Body,
     FromDatabase,
@@ -15,10 +15,10 @@ from fastkf.server.api.context import (
     read_text,
 )
 from fastkf.server.errors import ApiError, Code, invalid, not_found
-from fastkf.server.listing import list_page
-from fastkf.server.packages import Package, read_spec
+from fastkf.server.pagination import list_page
 from fastkf.server.runs import new_id
 from fastkf.server.settings import Settings
+from fastkf.server.uploads import Package, read_spec
 
 router = APIRouter(prefix="/pipelines")
 FIELDS = {
@@ -125,7 +125,7 @@ def read_tags(fields: dict) -> dict:
 def create_pipeline(body: Body, database: FromDatabase) -> dict:
     """A pipeline without a version."""
     with database.write() as session:
-        return shapes.pipeline(add_pipeline(session, body))
+        return schemas.pipeline(add_pipeline(session, body))
 
 
 @router.post("/create")
@@ -136,13 +136,13 @@ def create_pipeline_and_version(body: Body, database: FromDatabase, settings: Wi
     with database.write() as session:
         row = add_pipeline(session, fields)
         add_version(session, settings, row, {"name": row.name, **version}, package)
-        return shapes.pipeline(row)
+        return schemas.pipeline(row)
 
 
 @router.get("")
 def list_pipelines(asked: Listing, database: FromDatabase) -> dict:
     with database.read() as session:
-        return shapes.pipelines(list_page(session, select(db.Pipeline), FIELDS, asked))
+        return schemas.pipelines(list_page(session, select(db.Pipeline), FIELDS, asked))
 
 
 @router.get("/names/{name}")
@@ -151,13 +151,13 @@ def get_pipeline_by_name(name: str, database: FromDatabase) -> dict:
         found = session.scalar(select(db.Pipeline).where(db.Pipeline.name == name))
         if found is None:
             raise not_found("pipeline", name)
-        return shapes.pipeline(found)
+        return schemas.pipeline(found)
 
 
 @router.get("/{pipeline_id}")
 def get_pipeline(pipeline_id: str, database: FromDatabase) -> dict:
     with database.read() as session:
-        return shapes.pipeline(find_pipeline(session, pipeline_id))
+        return schemas.pipeline(find_pipeline(session, pipeline_id))
 
 
 @router.delete("/{pipeline_id}")
@@ -190,7 +190,7 @@ def create_version(
     with database.write() as session:
         pipeline = find_pipeline(session, pipeline_id)
         row = add_version(session, settings, pipeline, body, package)
-        return shapes.version(row, row.spec)
+        return schemas.version(row, row.spec)
 
 
 @router.get("/{pipeline_id}/versions")
@@ -199,14 +199,14 @@ def list_versions(pipeline_id: str, asked: Listing, database: FromDatabase) -> d
     with database.read() as session:
         find_pipeline(session, pipeline_id)
         query = of_it.options(undefer(db.PipelineVersion.spec))
-        return shapes.versions(list_page(session, query, VERSION_FIELDS, asked))
+        return schemas.versions(list_page(session, query, VERSION_FIELDS, asked))
 
 
 @router.get("/{pipeline_id}/versions/{version_id}")
 def get_version(pipeline_id: str, version_id: str, database: FromDatabase) -> dict:
     with database.read() as session:
         row = find_version(session, pipeline_id, version_id)
-        return shapes.version(row, row.spec)
+        return schemas.version(row, row.spec)
 
 
 @router.delete("/{pipeline_id}/versions/{version_id}")

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from fastkf import paths
+from fastkf.course import places
 from fastkf.server import database as db
-from fastkf.server import runs, shapes
+from fastkf.server import runs, schemas
 from fastkf.server.api.context import (
     Body,
     FromDatabase,
@@ -21,9 +21,9 @@ from fastkf.server.api.context import (
 from fastkf.server.api.experiments import default_experiment, find_experiment
 from fastkf.server.api.pipelines import find_version
 from fastkf.server.errors import ApiError, Code, invalid, not_found
-from fastkf.server.listing import list_page
-from fastkf.server.packages import Package, check_parameters, read_spec, read_upload
+from fastkf.server.pagination import list_page
 from fastkf.server.settings import Settings
+from fastkf.server.uploads import Package, check_parameters, read_spec, read_upload
 
 router = APIRouter(prefix="/runs")
 FIELDS = {
@@ -89,10 +89,10 @@ def create_run(
         )
         runs.set_state(row, "PENDING")
         experiment.last_run_created_at = moment
-        runs.make_folder(settings, row, package, paths.DATA)
+        runs.make_folder(settings, row, package, places.DATA)
         session.add(row)
     queue.wake()
-    return shapes.run(row, None, row.spec)
+    return schemas.run(row, None, row.spec)
 
 
 @router.get("")
@@ -102,14 +102,14 @@ def list_runs(asked: Listing, database: FromDatabase, experiment_id: str = "") -
         if experiment_id:
             find_experiment(session, experiment_id)
             query = query.where(db.Run.experiment_id == experiment_id)
-        return shapes.runs(list_page(session, query, FIELDS, asked))
+        return schemas.runs(list_page(session, query, FIELDS, asked))
 
 
 @router.get("/{run_id}")
 def get_run(run_id: str, database: FromDatabase, settings: WithSettings) -> dict:
     with database.read() as session:
         row = find_run(session, run_id)
-        return shapes.run(row, runs.read_record(settings, run_id), row.spec)
+        return schemas.run(row, runs.read_record(settings, run_id), row.spec)
 
 
 @router.delete("/{run_id}")
@@ -128,7 +128,7 @@ def delete_run(
 def terminate_run(run_id: str, database: FromDatabase, settings: WithSettings, queue: WithQueue):
     with database.write() as session:
         row = find_run(session, run_id)
-        if row.state in shapes.ENDED:
+        if row.state in schemas.ENDED:
             message = f"the run has ended already ({row.state})"
             raise ApiError(Code.FAILED_PRECONDITION, message)
         if row.state != "CANCELING":

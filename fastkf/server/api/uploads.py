@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from fastkf.server import shapes
+from fastkf.server import schemas
 from fastkf.server.api.context import FromDatabase, WithSettings
 from fastkf.server.api.pipelines import add_pipeline, add_version, find_pipeline
 from fastkf.server.errors import invalid
-from fastkf.server.packages import Package, read_upload
+from fastkf.server.uploads import Package, read_upload
 
 router = APIRouter(prefix="/pipelines")
 FIELD = "uploadfile"
@@ -59,7 +59,7 @@ def upload_pipeline(
     with database.write() as session:
         pipeline = add_pipeline(session, fields)
         add_version(session, settings, pipeline, fields, package)
-        return shapes.pipeline(pipeline)
+        return schemas.pipeline(pipeline)
 
 
 @router.post("/upload_version")
@@ -76,4 +76,4 @@ def upload_version(
     with database.write() as session:
         pipeline = find_pipeline(session, pipelineid)
         row = add_version(session, settings, pipeline, fields, package)
-        return shapes.version(row, row.spec)
+        return schemas.version(row, row.spec)

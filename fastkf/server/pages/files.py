@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 from urllib.parse import quote as quote_url
 
-from fastkf.report import NO_OUTPUT
-from fastkf.shown import clean_text
+from fastkf.runs.report.page import NO_OUTPUT
+from fastkf.runs.report.view import clean_text
 
 CHUNK = 256 * 1024  # of a log, in bytes, for one answer
 LONGEST_TAIL = 16 * 1024  # of a line that has not ended
 MOST_ARTIFACTS = 500
 OWN_FILES = ("executor_output.json",)
-FRAME = Path(__file__).parents[2] / "templates" / "frame.html"
+FRAME = Path(__file__).parents[2] / "runs" / "report" / "templates" / "frame.html"
 
 
 def quote(text: str) -> str:

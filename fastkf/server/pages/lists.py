@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
+from fastkf.runs.report.view import show_value
 from fastkf.server import database as db
 from fastkf.server.pages.run_page import LIVE, summarise
-from fastkf.shown import show_value
 
 ROWS = 25
 MOST_METRIC_COLUMNS = 4

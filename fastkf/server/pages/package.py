@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 from markupsafe import Markup
 
-from fastkf import kale_package
-from fastkf.drawing import draw_pipeline
+from fastkf.package import kale
+from fastkf.runs.drawing import draw_pipeline
 
 KINDS = {
     "NUMBER_INTEGER": ("int", "a whole number"),
@@ -74,7 +74,7 @@ def list_steps(spec: dict) -> dict[str, list[str]]:
     """
     steps: dict[str, list[str]] = {}
     _list_steps(spec, spec.get("root") or {}, [], steps, ())
-    name = kale_package.name_step if kale_package.is_kale(spec) else str
+    name = kale.name_step if kale.is_kale(spec) else str
     return {name(step): [name(one) for one in after] for step, after in steps.items()}
 
 

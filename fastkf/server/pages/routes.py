@@ -9,15 +9,15 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from sqlalchemy.orm import Session
 
-from fastkf.drawing import STYLE
-from fastkf.report import TEMPLATES as SHARED
-from fastkf.report import make_environment
+from fastkf.runs.drawing import STYLE
+from fastkf.runs.report.page import TEMPLATES as SHARED
+from fastkf.runs.report.page import make_environment
+from fastkf.runs.report.view import format_time, show_value
 from fastkf.server import database as db
 from fastkf.server.pages import files
 from fastkf.server.pages.package import read_package
 from fastkf.server.pages.views import Missing, Views
 from fastkf.server.settings import Settings
-from fastkf.shown import format_time, show_value
 
 HOME = Path(__file__).parent
 POLICY = (

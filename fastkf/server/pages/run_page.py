@@ -5,11 +5,17 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from fastkf.drawing import draw_pipeline
+from fastkf.runs.drawing import draw_pipeline
+from fastkf.runs.report.view import (
+    get_table,
+    list_problems,
+    make_timeline,
+    show_value,
+    steps_in_order,
+)
 from fastkf.server import database as db
 from fastkf.server.pages import files
 from fastkf.server.pages.package import list_steps
-from fastkf.shown import get_table, list_problems, make_timeline, show_value, steps_in_order
 
 LIVE = ("PENDING", "RUNNING", "CANCELING")
 # The state of a run: the icon's, and the word.

@@ -3,13 +3,13 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fastkf.runs.report.view import get_table
 from fastkf.server import database as db
 from fastkf.server.pages import lists
 from fastkf.server.pages.package import draw_package, list_parameters, read_package
 from fastkf.server.pages.run_page import show_run, summarise
 from fastkf.server.runs import read_record
 from fastkf.server.settings import Settings
-from fastkf.shown import get_table
 
 
 class Missing(Exception):

@@ -1,0 +1,198 @@
+"""Who asks: how requests to Kubeflow Pipelines are authenticated, as kfp's client does it."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from getpass import getpass
+from pathlib import Path
+
+from fastkf.base.errors import FastkfError, UsageError
+from fastkf.cluster import dex
+
+TOKEN_VARIABLE = "KFP_EXISTING_TOKEN"  # what the command `kfp` reads for --existing-token
+POD_TOKEN_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"
+POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
+USER_VARIABLE, PASSWORD_VARIABLE = "DEX_USERNAME", "DEX_PASSWORD"
+
+
+class Access:
+    """Nobody: requests without credentials.
+
+    Attributes:
+        name: the kind of credentials, in words.
+    """
+
+    name = "without credentials"
+
+    def headers(self) -> dict[str, str]:
+        """The headers that every request carries."""
+        return {}
+
+    def renew(self) -> bool:
+        """Gets new credentials after the server has refused these; False when there are none."""
+        return False
+
+
+@dataclass
+class VariableToken(Access):
+    """A bearer token from the environment."""
+
+    variable: str
+    token: str
+
+    @property
+    def name(self) -> str:
+        return f"with the token in {self.variable}"
+
+    def headers(self) -> dict[str, str]:
+        return bearer(self.token, self.variable)
+
+
+@dataclass
+class Cookie(Access):
+    """The cookie of a session that someone else has begun."""
+
+    text: str
+    name = "with the session's cookie that Kale is told of"
+
+    def headers(self) -> dict[str, str]:
+        return {"cookie": self.text}
+
+
+@dataclass
+class FileToken(Access):
+    """A bearer token in a file, which is read anew for every request: Kubernetes renews it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return f"with the token in {self.path}"
+
+    def headers(self) -> dict[str, str]:
+        return bearer(read_secret(self.path), str(self.path))
+
+
+class DexSession(Access):
+    """A session that Dex's login form gives for a user name and a password."""
+
+    def __init__(self, host: str, user: str, password: str, ca_file: Path | None = None):
+        self.name = f"as {user}, through Dex"
+        self._login = lambda: dex.login(host, user, password, ca_file)
+        self._cookie = self._login()
+
+    def headers(self) -> dict[str, str]:
+        return {"cookie": self._cookie} if self._cookie else {}
+
+    def renew(self) -> bool:
+        self._cookie = self._login()
+        return bool(self._cookie)
+
+
+def choose(
+    host: str,
+    token_file: Path | None = None,
+    user: str | None = None,
+    ca_file: Path | None = None,
+    kale: Mapping | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Access:
+    """The credentials that the options and the environment name; the most explicit ones.
+
+    Args:
+        kale: the content of Kale's configuration, where that names the host.
+
+    Raises:
+        UsageError: two kinds are asked for, or a password is missing.
+        FastkfError: Dex does not let the user in.
+    """
+    if token_file and user:
+        raise UsageError("--token-file and --dex-user: give one of them")
+    if token_file:
+        access = FileToken(token_file)
+        access.headers()
+        return access
+    if user:
+        return DexSession(host, user, find_password(user, environ), ca_file)
+    if token := environ.get(TOKEN_VARIABLE):
+        return VariableToken(TOKEN_VARIABLE, token)
+    if user := environ.get(USER_VARIABLE):
+        return DexSession(host, user, find_password(user, environ), ca_file)
+    return _as_kale(kale or {}, environ) or _of_place(host, environ)
+
+
+def _as_kale(settings: Mapping, environ: Mapping[str, str]) -> Access | None:
+    """What Kale's configuration says of credentials: where they are (kale/config, Kale 2.3)."""
+    kind, where = settings.get("auth_type"), settings.get("auth_config") or {}
+    variable, path = where.get("env_var"), where.get("token_path") or where.get("file_path")
+    if kind in ("existing_bearer_token", "kubernetes_service_account_token"):
+        if path:
+            return FileToken(Path(path).expanduser())
+        if variable:
+            return VariableToken(variable, environ.get(variable, ""))
+    if kind == "dex":
+        text = environ.get(variable, "") if variable else ""
+        return Cookie(text or (read_secret(Path(path).expanduser()) if path else ""))
+    return None
+
+
+def _of_place(host: str, environ: Mapping[str, str]) -> Access:
+    """What a pod's service account, or a server on this machine, has put ready."""
+    pod_token = Path(environ.get(POD_TOKEN_VARIABLE) or POD_TOKEN)
+    if environ.get(POD_TOKEN_VARIABLE) or pod_token.exists():
+        return FileToken(pod_token)
+    local = read_local_server()
+    if local and local["url"] == host.replace("//localhost:", "//127.0.0.1:"):
+        return FileToken(Path(local["token_file"]))
+    return Access()
+
+
+def read_local_server() -> dict[str, str] | None:
+    """What `fastkf server` notes of itself while it serves: url, token_file."""
+    from fastkf.server.settings import Settings, default_folder
+
+    try:
+        note = json.loads(Settings(default_folder()).note.read_text(encoding="utf-8"))
+        return {"url": note["url"], "token_file": note["token_file"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def find_password(user: str, environ: Mapping[str, str]) -> str:
+    """The password in the environment, or what the user types.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    if password := environ.get(PASSWORD_VARIABLE):
+        return password
+    if not sys.stdin.isatty():
+        raise UsageError(f"the password of {user}: set {PASSWORD_VARIABLE}, or use a terminal")
+    return getpass(f"Password of {user}: ")
+
+
+def read_secret(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        FastkfError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise FastkfError(f"{path}: the token cannot be read ({reason})") from error
+
+
+def bearer(token: str, where: str) -> dict[str, str]:
+    """The header of a bearer token.
+
+    Raises:
+        FastkfError: there is no token, or one that no header can carry.
+    """
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise FastkfError(f"{where}: holds no token (one line of letters, digits, dots and dashes)")
+    return {"authorization": f"Bearer {token}"}

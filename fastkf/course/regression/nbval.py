@@ -1,0 +1,33 @@
+"""A pytest plugin beside nbval: the metrics cell is compared as numbers, within the tolerance.
+
+nbval compares text, and takes no marker in a metrics cell, since Kale allows no comment there.
+"""
+
+import pytest
+
+from fastkf.course.regression.plugin import CheckFailed, compare_metrics
+from fastkf.engine.notebook import printed_metrics
+from fastkf.notebook.model import read
+
+TAG = "pipeline-metrics"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if TAG in item.cell.metadata.get("tags", []):
+            item.options["check"] = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    result = yield
+    if TAG in item.cell.metadata.get("tags", []):
+        committed, now = (
+            printed_metrics(item.cell.source, outputs)
+            for outputs in (item.cell.outputs, item.test_outputs)
+        )
+        try:
+            compare_metrics(read(item.path), committed, now)
+        except CheckFailed as failed:
+            pytest.fail(str(failed), pytrace=False)
+    return result

@@ -1,0 +1,1 @@
+"""The steps of a pipeline as processes and containers on this machine."""

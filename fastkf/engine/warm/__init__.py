@@ -1,0 +1,1 @@
+"""Interpreters for steps, forked from one that has imported what they need."""

@@ -1,0 +1,135 @@
+"""What a step gets for `python3` on this machine: the same commands, isolated, without installs.
+
+`python -m fastkf.engine.warm.interpreter -m MODULE ...` runs MODULE as `python -m MODULE ...` does,
+but the paths in /tmp that Kale's code is written for lead to a folder of the step's own. It is what
+a worker forked by the warm parent does too, once its interpreter has become the step's.
+"""
+
+import atexit
+import inspect
+import json
+import os
+import runpy
+import sys
+import threading
+import traceback
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+
+STEP_FOLDER = "FASTKF_STEP_FOLDER"
+STUB = "FASTKF_PYTHON"
+ERROR_FILE = "error.json"
+EXECUTOR, KERNEL, PIP = "kfp.dsl.executor_main", "ipykernel_launcher", "pip"
+MODULES = (EXECUTOR, KERNEL, PIP)
+
+
+def run(module: str, arguments: list[str]) -> int:
+    """Runs one of the modules a step asks for in this process; returns its exit code."""
+    if module == PIP:
+        return answer_pip(arguments)
+    sys.argv = [module, *arguments]
+    sys.path[0] = os.getcwd()
+    if module == EXECUTOR:
+        redirect_metrics_file()
+        skip_idle_second()
+        sys.executable = os.environ[STUB]
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        return _exit_code(end.code)
+    except BaseException as error:
+        traceback.print_exc()
+        write_error(type(error).__name__, str(error))
+        return 1
+    return 0
+
+
+def answer_pip(arguments: list[str]) -> int:
+    """Answers `pip install REQUIREMENT...` by comparing the requirements with what is installed.
+
+    Nothing is installed: the environment is locked, and every step of every run shares it.
+    """
+    from packaging.requirements import Requirement
+
+    missing = []
+    for requirement in map(Requirement, _requirements(arguments)):
+        try:
+            installed = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            installed = None
+        if installed is None or not requirement.specifier.contains(installed, prereleases=True):
+            missing.append(f"{requirement} (here: {installed or 'not installed'})")
+    if missing:
+        message = (
+            f"the step needs {', '.join(missing)}; install it beside the course's packages: "
+            f"{sys.executable} -m pip install PACKAGE"
+        )
+        print(f"fastkf: {message}", file=sys.stderr)
+        write_error("MissingPackage", message)
+    return 1 if missing else 0
+
+
+def redirect_metrics_file() -> None:
+    """Points the fixed path of Kale's metrics file (kale/common/kfputils.py) to the step's folder.
+
+    The step's kernel, which writes the file, does the same in `fastkf.engine.warm.kernel`.
+    """
+    from kale.common import kfputils
+
+    kfputils.KFP_UI_METRICS_FILE_PATH = os.path.join(os.environ[STEP_FOLDER], "metrics.json")
+
+
+def skip_idle_second() -> None:
+    """Saves the second that Kale sleeps at the end of each step.
+
+    Kale 2.3 (kale/common/jputils.py, run_code) gives a thread time to print the kernel's streams.
+    The thread's target is a coroutine function, so the thread ends at once and nothing is awaited.
+    """
+    from kale.common import jputils
+
+    if inspect.iscoroutinefunction(jputils.capture_streams):
+        jputils.time = SimpleNamespace(sleep=lambda seconds: None)
+
+
+def write_error(name: str, message: str, **where) -> None:
+    """Keeps the first error of the step, for the learner; later ones only follow from it."""
+    path = Path(os.environ[STEP_FOLDER], ERROR_FILE)
+    if not path.exists():
+        path.write_text(json.dumps({"name": name, "message": message, **where}), encoding="utf-8")
+
+
+def finish(code: int) -> None:
+    """Ends this process as the interpreter would: threads, exit handlers, buffers."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _requirements(arguments: list[str]) -> list[str]:
+    """The requirements among the arguments that KFP gives to `pip install`."""
+    taking_a_value = ("--index-url", "--extra-index-url", "--trusted-host", "--find-links")
+    words = iter(arguments[1:])
+    requirements = []
+    for word in words:
+        if word in taking_a_value:
+            next(words, None)
+        elif not word.startswith("-"):
+            requirements.append(word)
+    return requirements
+
+
+def _exit_code(code) -> int:
+    if isinstance(code, int):
+        return code & 0xFF
+    if code is not None:
+        print(code, file=sys.stderr)
+    return 0 if code is None else 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["-m"] and sys.argv[2] in MODULES:
+        finish(run(sys.argv[2], sys.argv[3:]))
+    os.execv(sys.executable, [sys.executable, *sys.argv[1:]])

@@ -1,0 +1,201 @@
+"""A warm parent: one process that imports what steps need, and forks their interpreters.
+
+A step of a Kale pipeline starts two interpreters, KFP's executor and a Jupyter kernel, and each
+would import the same packages anew. Here both are forks of one process that has imported them.
+Systems where a fork of a process with loaded libraries is not safe (macOS) get a fresh interpreter
+for each instead, through the same stub.
+"""
+
+import ast
+import gc
+import importlib
+import logging
+import marshal
+import os
+import select
+import shlex
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from fastkf.engine.warm import client, interpreter
+
+CAN_FORK = sys.platform == "linux"
+LONGEST_ADDRESS = 100  # of a Unix socket, on any system
+SECONDS_TO_END = 3.0
+IMPORTED_BY_EVERY_STEP = (
+    "kale.common.jputils",
+    "kale.marshal",
+    "kfp.dsl.executor",
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "ipykernel.zmqshell",
+)
+
+
+@contextmanager
+def python_for_steps(folder: Path, imports: str = "", warm: bool = CAN_FORK):
+    """Yields the path of an executable that stands in for `python3` in the commands of steps.
+
+    Args:
+        folder: a private folder for the stub and its socket; removed with all in it at the end,
+            by the warm parent if this process is killed.
+        imports: source of the notebook's imports; those up to its first other statement are
+            imported ahead of the steps.
+        warm: fork interpreters from a warm parent; False starts a fresh one each time.
+
+    Must be entered before this process has other threads.
+    """
+    stub, address = folder / "python3", folder / "socket"
+    if not warm or len(str(address)) > LONGEST_ADDRESS:
+        _write_stub(stub, [sys.executable, "-m", "fastkf.engine.warm.interpreter"])
+        try:
+            yield stub
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    command = [sys.executable, "-I", "-S", client.__file__, str(address), sys.executable]
+    _write_stub(stub, [*command, ",".join(interpreter.MODULES)])
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(address))
+    listener.listen(64)
+    control, lifeline = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.fork()
+    if parent == 0:
+        os.close(lifeline)
+        _be_warm_parent(listener, control, folder, imports)
+    os.close(control)
+    listener.close()
+    try:
+        yield stub
+    finally:
+        os.close(lifeline)
+        os.waitpid(parent, 0)
+
+
+def _write_stub(stub: Path, command: list[str]) -> None:
+    stub.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+    stub.chmod(0o700)
+
+
+def _be_warm_parent(listener: socket.socket, control: int, folder: Path, imports: str) -> None:
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    try:
+        _import_ahead(imports)
+        gc.freeze()
+        while control not in select.select([listener, control], [], [])[0]:
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                os.close(control)
+                _look_after_worker(connection)
+            connection.close()
+        # The other end of the control pipe is closed: its process is done, or was killed.
+        os.killpg(0, signal.SIGTERM)
+        with suppress(ChildProcessError):
+            os.waitpid(-1, 0)  # SIGCHLD is ignored: returns when the last worker has ended
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os._exit(0)
+
+
+def _import_ahead(imports: str) -> None:
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    for module in IMPORTED_BY_EVERY_STEP:
+        importlib.import_module(module)
+    with suppress(SyntaxError):
+        for node in ast.parse(imports).body:
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                break
+            try:
+                exec(compile(ast.Module([node], []), "imports", "exec"), {})
+            except Exception:
+                break
+
+
+def _look_after_worker(connection: socket.socket) -> None:
+    """Forks the worker for one request, ends it when the client goes away, sends its exit code."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    size, streams, _, _ = socket.recv_fds(connection, 4, 3)
+    request = connection.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
+    worker = os.fork()
+    if worker == 0:
+        os.setsid()
+        connection.close()
+        _be_worker(*marshal.loads(request), streams)
+    signal.signal(signal.SIGTERM, lambda *_: _end_worker(worker))
+    threading.Thread(target=_end_worker_without_client, args=(connection, worker)).start()
+    _, status = os.waitpid(worker, 0)
+    _end_worker(worker, signal.SIGKILL)
+    with suppress(OSError):
+        connection.send(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
+    os._exit(0)
+
+
+def _end_worker_without_client(connection: socket.socket, worker: int) -> None:
+    if not connection.recv(1):
+        _end_worker(worker)
+
+
+def _end_worker(worker: int, number: int = signal.SIGTERM) -> None:
+    """Signals the worker and what it started, then kills what does not end by itself."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(worker, number)
+        if number != signal.SIGKILL:
+            timer = threading.Timer(SECONDS_TO_END, _end_worker, (worker, signal.SIGKILL))
+            timer.daemon = True
+            timer.start()
+
+
+def _be_worker(module: str, arguments: list[str], environment: dict, folder: str, streams) -> None:
+    """Becomes the interpreter that was asked for; never returns."""
+    code = 1
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for target, stream in enumerate(streams):
+            os.dup2(stream, target)
+            os.close(stream)
+        _reopen_streams()
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        tempfile.tempdir = None
+        _seed_numpy()
+        code = interpreter.run(module, arguments)
+    finally:
+        interpreter.finish(code)
+
+
+def _reopen_streams() -> None:
+    sys.stdin = _open_stream(0, "r")
+    sys.stdout = sys.__stdout__ = _open_stream(1, "w")
+    sys.stderr = sys.__stderr__ = _open_stream(2, "w")
+    for logger in [logging.root, *map(logging.getLogger, logging.root.manager.loggerDict)]:
+        for handler in logger.handlers:
+            if type(handler) is logging.StreamHandler:
+                handler.setStream(sys.stderr)
+
+
+def _open_stream(number: int, mode: str):
+    return open(number, mode, buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _seed_numpy() -> None:
+    """A fresh interpreter's numpy seeds itself from the system; a forked one repeats its parent."""
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()

@@ -1,0 +1,1 @@
+"""A Kale notebook: read it, check it, compile it."""

@@ -1,0 +1,114 @@
+"""Rules on the code of the cells: what Kale cannot read, and what a step cannot do."""
+
+import ast
+import io
+import re
+import tokenize
+import warnings
+
+from fastkf.notebook.check.finding import rule
+from fastkf.notebook.model import Cell, Notebook
+
+TO_SKIP = "move it to a cell of its own tagged `skip`, or remove it"
+
+
+def pipeline_cells(notebook: Notebook) -> list[Cell]:
+    """The cells whose code becomes part of the pipeline."""
+    return [cell for cell in notebook.code_cells if cell.role not in (None, "skip", "notebook")]
+
+
+def running_cells(notebook: Notebook) -> list[Cell]:
+    """The cells whose code runs in steps: imports, functions and the steps' own."""
+    return [cell for cell in notebook.code_cells if cell.role in ("imports", "functions", "step")]
+
+
+def is_ipython(cell: Cell) -> bool:
+    """Whether the cell is right for IPython, through magics or shell commands."""
+    if cell.tree is not None:
+        return False
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        ast.parse(TransformerManager().transform_cell(cell.source))
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def find_magic(cell: Cell) -> str:
+    """The line with the first magic or shell command."""
+    signs = re.compile(r"^\s*[%!?]|=\s*[%!]|\?\s*$")
+    lines = cell.source.strip().splitlines()
+    return next((line for line in lines if signs.search(line)), lines[0]).strip()
+
+
+@rule
+def magic(notebook):
+    """A magic or shell command (`%time`, `!pip`, `x = !ls`) outside `skip`; Kale stops at it."""
+    for cell in pipeline_cells(notebook):
+        if is_ipython(cell):
+            yield (
+                cell,
+                f"`{find_magic(cell)}` is for Jupyter only, and the pipeline runs plain Python; "
+                f"{TO_SKIP}",
+            )
+
+
+@rule
+def leading_percent(notebook):
+    """A line of an expression that begins with `%`, which Kale takes for a magic."""
+    for cell in pipeline_cells(notebook):
+        tokens = tokenize.generate_tokens(io.StringIO(cell.source).readline) if cell.tree else ()
+        for token in tokens:
+            begins_line = not token.line[: token.start[1]].strip()
+            if token.type == tokenize.OP and token.string.startswith("%") and begins_line:
+                yield (
+                    cell,
+                    f"Kale takes line {token.start[0]}, which begins with `%`, for a magic and "
+                    "drops it; end the line above with the `%`, or use an f-string",
+                )
+
+
+@rule
+def syntax_error(notebook):
+    """Code that Python cannot read."""
+    for cell in notebook.code_cells:
+        if is_ipython(cell):
+            continue
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+                compile(cell.source, "cell", "exec", flags=flags, dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            line = f" in line {error.lineno}" if getattr(error, "lineno", None) else ""
+            reason = getattr(error, "msg", error)
+            yield cell, f"Python cannot read this cell: {reason}{line}; correct the code"
+
+
+@rule
+def interactive_input(notebook):
+    """`input()` or `getpass()`: neither papermill nor a pipeline can answer."""
+    for cell in notebook.code_cells:
+        for node in ast.walk(cell.tree) if cell.tree else []:
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called in ("input", "getpass", "getpass.getpass"):
+                yield (
+                    cell,
+                    f"{called}() waits for someone to type, and nobody is there when the notebook "
+                    "runs by itself; make the value a pipeline parameter",
+                )
+
+
+@rule
+def temporary_file(notebook):
+    """A path under /tmp in a step: files do not travel from step to step."""
+    for cell in running_cells(notebook):
+        for node in ast.walk(cell.tree) if cell.tree else []:
+            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if is_text and re.match("/tmp(/|$)", node.value):
+                yield (
+                    cell,
+                    f"{node.value!r} stays in the container of its step, and on one machine two "
+                    "runs share it; pass the value on in a variable, or use the tempfile module "
+                    "for a file that only this step needs",
+                )

@@ -1,0 +1,229 @@
+"""Rules on the variables that go from step to step."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from fastkf.notebook.check.finding import rule
+from fastkf.notebook.check.names import bound_names, changed_names, imported_names, used_names
+from fastkf.notebook.check.steps import is_above, is_understood, steps_before, tagged_edges
+from fastkf.notebook.model import Cell, Notebook
+
+IPYTHON_NAMES = {"display", "get_ipython", "In", "Out", "exit", "quit", "_", "__", "___"}
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+PORTABLE_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
+
+
+class Need(NamedTuple):
+    """A variable that a step uses and does not make, and the cell that uses it first."""
+
+    step: str
+    name: str
+    cell: Cell
+
+
+def shared_cells(notebook: Notebook) -> list[Cell]:
+    return [*notebook.cells_with_role("imports"), *notebook.cells_with_role("functions")]
+
+
+def undefined_names(notebook: Notebook, cells: list[Cell]) -> frozenset[str]:
+    """The names that cells use and neither make nor get as parameters, as Kale finds them."""
+    names = missing_names("\n".join(cell.source for cell in cells))
+    return names - IPYTHON_NAMES - set(notebook.parameters)
+
+
+@lru_cache(maxsize=256)
+def missing_names(source: str) -> frozenset[str]:
+    from kale.common.flakeutils import pyflakes_report
+
+    with warnings.catch_warnings(action="ignore"):
+        return frozenset(pyflakes_report(source))
+
+
+def needs(notebook: Notebook, step: str) -> list[Need]:
+    """What a step needs from outside."""
+    own = notebook.steps[step]
+    used = set().union(*(used_names(cell.tree) for cell in own))
+    names = undefined_names(notebook, [*shared_cells(notebook), *own]) & used
+    return [Need(step, name, find_use(own, name)) for name in sorted(names)]
+
+
+def reachable_names(cells: list[Cell], shared: list[Cell]) -> set[str]:
+    """The names that cells use, themselves or through the functions they call."""
+    inside: dict[str, set[str]] = {}
+    waiting = set().union(*(used_names(cell.tree) for cell in cells))
+    for node in (node for cell in shared for node in cell.tree.body):
+        if isinstance(node, DEFINITIONS):
+            inside.setdefault(node.name, set()).update(used_names(node))
+        else:
+            waiting |= used_names(node)
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting |= inside.get(name, set()) - reached
+    return reached
+
+
+def find_use(cells: list[Cell], name: str) -> Cell:
+    return next((cell for cell in cells if name in used_names(cell.tree)), cells[0])
+
+
+def all_needs(notebook: Notebook) -> Iterator[Need]:
+    if is_understood(notebook):
+        for step in notebook.sources:
+            yield from needs(notebook, step)
+
+
+def unmet_needs(notebook: Notebook) -> Iterator[Need]:
+    for need in all_needs(notebook):
+        if need.name not in notebook.sources[need.step]:
+            yield need
+
+
+def met_needs(notebook: Notebook) -> Iterator[tuple[Need, str]]:
+    """Each need that another step meets, with the step where the variable was set last."""
+    for need in all_needs(notebook):
+        source = notebook.sources[need.step].get(need.name)
+        if source:
+            yield need, trace(notebook, source, need.name)
+
+
+def binds(notebook: Notebook, step: str, name: str) -> bool:
+    return any(name in bound_names(cell.tree) for cell in notebook.steps[step])
+
+
+def changes(notebook: Notebook, step: str, name: str) -> bool:
+    return any(name in changed_names(cell.tree) for cell in notebook.steps[step])
+
+
+def trace(notebook: Notebook, step: str, name: str) -> str:
+    """Where a variable that a step passes on was set last: this step, or one before it."""
+    while not changes(notebook, step, name) and name in notebook.sources[step]:
+        step = notebook.sources[step][name]
+    return step
+
+
+def last_change(notebook: Notebook, name: str, before: Cell) -> Cell | None:
+    """The cell from which the notebook takes a variable, run from top to bottom."""
+    cells = [
+        cell
+        for cell in notebook.code_cells
+        if cell.number < before.number and name in changed_names(cell.tree)
+    ]
+    return cells[-1] if cells else None
+
+
+def reported_metrics(notebook: Notebook) -> Iterator[tuple[Need, str]]:
+    """Each metric as a need of the metrics cell, with the step where it was set last."""
+    cells = notebook.cells_with_role("pipeline-metrics")
+    for name in notebook.metrics if cells and is_understood(notebook) else []:
+        line = re.compile(rf'": {re.escape(name)},?$', re.M)
+        for step in notebook.pipeline.steps:
+            if step.metrics and line.search(step.source[-1]) and name not in notebook.parameters:
+                yield Need("", name, find_use(cells, name)), trace(notebook, step.name, name)
+
+
+@rule
+def missing_prev(notebook):
+    """A step uses a variable of a step above that its `prev:` tags do not lead to."""
+    for step, name, cell in unmet_needs(notebook):
+        makers = [s for s in notebook.steps if is_above(notebook, s, step)]
+        makers = [s for s in makers if binds(notebook, s, name)]
+        if not makers:
+            continue
+        maker = makers[-1]
+        if any(name in imported_names(c.tree) for c in notebook.steps[maker]):
+            remedy = f"imports; move the import from step `{maker}` to the imports cell"
+        elif maker in steps_before(tagged_edges(notebook), step):
+            remedy = "makes in a way that Kale does not pass on; assign it with a plain `=` there"
+        else:
+            remedy = f"makes, and gets it only with the tag `prev:{maker}`; add it to this step"
+        yield cell, f"step `{step}` uses `{name}`, which step `{maker}` {remedy}"
+
+
+@rule
+def undefined_name(notebook):
+    """A step uses a name that no step above makes."""
+    for step, name, cell in unmet_needs(notebook):
+        makers = [c for c in notebook.code_cells if name in bound_names(c.tree) and c.step != step]
+        if any(c.step and is_above(notebook, c.step, step) for c in makers):
+            continue
+        if makers and makers[0].role == "skip":
+            remedy = (
+                f"the `skip` cell {makers[0].number} makes it, which the pipeline leaves out: "
+                "make it in a step"
+            )
+        elif makers:
+            remedy = f"cell {makers[0].number} makes it: move that cell up, into a step"
+        else:
+            remedy = "correct the name, or make the variable in a step above"
+        yield cell, f"step `{step}` uses `{name}`, which no step above makes; {remedy}"
+
+
+def lacks(notebook: Notebook, step: str, name: str) -> bool:
+    """Whether a step fails for want of a name that a function of the functions cell uses."""
+    source = notebook.sources[step].get(name)
+    if source:
+        return not changes(notebook, trace(notebook, source, name), name)
+    own = notebook.steps[step]
+    return not binds(notebook, step, name) and name in reachable_names(own, shared_cells(notebook))
+
+
+@rule
+def function_global(notebook):
+    """A function of the functions cell that uses a variable which a step does not have."""
+    cells = shared_cells(notebook)
+    for name in sorted(undefined_names(notebook, cells)) if is_understood(notebook) else []:
+        lacking = [step for step in notebook.sources if lacks(notebook, step, name)]
+        if lacking:
+            yield (
+                find_use(cells, name),
+                f"`{name}` is neither made here nor a pipeline parameter, and step "
+                f"`{lacking[0]}` does not get it; hand it to the function as an argument",
+            )
+
+
+@rule
+def different_value(notebook):
+    """A variable that the pipeline takes from one step and the notebook from another cell."""
+    for need, maker in [*met_needs(notebook), *reported_metrics(notebook)]:
+        step, name, cell = need
+        writer = last_change(notebook, name, cell) if changes(notebook, maker, name) else None
+        if writer is None or writer.step in (maker, step):
+            continue
+        place = f"step `{writer.step}`" if writer.step else "which is no step"
+        yield (
+            cell,
+            f"`{name}` comes from step `{maker}` in the pipeline, but from cell {writer.number} "
+            f"({place}) in the notebook; use another name there, or let prev: and data lead here",
+        )
+
+
+@rule
+def local_name(notebook):
+    """A variable that Kale looks for in a step that has only a local name like it."""
+    for (step, name, _), end in met_needs(notebook):
+        is_variable = changes(notebook, end, name) or name in {n.name for n in needs(notebook, end)}
+        if not is_variable:
+            yield (
+                find_use(notebook.steps[end], name),
+                f"`{name}` is a local name here (in a comprehension or lambda), and Kale takes it "
+                f"for the variable `{name}` that step `{step}` uses; rename it here",
+            )
+
+
+@rule
+def unportable_name(notebook):
+    """A variable passed between steps whose name Kubeflow Pipelines refuses."""
+    for step in notebook.pipeline.steps if is_understood(notebook) else []:
+        for name in sorted(step.outs):
+            if not PORTABLE_NAME.fullmatch(name):
+                yield (
+                    find_use(notebook.steps[step.name], name),
+                    f"`{name}` goes from step to step, and Kubeflow Pipelines wants such names to "
+                    "begin with a letter and to have only a-z, 0-9 and _; rename it",
+                )

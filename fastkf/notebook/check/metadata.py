@@ -1,0 +1,99 @@
+"""Rules on the notebook's metadata."""
+
+import copy
+
+from fastkf.notebook.check.finding import rule
+
+SAVE_IN_JUPYTERLAB = (
+    "open the notebook in JupyterLab with Kale's extension, switch Kale on in its panel, and save"
+)
+BREAKS_GENERATED_CODE = ("'", "\n", "\r")
+
+
+@rule
+def metadata_missing(notebook):
+    """The metadata lack Kale's settings, the pipeline name or the experiment name."""
+    if not notebook.kale:
+        yield None, f"the metadata hold no Kale settings (kubeflow_notebook); {SAVE_IN_JUPYTERLAB}"
+        return
+    for key in ("pipeline_name", "experiment_name"):
+        if not notebook.kale.get(key):
+            yield None, f"Kale's settings lack the {key}; set it in Kale's panel in JupyterLab"
+
+
+@rule
+def metadata_invalid(notebook):
+    """Kale refuses a setting in the metadata, such as a pipeline name with capitals or spaces."""
+    from kale.processors.nbprocessor import NotebookConfig
+
+    settings = {"pipeline_name": "example", "experiment_name": "example"}
+    settings |= {key: value for key, value in notebook.kale.items() if value != ""}
+    settings.pop("docker_image", None)  # old_kale reports it
+    try:
+        NotebookConfig(**copy.deepcopy({**settings, "notebook_path": str(notebook.path)}))
+    except Exception as error:  # of many types
+        yield None, f"Kale refuses its settings: {error}; correct kubeflow_notebook in the metadata"
+    if any(sign in str(settings.get("pipeline_description")) for sign in BREAKS_GENERATED_CODE):
+        yield (
+            None,
+            "the pipeline_description holds a single quote or a line break, which breaks the code "
+            "that Kale generates; write it on one line, without the quote",
+        )
+
+
+@rule
+def metadata_not_normalised(notebook):
+    """Opening the notebook in JupyterLab with Kale's extension would change its metadata."""
+    kale = notebook.kale
+    if not kale:
+        return
+    experiment = kale.get("experiment")
+    experiment = experiment if isinstance(experiment, dict) else {}
+    differences = {
+        "base_image is removed": "base_image" in kale,
+        "experiment gets id and name": not (experiment.get("id") and experiment.get("name")),
+        "experiment_name becomes the experiment's name": experiment.get("name")
+        not in (None, "", kale.get("experiment_name")),
+        "steps_defaults is added": "steps_defaults" not in kale,
+        "steps_defaults is emptied": bool(kale.get("steps_defaults")),
+        "pipeline_description is added": not isinstance(kale.get("pipeline_description"), str),
+        "kernelspec is added": not notebook.metadata.get("kernelspec"),
+        "language_info is added": not notebook.metadata.get("language_info"),
+    }
+    found = [difference for difference, differs in differences.items() if differs]
+    if found:
+        yield (
+            None,
+            f"opening it in JupyterLab changes the metadata ({', '.join(found)}); "
+            "open it there once with Kale's extension, save, and keep that file",
+        )
+
+
+@rule
+def old_kale(notebook):
+    """The notebook was made for Kale 1 or older (`docker_image`, `block:NAME`)."""
+    if "docker_image" in notebook.kale:
+        yield (
+            None,
+            "docker_image is a setting of Kale before 2.0, which Kale refuses; remove it from the "
+            "metadata, and name an image per step with the tag image:REF if one is needed; "
+            "`fastkf migrate` translates old notebooks",
+        )
+    for cell in notebook.code_cells:
+        for name in cell.tag_values("block"):
+            yield (
+                cell,
+                f"block:{name} is a tag of Kale before 2.0; write `step:{name or 'NAME'}`, or let "
+                "`fastkf migrate` translate the notebook",
+            )
+
+
+@rule
+def papermill_output(notebook):
+    """The notebook is the output of a papermill run."""
+    injected = [cell for cell in notebook.code_cells if "injected-parameters" in cell.tags]
+    if injected or "papermill" in notebook.metadata:
+        yield (
+            injected[0] if injected else None,
+            "papermill wrote this file when it ran a notebook; use the notebook it was made from",
+        )

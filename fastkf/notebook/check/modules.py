@@ -1,0 +1,186 @@
+"""Rules on imports: a step has only the packages that Kale finds in imports and functions cells."""
+
+import ast
+import importlib.metadata
+import sys
+from collections.abc import Iterator
+from functools import cache
+
+from packaging.utils import canonicalize_name
+
+from fastkf.notebook.check.code import running_cells
+from fastkf.notebook.check.finding import rule
+from fastkf.notebook.model import Cell, Notebook
+from fastkf.package.pins import read_lock
+
+OWN_PACKAGE = "fastkf"
+KERAS_BACKENDS = {"tensorflow", "torch", "jax"}
+
+
+def imported_modules(cell: Cell) -> Iterator[str]:
+    """The modules a cell imports, dotted; a relative import begins with a dot."""
+    for node in ast.walk(cell.tree) if cell.tree else []:
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def package_of(module: str) -> str | None:
+    """The package that Kale installs for a module; None for the standard library."""
+    from kale.common.imports import ImportInfo
+
+    info = ImportInfo(module, names=[], alias=None, is_from=False, line_number=0)
+    return info.get_pypi_package()
+
+
+def installing_cells(notebook: Notebook) -> Iterator[Cell]:
+    """The cells whose imports Kale installs.
+
+    An untagged cell continues an imports or functions cell, but Kale no longer looks at its
+    imports when a `skip` cell stands between.
+    """
+    continues = False
+    for cell in notebook.code_cells:
+        is_shared = cell.role in ("imports", "functions")
+        if is_shared and (cell.tags or continues):
+            yield cell
+        if cell.tags:
+            continues = is_shared
+
+
+def installed_packages(notebook: Notebook) -> set[str] | None:
+    """The packages that Kale installs in each step; None when a cell cannot be read."""
+    cells = list(installing_cells(notebook))
+    if any(cell.tree is None for cell in cells):
+        return None
+    modules = [module for cell in cells for module in imported_modules(cell)]
+    packages = {package_of(module) for module in modules} - {None}
+    return {canonicalize_name(package) for package in packages | {"kubeflow-kale", "kfp"}}
+
+
+def is_local(notebook: Notebook, module: str) -> bool:
+    top = module.split(".")[0]
+    beside = notebook.path.parent / top
+    return (
+        top in ("", OWN_PACKAGE)
+        or beside.with_suffix(".py").is_file()
+        or (beside / "__init__.py").is_file()
+    )
+
+
+@cache
+def providers(top: str) -> list[str]:
+    """The installed packages that have a module."""
+    return sorted(set(importlib.metadata.packages_distributions().get(top, [])))
+
+
+@cache
+def is_known(package: str) -> bool:
+    """Whether the lock or this environment has a package."""
+    if canonicalize_name(package) in read_lock():
+        return True
+    try:
+        return bool(importlib.metadata.distribution(package))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def explain_package(module: str) -> str | None:
+    """Why a step will lack a module although it is imported, and what to do; None: it has it."""
+    top = module.split(".")[0]
+    package = package_of(module)
+    if package is None or package != top or is_known(package):
+        return None
+    if top == "__future__":
+        return "Kale would install a package `__future__`; remove the import"
+    if top in sys.stdlib_module_names:
+        return (
+            f"Kale does not know that `{top}` comes with Python and would install a package of "
+            "that name; import it in the steps that use it"
+        )
+    if providers(top):
+        return (
+            f"Kale would install `{package}`, but the module comes with "
+            f"{' or '.join(providers(top))}; import another module of that package here, and "
+            f"`{module}` in the steps that use it"
+        )
+    return (
+        f"Kale would install `{package}`, and nothing here can tell whether that is the package "
+        f"of this module; install it here, and import a module named as its package"
+    )
+
+
+def is_there(module: str, installed: set[str]) -> bool:
+    """Whether a step with these packages has a module."""
+    top = module.split(".")[0]
+    package = package_of(module)
+    if package is None or top in sys.stdlib_module_names or canonicalize_name(package) in installed:
+        return True
+    return any(canonicalize_name(provider) in installed for provider in providers(top))
+
+
+@rule
+def unknown_package(notebook):
+    """A module for which Kale installs a wrong package, or one that nobody here knows."""
+    for cell in running_cells(notebook):
+        if cell.role == "step":
+            continue
+        for module in dict.fromkeys(imported_modules(cell)):
+            problem = None if is_local(notebook, module) else explain_package(module)
+            if problem:
+                yield cell, f"`import {module}`: {problem}"
+
+
+@rule
+def import_in_step(notebook):
+    """An import outside the imports cell: works in the notebook, is not installed in a step."""
+    installed = installed_packages(notebook)
+    for cell in running_cells(notebook) if installed is not None else []:
+        for module in dict.fromkeys(imported_modules(cell)):
+            if is_local(notebook, module) or is_there(module, installed):
+                continue
+            yield (
+                cell,
+                f"no step will have `{module}`: Kale installs what the cells tagged imports and "
+                "functions import; move the import to the imports cell",
+            )
+
+
+@rule
+def local_module(notebook):
+    """An import of a file beside the notebook, or of fastkf: a step's container has neither."""
+    for cell in notebook.code_cells:
+        for module in dict.fromkeys(imported_modules(cell)):
+            is_own = module.split(".")[0] == OWN_PACKAGE
+            if is_own or (cell in running_cells(notebook) and is_local(notebook, module)):
+                yield (
+                    cell,
+                    f"a step's container does not have `{module}`, which is no published package; "
+                    "put what you need of it in a functions cell",
+                )
+
+
+@rule
+def keras_without_backend(notebook):
+    """`keras` alone: its package brings no backend."""
+    cells = [cell for cell in running_cells(notebook) if cell.role != "step"]
+    imported = {module.split(".")[0] for cell in cells for module in imported_modules(cell)}
+    if "keras" in imported and not imported & KERAS_BACKENDS:
+        cell = next(
+            c for c in cells if any(m.split(".")[0] == "keras" for m in imported_modules(c))
+        )
+        yield cell, "a step that installs keras gets no backend; add `import tensorflow` here"
+
+
+@rule
+def star_import(notebook):
+    """`from x import *`: with it, Kale no longer sees which variables a step needs."""
+    for cell in running_cells(notebook):
+        for node in ast.walk(cell.tree) if cell.tree else []:
+            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+                yield (
+                    cell,
+                    f"`{ast.unparse(node)}` hides from Kale which variables the steps need, and "
+                    "none is passed on; import the names you use",
+                )

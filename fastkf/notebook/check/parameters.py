@@ -1,0 +1,168 @@
+"""Rules on pipeline parameters and pipeline metrics."""
+
+import ast
+import keyword
+import re
+from collections.abc import Iterator
+
+from fastkf.notebook.check.finding import rule
+from fastkf.notebook.check.names import bound_names, used_names
+from fastkf.notebook.model import Cell, Notebook
+
+METRICS_LINE = re.compile(r"print\([a-z](?:[_a-z0-9]{0,62}[a-z0-9])?\)")
+BREAKS_GENERATED_CODE = {"'": "a single quote", "\\": "a backslash", "\n": "a line break"}
+
+
+def parameter_cells(notebook: Notebook) -> list[Cell]:
+    cells = notebook.cells_with_role("pipeline-parameters")
+    return [cell for cell in cells if cell.tree is not None]
+
+
+def assigned_parameters(notebook: Notebook) -> Iterator[tuple[Cell, str]]:
+    for cell in parameter_cells(notebook):
+        for node in cell.tree.body:
+            for name in sorted(bound_names(node)):
+                yield cell, name
+
+
+def explain_parameter(node: ast.stmt) -> str | None:
+    """What is wrong with a line of the parameters cell and what to do; None: nothing."""
+    line = ast.unparse(node).splitlines()[0]
+    if isinstance(node, ast.AnnAssign):
+        return f"`{line}` has a type; write it without"
+    if not isinstance(node, ast.Assign):
+        return f"`{line}` is no parameter; move it to another cell"
+    if len(node.targets) > 1 or not isinstance(node.targets[0], ast.Name):
+        return f"`{line}` sets more than one name; write one `name = value` on each line"
+    value = node.value
+    if isinstance(value, ast.Constant) and isinstance(value.value, int | float | str):
+        return None
+    if isinstance(value, ast.UnaryOp) and isinstance(value.operand, ast.Constant):
+        return (
+            f"Kale refuses the sign in `{line}`; give the positive number and negate it in a step"
+        )
+    return (
+        f"`{line}` is not a plain number, text, True or False; "
+        "give one, and make the real value from it in a step"
+    )
+
+
+@rule
+def parameter_not_literal(notebook):
+    """A line of the parameters cell that is not `name = ` a number, text, True or False."""
+    for cell in parameter_cells(notebook):
+        for node in cell.tree.body:
+            problem = explain_parameter(node)
+            if problem:
+                yield cell, problem
+
+
+@rule
+def parameter_quote(notebook):
+    """A text parameter with a quote, a backslash or a line break: the steps fail when they run."""
+    for cell in parameter_cells(notebook):
+        for node in ast.walk(cell.tree):
+            value = node.value if isinstance(node, ast.Constant) else None
+            for sign, name in BREAKS_GENERATED_CODE.items():
+                if isinstance(value, str) and sign in value:
+                    yield (
+                        cell,
+                        f"{value!r} holds {name}, which breaks the code that Kale generates; "
+                        "choose a value without it",
+                    )
+
+
+@rule
+def parameter_name(notebook):
+    """A parameter whose name is no good, or taken, once Kale has lower-cased it."""
+    taken = {f"{step}_step": f"the code of step `{step}`" for step in notebook.steps}
+    for cell, name in assigned_parameters(notebook):
+        in_code = {name.lower(), f"{name.lower()}_param" if name.isupper() else name}
+        clash = next((taken[made] for made in sorted(in_code) if made in taken), None)
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name):
+            yield cell, f"`{name}`: a parameter begins with a letter and has only a-z, 0-9 and _"
+        elif keyword.iskeyword(name.lower()):
+            yield cell, f"Kale lower-cases `{name}` to a word of Python's own; choose another name"
+        elif clash:
+            yield cell, f"Kale lower-cases `{name}`, and it meets {clash}; choose another name"
+        for made in in_code:
+            taken.setdefault(made, f"the parameter `{name}`")
+
+
+@rule
+def parameter_assigned(notebook):
+    """A cell that sets a parameter anew: the notebook goes on with it, the pipeline does not."""
+    parameters = {name for _, name in assigned_parameters(notebook)}
+    for cell in notebook.code_cells:
+        if cell.role == "pipeline-parameters":
+            continue
+        for name in sorted(bound_names(cell.tree) & parameters):
+            yield (
+                cell,
+                f"`{name}` is a pipeline parameter, and the other steps keep its first value; "
+                "use another name here",
+            )
+
+
+@rule
+def papermill_tag(notebook):
+    """A parameters cell without papermill's tag, or parameters in more than one cell."""
+    cells = [cell for cell in parameter_cells(notebook) if cell.tree.body]
+    for cell in cells[:1]:
+        if "parameters" not in cell.tags:
+            yield (
+                cell,
+                "papermill does not find the parameters, so the notebook cannot run with other "
+                "values; add the tag `parameters` behind `pipeline-parameters`",
+            )
+    for cell in cells[1:]:
+        yield (
+            cell,
+            f"papermill sets the parameters of one cell only; move these to cell {cells[0].number}",
+        )
+
+
+@rule
+def metrics_line(notebook):
+    """A line of the metrics cell that is not `print(name)`, at which Kale stops."""
+    for cell in notebook.cells_with_role("pipeline-metrics"):
+        lines = filter(str.strip, cell.source.strip().splitlines())
+        wrong = [line.strip() for line in lines if not METRICS_LINE.fullmatch(line)]
+        if wrong:
+            yield (
+                cell,
+                f"`{wrong[0]}`: a metrics cell has only lines `print(name)`, the name in lower "
+                "case; compute the value in a step, and put other code in another cell",
+            )
+
+
+@rule
+def metrics_not_last(notebook):
+    """A step below the metrics cell, at which Kale stops."""
+    metrics = notebook.cells_with_role("pipeline-metrics")
+    below = (
+        [cell for cell in notebook.cells_with_role("step") if cell.number > metrics[0].number]
+        if metrics
+        else []
+    )
+    if below:
+        yield (
+            metrics[0],
+            f"step `{below[0].step}` stands below the metrics; "
+            "make the metrics cell the last of the pipeline",
+        )
+
+
+@rule
+def unknown_metric(notebook):
+    """A metric that no step computes; Kale leaves it out without a word."""
+    steps = notebook.cells_with_role("step")
+    if not steps:
+        return
+    computed = set().union(*(bound_names(cell.tree) for cell in steps))
+    mentioned = set().union(*(used_names(cell.tree) for cell in steps))
+    computed |= mentioned & {name for _, name in assigned_parameters(notebook)}
+    for cell in notebook.cells_with_role("pipeline-metrics"):
+        for name in re.findall(r"^\s*print\((\w+)\)\s*$", cell.source, re.M):
+            if name not in computed:
+                yield cell, f"no step computes `{name}`; assign it in a step or remove the line"

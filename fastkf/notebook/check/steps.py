@@ -1,0 +1,122 @@
+"""Rules on the steps and the order that `prev:` tags ask for."""
+
+from collections.abc import Iterator
+
+from fastkf.base.errors import FastkfError
+from fastkf.notebook.check.finding import rule
+from fastkf.notebook.model import Cell, Notebook
+
+
+def is_understood(notebook: Notebook) -> bool:
+    """Whether Kale accepts the notebook, and its data flow lies within the one file."""
+    if notebook.cells_with_role("notebook"):
+        return False
+    try:
+        return bool(notebook.pipeline)
+    except FastkfError:
+        return False
+
+
+def links(notebook: Notebook) -> Iterator[tuple[Cell, str, str]]:
+    """First cell of each step with a `prev:` tag, the step, and the step that the tag names."""
+    for step, cells in notebook.steps.items():
+        for previous in cells[0].tag_values("prev"):
+            yield cells[0], step, previous
+
+
+def steps_before(edges: dict[str, list[str]], step: str) -> set[str]:
+    """All steps that come before a step, directly or through others."""
+    before: set[str] = set()
+    waiting = list(edges.get(step, []))
+    while waiting:
+        previous = waiting.pop()
+        if previous not in before:
+            before.add(previous)
+            waiting += edges.get(previous, [])
+    return before
+
+
+def tagged_edges(notebook: Notebook) -> dict[str, list[str]]:
+    edges: dict[str, list[str]] = {}
+    for _, step, previous in links(notebook):
+        edges.setdefault(step, []).append(previous)
+    return edges
+
+
+def is_above(notebook: Notebook, previous: str, step: str) -> bool:
+    names = list(notebook.steps)
+    return previous in names and names.index(previous) < names.index(step)
+
+
+def is_cycle(edges: dict[str, list[str]], previous: str, step: str) -> bool:
+    return previous == step or step in steps_before(edges, previous)
+
+
+@rule
+def no_steps(notebook):
+    """The notebook has no step, so there is no pipeline to make."""
+    is_old = any(cell.tag_values("block") for cell in notebook.code_cells)
+    if not (notebook.steps or notebook.cells_with_role("notebook") or is_old):
+        yield None, "no cell is a step; tag the cells that make the pipeline with `step:NAME`"
+
+
+@rule
+def prev_unknown(notebook):
+    """`prev:` names a step that does not exist, or one further down."""
+    edges = tagged_edges(notebook)
+    for cell, step, previous in links(notebook):
+        if previous not in notebook.steps:
+            known = ", ".join(name for name in notebook.steps if is_above(notebook, name, step))
+            yield (
+                cell,
+                f"there is no step `{previous}` for prev:{previous}; "
+                f"name a step above ({known or 'there is none: remove the tag'})",
+            )
+        elif not is_above(notebook, previous, step) and not is_cycle(edges, previous, step):
+            yield (
+                cell,
+                f"step `{previous}` of prev:{previous} stands further down; "
+                f"move it above step `{step}`",
+            )
+
+
+@rule
+def prev_cycle(notebook):
+    """Steps that wait for each other, or a step that waits for itself."""
+    edges = tagged_edges(notebook)
+    for cell, step, previous in links(notebook):
+        if not is_above(notebook, previous, step) and is_cycle(edges, previous, step):
+            yield (
+                cell,
+                f"with prev:{previous}, step `{step}` waits for itself; remove this tag",
+            )
+
+
+@rule
+def prev_without_data(notebook):
+    """`prev:` names a step whose data do not reach this one, so the pipeline does not wait."""
+    if not is_understood(notebook):
+        return
+    for cell, step, previous in links(notebook):
+        if previous not in steps_before(notebook.dependencies, step):
+            yield (
+                cell,
+                f"step `{step}` takes no variable from step `{previous}`, so the pipeline does not "
+                f"wait for it as prev:{previous} asks; use a variable of `{previous}` here or "
+                "remove the tag",
+            )
+
+
+@rule
+def unowned_cell(notebook):
+    """Code above all tagged cells, which no step owns: the pipeline leaves it out."""
+    if not any(cell.role for cell in notebook.code_cells):
+        return
+    for cell in notebook.code_cells:
+        is_empty = not cell.source.strip() or (cell.tree is not None and not cell.tree.body)
+        if cell.role is None and not cell.tags and not is_empty:
+            yield (
+                cell,
+                "the pipeline leaves this code out, since nothing above it is tagged; "
+                "tag the cell imports, functions or step:NAME, or skip if that is what you want",
+            )

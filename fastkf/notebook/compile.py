@@ -1,0 +1,120 @@
+"""Notebook to KFP v2 package, through Kale's Python API and the KFP compiler."""
+
+import importlib.util
+import logging
+import os
+import re
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import yaml
+
+from fastkf.base.errors import FastkfError
+from fastkf.notebook.model import Notebook, read_with_kale
+from fastkf.package.pins import pin
+
+
+def compile_notebook(notebook: Notebook, package: Path, image: str | None = None) -> Path:
+    """Writes the notebook's pipeline package; the same notebook gives the same bytes.
+
+    Args:
+        notebook: the notebook, as `fastkf.notebook.model.read` returns it.
+        package: the YAML file to write; its folder is made when missing.
+        image: the container image of the steps; Kale's default when None.
+
+    Returns:
+        The path of the package.
+
+    Raises:
+        FastkfError: Kale or the KFP compiler rejects the notebook.
+    """
+    processor = read_with_kale(notebook, image)
+    package.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="fastkf-compile-") as folder:
+        try:
+            script = _write_dsl(processor, Path(folder))
+            _compile_dsl(script, package)
+        except Exception as error:
+            raise FastkfError(
+                f"{notebook.path}: the pipeline does not compile: {type(error).__name__}: {error}; "
+                f"run `fastkf check {notebook.path}` to see where"
+            ) from error
+    return package
+
+
+def describe_package(package: Path) -> dict:
+    """What matters of a package: its name, parameters, tasks with their order, and packages.
+
+    Leaves out the generated code, which moves with each version of Kale.
+    """
+    spec = next(yaml.safe_load_all(package.read_text(encoding="utf-8")))
+    inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    tasks = spec["root"]["dag"]["tasks"]
+    executors = spec["deploymentSpec"]["executors"]
+    return {
+        "name": spec["pipelineInfo"]["name"],
+        "parameters": {
+            name: [value["parameterType"], value.get("defaultValue")]
+            for name, value in inputs.items()
+        },
+        "tasks": {name: sorted(task.get("dependentTasks", [])) for name, task in tasks.items()},
+        "packages": {
+            name.removeprefix("exec-"): re.findall(
+                r"'([^' ]+==[^' ]+)'", " ".join(executor["container"]["command"][:3])
+            )
+            for name, executor in executors.items()
+        },
+    }
+
+
+def _write_dsl(processor, folder: Path) -> Path:
+    """Writes Kale's KFP DSL script, and the modules of the notebooks it refers to, into folder."""
+    from kale import Compiler
+
+    compiler = Compiler(processor.pipeline, processor.get_imports_and_functions())
+    with _pinned_packages():
+        script = folder / "pipeline.py"
+        script.write_text(compiler.generate_dsl(), encoding="utf-8")
+    for name, source in compiler.modules.items():
+        (folder / f"{name}.py").write_text(source, encoding="utf-8")
+    return script
+
+
+@contextmanager
+def _pinned_packages():
+    """Kale lists a step's packages unpinned, and writes the public index's address beside them.
+
+    The components of a notebook that another one refers to are made by a `kale.Compiler` of
+    their own, so a subclass would miss them.
+    """
+    import kale.compiler
+
+    list_packages = kale.compiler.Compiler._get_package_list_from_imports
+    list_index_urls = kale.compiler.utils.compute_pip_index_urls
+
+    def list_pinned(compiler):
+        return [pin(package) for package in list_packages(compiler)]
+
+    def list_chosen_index_urls():
+        return list_index_urls() if os.environ.get("KALE_PIP_INDEX_URLS") else []
+
+    with (
+        mock.patch.object(kale.compiler.Compiler, "_get_package_list_from_imports", list_pinned),
+        mock.patch.object(kale.compiler.utils, "compute_pip_index_urls", list_chosen_index_urls),
+    ):
+        yield
+
+
+def _compile_dsl(script: Path, package: Path) -> None:
+    from kfp.compiler import Compiler
+
+    spec = importlib.util.spec_from_file_location(f"fastkf_{script.parent.name}", script)
+    module = importlib.util.module_from_spec(spec)
+    logging.disable(logging.CRITICAL)
+    try:
+        spec.loader.exec_module(module)
+        Compiler().compile(module.auto_generated_pipeline, str(package))
+    finally:
+        logging.disable(logging.NOTSET)

@@ -1,0 +1,1 @@
+"""A notebook or a package, run on this machine."""

@@ -1,0 +1,142 @@
+"""Serves one data folder until it is told to end."""
+
+import contextlib
+import dataclasses
+import ipaddress
+import json
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from filelock import FileLock, Timeout
+
+from fastkf.base.errors import FastkfError
+from fastkf.server import peer_credentials
+from fastkf.server.app import create_app
+from fastkf.server.security import PARAMETER
+from fastkf.server.settings import Settings
+
+SECONDS_TO_ANSWER = 3  # what is asked when the server is told to end
+
+
+def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Serves until SIGINT or SIGTERM; the runs' processes end too.
+
+    While it serves, server.json in the folder has its `url`, `pid` and `token_file`.
+
+    Args:
+        settings: its token is replaced by the folder's own.
+        on_ready: called when requests are answered, with the address for a browser.
+
+    Raises:
+        FastkfError: another server has the folder, the port is taken, or the files are unusable.
+    """
+    os.umask(0o077)
+    _make_folders(settings)
+    with _lock(settings), _listen(settings) as listener:
+        port = listener.getsockname()[1]
+        settings = dataclasses.replace(settings, port=port, token=_read_token(settings))
+        url = _address(listener)
+        note = {"url": url, "pid": os.getpid(), "token_file": str(settings.token_file)}
+
+        def announce() -> None:
+            settings.note.write_text(json.dumps(note) + "\n", encoding="utf-8")
+            is_open = not _is_loopback(listener) or not peer_credentials.can_tell()
+            on_ready(f"{url}/?{PARAMETER}={settings.token}" if is_open else url)
+
+        try:
+            _Server(create_app(settings), announce).run(sockets=[listener])
+        finally:
+            settings.note.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app, on_ready: Callable[[], None]):
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                lifespan="on",
+                proxy_headers=False,  # the guard must see who is really there
+                server_header=False,
+                timeout_graceful_shutdown=SECONDS_TO_ANSWER,
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets=None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends on a signal, and has that for success; uvicorn would raise the signal again."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        yield
+
+
+def _lock(settings: Settings) -> FileLock:
+    lock = FileLock(settings.folder / "server.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise FastkfError(
+            f"{settings.folder}: another fastkf server works in this folder{_where(settings)}; "
+            "use that one, end it, or name another --folder"
+        ) from error
+    return lock
+
+
+def _where(settings: Settings) -> str:
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return f" ({json.loads(settings.note.read_text(encoding='utf-8'))['url']})"
+    return ""
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise FastkfError(
+            f"{settings.host}:{settings.port}: cannot listen there ({error.strerror or error}); "
+            "if another program has the port, choose another --port, or 0 for a free one"
+        ) from error
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    """The address for a browser on this machine."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _is_loopback(listener: socket.socket) -> bool:
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+
+
+def _make_folders(settings: Settings) -> None:
+    for folder in (settings.folder, settings.folder / "pipelines", settings.folder / "runs"):
+        folder.mkdir(parents=True, exist_ok=True)
+    settings.folder.chmod(0o700)
+
+
+def _read_token(settings: Settings) -> str:
+    """The folder's token, made when there is none; it stays, so that clients are set up once."""
+    file = settings.token_file
+    if not file.exists() or not file.read_text(encoding="ascii").strip():
+        file.write_text(secrets.token_urlsafe(32) + "\n", encoding="ascii")
+    file.chmod(0o600)
+    return file.read_text(encoding="ascii").strip()

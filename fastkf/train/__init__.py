@@ -1,0 +1,1 @@
+"""A TFJob, run on this machine."""

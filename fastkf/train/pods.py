@@ -1,0 +1,194 @@
+"""The pods of a TFJob as processes of this machine: their commands, variables and volumes."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastkf.base.errors import UsageError
+from fastkf.train.manifest import ReplicaSpec, TFJob
+
+# The annotation fastkf/volume.NAME of a TFJob says which folder, as seen from the manifest, is the
+# volume NAME here. Kubernetes makes nothing of it.
+ANNOTATION = "fastkf/volume."
+# What is empty at first, here as there. What other volumes hold is known to a cluster only.
+EMPTY_AT_FIRST = {"emptyDir", "persistentVolumeClaim", "ephemeral", "nfs", "csi"}
+REFERENCE = re.compile(r"\$\$|\$\(([\w.-]+)\)")
+EDGE = r"[\s=:,;'\"]"  # what may stand before or after a path
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A folder in the place of a volume; with `per_pod`, each pod has one of its own in it."""
+
+    folder: Path
+    per_pod: bool = False
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where a container sees a folder."""
+
+    path: str
+    folder: Path
+    read_only: bool
+    per_pod: bool
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One replica: what to run, with which variables and volumes."""
+
+    type: str
+    index: int
+    restart_policy: str
+    command: list[str]
+    environment: dict[str, str]
+    mounts: list[Mount]
+
+    @property
+    def name(self) -> str:
+        return f"{self.type.lower()}-{self.index}"
+
+
+def find_volumes(job: TFJob, given: Mapping[str, Path], folder: Path) -> dict[str, Volume]:
+    """The folder of each volume, which need not exist yet.
+
+    Args:
+        job: the volumes are those of all its pods.
+        given: folders for some of the volumes, by their names.
+        folder: where the volumes go that are empty at first.
+
+    Raises:
+        UsageError: a folder is given for what is no volume of the job, or none for a volume whose
+            content only a cluster knows.
+    """
+    sources = {one["name"]: one for spec in job.specs for one in spec.pod.get("volumes") or []}
+    if unknown := set(given) - set(sources):
+        known = ", ".join(sources) or "none"
+        raise UsageError(f"{job.path}: no volume {', '.join(unknown)}; its volumes: {known}")
+    annotations = job.manifest["metadata"].get("annotations") or {}
+    volumes = {}
+    for name, source in sources.items():
+        if name in given:
+            volumes[name] = Volume(given[name].resolve())
+        elif near := annotations.get(ANNOTATION + name):
+            volumes[name] = Volume((job.path.parent / near).resolve())
+        elif EMPTY_AT_FIRST & set(source):
+            volumes[name] = Volume(folder.resolve() / name, per_pod="emptyDir" in source)
+        else:
+            raise UsageError(
+                f"{job.path}: volume {name} is a {_kind(source)}, and only a cluster knows what "
+                f"it holds; say which folder it is here: --volume {name}=FOLDER"
+            )
+    return volumes
+
+
+def plan_pods(
+    job: TFJob, volumes: Mapping[str, Volume], given: Mapping[str, str], ports: list[int]
+) -> list[Pod]:
+    """The pods of a job.
+
+    Args:
+        volumes: the folder of each volume.
+        given: values of variables that only a cluster knows, or other values than the manifest's.
+        ports: a port for each replica.
+
+    Raises:
+        UsageError: a container has no command, or a variable has no value here.
+    """
+    cluster = _plan_cluster(job, list(ports))
+    return [
+        _plan_pod(job, spec, index, cluster, volumes, given)
+        for spec in job.specs
+        for index in range(spec.count)
+    ]
+
+
+def _plan_cluster(job: TFJob, ports: list[int]) -> dict[str, list[str]]:
+    """The addresses of the replicas; an evaluator is not among them, as with the operator."""
+    return {
+        spec.type.lower(): [f"127.0.0.1:{ports.pop()}" for _ in range(spec.count)]
+        for spec in job.specs
+        if spec.type != "Evaluator"
+    }
+
+
+def _plan_pod(job: TFJob, spec: ReplicaSpec, index: int, cluster, volumes, given) -> Pod:
+    container = spec.container
+    if not container.get("command"):
+        raise UsageError(
+            f"{job.path}: the container of {spec.type} has no command; on a cluster its image has "
+            "one, but images are not used here: write the command into the manifest"
+        )
+    mounts = _find_mounts(spec, index, volumes)
+    variables = _read_variables(job, spec, index, given)
+    if job.is_distributed:
+        task = {"type": spec.type.lower(), "index": index}
+        config = {"cluster": cluster, "task": task, "environment": "cloud"}
+        variables["TF_CONFIG"] = json.dumps(config)
+    words = [*container["command"], *(container.get("args") or [])]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment["PYTHONUNBUFFERED"] = "1"
+    environment |= {name: _to_local(value, mounts) for name, value in variables.items()}
+    command = [_to_local(_expand(word, variables), mounts) for word in words]
+    return Pod(spec.type, index, spec.restart_policy, command, environment, mounts)
+
+
+def _find_mounts(spec: ReplicaSpec, index: int, volumes: Mapping[str, Volume]) -> list[Mount]:
+    """The mounts of a container, the longest path first."""
+    mounts = []
+    for one in spec.container.get("volumeMounts") or []:
+        volume = volumes[one["name"]]
+        folder = volume.folder
+        if volume.per_pod:
+            folder = folder / f"{spec.type.lower()}-{index}"
+        folder = folder / one.get("subPath", "")
+        path, read_only = one["mountPath"].rstrip("/"), one.get("readOnly", False)
+        mounts.append(Mount(path, folder, read_only, volume.per_pod))
+    return sorted(mounts, key=lambda mount: -len(mount.path))
+
+
+def _read_variables(job: TFJob, spec: ReplicaSpec, index: int, given) -> dict[str, str]:
+    known = {
+        "metadata.name": f"{job.name}-{spec.type.lower()}-{index}",
+        "metadata.namespace": job.manifest["metadata"].get("namespace", "default"),
+        "status.podIP": "127.0.0.1",
+    }
+    variables = dict(given)
+    for one in spec.container.get("env") or []:
+        name, source = one["name"], one.get("valueFrom")
+        path = ((source or {}).get("fieldRef") or {}).get("fieldPath")
+        if name in given:
+            continue
+        if source is None:
+            variables[name] = _expand(one.get("value") or "", variables)
+        elif path in known:
+            variables[name] = known[path]
+        elif not any(isinstance(part, dict) and part.get("optional") for part in source.values()):
+            raise UsageError(
+                f"{job.path}: only a cluster knows the value of {name} ({_kind(source)}); "
+                f"say what it is here: --env {name}=VALUE"
+            )
+    return variables
+
+
+def _expand(text: str, variables: Mapping[str, str]) -> str:
+    """$(NAME) becomes the variable's value, and $$ becomes $, as in Kubernetes."""
+    return REFERENCE.sub(lambda match: variables.get(match[1], match[0]) if match[1] else "$", text)
+
+
+def _to_local(text: str, mounts: list[Mount]) -> str:
+    """Paths in the container become paths of this machine."""
+    for mount in mounts:
+        pattern = rf"(?:^|(?<={EDGE})){re.escape(mount.path)}(?=/|$|{EDGE})"
+        text = re.sub(pattern, lambda _, folder=mount.folder: str(folder), text)
+    return text
+
+
+def _kind(source: dict) -> str:
+    return next((name for name in source if name != "name"), "volume")

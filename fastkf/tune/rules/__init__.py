@@ -1,0 +1,26 @@
+"""The rules of an Experiment's manifest, checked without a cluster.
+
+They are those of Katib 0.19 (pkg/webhook/v1beta1/experiment/validator and the settings of the
+suggestion services), and what else would fail here or on a cluster.
+"""
+
+from fastkf.tune.experiment import API_VERSION
+from fastkf.tune.fields import find_misfits
+from fastkf.tune.rules import algorithm, parameters, spec, trial  # noqa: F401 (they add rules)
+from fastkf.tune.rules.cluster import find_differences
+from fastkf.tune.rules.rule import RULES
+
+__all__ = ["check_experiment", "find_differences"]
+
+
+def check_experiment(manifest: dict) -> list[str]:
+    """What is wrong with an Experiment: for each problem the field, and what to do."""
+    from kubeflow_katib_api.models import V1beta1Experiment
+
+    if (manifest.get("apiVersion"), manifest.get("kind")) != (API_VERSION, "Experiment"):
+        return [f"apiVersion, kind: must be {API_VERSION} and Experiment"]
+    misfits = list(find_misfits(manifest, V1beta1Experiment, ""))
+    if not misfits and not manifest.get("spec"):
+        return ["spec: missing"]
+    # The rules read fields, so they need fields that are what they should be.
+    return misfits or [problem for rule in RULES for problem in rule(manifest)]

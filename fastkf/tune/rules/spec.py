@@ -1,0 +1,88 @@
+"""Rules on the name, the objective, the counts and the collector of an Experiment."""
+
+import re
+
+from fastkf.tune.rules.rule import find_repeated, rule
+
+LONGEST_NAME = 40  # the suggestion's service has the algorithm's name behind it
+NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+METRIC = re.compile(r"[\w|-]+", re.ASCII)
+STRATEGIES = ("min", "max", "latest")
+RESUME_POLICIES = ("Never", "LongRunning", "FromVolume")
+
+
+@rule
+def name(manifest):
+    own = (manifest.get("metadata") or {}).get("name") or ""
+    if not NAME.fullmatch(own) or len(own) > LONGEST_NAME:
+        yield (
+            f"metadata.name: {own!r} is no name for Katib: at most {LONGEST_NAME} small letters, "
+            "digits and -, a letter first, no - at the end"
+        )
+
+
+@rule
+def objective(manifest):
+    own, where = manifest["spec"].get("objective") or {}, "spec.objective"
+    if own.get("type") not in ("maximize", "minimize"):
+        yield f"{where}.type: {own.get('type')!r}; must be maximize or minimize"
+    metric, more = own.get("objectiveMetricName"), own.get("additionalMetricNames") or []
+    if not metric:
+        yield f"{where}.objectiveMetricName: missing"
+    for one in [metric, *more]:
+        if one and not METRIC.fullmatch(one):
+            yield f"{where}: the collector reads no metric {one!r}; use letters, digits, _ and -"
+    if metric in more:
+        yield f"{where}.additionalMetricNames: {metric} is the objective already"
+    yield from find_repeated(more, f"{where}.additionalMetricNames")
+    for position, strategy in enumerate(own.get("metricStrategies") or []):
+        place = f"{where}.metricStrategies[{position}]"
+        if strategy.get("name") not in [metric, *more]:
+            yield f"{place}.name: {strategy.get('name')!r} is none of the metrics"
+        if strategy.get("value") not in STRATEGIES:
+            yield f"{place}.value: {strategy.get('value')!r}; must be min, max or latest"
+
+
+@rule
+def counts(manifest):
+    spec = manifest["spec"]
+    most, failed = spec.get("maxTrialCount"), spec.get("maxFailedTrialCount")
+    parallel = spec.get("parallelTrialCount")
+    if most is not None and most < 1:
+        yield f"spec.maxTrialCount: {most}; must be 1 or more"
+    if parallel is not None and parallel < 1:
+        yield f"spec.parallelTrialCount: {parallel}; must be 1 or more"
+    if failed is not None and failed < 0:
+        yield f"spec.maxFailedTrialCount: {failed}; must be 0 or more"
+    for field, count in (("maxFailedTrialCount", failed), ("parallelTrialCount", parallel)):
+        if most is not None and count is not None and count > most >= 1:
+            yield f"spec.{field}: {count} is more than maxTrialCount, {most}"
+    endless = most is None and (spec.get("objective") or {}).get("goal") is None
+    if endless and (spec.get("algorithm") or {}).get("algorithmName") != "grid":
+        yield "spec.maxTrialCount: missing, and there is no goal: this would never end"
+
+
+@rule
+def collector(manifest):
+    own = manifest["spec"].get("metricsCollectorSpec") or {}
+    kind = (own.get("collector") or {}).get("kind") or "StdOut"
+    where = "spec.metricsCollectorSpec"
+    if kind != "StdOut":
+        yield f"{where}.collector.kind: {kind} does not run here; print the metrics and use StdOut"
+    formats = ((own.get("source") or {}).get("filter") or {}).get("metricsFormat") or []
+    for position, pattern in enumerate(formats):
+        place = f"{where}.source.filter.metricsFormat[{position}]"
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            yield f"{place}: {error}"
+        else:
+            if groups < 2:
+                yield f"{place}: needs two groups in brackets, the name and the value"
+
+
+@rule
+def resume_policy(manifest):
+    own = manifest["spec"].get("resumePolicy")
+    if own and own not in RESUME_POLICIES:
+        yield f"spec.resumePolicy: {own!r}; must be one of {', '.join(RESUME_POLICIES)}"

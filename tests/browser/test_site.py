@@ -1,0 +1,161 @@
+"""`make site` builds the course as a site that works offline, on a phone too."""
+
+import functools
+import http.server
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import browser
+import pytest
+from bs4 import BeautifulSoup
+
+from fastkf.course import places
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The built site; a warning of Sphinx fails the build, as it does in the Makefile."""
+    folder = tmp_path_factory.mktemp("site") / "html"
+    command = ["-m", "sphinx", "-q", "-W", "--keep-going", "-c", places.PROJECT / "site"]
+    built = subprocess.run(
+        [sys.executable, *command, places.PROJECT, folder], capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site) -> dict[str, BeautifulSoup]:
+    return {
+        path.relative_to(site).as_posix(): BeautifulSoup(path.read_text(), "html.parser")
+        for path in sorted(site.rglob("*.html"))
+        if "_static" not in path.parts
+    }
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    handler = functools.partial(QuietHandler, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.start_chromium() as program:
+        yield program
+
+
+def test_every_lab_and_every_guide_is_a_page(pages):
+    sources = [
+        *places.NOTEBOOKS.glob("*.ipynb"),
+        *places.NOTEBOOKS.glob("solutions/*.ipynb"),
+        *(places.PROJECT / "labs").rglob("*.md"),
+        *places.PROJECT.glob("*.md"),
+    ]
+    expected = {
+        path.relative_to(places.PROJECT).with_suffix(".html").as_posix() for path in sources
+    }
+    assert expected | {"index.html"} <= pages.keys()
+    contents = {
+        unquote(link["href"]) for link in pages["README.html"].select("nav.bd-links a[href]")
+    }
+    assert expected - {"README.html"} <= contents
+
+
+def test_every_link_leads_somewhere(site, pages):
+    broken = [
+        f"{page}: {target}"
+        for page, content in pages.items()
+        for target in targets(content)
+        if not leads_somewhere(site, pages, page, target)
+    ]
+    assert broken == []
+
+
+def test_a_broken_link_is_found(site, pages):
+    assert not leads_somewhere(site, pages, "index.html", "nowhere.html")
+    assert not leads_somewhere(site, pages, "index.html", "#nowhere")
+    assert leads_somewhere(site, pages, "index.html", "#two-commands")
+
+
+def test_labs_are_downloaded_as_they_are(site, pages):
+    for notebook in places.NOTEBOOKS.rglob("*.ipynb"):
+        name = notebook.relative_to(places.PROJECT)
+        page = name.with_suffix(".html").as_posix()
+        links = {link["href"] for link in pages[page].select("a.btn-download-source-button")}
+        copies = [(site / page).parent / unquote(link) for link in links]
+        assert [copy.read_bytes() for copy in copies] == [notebook.read_bytes()], name
+
+
+def test_the_code_of_checks_is_folded(pages):
+    folded = pages["notebooks/02_titanic.html"].select("details.hide")
+    assert len(folded) == 3
+
+
+def test_every_page_is_readable_on_a_phone(pages, address, chromium):
+    faults = []
+    with browser.open_page(chromium, viewport=PHONE) as shown:
+        for page in pages:
+            shown.goto(f"{address}/{page}")
+            width = shown.evaluate("document.scrollingElement.scrollWidth")
+            faults += [f"{page}: {width} pixels wide"] if width > PHONE["width"] else []
+            faults += [f"{page}: {complaint}" for complaint in shown.complaints]
+            shown.complaints.clear()
+    faults += [f"asks {url}" for url in shown.requested_elsewhere(address)]
+    assert faults == []
+
+
+def test_diagrams_are_drawn(pages, address, chromium):
+    drawn = [page for page, content in pages.items() if content.select("pre.mermaid")]
+    assert drawn
+    for page in drawn:
+        with browser.open_page(chromium, f"{address}/{page}") as shown:
+            shown.wait_for_function(
+                "[...document.querySelectorAll('pre.mermaid')].every(one =>"
+                " one.querySelector('svg') && !one.textContent.includes('Syntax error'))"
+            )
+
+
+def test_search_finds_a_lab(address, chromium):
+    with browser.open_page(chromium, f"{address}/search.html?q=Titanic") as shown:
+        results = shown.locator("#search-results li a")
+        results.first.wait_for()
+        assert any("02_titanic" in link.get_attribute("href") for link in results.all())
+
+
+def test_it_is_dark_where_the_reader_is(address, chromium):
+    def background(scheme: str) -> str:
+        with browser.open_page(chromium, address, color_scheme=scheme) as shown:
+            return shown.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    assert background("light") != background("dark")
+
+
+def targets(page: BeautifulSoup) -> set[str]:
+    """What the page links to and shows, on the site itself."""
+    links = {tag["href"] for tag in page.select("a[href], link[href]")}
+    links |= {tag["src"] for tag in page.select("[src]")}
+    return {link for link in links if not urlsplit(link).scheme}
+
+
+def leads_somewhere(site: Path, pages: dict, page: str, target: str) -> bool:
+    place = urlsplit(target)
+    path = (site / page).parent / unquote(place.path) if place.path else site / page
+    name = Path(os.path.normpath(path)).relative_to(site).as_posix()
+    if not place.fragment or name not in pages:
+        return path.is_file()
+    return bool(pages[name].find(id=unquote(place.fragment)))

@@ -1,0 +1,137 @@
+"""The compiled package: its DAG, its parameters, its pinned packages, its bytes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+from build import write_notebook
+from conftest import LABS, fastkf
+
+from fastkf.base.errors import FastkfError
+from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.model import read
+from fastkf.package.pins import pin, read_lock
+
+DIAMOND = [
+    ("imports", "import numpy as np"),
+    (["pipeline-parameters", "parameters"], "start = 1\nLIMIT = 2.5\nname = 'one'"),
+    ("step:load", "number = start + 1"),
+    (["step:double", "prev:load"], "doubled = number * 2"),
+    (["step:square", "prev:load"], "squared = number**2"),
+    (["step:add", "prev:double", "prev:square"], "total = float(np.add(doubled, squared))"),
+    ("pipeline-metrics", "print(total)"),
+]
+
+
+@pytest.fixture
+def diamond(tmp_path):
+    return write_notebook(tmp_path / "diamond.ipynb", DIAMOND, pipeline_name="diamond")
+
+
+def load(path):
+    """The pipeline spec, without the platform part that follows it."""
+    return next(yaml.safe_load_all(path.read_text()))
+
+
+def edges(spec):
+    tasks = spec["root"]["dag"]["tasks"]
+    return {name: sorted(task.get("dependentTasks", [])) for name, task in tasks.items()}
+
+
+def commands(spec):
+    executors = spec["deploymentSpec"]["executors"].values()
+    return [" ".join(executor["container"]["command"]) for executor in executors]
+
+
+def test_dag_has_the_edges_of_the_data(diamond, tmp_path):
+    spec = load(compile_notebook(read(diamond), tmp_path / "diamond.yaml"))
+    assert spec["pipelineInfo"]["name"] == "diamond"
+    assert edges(spec) == {
+        "load-step": [],
+        "double-step": ["load-step"],
+        "square-step": ["load-step"],
+        "add-step": ["double-step", "square-step"],
+    }
+
+
+def test_parameters_become_typed_inputs(diamond, tmp_path):
+    spec = load(compile_notebook(read(diamond), tmp_path / "diamond.yaml"))
+    inputs = spec["root"]["inputDefinitions"]["parameters"]
+    assert {name: (value["parameterType"], value["defaultValue"]) for name, value in inputs.items()}
+    assert inputs["start"]["parameterType"] == "NUMBER_INTEGER"
+    assert inputs["limit"]["defaultValue"] == 2.5
+    assert inputs["name"]["defaultValue"] == "one"
+
+
+def test_every_step_installs_the_locked_versions(diamond, tmp_path):
+    spec = load(compile_notebook(read(diamond), tmp_path / "diamond.yaml"))
+    lock = read_lock()
+    for command in commands(spec):
+        for package in ("kfp", "kubeflow-kale", "numpy"):
+            assert f"'{package}=={lock[package]}'" in command
+        assert "://" not in command.split("_KFP_RUNTIME")[0]
+
+
+def test_index_of_the_cluster_can_be_named(diamond, tmp_path, monkeypatch):
+    monkeypatch.setenv("KALE_PIP_INDEX_URLS", "https://packages.example/index")
+    spec = load(compile_notebook(read(diamond), tmp_path / "diamond.yaml"))
+    assert all("--index-url https://packages.example" in command for command in commands(spec))
+
+
+def test_image_of_the_steps_can_be_named(diamond, tmp_path):
+    package = compile_notebook(read(diamond), tmp_path / "d.yaml", image="course/steps:1")
+    executors = load(package)["deploymentSpec"]["executors"].values()
+    assert {executor["container"]["image"] for executor in executors} == {"course/steps:1"}
+
+
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
+def test_same_notebook_gives_the_same_bytes(path, tmp_path):
+    packages = []
+    for seed in ("1", "2"):
+        package = tmp_path / f"{seed}.yaml"
+        subprocess.run(
+            [sys.executable, "-m", "fastkf.cli", "compile", str(path), "-o", str(package)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        )
+        packages.append(package.read_bytes())
+    assert packages[0] == packages[1]
+
+
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
+def test_dependencies_read_from_a_lab_are_those_compiled(path, tmp_path):
+    lab = read(path)
+    spec = load(compile_notebook(lab, tmp_path / "lab.yaml"))
+    compiled = {
+        name.removesuffix("-step").replace("-", "_"): [
+            other.removesuffix("-step").replace("-", "_") for other in after
+        ]
+        for name, after in edges(spec).items()
+    }
+    assert {step: sorted(after) for step, after in lab.dependencies.items()} == compiled
+
+
+def test_nothing_is_left_beside_the_notebook(diamond, tmp_path):
+    compile_notebook(read(diamond), tmp_path / "out" / "diamond.yaml")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["diamond.ipynb", "out"]
+
+
+def test_what_kale_rejects_is_one_message(tmp_path):
+    path = write_notebook(tmp_path / "bad.ipynb", [("step:load", "x = 1"), ("wrong", "y = 2")])
+    with pytest.raises(FastkfError, match="Unrecognized tag: wrong.*fastkf check"):
+        compile_notebook(read(path), tmp_path / "bad.yaml")
+
+
+def test_command_prints_the_path_of_the_package(diamond, tmp_path):
+    command = fastkf("compile", diamond, cwd=tmp_path)
+    assert command.code == 0
+    assert command.output == "diamond.yaml\n"
+    assert load(tmp_path / "diamond.yaml")["pipelineInfo"]["name"] == "diamond"
+
+
+def test_pins_come_from_the_lock_then_from_what_is_installed():
+    assert pin("kfp>=2.0.0") == f"kfp=={read_lock()['kfp']}"
+    assert pin("no-such-package-anywhere") == "no-such-package-anywhere"

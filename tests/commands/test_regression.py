@@ -1,0 +1,195 @@
+"""The regression suite catches each kind of rot, planted in a copy of a small sound lab."""
+
+import json
+import shutil
+
+import pytest
+from build import write_notebook
+from conftest import fastkf
+
+from fastkf.course.regression import plugin
+from fastkf.engine.notebook import execute_notebook
+from fastkf.notebook.model import read
+
+QUESTION = [
+    "### Exercise 1 (easy)",
+    "answer = None",
+    "print('Right' if answer == 4 else 'Not yet')",
+]
+CELLS = [
+    ("markdown", "# A small lab"),
+    ("imports", "import os\nimport numpy as np\nimport pandas as pd"),
+    (["pipeline-parameters", "parameters"], "rows = 3\nseed = 1"),
+    ("step:load", 'table = pd.read_csv("table.csv", sep=",").head(rows)\nprint(len(table))'),
+    (
+        ["step:draw", "prev:load"],
+        "np.random.seed(seed)\nnoise = float(np.random.rand())\nsize = len(table)",
+    ),
+    (["step:sum", "prev:load", "prev:draw"], 'total = float(table["x"].sum()) + noise * size'),
+    ("pipeline-metrics", "print(total)"),
+    ("markdown", QUESTION[0]),
+    ("skip", QUESTION[1]),
+    ("skip", QUESTION[2]),
+]
+COURSE = {"quick": {"rows": 2}}
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory):
+    """A folder with the executed lab, its data, its golden pipeline and its solution."""
+    folder = tmp_path_factory.mktemp("sound")
+    for place, answer in ((folder, "None"), (folder / "solutions", "4")):
+        path = write_notebook(place / "small.ipynb", CELLS)
+        (place / "table.csv").write_text("x\n1\n2\n3\n")
+        change(path, "answer = None", f"answer = {answer}")
+        content = json.loads(path.read_text())
+        content["metadata"]["fastkf"] = COURSE
+        path.write_text(json.dumps(content))
+        assert execute_notebook(read(path), path, {}, lambda done, total: None).error is None
+        remove_papermill_marks(path)
+    plugin.write_golden(read(folder / "small.ipynb"))
+    return folder
+
+
+@pytest.fixture
+def copy(sound, tmp_path):
+    shutil.copytree(sound, tmp_path / "copy")
+    return tmp_path / "copy" / "small.ipynb"
+
+
+def change(path, old, new):
+    """Replaces text in the source of the notebook's cells, leaving the outputs as they are."""
+    content = json.loads(path.read_text())
+    for cell in content["cells"]:
+        source = "".join(cell["source"])
+        cell["source"] = source.replace(old, new)
+    path.write_text(json.dumps(content))
+
+
+def remove_papermill_marks(path):
+    content = json.loads(path.read_text())
+    content["metadata"].pop("papermill")
+    for cell in content["cells"]:
+        cell["metadata"] = {"tags": cell["metadata"].get("tags", [])}
+    path.write_text(json.dumps(content))
+
+
+def failure(check, path, folder):
+    """What the check says of the notebook; None when it passes."""
+    folder = folder / check.__name__
+    folder.mkdir()
+    try:
+        check(read(path), folder)
+    except plugin.CheckFailed as failed:
+        return str(failed)
+    return None
+
+
+def test_the_sound_lab_passes_every_check(copy, tmp_path):
+    assert [failure(check, copy, tmp_path) for check in plugin.FULL] == [None] * 7
+
+
+@pytest.mark.parametrize(
+    ("check", "old", "new", "says"),
+    [
+        ("run", 'sep=","', 'separator=","', "unexpected keyword argument 'separator'"),
+        ("execution", 'sep=","', 'separator=","', "unexpected keyword argument 'separator'"),
+        ("pipeline", "noise * size", "noise * size + 1", "metric total is committed as"),
+        ("rules", "import pandas as pd", "", "undefined-name"),
+        ("run", "np.random.seed(seed)\n", "", "metric total: the notebook gives"),
+        ("pipeline", "np.random.seed(seed)\n", "", "metric total is committed as"),
+        ("execution", "print(len(table))", "print(len(table) + 1)", "mismatch"),
+        ("outputs", "", "", None),
+        (
+            "run",
+            "size = len(table)",
+            'size = len(table) if "FASTKF_STEP_FOLDER" not in os.environ else 1 / 0',
+            "step draw: ZeroDivisionError: division by zero (cell 5, line 3",
+        ),
+        ("package", "rows = 3", "rows = 3.5", "parameters was"),
+        ("exercises", "answer = None", "answer = 4", "an exercise is solved in the lab itself"),
+    ],
+    ids=[
+        "removed keyword argument, as pipeline",
+        "removed keyword argument, as notebook",
+        "changed metric",
+        "missing import",
+        "removed seed, notebook against pipeline",
+        "removed seed, committed against now",
+        "output that no longer matches",
+        "nothing",
+        "exception only in the pipeline",
+        "changed parameter",
+        "solved exercise",
+    ],
+)
+def test_rot_is_caught(copy, tmp_path, check, old, new, says):
+    change(copy, old, new)
+    found = failure(getattr(plugin, check), copy, tmp_path)
+    if old == "answer = None":  # the committed outputs are what counts
+        execute_notebook(read(copy), copy, {}, lambda done, total: None)
+        found = failure(plugin.exercises, copy, tmp_path / "copy")
+    assert found is None if says is None else says in found
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "says"), [(0.01, "metric total is committed as"), (0.2, None)]
+)
+def test_metrics_are_compared_within_the_tolerance(copy, tmp_path, tolerance, says):
+    content = json.loads(copy.read_text())
+    content["metadata"]["fastkf"]["tolerance"] = tolerance
+    output = content["cells"][6]["outputs"][0]
+    output["text"] = [f"{float(''.join(output['text'])) * 1.1}\n"]
+    copy.write_text(json.dumps(content))
+    found = failure(plugin.execution, copy, tmp_path)
+    assert found is None if says is None else says in found
+
+
+def test_a_broken_tag_is_caught(copy, tmp_path):
+    content = json.loads(copy.read_text())
+    content["cells"][4]["metadata"]["tags"] = ["step:draw", "previous:load"]
+    copy.write_text(json.dumps(content))
+    assert "unknown-tag" in failure(plugin.rules, copy, tmp_path)
+
+
+def test_a_moved_edge_is_caught(copy, tmp_path):
+    change(copy, "size = len(table)", "size = rows")
+    assert "tasks was" in failure(plugin.package, copy, tmp_path)
+
+
+def test_changed_data_are_caught(copy, tmp_path):
+    (copy.parent / "table.csv").write_text("x\n1\n2\n4\n")
+    assert "metric total is committed as" in failure(plugin.pipeline, copy, tmp_path)
+
+
+def test_missing_outputs_are_caught(copy, tmp_path):
+    content = json.loads(copy.read_text())
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    copy.write_text(json.dumps(content))
+    assert "committed without outputs" in failure(plugin.outputs, copy, tmp_path)
+
+
+def test_command_runs_the_suite_and_writes_its_reports(copy, tmp_path):
+    change(copy, "noise * size", "noise * size / 0")
+    result = fastkf("test", copy.parent, "--quick", folder=tmp_path / "out", cwd=tmp_path)
+    assert result.code == 1
+    assert "FAILED copy/small.ipynb::run" in result.output
+    assert "PASSED copy/small.ipynb::rules" in result.output
+    assert "ZeroDivisionError" in (tmp_path / "out" / "junit.xml").read_text()
+    assert "ZeroDivisionError" in (tmp_path / "out" / "summary.html").read_text()
+    kept = tmp_path / "out" / "copy" / "small" / "run" / "run"
+    assert "ZeroDivisionError" in (kept / "notebook.ipynb").read_text()
+
+
+def test_only_what_changed_is_tested_again(copy, tmp_path):
+    def test_again():
+        return fastkf("test", copy.parent, "--quick", "--changed", cwd=tmp_path)
+
+    assert "PASSED" in test_again().output
+    again = test_again()
+    assert again.code == 0
+    assert "small.ipynb" not in again.output
+    change(copy, "# A small lab", "# A small, changed lab")
+    assert "PASSED copy/small.ipynb::rules" in test_again().output

@@ -1,0 +1,405 @@
+"""`fastkf submit` against the local server, over real HTTP, with and without faults on the way."""
+
+import io
+import json
+import re
+import signal
+import time
+from pathlib import Path
+
+import kfp_server_api
+import pytest
+from build import write_notebook
+from conftest import fastkf, start
+from faulty import Proxy, answer, cut, drop, page, slow
+from rich.console import Console
+
+from fastkf.base import endpoint
+from fastkf.base.errors import FastkfError, UsageError
+from fastkf.cli.display import Display
+from fastkf.cluster import auth, follow, submit
+from fastkf.cluster.errors import ClusterError, Rejected
+from fastkf.cluster.target import Server, connect
+from fastkf.cluster.upload import find_experiment, name_version, upload
+from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.model import read
+
+ADDING = [
+    ("markdown", "# Adding"),
+    ("imports", "import time"),
+    (
+        ["pipeline-parameters", "parameters"],
+        'count = 3\nPause = 0.0\nfast = True\ndata_dir = "../data/none"',
+    ),
+    ("step:load", "number = float(count)\ntime.sleep(Pause)"),
+    (["step:double", "prev:load"], "total_value = number * 2"),
+    ("pipeline-metrics", "print(total_value)"),
+]
+HEALTH = json.dumps({"tag_name": "2.17.0", "multi_user": False})
+SHARED = json.dumps({"tag_name": "2.17.0", "multi_user": True})
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch, tmp_path):
+    """No endpoint and no credentials but the test's."""
+    for name in (endpoint.ENDPOINT_VARIABLE, auth.TOKEN_VARIABLE, auth.POD_TOKEN_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(endpoint.KALE_CONFIG_VARIABLE, str(tmp_path / "kale.json"))
+    monkeypatch.setenv("FASTKF_SERVER", str(tmp_path / "no-server"))
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """The address of a local server, a process of its own."""
+    process = start("server", "--port", 0, "--folder", tmp_path_factory.mktemp("server") / "data")
+    line = process.stdout.readline()
+    assert "http://" in line, line + process.stdout.read()
+    yield next(word for word in line.split() if word.startswith("http://"))
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def adding(tmp_path_factory) -> Path:
+    cells = [(tags, text.replace("../data/none", "/tmp")) for tags, text in ADDING]
+    return write_notebook(tmp_path_factory.mktemp("nb") / "adding.ipynb", cells, "adding")
+
+
+@pytest.fixture(scope="module")
+def package(adding) -> Path:
+    return compile_notebook(read(adding), adding.parent / "adding.yaml")
+
+
+@pytest.fixture
+def proxy(local):
+    with Proxy(local) as proxy:
+        yield proxy
+
+
+class Shown:
+    """A display, and what it has shown."""
+
+    def __init__(self, terminal: bool = False):
+        self.file = io.StringIO()
+        console = Console(file=self.file, width=200, highlight=False, force_terminal=terminal)
+        self.display = Display(console)
+
+    @property
+    def text(self) -> str:
+        return self.file.getvalue()
+
+
+@pytest.fixture
+def shown():
+    return Shown()
+
+
+def send(package, host, shown, folder=None, server=None, **options) -> dict | None:
+    """Submits a package in this process."""
+    options = submit.Options(options.pop("given", {}), output=folder, **options)
+    source = submit.read_package_source(package, options)
+    return submit.submit(source, server or Server(host), options, shown.display)
+
+
+def runs_of(host) -> list:
+    service = kfp_server_api.RunServiceApi(connect(Server(host)).connection)
+    return service.run_service_list_runs(page_size=50, sort_by="created_at desc").runs or []
+
+
+def test_a_notebook_is_checked_compiled_uploaded_run_and_followed(local, adding, tmp_path):
+    words = ["submit", adding, "--host", local, "-p", "count=5", "-p", "fast=no"]
+    result = fastkf(*words, "--experiment", "mine", folder=tmp_path / "run")
+    assert result.code == 0, result.output
+    run = runs_of(local)[0]
+    for told in (
+        "✓ adding: 2 steps, tags checked",
+        "without credentials",
+        "✓ compiled",
+        "✓ uploaded adding: a new pipeline",
+        "in the experiment mine",
+        "✓ load",
+        "✓ double",
+        f"Run: {local}/#/runs/details/{run.run_id}",
+    ):
+        assert told in result.output
+    record = result.record
+    assert record["status"] == "succeeded"
+    assert record["pipeline"]["metrics"] == {"total_value": 10.0}
+    assert record["parameters"] == {"count": 5, "Pause": 0.0, "fast": False, "data_dir": "/tmp"}
+    assert run.runtime_config.parameters == {"count": 5, "fast": False}
+    assert [step["status"] for step in record["pipeline"]["steps"]] == ["succeeded"] * 2
+    assert "Ran on Kubeflow Pipelines" in (tmp_path / "run" / "report.html").read_text()
+    assert (tmp_path / "run" / "pipeline.yaml").exists()
+
+
+def test_a_step_that_fails_is_explained(local, tmp_path):
+    cells = [
+        ("imports", "import math"),
+        ("step:load", "number = 3"),
+        (["step:divide", "prev:load"], "whole = number\nratio = whole / 0"),
+    ]
+    path = write_notebook(tmp_path / "failing.ipynb", cells, "failing")
+    result = fastkf("submit", path, "--host", local, folder=tmp_path / "run")
+    assert result.code == 1
+    assert (
+        "✗ divide" in result.output
+        and "Traceback (most recent" not in result.output.split("The end")[0]
+    )
+    error = "ZeroDivisionError: division by zero (cell 3, line 2: ratio = whole / 0)"
+    assert f"step divide: {error}" in result.output
+    assert "The end of the log of divide:" in result.output
+    assert "----> 2 ratio = whole / 0" in result.output
+    assert "ZeroDivisionError" in (tmp_path / "run" / "logs" / "divide.log").read_text()
+    assert result.record["pipeline"]["steps"][1]["error"] == error
+
+
+def test_a_connection_lost_on_the_way_is_taken_up_again(proxy, package, tmp_path, shown):
+    one_run = r"GET /apis/v2beta1/runs/[\w-]+$"
+    for do in (drop, answer(502, "bad gateway"), cut, slow(1), answer(500, '{"message":"locked"}')):
+        proxy.hinder(one_run, do, times=1)
+    record = send(package, proxy.url, shown, tmp_path, given={"count": "4"})
+    assert record["status"] == "succeeded", shown.text
+    assert record["pipeline"]["metrics"] == {"total_value": 8.0}
+    assert all(rule.times == 0 for rule in proxy.rules)
+    assert "no answer" in shown.text and "trying again for up to 10 minutes" in shown.text
+    assert "connected again" in shown.text
+
+
+def test_a_run_can_be_left_followed_and_ended(local, package, tmp_path):
+    """Ctrl-C ends the following; the commands that it prints do the rest."""
+    words = ["submit", package, "--host", local, "-p", "pause=60"]
+    process = start(*words, "--output", tmp_path / "first")
+    lines = []
+    while not any(line.startswith("Run:") for line in lines):
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+    while runs_of(local)[0].state == "PENDING":
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    run_id = runs_of(local)[0].run_id
+    assert process.returncode == 1 and "Traceback" not in rest
+    assert f"the run {run_id} goes on; it is not followed any more" in rest
+    assert f"follow it again: fastkf submit --follow {run_id} --host {local}" in rest
+    assert json.loads((tmp_path / "first" / "run.json").read_text())["status"] == "running"
+    assert runs_of(local)[0].state in ("RUNNING", "PENDING")
+
+    ended = fastkf("submit", "--terminate", run_id, "--host", local)
+    assert ended.code == 0 and "told to end" in ended.output
+    followed = fastkf("submit", "--follow", run_id, "--host", local, folder=tmp_path / "second")
+    assert followed.code == 1
+    assert followed.record["status"] == "failed" and followed.record["parameters"] == {"pause": 60}
+    assert "terminated" in followed.output
+
+
+def test_patience_ends_and_says_how_to_go_on(proxy, package, tmp_path, shown):
+    proxy.hinder(r"GET /apis/v2beta1/runs/", drop)
+    with pytest.raises(follow.Detached) as raised:
+        send(package, proxy.url, shown, tmp_path, patience=1.0)
+    told = str(raised.value)
+    assert "given up after 1 seconds" in told and "fastkf submit --follow" in told
+    assert raised.value.exit_code == 1
+    proxy.rules.clear()
+    run_id = told.split("--follow ")[1].split()[0]
+    options = submit.Options({}, output=tmp_path / "again")
+    on_terminal = Shown(terminal=True)
+    record = submit.follow_run(run_id, Server(proxy.url), options, on_terminal.display)
+    assert "pipeline, steps" in on_terminal.text  # the bar
+    assert record["status"] == "succeeded" and record["pipeline"]["metrics"] == {"total_value": 6.0}
+
+
+def test_a_run_that_is_not_waited_for(local, package, tmp_path):
+    result = fastkf("submit", package, "--host", local, "--no-wait", "-p", "pause=30", cwd=tmp_path)
+    assert result.code == 0
+    run = runs_of(local)[0]
+    assert f"fastkf submit --follow {run.run_id}" in result.output
+    assert list(tmp_path.iterdir()) == []
+    assert fastkf("submit", "--terminate", run.run_id, "--host", local).code == 0
+
+
+def test_versions_are_new_each_time_and_say_what_they_are(local, package):
+    contact = connect(Server(local))
+    first = upload(contact.connection, package, "versions", None, "")
+    second = upload(contact.connection, package, "versions", None, "")
+    assert first.is_new_pipeline and not second.is_new_pipeline
+    assert first.pipeline_id == second.pipeline_id and first.id != second.id
+    assert re.fullmatch(r"versions-\d{8}-\d{6}\.\d{3}-[0-9a-f]{8}", second.name)
+    assert name_version("versions", package)[-8:] == second.name[-8:]
+
+
+def test_a_version_of_the_same_name_is_a_conflict(local, package):
+    connection_ = connect(Server(local)).connection
+    upload(connection_, package, "conflicts", "v1", "")
+    with pytest.raises(
+        ClusterError, match="a version named v1 already; give another with --version"
+    ):
+        upload(connection_, package, "conflicts", "v1", "")
+
+
+def test_an_experiment_is_made_once(local):
+    connection_ = connect(Server(local)).connection
+    assert find_experiment(connection_, "once", "") == find_experiment(connection_, "once", "")
+
+
+def test_a_name_that_someone_else_has_is_a_conflict(proxy, package, shown):
+    proxy.hinder(r"GET .*/pipelines\?", answer(200, "{}"))
+    taken = answer(409, '{"error_message":"already exists","error_details":"long"}')
+    proxy.hinder(r"POST .*/pipelines/upload\?", taken)
+    with pytest.raises(ClusterError, match="a pipeline named adding exists already.*pipeline_name"):
+        send(package, proxy.url, shown, wait=False)
+
+
+def test_what_the_server_rejects_comes_with_its_reason(local, package, tmp_path, shown):
+    broken = tmp_path / "broken.yaml"
+    text = package.read_text()
+    broken.write_text(text.replace("name: comp-load-step", "name: comp-gone"))
+    with pytest.raises(Rejected, match=r"rejects it \(400\).*comp-gone"):
+        send(broken, local, shown, wait=False)
+    names = kfp_server_api.PipelineServiceApi(connect(Server(local)).connection)
+    before = names.pipeline_service_list_pipelines(page_size=50).pipelines
+    assert "broken" not in [one.name for one in before]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "do", "told"),
+    [
+        ("healthz", drop, "no answer"),
+        ("healthz", page(200, "dashboard"), "web page"),
+        (r"GET .*/pipelines\?", answer(302, location="/dex/auth"), "sends you to sign in"),
+        (r"GET .*/pipelines\?", answer(401, "{}"), "does not know who you are"),
+        (r"POST .*/upload", answer(403, '{"message":"not authorized"}'), "not authorized"),
+        (r"POST .*/upload", answer(400, '{"error_message":"bad spec"}'), "bad spec"),
+        (r"POST .*/experiments", answer(503, ""), "not up behind it"),
+        (r"POST .*/runs", answer(400, '{"message":"no such parameter"}'), "no such parameter"),
+        (r"POST .*/runs", drop, "Whether the run was created is not known"),
+    ],
+)
+def test_each_fault_on_the_way_is_one_message(proxy, package, tmp_path, shown, pattern, do, told):
+    proxy.hinder(pattern, do)
+    with pytest.raises(FastkfError, match=told) as raised:
+        send(package, proxy.url, shown, tmp_path / "run", experiment=f"new {pattern}")
+    assert raised.value.exit_code == 1
+    assert proxy.url in str(raised.value)
+
+
+def test_a_refusal_while_waiting_ends_the_following_only(proxy, package, tmp_path, shown):
+    proxy.hinder(r"GET /apis/v2beta1/runs/", answer(403, '{"message":"no more"}'))
+    with pytest.raises(follow.Detached, match="no more(.|\n)*fastkf submit --follow"):
+        send(package, proxy.url, shown, tmp_path)
+
+
+def test_a_token_goes_with_every_request_and_into_no_output(proxy, package, tmp_path, shown):
+    (tmp_path / "token").write_text("very.secret.token")
+    proxy.hinder(r"POST .*/runs", answer(400, '{"message":"stop here"}'))
+    server = Server(proxy.url, token_file=tmp_path / "token")
+    with pytest.raises(Rejected):
+        send(package, None, shown, tmp_path / "run", server=server)
+    assert len(proxy.seen) >= 4
+    tokens = {request.headers.get("authorization") for request in proxy.seen}
+    assert tokens == {"Bearer very.secret.token"}
+    assert "secret" not in shown.text and "with the token in" in shown.text
+
+
+def test_a_namespace_goes_with_all_that_is_made(proxy, package, shown):
+    proxy.hinder("healthz", answer(200, SHARED))
+    proxy.hinder(r"GET .*/(pipelines|experiments)\?", answer(200, "{}"))
+    proxy.hinder(r"POST .*/(upload|experiments)", answer(400, '{"message":"stop here"}'))
+    server = Server(proxy.url, namespace="team-a")
+    with pytest.raises(Rejected):
+        send(package, None, shown, wait=False, server=server)
+    with pytest.raises(Rejected):
+        find_experiment(connect(server).connection, "new", "team-a")
+    lists = [one for one in proxy.seen if one.method == "GET" and "healthz" not in one.path]
+    uploads = [one for one in proxy.seen if "/upload?" in one.path]
+    assert len(lists) == 2 and len(uploads) == 1
+    assert all("namespace=team-a" in one.path for one in [*lists, *uploads])
+    assert json.loads(proxy.seen[-1].body) == {"display_name": "new", "namespace": "team-a"}
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [({}, True), ({"data_dir": "s3://data/titanic"}, False), ({"data_dir": "/data"}, False)],
+)
+def test_relative_data_on_a_cluster_are_warned_of(proxy, tmp_path, shown, given, warned):
+    path = write_notebook(tmp_path / "n.ipynb", ADDING, "warned")
+    proxy.hinder("healthz", answer(200, HEALTH))
+    proxy.hinder(r"GET .*/pipelines\?", answer(403, "stop here"))
+    options = submit.Options({}, wait=False, **given)
+    source = submit.read_notebook_source(read(path), options, shown.display)
+    with pytest.raises(ClusterError, match="stop here"):
+        submit.submit(source, Server(proxy.url), options, shown.display)
+    assert ("data_dir is ../data/none" in shown.text) is warned
+    assert warned is ("--data-dir s3://" in shown.text)
+
+
+def test_parameters_image_and_data_are_those_that_are_named(proxy, tmp_path, shown):
+    path = write_notebook(tmp_path / "n.ipynb", ADDING, "imaged")
+    proxy.hinder(r"POST .*/runs", answer(400, '{"message":"stop here"}'))
+    options = submit.Options(
+        {"Pause": "1"}, "s3://here/there", "registry.example.org/steps:3", output=tmp_path / "r"
+    )
+    source = submit.read_notebook_source(read(path), options, shown.display)
+    with pytest.raises(Rejected):
+        submit.submit(source, Server(proxy.url), options, shown.display)
+    assert "image: registry.example.org/steps:3" in (tmp_path / "r" / "pipeline.yaml").read_text()
+    run = json.loads(proxy.seen[-1].body)
+    # Kale writes the names of parameters in lower case.
+    assert run["runtime_config"]["parameters"] == {"data_dir": "s3://here/there", "pause": 1.0}
+    assert run["pipeline_version_reference"]["pipeline_version_id"]
+
+
+def test_the_local_server_is_not_warned_of_relative_data(local, tmp_path, shown):
+    path = write_notebook(tmp_path / "n.ipynb", ADDING, "local-data")
+    options = submit.Options({}, wait=False)
+    source = submit.read_notebook_source(read(path), options, shown.display)
+    submit.submit(source, Server(local), options, shown.display)
+    assert "data_dir" not in shown.text
+
+
+def test_a_notebook_that_the_checks_reject_is_not_sent(proxy, tmp_path):
+    path = write_notebook(tmp_path / "bad.ipynb", [("step:load", "x = 1"), ("wrong", "y = 2")])
+    result = fastkf("submit", path, "--host", proxy.url, cwd=tmp_path)
+    assert result.code == 1
+    assert "unknown-tag" in result.output and "mend what is listed above" in result.output
+    assert proxy.seen == [] and not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "name a notebook or a package"),
+        (["{package}", "--follow", "r1"], "name a notebook or a package"),
+        (["{package}"], "`fastkf server` starts one"),
+        (["{package}", "--host", "http://a b"], "not an address"),
+        (["{package}", "--host", "{host}", "-p", "colour=red"], "no parameter colour"),
+        (["{package}", "--host", "{host}", "-p", "count=many"], "takes int"),
+        (["{package}", "--host", "{host}", "--image", "x"], "--image is for notebooks"),
+        (["{package}", "--host", "{host}", "--data-dir", "x", "-p", "data_dir=y"], "one of them"),
+        (["none.yaml", "--host", "{host}"], "no such file"),
+        (["no_such_lab", "--host", "{host}"], "no such lab"),
+    ],
+)
+def test_wrong_use_exits_2_and_asks_nobody(proxy, package, tmp_path, words, told, capsys):
+    from fastkf import cli
+
+    given = [word.format(package=package, host=proxy.url) for word in words]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as raised:
+        patch.chdir(tmp_path)
+        patch.setattr("sys.argv", ["fastkf", "submit", *given])
+        cli.main()
+    assert raised.value.code == 2
+    assert told in capsys.readouterr().err
+    assert proxy.seen == []
+
+
+def test_a_pipeline_without_data_takes_no_data_dir(tmp_path, shown):
+    path = write_notebook(tmp_path / "n.ipynb", [("step:load", "x = 1")])
+    with pytest.raises(UsageError, match="no parameter data_dir for --data-dir"):
+        submit.read_notebook_source(read(path), submit.Options({}, "s3://x"), shown.display)
+
+
+def test_a_run_that_is_not_there_is_told(local, tmp_path):
+    for option in ("--follow", "--terminate"):
+        result = fastkf("submit", option, "no-such-run", "--host", local, cwd=tmp_path)
+        assert result.code == 1 and "(404)" in result.output and "no-such-run" in result.output
+        assert "Traceback" not in result.output

@@ -1,0 +1,192 @@
+"""The lab on distributed training: its program, its guide, its image, its notebook."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import fastkf, start
+from guides import fastkf_commands, read_text
+from test_processes import wait_until_gone
+
+from fastkf.course import data, places
+from fastkf.notebook.model import read
+from fastkf.train.manifest import check_tfjob
+
+LAB = places.PROJECT / "labs" / "distributed_training"
+NOTEBOOK = places.NOTEBOOKS / "05_distributed_training.ipynb"
+DIGITS = places.DATA / "mnist_5k" / "mnist_5k.csv.gz"
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A folder that looks like the course's, for what commands write."""
+    for name in ("labs", "data"):
+        (tmp_path / name).symlink_to(places.PROJECT / name)
+    return tmp_path
+
+
+def write_job(folder, *options):
+    """The lab's job with other options."""
+    manifest = yaml.safe_load((LAB / "tfjob.yaml").read_text())
+    manifest["metadata"]["annotations"]["fastkf/volume.data"] = str(DIGITS.parent)
+    pod = manifest["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]
+    pod["containers"][0]["args"] += options
+    shutil.copy(LAB / "train.py", folder)
+    (folder / "tfjob.yaml").write_text(yaml.safe_dump(manifest))
+    return folder / "tfjob.yaml"
+
+
+def test_the_commands_of_the_guide(course):
+    train, serve = fastkf_commands(LAB / "README.md")
+    assert (train[0], serve[0]) == ("train", "serve")
+    trained = fastkf(*train, cwd=course)
+    assert trained.code == 0, trained.output
+    assert "test accuracy 0.9" in trained.output
+    history = pd.read_csv(course / "runs" / "digits" / "history.csv")
+    assert len(history) == 240
+    server = start(*serve[: serve.index("--port")], cwd=course)
+    try:
+        url = find_url(server)
+        check_answers(url)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate()
+
+
+def find_url(server):
+    for line in server.stdout:
+        if match := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return match[0]
+    raise AssertionError(f"the server ended with {server.wait()}")
+
+
+def check_answers(url):
+    """The served model reads digits, at the addresses of TensorFlow Serving."""
+    status = httpx.get(f"{url}/v1/models/mnist").json()
+    assert status["model_version_status"][0]["version"] == "1"
+    table = pd.read_csv(DIGITS, header=None).sample(frac=1, random_state=42)[:50]
+    images = table.iloc[:, :-1].to_numpy().reshape(-1, 28, 28, 1) / 255
+    for address in ("mnist:predict", "mnist/versions/1:predict"):
+        answer = httpx.post(
+            f"{url}/v1/models/{address}", json={"instances": images.tolist()}, timeout=60
+        )
+        digits = np.argmax(answer.json()["predictions"], axis=1)
+        assert np.mean(digits == table.iloc[:, -1]) > 0.8
+    columns = httpx.post(f"{url}/v1/models/mnist:predict", json={"inputs": images.tolist()})
+    assert np.shape(columns.json()["outputs"]) == (50, 10)
+
+
+def test_a_killed_worker_goes_on_from_the_last_checkpoint(tmp_path):
+    """And nothing of it shows in the losses: they are those of a single worker, step by step."""
+    options = ("--epochs=1", "--save-every=5")
+    alone = train_alone(tmp_path / "alone", "--test-size=1000", "--threads=1", *options)
+    job = start("train", write_job(tmp_path, *options), "--output", tmp_path / "run")
+    groups, killed, output = {}, None, ""
+    for line in job.stdout:
+        output += line
+        if match := re.match(r"(worker-\d) \| started, process group (\d+)", line):
+            groups[match[1]] = int(match[2])
+        if killed is None and "worker-1 | step 15:" in line:
+            killed = groups["worker-1"]
+            os.killpg(killed, signal.SIGKILL)
+    assert job.wait() == 0, output
+    assert "worker-1 | ended with exit code 137; it will be started again" in output
+    assert wait_until_gone([killed]) == set()
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert all(one["restarts"] >= 1 for one in record["replicas"])
+    for name in ("worker-0", "worker-1"):
+        log = (tmp_path / "run" / "logs" / f"{name}.log").read_text()
+        steps = [int(step) for step in re.findall(r"goes on from step (\d+)", log)]
+        assert steps
+        assert 15 <= steps[-1] < 40
+    history = pd.read_csv(tmp_path / "run" / "volumes" / "output" / "history.csv")
+    assert len(history) == len(alone) == 40
+    assert (history["loss"] - alone["loss"]).abs().max() < 1e-5
+
+
+def train_alone(folder, *options):
+    """The history of one worker, without TF_CONFIG."""
+    data.fetch(["mnist_5k"], progress=print)
+    command = [sys.executable, LAB / "train.py", f"--data={DIGITS}", f"--output={folder}"]
+    result = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return pd.read_csv(folder / "history.csv")
+
+
+DISAGREE = """
+import sys
+import train
+
+class Strategy:
+    def run(self, function):
+        return function()
+    def reduce(self, how, value, axis):
+        return (float(value) + 40) / 2  # the other worker is at step 40
+
+checkpoint = train.tf.train.Checkpoint(step=train.tf.Variable(0, dtype="int64"))
+train.restore(Strategy(), checkpoint, sys.argv[1])
+"""
+
+
+def test_workers_that_do_not_share_their_folder_are_told_so(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", DISAGREE, str(tmp_path)], cwd=LAB, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert "the workers find different checkpoints there; they must share it" in result.stderr
+
+
+WRITE = """
+import sys
+import program
+program.write_program(sys.argv[1])
+"""
+
+
+def test_the_notebook_writes_the_program(tmp_path):
+    notebook = read(NOTEBOOK)
+    cells = [*notebook.cells_with_role("imports"), *notebook.cells_with_role("functions")]
+    text = "\n\n\n".join(cell.source for cell in cells)
+    (tmp_path / "program.py").write_text(text)
+    written = tmp_path / "train.py"
+    subprocess.run([sys.executable, "-c", WRITE, written], cwd=tmp_path, check=True)
+    assert written.read_text() == (LAB / "train.py").read_text()
+
+
+def test_the_job_of_the_notebook_is_the_labs():
+    excerpt = yaml.safe_load(re.search(r"```yaml\n(.*?)```", read_text(NOTEBOOK), re.S)[1])
+    assert check_tfjob(excerpt) == []
+    assert is_part(excerpt, yaml.safe_load((LAB / "tfjob.yaml").read_text()))
+
+
+def is_part(part, whole):
+    if isinstance(part, dict):
+        return all(name in whole and is_part(one, whole[name]) for name, one in part.items())
+    if isinstance(part, list):
+        return len(part) == len(whole) and all(map(is_part, part, whole))
+    return part == whole
+
+
+def test_the_image_has_the_versions_of_the_lock():
+    lock = places.LOCK.read_text().splitlines()
+    wanted = [line for line in (LAB / "requirements.txt").read_text().splitlines() if "==" in line]
+    assert len(wanted) == 4
+    assert [line for line in wanted if not any(one.startswith(f"{line} ") for one in lock)] == []
+
+
+def test_hadolint_has_nothing_to_say():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    result = subprocess.run(
+        [hadolint, "--no-color", LAB / "Dockerfile"], capture_output=True, text=True
+    )
+    assert result.stdout + result.stderr == ""

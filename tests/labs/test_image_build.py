@@ -1,0 +1,148 @@
+"""The images of the components, built for real with Debian's buildah, and one run in its image.
+
+No base image can be pulled in these tests: a Debian root file system, made by mmdebstrap, takes
+its place. Its pip gets the pinned packages from a server of the tests' own.
+"""
+
+import json
+import shutil
+import time
+
+import images
+import pytest
+from conftest import fastkf
+from test_custom_images import COMPONENTS, LAB, read_requirements
+
+from fastkf.base import processes
+
+PREFIX = "localhost/fast-kubeflow"
+OBSTACLE = images.find_obstacle()
+pytestmark = pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory, debian_root):
+    with images.open_workshop(tmp_path_factory.mktemp("images"), debian_root) as workshop:
+        version = images.python_version(workshop)
+        images.fetch_wheels(version, pins_for(version), workshop.wheels)
+        yield workshop
+
+
+def pins_for(version: str) -> list[str]:
+    return [
+        f"{pin.name}{pin.specifier}"
+        for pin in read_requirements(LAB / "constraints.txt")
+        if pin.marker is None or pin.marker.evaluate({"python_full_version": version})
+    ]
+
+
+@pytest.fixture(scope="module")
+def image(workshop):
+    """The image of decision_tree, built by build.sh on the bare base."""
+    build(workshop, "decision_tree", images.BASE)
+    return f"{PREFIX}/decision_tree:1.0"
+
+
+@pytest.fixture(scope="module")
+def base_with_packages(workshop, image):
+    """The base image with the packages in it, so that the other images build quickly."""
+    folder = workshop.folder / "with-packages"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(
+        f"FROM {image}\nUSER 0:0\nWORKDIR /\nRUN rm -r /app\nENV PYTHONPATH=\n"
+    )
+    workshop.build("-q", "-t", f"{images.BASE}-packages", folder)
+    return f"{images.BASE}-packages"
+
+
+def build(workshop, component: str, base: str, *options) -> str:
+    script = [LAB / "build.sh", "--with", "buildah", "--base-image", base]
+    return workshop.call(*script, *options, component)
+
+
+def test_every_component_builds(workshop, base_with_packages):
+    for component in COMPONENTS:
+        if component != "decision_tree":
+            output = build(workshop, component, base_with_packages)
+            assert "Requirement already satisfied: scikit-learn==" in output
+        built = f"{PREFIX}/{component}:1.0"
+        settings = workshop.inspect(built)["config"]
+        assert settings["User"] == "10001:10001"
+        assert settings["Entrypoint"] == ["python3", f"{component}.py"]
+        assert settings["WorkingDir"] == f"/app/{component}"
+        assert component in workshop.run(built, "python3", f"{component}.py", "--help")
+        if component != "decision_tree":
+            workshop.call("buildah", "rmi", built)
+
+
+def test_a_component_runs_in_its_image_to_the_metrics_of_the_process(workshop, image, tmp_path):
+    run = fastkf("run", LAB / "pipeline.yaml", folder=workshop.folder / "pipeline")
+    step = next(s for s in run.record["pipeline"]["steps"] if s["name"] == "decision-tree")
+    artifacts = {
+        name: run.folder / artifact["uri"]
+        for name, artifact in step["outputs"]["artifacts"].items()
+    }
+    by_process = {name: path.read_bytes() for name, path in artifacts.items()}
+    for path in artifacts.values():
+        path.unlink()
+    message = artifacts["metrics"].with_name("executor_output.json")
+    message.unlink()
+    message.parent.chmod(0o777)  # for the user of the image
+    for parent in [*message.parents][: len(message.relative_to(workshop.folder).parts)]:
+        parent.chmod(parent.stat().st_mode | 0o005)
+
+    output = workshop.run(image, *step["command"], volume=run.folder / "artifacts")
+    assert output.startswith("426 rows, accuracy in cross-validation 0.9272")
+    assert artifacts["metrics"].read_bytes() == by_process["metrics"]
+    assert {path.stat().st_uid for path in artifacts.values()} == {10001}
+    told = json.loads(message.read_text())["artifacts"]["metrics"]["artifacts"][0]
+    assert told["metadata"] == json.loads(by_process["metrics"])
+
+
+def test_the_image_has_the_pinned_packages_and_nothing_of_the_tests(workshop, image):
+    freeze = workshop.run(image, "python3", "-m", "pip", "freeze").splitlines()
+    pins = {str(pin) for pin in read_requirements(LAB / "decision_tree" / "requirements.txt")}
+    assert pins <= set(freeze)
+    files = workshop.run(image, "find", "/app", "-type", "f").splitlines()
+    assert sorted(files) == [
+        "/app/decision_tree/constraints.txt",
+        "/app/decision_tree/decision_tree.py",
+        "/app/decision_tree/requirements.txt",
+        "/app/shared.py",
+    ]
+
+
+def test_an_image_is_pushed_to_a_registry(workshop, image):
+    if not shutil.which("docker-registry"):
+        pytest.skip("docker-registry is not installed (Debian: apt-get install docker-registry)")
+    folder = workshop.folder
+    (port,) = processes.free_ports(1)
+    (folder / "registry.yml").write_text(
+        "version: 0.1\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
+        f"http: {{addr: '127.0.0.1:{port}'}}\n"
+    )
+    with (folder / "registry.log").open("w") as log:
+        server = processes.start(["docker-registry", "serve", folder / "registry.yml"], log)
+    try:
+        registry = f"localhost:{port}/me"
+        wait_for_port(port)
+        build(workshop, "decision_tree", image, "--registry", registry, "--tag", "2", "--push")
+        workshop.call("buildah", "rmi", f"{registry}/decision_tree:2")
+        workshop.call("buildah", "pull", "--tls-verify=false", f"{registry}/decision_tree:2")
+        user = workshop.inspect(f"{registry}/decision_tree:2")["config"]["User"]
+    finally:
+        processes.end([server])
+    assert user == "10001:10001"
+
+
+def wait_for_port(port: int, seconds: float = 30) -> None:
+    import socket
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

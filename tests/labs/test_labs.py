@@ -1,0 +1,71 @@
+"""What is true of the course's notebooks beside the regression suite."""
+
+import xml.etree.ElementTree as ElementTree
+
+import nbformat
+import pytest
+from conftest import LABS, SOLUTIONS
+
+from fastkf.cli.labs import draw_picture
+from fastkf.course.regression import plugin
+from fastkf.notebook.model import read
+
+LINES_OF_A_CELL = 30
+
+
+def ids(path):
+    return f"{path.parent.name}-{path.stem}"
+
+
+@pytest.fixture(params=LABS, ids=ids)
+def lab(request):
+    return read(request.param)
+
+
+@pytest.fixture(params=[*LABS, *SOLUTIONS], ids=ids)
+def notebook(request):
+    return read(request.param)
+
+
+def test_each_lab_has_its_solution():
+    assert LABS
+    assert {path.name for path in LABS} == {path.name for path in SOLUTIONS}
+
+
+def test_has_the_metadata_of_a_lab(lab):
+    assert set(lab.course) >= {"title", "aim", "minutes", "needs", "quick"}
+    assert lab.metrics
+    assert plugin.golden_path(lab).exists()
+
+
+def test_is_as_jupyterlab_saves_it(notebook):
+    node = nbformat.read(notebook.path, as_version=4)
+    assert notebook.path.read_text() == nbformat.writes(node) + "\n"
+    counts = [cell.execution_count for cell in node.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_is_readable(notebook):
+    cells = notebook.code_cells
+    assert [cell.number for cell in cells if len(cell.source.splitlines()) > LINES_OF_A_CELL] == []
+    outputs = [output for cell in notebook.code_cells for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert notebook.path.stat().st_size < 1_000_000
+
+
+def test_picture_is_drawn_from_the_tags(lab, tmp_path):
+    committed = lab.path.parent / "images" / f"{lab.name}.svg"
+    assert f"images/{lab.name}.svg" in "".join(cell.source for cell in lab.text_cells)
+    copy = tmp_path / lab.path.name
+    copy.write_bytes(lab.path.read_bytes())
+    drawn = draw_picture(read(copy)).read_text()
+    assert committed.read_text() == drawn, f"draw it again: fastkf draw {lab.name}"
+    ElementTree.fromstring(drawn)
+
+
+def test_has_three_exercises(lab):
+    text = "\n".join(cell.source for cell in lab.text_cells)
+    assert [f"### Exercise {number} ({level})" in text for number, level in LEVELS] == [True] * 3
+
+
+LEVELS = [(1, "easy"), (2, "medium"), (3, "hard")]

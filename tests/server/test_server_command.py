@@ -1,0 +1,134 @@
+"""The command `fastkf server`, its guide, and how light the server is."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+from conftest import fastkf
+from guides import fastkf_commands, shell_blocks
+from servers import Server
+
+from fastkf.course import places
+from fastkf.server.settings import MEGABYTE
+
+GUIDE = places.PROJECT / "labs" / "local_pipelines_server.md"
+HEAVY = {
+    "kfp",
+    "kale",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "sklearn",
+    "nbformat",
+    "papermill",
+}
+URL = "http://127.0.0.1:8080"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+def test_a_second_server_on_the_same_folder_is_refused(server):
+    result = fastkf("server", "--folder", server.folder, "--port", 0)
+    assert result.code == 1
+    assert f"another fastkf server works in this folder ({server.url})" in result.output
+
+
+def test_a_port_that_is_taken_is_one_message(server, tmp_path):
+    port = server.url.rpartition(":")[2]
+    result = fastkf("server", "--folder", tmp_path, "--port", port)
+    assert result.code == 1
+    assert f"127.0.0.1:{port}: cannot listen there (Address already in use)" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_file_that_is_no_database_is_one_message(tmp_path):
+    content = b"no database" * 1000
+    (tmp_path / "server.db").write_bytes(content)
+    result = fastkf("server", "--folder", tmp_path, "--port", 0)
+    assert result.code == 1
+    assert str(tmp_path / "server.db") in result.output and "Traceback" not in result.output
+    assert (tmp_path / "server.db").read_bytes() == content
+
+
+def test_a_database_of_another_version_is_left_alone(tmp_path):
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "server.db") as connection:
+        connection.execute("PRAGMA user_version = 99")
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    result = fastkf("server", "--folder", tmp_path, "--port", 0)
+    assert result.code == 1 and "another version of fastkf" in result.output
+
+
+def test_programs_find_the_server_by_its_note(server):
+    note = json.loads((server.folder / "server.json").read_text())
+    assert note["url"] == server.url and note["pid"] == server.process.pid
+    assert os.path.exists(note["token_file"])
+
+
+def test_the_idle_server_is_small(server):
+    server.call("GET", "/runs")
+    assert psutil.Process(server.process.pid).memory_info().rss < 200 * MEGABYTE
+    assert not psutil.Process(server.process.pid).children()
+
+
+def test_the_server_imports_no_runner(tmp_path):
+    program = (
+        "import sys; from pathlib import Path; from fastkf.server import app, serve, settings;"
+        "from fastkf.server.uploads import _format; _format();"
+        "app.create_app(settings.Settings(Path(sys.argv[1]))); print(*sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert not HEAVY & set(result.stdout.split())
+
+
+def test_the_commands_of_the_guide_start_a_server(tmp_path):
+    commands = [words for words in fastkf_commands(GUIDE) if words[0] == "server"]
+    assert commands == [["server"], ["server", "--port", "0"]]
+    server = Server(tmp_path, *commands[1][1:])
+    assert server.call("GET", "/healthz")[0] == 200
+    assert server.stop(signal.SIGINT) == 0
+    assert not (tmp_path / "server.json").exists()
+
+
+def test_the_guide_from_package_to_result(server, tmp_path):
+    (compiled,) = [words for words in fastkf_commands(GUIDE) if words[0] == "compile"]
+    assert fastkf(*compiled, cwd=tmp_path).code == 0
+    blocks = "\n".join(shell_blocks(GUIDE)).replace(URL, server.url)
+    kfp = os.path.join(os.path.dirname(sys.executable), "kfp")
+    create, run, *_ = re.findall(r"^kfp (.*)", blocks, re.M)
+    for words in (create, run):
+        result = subprocess.run([kfp, *words.split()], cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+    (first,) = server.call("GET", "/runs")[1]["runs"]
+    assert (first["display_name"], first["runtime_config"]["parameters"]) == (
+        "try-1",
+        {"tree_depth": 4},
+    )
+    server.call("DELETE", f"/runs/{first['run_id']}")  # one whole run is enough
+    program, state = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.M | re.S)
+    program = program.replace(URL, server.url) + state + "print('at last', state)"
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^SUCCEEDED$", result.stdout, re.M), result.stdout
+    assert "evaluate-step SUCCEEDED" in result.stdout and "at last SUCCEEDED" in result.stdout
+    (second,) = server.call("GET", "/runs")[1]["runs"]
+    assert second["display_name"] == "try-2"

@@ -1,0 +1,990 @@
+"""The rules of `fastkf check`: each with notebooks that break it and notebooks that keep it."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+
+import pytest
+from build import notebook_metadata, write_notebook
+
+from fastkf.base.errors import FastkfError
+from fastkf.notebook.check import RULES, Finding, check
+from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.model import read
+
+PARAMETERS = ["pipeline-parameters", "parameters"]
+LOAD = ("step:load", "x = 1")
+TRAIN = (["step:train", "prev:load"], "score = x + 1")
+EVALUATE = (["step:evaluate", "prev:train"], "print(score)")
+METRICS = ("pipeline-metrics", "print(score)")
+
+ACCEPTS = "Kale accepts"
+STOPS = "Kale stops"
+DOES_NOT_COMPILE = "Kale accepts, the pipeline does not compile"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A notebook that breaks a rule, and the same put right as the message says.
+
+    Attributes:
+        cell: the number of the finding's cell; None: the finding is about the file.
+        says: words of the message.
+        breaks, keeps: the cells.
+        kale: what Kale does with the notebook that breaks the rule.
+        settings: further arguments of `write_notebook` for the notebook that breaks the rule.
+    """
+
+    rule: str
+    cell: int | None
+    says: str
+    breaks: list
+    keeps: list
+    kale: str = ACCEPTS
+    settings: dict = field(default_factory=dict)
+
+
+TAGS = [
+    Example(
+        "unknown-tag",
+        1,
+        "did you mean imports?",
+        [("import", "import math"), LOAD],
+        [("imports", "import math"), LOAD],
+        STOPS,
+    ),
+    Example(
+        "unknown-tag",
+        1,
+        "write the comment `# NBVAL_IGNORE_OUTPUT`",
+        [(["step:load", "nbval-ignore-output"], "x = 1")],
+        [("step:load", "# NBVAL_IGNORE_OUTPUT\nx = 1")],
+        STOPS,
+    ),
+    Example(
+        "unknown-tag",
+        1,
+        "did you mean cache:enabled or cache:disabled?",
+        [(["step:load", "cache:off"], "x = 1")],
+        [(["step:load", "cache:disabled", "report:enabled", "image:python:3.12"], "x = 1")],
+        STOPS,
+    ),
+    Example(
+        "tag-order",
+        1,
+        "put `pipeline-parameters` first",
+        [(["parameters", "pipeline-parameters"], "a = 1"), ("step:load", "x = a")],
+        [(["pipeline-parameters", "parameters"], "a = 1"), ("step:load", "x = a")],
+        STOPS,
+    ),
+    Example(
+        "tag-order",
+        2,
+        "put `skip` first",
+        [LOAD, (["hide-input", "skip"], "print(x)")],
+        [LOAD, (["skip", "hide-input"], "print(x)")],
+        STOPS,
+    ),
+    Example(
+        "ignored-tag",
+        2,
+        "the cell is `skip`; move it or remove it",
+        [LOAD, (["skip", "step:train"], "print(x)")],
+        [LOAD, ("skip", "print(x)")],
+    ),
+    Example(
+        "ignored-tag",
+        3,
+        "first cell of the step only; move it",
+        [LOAD, ("step:train", "y = 1"), (["step:train", "prev:load"], "print(x, y)")],
+        [LOAD, (["step:train", "prev:load"], "y = 1"), ("step:train", "print(x, y)")],
+    ),
+    Example(
+        "tag-without-step",
+        2,
+        "add `step:NAME`",
+        [LOAD, ("prev:load", "print(x)")],
+        [LOAD, (["step:show", "prev:load"], "print(x)")],
+        STOPS,
+    ),
+    Example(
+        "tag-without-step",
+        1,
+        "add `step:NAME`",
+        [("image:python:3.12", "x = 1")],
+        [(["image:python:3.12", "step:load"], "x = 1")],
+        STOPS,
+    ),
+    Example(
+        "several-steps",
+        1,
+        "keep one of step:load, step:train",
+        [(["step:load", "step:train"], "x = 1")],
+        [LOAD],
+        STOPS,
+    ),
+    Example(
+        "invalid-step-name",
+        1,
+        "write `step:load_data`",
+        [("step:load-data", "x = 1")],
+        [("step:load_data", "x = 1")],
+        STOPS,
+    ),
+    Example(
+        "invalid-step-name",
+        1,
+        "write `step:load`",
+        [("step:_load", "x = 1")],
+        [LOAD],
+        DOES_NOT_COMPILE,
+    ),
+    Example(
+        "invalid-step-name",
+        1,
+        "give the step another name",
+        [("step:skip", "y = 1"), LOAD],
+        [("step:skip_first", "y = 1"), LOAD],
+    ),
+    Example("invalid-step-name", 1, "write `step:NAME`", [("step:", "y = 1"), LOAD], [LOAD, TRAIN]),
+    Example(
+        "duplicate-step-name",
+        3,
+        "give this step another name or move the cell up",
+        [LOAD, TRAIN, ("step:load", "x = 3")],
+        [LOAD, ("step:load", "x = 3"), ("", "x = 4"), ("skip", "x"), ("step:load", "x = 5"), TRAIN],
+    ),
+    Example(
+        "limit-without-effect",
+        1,
+        "remove the tag",
+        [(["step:load", "limit:cpu:2"], "x = 1")],
+        [(["step:load", "limit:nvidia.com/gpu:1"], "x = 1")],
+    ),
+]
+
+STEPS = [
+    Example(
+        "no-steps", None, "tag the cells", [("imports", "import math")], [("imports", ""), LOAD]
+    ),
+    Example(
+        "prev-unknown",
+        2,
+        "name a step above (load)",
+        [LOAD, (["step:train", "prev:loaded"], "y = 1")],
+        [LOAD, (["step:train", "prev:load"], "y = x")],
+        STOPS,
+    ),
+    Example(
+        "prev-unknown",
+        1,
+        "move it above step `train`",
+        [(["step:train", "prev:load"], "y = 1"), LOAD],
+        [LOAD, (["step:train", "prev:load"], "y = x")],
+        STOPS,
+    ),
+    Example(
+        "prev-cycle",
+        1,
+        "remove this tag",
+        [(["step:load", "prev:load"], "x = 1")],
+        [LOAD],
+        STOPS,
+    ),
+    Example(
+        "prev-cycle",
+        1,
+        "remove this tag",
+        [(["step:load", "prev:train"], "x = 1"), TRAIN],
+        [LOAD, TRAIN],
+        STOPS,
+    ),
+    Example(
+        "prev-without-data",
+        4,
+        "use a variable of `tree` here or remove the tag",
+        [
+            LOAD,
+            (["step:forest", "prev:load"], "forest = x"),
+            (["step:tree", "prev:load"], "tree = x"),
+            (["step:compare", "prev:forest", "prev:tree"], "print(forest)"),
+        ],
+        [
+            LOAD,
+            (["step:forest", "prev:load"], "forest = x"),
+            (["step:tree", "prev:load"], "tree = x"),
+            (["step:compare", "prev:forest", "prev:tree"], "print(forest, tree)"),
+            (["step:tidy", "prev:compare", "prev:load"], "print('follows the step above')"),
+        ],
+    ),
+    Example(
+        "unowned-cell",
+        2,
+        "tag the cell",
+        [("markdown", "# Title"), ("", "import math"), LOAD],
+        [("markdown", "# Title"), ("", "# only a comment"), ("imports", "import math"), LOAD],
+    ),
+]
+
+CODE = [
+    Example(
+        "magic",
+        1,
+        "`!pip install pandas`",
+        [("imports", "import math\n!pip install pandas"), LOAD],
+        [("imports", "import math"), ("skip", "!pip install pandas"), LOAD],
+        STOPS,
+    ),
+    Example(
+        "magic",
+        1,
+        "move it to a cell of its own tagged `skip`",
+        [("step:load", "%time x = 1")],
+        [("step:load", "x = f'{7 % 4} %time !ls'")],
+        STOPS,
+    ),
+    Example(
+        "magic", 1, "`%%time`", [("step:load", "%%time\nx = 1")], [("step:load", "x = '%%'")], STOPS
+    ),
+    Example(
+        "magic",
+        1,
+        "`files = !ls`",
+        [("step:load", "files = !ls")],
+        [("step:load", "files = not 1 != 2")],
+        STOPS,
+    ),
+    Example(
+        "magic",
+        1,
+        "`t = %timeit -o 1 + 1`",
+        [("step:load", "t = %timeit -o 1 + 1")],
+        [("step:load", "t = 7 % 4")],
+        STOPS,
+    ),
+    Example(
+        "leading-percent",
+        2,
+        "end the line above with the `%`",
+        [LOAD, (["step:train", "prev:load"], "y = (\n    7\n    % x\n)")],
+        [LOAD, (["step:train", "prev:load"], 'y = (\n    7 %\n    x\n)\ntext = """\n%d\n"""')],
+    ),
+    Example(
+        "leading-percent",
+        2,
+        "line 3",
+        [LOAD, (["step:train", "prev:load"], "y = (\n    7\n    % x)")],
+        [LOAD, (["step:train", "prev:load"], "y = f'{7 % x}'")],
+        STOPS,
+    ),
+    Example(
+        "syntax-error",
+        2,
+        "in line 2; correct the code",
+        [LOAD, (["step:train", "prev:load"], "y = x\nz = (")],
+        [LOAD, (["step:train", "prev:load"], "y = x\nz = ()")],
+        STOPS,
+    ),
+    Example(
+        "syntax-error",
+        1,
+        "'return' outside function",
+        [("step:load", "x = 1\nreturn x")],
+        [("step:load", "import asyncio\nawait asyncio.sleep(0)\npattern = '\\d'")],
+    ),
+    Example(
+        "interactive-input",
+        1,
+        "make the value a pipeline parameter",
+        [("step:load", "x = input('Folder: ')")],
+        [("step:load", "x = 'input()'")],
+    ),
+    Example(
+        "temporary-file",
+        1,
+        "use the tempfile module",
+        [("step:load", "open('/tmp/table.csv', 'w').close()")],
+        [("step:load", "x = open('data/tmp/table.csv').read() + '/tmpfile'")],
+    ),
+    Example(
+        "temporary-file",
+        1,
+        "pass the value on in a variable",
+        [("functions", "def path(name):\n    return f'/tmp/{name}'"), LOAD],
+        [("functions", "def path(name):\n    return f'data/{name}'"), LOAD],
+    ),
+]
+
+MODULES = [
+    Example(
+        "import-in-step",
+        1,
+        "move the import to the imports cell",
+        [("step:load", "import pandas as pd\nx = pd.DataFrame()")],
+        [("imports", "import pandas as pd"), ("step:load", "x = pd.DataFrame()")],
+    ),
+    Example(
+        "import-in-step",
+        3,
+        "move the import to the imports cell",
+        [("imports", "import math"), ("skip", "1"), ("", "import pandas"), LOAD],
+        [("imports", "import math"), ("", "import pandas"), ("skip", "1"), LOAD],
+    ),
+    Example(
+        "import-in-step",
+        1,
+        "`yaml`",
+        [("step:load", "import yaml")],
+        [("functions", "import yaml"), ("step:load", "import tomllib, time\nimport yaml, kfp")],
+    ),
+    Example(
+        "unknown-package",
+        1,
+        "comes with attrs; import another module of that package here",
+        [("imports", "import attr"), LOAD],
+        [("imports", "import attrs"), ("step:load", "import attr\nx = 1")],
+    ),
+    Example(
+        "unknown-package",
+        1,
+        "install it here",
+        [("imports", "import no_such_module_anywhere"), LOAD],
+        [("imports", "import yaml, sklearn.svm, numpy, serial\nfrom PIL import Image"), LOAD],
+    ),
+    Example(
+        "unknown-package",
+        1,
+        "import it in the steps that use it",
+        [("imports", "import tomllib"), LOAD],
+        [("imports", "import json, os.path, urllib.parse"), ("step:load", "import tomllib")],
+    ),
+    Example(
+        "unknown-package",
+        1,
+        "remove the import",
+        [("imports", "from __future__ import annotations"), LOAD],
+        [("imports", "from typing import Any"), LOAD],
+        DOES_NOT_COMPILE,
+    ),
+    Example(
+        "local-module",
+        1,
+        "put what you need of it in a functions cell",
+        [("imports", "from helpers import double"), LOAD],
+        [("functions", "def double(x):\n    return 2 * x"), ("skip", "import helpers"), LOAD],
+    ),
+    Example(
+        "local-module",
+        1,
+        "a step's container does not have `fastkf.notebook`",
+        [("skip", "import fastkf.notebook"), LOAD],
+        [("skip", "import json"), LOAD],
+    ),
+    Example(
+        "keras-without-backend",
+        1,
+        "add `import tensorflow`",
+        [("imports", "from keras import layers"), LOAD],
+        [("imports", "import tensorflow\nfrom keras import layers"), LOAD],
+    ),
+    Example(
+        "star-import",
+        1,
+        "import the names you use",
+        [("imports", "from math import *"), LOAD],
+        [("imports", "from math import pi"), LOAD, TRAIN],
+    ),
+]
+
+A = ("step:load", "x = a")
+VALUES = [
+    Example(
+        "parameter-not-literal",
+        1,
+        "negate it in a step",
+        [(PARAMETERS, "a = -1"), A],
+        [(PARAMETERS, "a = 1"), ("step:load", "x = -a")],
+        STOPS,
+    ),
+    *(
+        Example(
+            "parameter-not-literal",
+            1,
+            says,
+            [(PARAMETERS, source), A],
+            [(PARAMETERS, "a = 1\nb = 0.5\nc = 'text'\nd = True  # a comment"), A],
+            STOPS,
+        )
+        for source, says in {
+            "a = None": "make the real value from it in a step",
+            "a = [1, 2]": "make the real value from it in a step",
+            "a = 60 * 60": "make the real value from it in a step",
+            "a = f'x'": "make the real value from it in a step",
+            "a: int = 1": "write it without",
+            "a, b = 1, 2": "one `name = value` on each line",
+            "a = b = 1": "one `name = value` on each line",
+            "a = 1\nprint(a)": "move it to another cell",
+            "'''Settings'''\na = 1": "move it to another cell",
+        }.items()
+    ),
+    Example(
+        "parameter-not-literal",
+        2,
+        "move it to another cell",
+        [(PARAMETERS, "a = 1"), ("", "print(a)"), A],
+        [(PARAMETERS, "a = 1"), ("skip", "print(a)"), A],
+        STOPS,
+    ),
+    *(
+        Example(
+            "parameter-quote",
+            1,
+            f"{sign}, which breaks the code that Kale generates; choose a value without it",
+            [(PARAMETERS, source), A],
+            [(PARAMETERS, "a = 's3://data/{part}/\"é\"'"), A],
+        )
+        for source, sign in {
+            'a = "it\'s"': "a single quote",
+            "a = 'C:\\\\data'": "a backslash",
+            "a = 'one\\ntwo'": "a line break",
+        }.items()
+    ),
+    *(
+        Example(
+            "parameter-name",
+            1,
+            says,
+            [(PARAMETERS, source), ("step:load", "x = 1")],
+            [(PARAMETERS, "a = 1\nB = 2\nlearningRate = 3"), ("step:load", "x = (a, B)")],
+            DOES_NOT_COMPILE,
+        )
+        for source, says in {
+            "rate = 1\nRATE = 2": "it meets the parameter `rate`; choose another name",
+            "rate_param = 1\nRATE = 2": "it meets the parameter `rate_param`",
+            "load_step = 1": "it meets the code of step `load`",
+            "LAMBDA = 0.1": "a word of Python's own; choose another name",
+            "_rate = 1": "a parameter begins with a letter",
+        }.items()
+    ),
+    *(
+        Example(
+            "parameter-assigned",
+            2,
+            "use another name here",
+            [(PARAMETERS, "a = 1"), (tag, source)] + ([LOAD] if tag != "step:load" else []),
+            [
+                (PARAMETERS, "a = 1"),
+                ("step:load", "x = [a for a in 'b'] + [a]\nf = lambda: (a := x)"),
+            ],
+        )
+        for tag, source in [
+            ("step:load", "a = 2"),
+            ("step:load", "a += 1"),
+            ("step:load", "for a in range(3):\n    pass"),
+            ("step:load", "with open('file') as a:\n    pass"),
+            ("step:load", "print(a := 2)"),
+            ("step:load", "x = [a := i for i in range(3)]"),
+            ("step:load", "del a"),
+            ("step:load", "x, (a, *y) = 1, (2, 3)"),
+            ("step:load", "match 1:\n    case a:\n        pass"),
+            ("functions", "def a():\n    pass"),
+            ("imports", "import math as a"),
+            ("skip", "a = 5"),
+        ]
+    ),
+    Example(
+        "papermill-tag",
+        1,
+        "add the tag `parameters` behind `pipeline-parameters`",
+        [("pipeline-parameters", "a = 1"), A],
+        [(PARAMETERS, "a = 1"), A],
+    ),
+    Example(
+        "papermill-tag",
+        2,
+        "move these to cell 1",
+        [(PARAMETERS, "a = 1"), (PARAMETERS, "b = 1"), A],
+        [(PARAMETERS, "a = 1\nb = 1"), ("", "# a comment"), A],
+    ),
+    *(
+        Example(
+            "metrics-line",
+            3,
+            "compute the value in a step",
+            [LOAD, TRAIN, ("pipeline-metrics", source)],
+            [LOAD, TRAIN, ("pipeline-metrics", "print(score)\n\nprint(score)\n"), ("skip", "1")],
+            STOPS,
+        )
+        for source in [
+            "print(score * 2)",
+            "print(score, x)",
+            "print(score); print(x)",
+            "# the score\nprint(score)",
+            "if score:\n    print(score)",
+            "score",
+            "print(Score)",
+            "print(score_)",
+        ]
+    ),
+    Example(
+        "metrics-line",
+        4,
+        "put other code in another cell",
+        [LOAD, TRAIN, METRICS, ("", "print('done', score)")],
+        [LOAD, TRAIN, METRICS, ("skip", "print('done', score)")],
+        STOPS,
+    ),
+    Example(
+        "metrics-not-last",
+        3,
+        "make the metrics cell the last",
+        [LOAD, TRAIN, METRICS, EVALUATE],
+        [LOAD, TRAIN, EVALUATE, METRICS],
+        STOPS,
+    ),
+    Example(
+        "unknown-metric",
+        3,
+        "assign it in a step or remove the line",
+        [LOAD, TRAIN, ("pipeline-metrics", "print(score)\nprint(accuracy)")],
+        [LOAD, TRAIN, METRICS],
+    ),
+    Example(
+        "unknown-metric",
+        3,
+        "no step computes `b`",
+        [(PARAMETERS, "a = 1\nb = 2"), A, ("pipeline-metrics", "print(b)")],
+        [(PARAMETERS, "a = 1\nb = 2"), A, ("pipeline-metrics", "print(a)")],
+    ),
+]
+
+FLOW = [
+    Example(
+        "missing-prev",
+        2,
+        "add it to this step",
+        [LOAD, ("step:train", "y = x")],
+        [LOAD, (["step:train", "prev:load"], "y = x")],
+    ),
+    Example(
+        "function-global",
+        1,
+        "step `train` does not get it",
+        [
+            ("functions", "def double(x):\n    return 2 * x\n\n\ndef unused():\n    return rate"),
+            LOAD,
+            (["step:train", "prev:load"], "y = double(x)"),
+        ],
+        [
+            ("functions", "def double():\n    return 2 * x"),
+            LOAD,
+            (["step:other", "prev:load"], "other = 1"),
+            (["step:train", "prev:other"], "y = double() + other"),
+        ],
+    ),
+    Example(
+        "function-global",
+        1,
+        "hand it to the function as an argument",
+        [("functions", "def double():\n    return 2 * x"), LOAD, ("step:train", "y = double()")],
+        [
+            ("functions", "def double(x):\n    return rate * x"),
+            (PARAMETERS, "rate = 2"),
+            LOAD,
+            (["step:train", "prev:load"], "y = double(x)"),
+        ],
+    ),
+    Example(
+        "missing-prev",
+        2,
+        "move the import from step `load` to the imports cell",
+        [("step:load", "import time\nx = 1"), ("step:train", "y = time.time()")],
+        [("imports", "import time"), LOAD, ("step:train", "y = time.time()")],
+    ),
+    Example(
+        "missing-prev",
+        2,
+        "assign it with a plain `=`",
+        [
+            ("step:load", "x = 1\nasync def later():\n    return 1"),
+            (["step:train", "prev:load"], "y = later()\nawait y"),
+        ],
+        [
+            ("step:load", "x = 1\ndef later():\n    return 1"),
+            (["step:train", "prev:load"], "y = x + later()"),
+        ],
+    ),
+    Example(
+        "undefined-name",
+        2,
+        "correct the name, or make the variable in a step above",
+        [LOAD, (["step:train", "prev:load"], "score = x + y")],
+        [LOAD, (["step:train", "prev:load"], "display(x)\nscore = x + len(__name__)"), EVALUATE],
+    ),
+    Example(
+        "undefined-name",
+        3,
+        "the `skip` cell 2 makes it, which the pipeline leaves out: make it in a step",
+        [LOAD, ("skip", "y = x"), (["step:train", "prev:load"], "score = x + y")],
+        [LOAD, ("skip", "y = x"), (["step:train", "prev:load"], "y = x\nscore = x + y")],
+    ),
+    Example(
+        "undefined-name",
+        2,
+        "cell 3 makes it: move that cell up",
+        [LOAD, (["step:train", "prev:load"], "score = x + y"), ("step:late", "y = 1")],
+        [LOAD, (["step:train", "prev:load"], "score = x"), ("step:late", "y = 1")],
+    ),
+    Example(
+        "undefined-name",
+        2,
+        "correct the name",
+        [LOAD, (["step:train", "prev:load"], "y = y + x")],
+        [LOAD, (["step:train", "prev:load"], "y = x\ny = y + x")],
+    ),
+    Example(
+        "different-value",
+        3,
+        "from step `load` in the pipeline, but from cell 2 (which is no step)",
+        [LOAD, ("skip", "x = 5"), TRAIN],
+        [("skip", "x = 5"), LOAD, ("skip", "y = x\nfor i in range(3):\n    y += i"), TRAIN],
+    ),
+    Example(
+        "different-value",
+        3,
+        "use another name there",
+        [("step:load", "x = {}"), ("skip", "x['age'] = 1"), (["step:train", "prev:load"], "x")],
+        [("step:load", "x = {}"), ("skip", "y = x['age']"), (["step:train", "prev:load"], "x")],
+    ),
+    Example(
+        "different-value",
+        4,
+        "from step `forest` in the pipeline, but from cell 3 (step `tree`)",
+        [
+            LOAD,
+            (["step:forest", "prev:load"], "model = x + 1"),
+            (["step:tree", "prev:load"], "model = x + 2\ntree = model"),
+            (["step:compare", "prev:forest", "prev:tree"], "print(model, tree)"),
+        ],
+        [
+            LOAD,
+            (["step:forest", "prev:load"], "model = x + 1\nforest = model"),
+            (["step:tree", "prev:load"], "model = x + 2\ntree = model"),
+            (["step:compare", "prev:forest", "prev:tree"], "print(forest, tree, x)"),
+        ],
+    ),
+    Example(
+        "different-value",
+        4,
+        "`score` comes from step `forest`",
+        [
+            LOAD,
+            (["step:forest", "prev:load"], "score = x + 1"),
+            (["step:tree", "prev:load"], "score = x + 2"),
+            METRICS,
+        ],
+        [
+            LOAD,
+            (["step:forest", "prev:load"], "score = x + 1"),
+            (["step:tree", "prev:forest"], "score = score + 2"),
+            METRICS,
+        ],
+    ),
+    Example(
+        "local-name",
+        2,
+        "rename it here",
+        [
+            LOAD,
+            (["step:train", "prev:load"], "y = [x for x in range(3)]"),
+            (["step:evaluate", "prev:train"], "print(x, y)"),
+        ],
+        [
+            LOAD,
+            (["step:train", "prev:load"], "y = [i for i in range(3)] + [x]"),
+            (["step:evaluate", "prev:train"], "print(x, y)"),
+        ],
+    ),
+    Example(
+        "unportable-name",
+        1,
+        "rename it",
+        [("step:load", "_x = 1"), (["step:train", "prev:load"], "y = _x")],
+        [("step:load", "_x = 1\nx = _x"), TRAIN],
+        DOES_NOT_COMPILE,
+    ),
+]
+
+METADATA = [
+    Example(
+        "metadata-missing",
+        None,
+        "open the notebook in JupyterLab with Kale's extension",
+        [LOAD],
+        [LOAD],
+        settings={"metadata": {}},
+    ),
+    Example(
+        "metadata-missing",
+        None,
+        "lack the experiment_name; set it",
+        [LOAD],
+        [LOAD],
+        settings={"kale": {"experiment_name": None}},
+    ),
+    Example(
+        "metadata-invalid",
+        None,
+        "Not a valid Pipeline name: 'Titanic Lab'",
+        [LOAD],
+        [LOAD],
+        STOPS,
+        {"pipeline_name": "Titanic Lab"},
+    ),
+    Example(
+        "metadata-invalid",
+        None,
+        "correct kubeflow_notebook in the metadata",
+        [LOAD],
+        [LOAD],
+        STOPS,
+        {"kale": {"volumes": [{"name": "data"}]}},
+    ),
+    Example(
+        "metadata-invalid",
+        None,
+        "write it on one line, without the quote",
+        [LOAD],
+        [LOAD],
+        DOES_NOT_COMPILE,
+        {"kale": {"pipeline_description": "The Titanic's passengers"}},
+    ),
+    *(
+        Example(
+            "metadata-not-normalised",
+            None,
+            f"({says}); open it there once with Kale's extension, save",
+            [LOAD],
+            [LOAD],
+            settings={"kale": kale},
+        )
+        for kale, says in [
+            ({"base_image": ""}, "base_image is removed"),
+            ({"experiment": None}, "experiment gets id and name"),
+            (
+                {"experiment": {"id": "new", "name": "x"}},
+                "experiment_name becomes the experiment's name",
+            ),
+            ({"steps_defaults": None}, "steps_defaults is added"),
+            ({"steps_defaults": ["label:a:b"]}, "steps_defaults is emptied"),
+            ({"pipeline_description": None}, "pipeline_description is added"),
+        ]
+    ),
+    Example(
+        "metadata-not-normalised",
+        None,
+        "(kernelspec is added, language_info is added)",
+        [LOAD],
+        [LOAD],
+        settings={"metadata": {"kubeflow_notebook": notebook_metadata()["kubeflow_notebook"]}},
+    ),
+    Example(
+        "old-kale",
+        None,
+        "remove it from the metadata",
+        [LOAD],
+        [LOAD],
+        STOPS,
+        {"kale": {"docker_image": ""}},
+    ),
+    Example(
+        "old-kale",
+        1,
+        "write `step:load`",
+        [("block:load", "x = 1"), ("prev:load", "y = x")],
+        [LOAD, ("", "y = x")],
+        STOPS,
+    ),
+    Example(
+        "papermill-output",
+        2,
+        "use the notebook it was made from",
+        [(PARAMETERS, "a = 1"), ("injected-parameters", "a = 2"), A],
+        [(PARAMETERS, "a = 1"), A],
+        STOPS,
+    ),
+    Example(
+        "papermill-output",
+        None,
+        "use the notebook it was made from",
+        [LOAD],
+        [LOAD],
+        settings={"metadata": notebook_metadata() | {"papermill": {}}},
+    ),
+    Example(
+        "rejected-by-kale",
+        None,
+        "`notebook:other` cell is missing a 'notebook_path'",
+        [("notebook:other", ""), LOAD],
+        [LOAD],
+        STOPS,
+    ),
+]
+
+EXAMPLES = [*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA]
+every_example = pytest.mark.parametrize(
+    "example", EXAMPLES, ids=[f"{number}-{e.rule}" for number, e in enumerate(EXAMPLES)]
+)
+
+
+def rule_name(rule) -> str:
+    return rule.__name__.replace("_", "-")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a notebook into a folder that also holds the module `helpers`, and reads it."""
+    (tmp_path / "helpers.py").write_text("def double(x):\n    return 2 * x\n")
+
+    def call(cells, **settings):
+        return read(write_notebook(tmp_path / "example.ipynb", cells, **settings))
+
+    return call
+
+
+@every_example
+def test_notebook_that_breaks_the_rule(example, write):
+    findings = [
+        finding
+        for finding in check(write(example.breaks, **example.settings))
+        if finding.rule == example.rule
+    ]
+    assert [finding.cell for finding in findings] == [example.cell]
+    assert example.says in findings[0].message
+
+
+@every_example
+def test_notebook_that_keeps_the_rule(example, write):
+    assert check(write(example.keeps)) == []
+
+
+@every_example
+def test_kale_agrees(example, write, tmp_path):
+    notebook = write(example.breaks, **example.settings)
+    if example.kale == STOPS:
+        with pytest.raises(FastkfError):
+            notebook.pipeline  # noqa: B018
+        return
+    assert notebook.pipeline is not None
+    if example.kale == DOES_NOT_COMPILE:
+        with pytest.raises(FastkfError):
+            compile_notebook(notebook, tmp_path / "pipeline.yaml")
+
+
+def test_every_rule_has_examples_and_an_explanation():
+    assert {rule_name(rule) for rule in RULES} == {example.rule for example in EXAMPLES}
+    for rule in RULES:
+        assert rule.__doc__ and "\n" not in rule.__doc__.strip(), rule_name(rule)
+
+
+def test_findings_name_file_cell_rule_and_remedy(write):
+    notebook = write([("markdown", "# Text cells count"), ("step:load-data", "x = 1")])
+    assert [str(finding) for finding in check(notebook)] == [
+        f"{notebook.path}: cell 2: invalid-step-name: a step name begins with a letter and has "
+        "only a-z, 0-9 and _; write `step:load_data`"
+    ]
+    assert str(Finding("a.ipynb", None, "no-steps", "none")) == "a.ipynb: no-steps: none"
+
+
+def test_findings_come_in_the_order_of_the_cells(write):
+    cells = [("step:a", "x = '/tmp/x'"), (["step:b", "prev:a"], "print(x)\nimport yaml")]
+    findings = check(write(cells, kale={"base_image": "python:3.12"}))
+    assert [(finding.cell, finding.rule) for finding in findings] == [
+        (None, "metadata-not-normalised"),
+        (1, "temporary-file"),
+        (2, "import-in-step"),
+    ]
+    assert sorted(reversed(findings)) == findings
+
+
+def test_findings_become_json(write):
+    finding = check(write([LOAD], kale={"base_image": "x"}))[0]
+    assert json.loads(json.dumps(asdict(finding)))["rule"] == "metadata-not-normalised"
+
+
+def test_a_good_notebook_with_everything(write):
+    notebook = write(
+        [
+            ("markdown", "# Everything"),
+            ("imports", "import json\n\nimport numpy as np\nimport pandas as pd"),
+            ("skip", "%matplotlib inline\n!ls"),
+            ("functions", "def fit(table, seed):\n    return table.sample(1, random_state=seed)"),
+            (PARAMETERS, "data_dir = 'data/titanic'\nseed = 3\nRATE = 0.5\nverbose = True"),
+            ("markdown", "## Steps"),
+            ("step:load", "table = pd.DataFrame({'a': [1, 2]})\nsource = f'{data_dir}/t.csv'"),
+            ("", "# NBVAL_CHECK_OUTPUT\ntable.head()"),
+            ("skip", "fig = table.plot()\nfor name in table:\n    print(name)"),
+            (["step:one", "prev:load"], "model = fit(table, seed)\none = float(model.a.mean())"),
+            (
+                ["step:two", "prev:load"],
+                "model = fit(table, seed + 1)\ntwo = model.a.mean() * RATE",
+            ),
+            (
+                ["step:choose", "prev:one", "prev:two", "limit:nvidia.com/gpu:1"],
+                "scores = {name: score for name, score in [('one', one), ('two', two)]}\n"
+                "best_score = max(scores.values())\ndisplay(scores)\nprint(json.dumps(scores))",
+            ),
+            ("step:choose", "# continues\nprint(np.mean([one, two]))"),
+            (["pipeline-metrics"], "print(best_score)\nprint(one)"),
+            ("skip", "best_score"),
+        ]
+    )
+    assert check(notebook) == []
+
+
+def test_an_undefined_name_is_reported_where_it_is_used_first(write):
+    notebook = write(
+        [LOAD, (["step:a", "prev:load"], "a = x + z"), (["step:b", "prev:a"], "a + z")]
+    )
+    assert [(f.cell, f.rule) for f in check(notebook)] == [(2, "undefined-name")]
+
+
+def test_a_plain_notebook_gets_few_findings(write):
+    cells = [("", "import pandas"), ("", "!ls"), ("", "print(1)")]
+    assert [finding.rule for finding in check(write(cells, metadata={}))] == [
+        "metadata-missing",
+        "no-steps",
+    ]
+
+
+def test_cells_without_id_give_no_warning(tmp_path, recwarn):
+    path = write_notebook(tmp_path / "old.ipynb", [LOAD])
+    content = json.loads(path.read_text())
+    del content["cells"][0]["id"]
+    path.write_text(json.dumps(content))
+    assert check(read(path)) == []
+    assert not recwarn.list
+
+
+def test_references_to_other_notebooks_are_left_to_kale(tmp_path):
+    write_notebook(tmp_path / "part.ipynb", [LOAD], pipeline_name="part")
+    path = write_notebook(
+        tmp_path / "whole.ipynb", [("notebook:part", "# part.ipynb"), ("step:show", "print(x)")]
+    )
+    content = json.loads(path.read_text())
+    content["cells"][0]["metadata"]["notebook_path"] = "part.ipynb"
+    path.write_text(json.dumps(content))
+    assert check(read(path)) == []
+
+
+def test_a_lab_is_checked_quickly(write):
+    cells = [("imports", "import json"), ("step:s0", "v0 = 1\nw = 2")]
+    cells += [
+        ([f"step:s{n}", f"prev:s{n - 1}"], f"v{n} = v{n - 1} + w\nprint(json.dumps(v{n}))\n" * 20)
+        for n in range(1, 20)
+    ]
+    check(write([LOAD]))  # imports Kale
+    notebook = write(cells)
+    started = time.process_time()
+    assert check(notebook) == []
+    assert time.process_time() - started < 1.5

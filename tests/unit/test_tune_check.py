@@ -1,0 +1,238 @@
+"""The rules of an Experiment's manifest: each finds what is wrong, and says so once."""
+
+import copy
+import re
+
+import pytest
+import yaml
+from conftest import fastkf
+from experiments import COLOUR, UNITS, X, make_experiment
+from kubeflow_katib_api.models import V1beta1Experiment
+
+from fastkf.course import places
+from fastkf.tune.rules import check_experiment, find_differences
+
+LAB = places.PROJECT / "labs" / "katib" / "experiment.yaml"
+MISSING = object()
+
+
+def change(manifest: dict, place: str, value) -> dict:
+    """A copy with another value at a place like `spec.parameters.0.name`; MISSING removes it."""
+    manifest = copy.deepcopy(manifest)
+    *path, last = [int(word) if word.isdigit() else word for word in place.split(".")]
+    spot = manifest
+    for word in path:
+        spot = spot[word]
+    if value is MISSING:
+        del spot[last]
+    else:
+        spot[last] = value
+    return manifest
+
+
+JOB = "spec.trialTemplate.trialSpec"
+POD = f"{JOB}.spec.template.spec"
+SETTING = "spec.algorithm.algorithmSettings"
+SPACE = "spec.parameters.0.feasibleSpace"
+UNKNOWN = [{"name": "random_sate", "value": "1"}]
+
+WRONG = [
+    # fields
+    ("spec.maxTrialCont", 3, r"^spec\.maxTrialCont: .*did you mean maxTrialCount\?"),
+    ("metadata.nam", "x", r"^metadata\.nam: .*did you mean name\?"),
+    (
+        f"{SPACE}.minimum",
+        "0",
+        r"^spec\.parameters\[0\]\.feasibleSpace\.minimum: .*did you mean min",
+    ),
+    (f"{SPACE}.min", 0.1, r'^spec\.parameters\[0\]\.feasibleSpace\.min: 0\.1 .*quotes: "0\.1"'),
+    ("spec.maxTrialCount", "4", r"^spec\.maxTrialCount: '4'"),
+    ("spec.parameters", {"x": 1}, r"^spec\.parameters: give a list"),
+    ("spec.objective", "maximize", r"^spec\.objective: give fields"),
+    (f"{JOB}.spec.backofLimit", 0, r"backofLimit: .*did you mean backoffLimit\?"),
+    (f"{POD}.containers.0.comand", ["x"], r"containers\[0\]\.comand: .*did you mean command\?"),
+    (f"{POD}.containers.0.name", MISSING, r"containers\[0\]\.name: missing"),
+    ("spec", MISSING, r"^spec: missing"),
+    # name and kind
+    ("apiVersion", "kubeflow.org/v1alpha3", r"^apiVersion, kind: must be kubeflow\.org/v1beta1"),
+    ("metadata.name", "My_Experiment", r"^metadata\.name: 'My_Experiment'"),
+    ("metadata.name", "ends-with-", r"^metadata\.name: 'ends-with-'"),
+    ("metadata.name", "a" * 41, r"^metadata\.name: .*at most 40"),
+    ("metadata.name", MISSING, r"^metadata\.name: "),
+    # objective
+    ("spec.objective.type", "maximise", r"^spec\.objective\.type: 'maximise'; must be maximize or"),
+    ("spec.objective.objectiveMetricName", MISSING, r"^spec\.objective\.objectiveMetricName: miss"),
+    ("spec.objective.objectiveMetricName", "the score", r"^spec\.objective: .*'the score'"),
+    ("spec.objective.additionalMetricNames", ["score"], r"additionalMetricNames: score is the obj"),
+    ("spec.objective.additionalMetricNames", ["a", "a"], r"additionalMetricNames: a stands .* 2"),
+    ("spec.objective.metricStrategies", [{"name": "scor", "value": "max"}], r"\.name: 'scor'"),
+    ("spec.objective.metricStrategies", [{"name": "score", "value": "best"}], r"\.value: 'best'"),
+    # counts
+    ("spec.maxTrialCount", 0, r"^spec\.maxTrialCount: 0; must be 1 or more"),
+    ("spec.maxFailedTrialCount", -1, r"^spec\.maxFailedTrialCount: -1; must be 0 or more"),
+    ("spec.maxFailedTrialCount", 9, r"^spec\.maxFailedTrialCount: 9 is more than maxTrialCount, 4"),
+    ("spec.parallelTrialCount", 0, r"^spec\.parallelTrialCount: 0; must be 1 or more"),
+    ("spec.parallelTrialCount", 5, r"^spec\.parallelTrialCount: 5 is more than maxTrialCount, 4"),
+    ("spec.maxTrialCount", MISSING, r"^spec\.maxTrialCount: missing, and there is no goal"),
+    # algorithm
+    ("spec.algorithm.algorithmName", "tpee", r"^spec\.algorithm\.algorithmName: .*mean tpe\?"),
+    ("spec.algorithm.algorithmName", "hyperband", r"hyperband does not run here; use random, grid"),
+    ("spec.algorithm.algorithmName", "cmaes", r"^spec\.algorithm: cmaes needs two or more"),
+    ("spec.algorithm.algorithmName", "grid", r"^spec\.parameters: grid needs a step for x"),
+    ("spec.algorithm.algorithmName", "sobol", r"sobol has no setting 'random_state'; it has none"),
+    (SETTING, UNKNOWN, r"random has no setting 'random_sate'; did you mean random_state\?"),
+    (f"{SETTING}.0.value", "one", r"algorithmSettings\[0\]: random_state is 'one'; .*whole number"),
+    (f"{SETTING}.0.value", "-1", r"algorithmSettings\[0\]: random_state is '-1'; .*0 or more"),
+    ("spec.earlyStopping", {"algorithmName": "median"}, r"earlyStopping\.algorithmName: 'median'"),
+    (
+        "spec.earlyStopping",
+        {
+            "algorithmName": "medianstop",
+            "algorithmSettings": [{"name": "start_step", "value": "0"}],
+        },
+        r"earlyStopping\.algorithmSettings\[0\]: start_step is '0'; .*1 or more",
+    ),
+    # parameters
+    ("spec.parameters.0.parameterType", "float", r"^spec\.parameters\[0\]\.parameterType: 'float'"),
+    (f"{SPACE}.min", "2", r"^spec\.parameters\[0\]\.feasibleSpace \(x\): min 2 is more than max 1"),
+    (f"{SPACE}.max", MISSING, r"feasibleSpace \(x\)\.max: missing"),
+    (f"{SPACE}.max", "one", r"feasibleSpace \(x\)\.max: 'one' is no double"),
+    (f"{SPACE}.step", "-0.1", r"feasibleSpace \(x\)\.step: -0\.1; must be more than 0"),
+    (f"{SPACE}.list", ["1"], r"feasibleSpace \(x\)\.list: double takes min and max"),
+    (f"{SPACE}.distribution", "log", r"feasibleSpace \(x\)\.distribution: 'log'"),
+    (f"{SPACE}.distribution", "normal", r"\(x\)\.distribution: normal does not run here"),
+    (f"{SPACE}.distribution", "logUniform", r"\(x\)\.min: 0; logUniform needs a min above 0"),
+    # the trial
+    ("spec.trialTemplate", MISSING, r"spec\.trialTemplate\.trialParameters: missing"),
+    ("spec.trialTemplate.primaryContainerName", "mian", r"'mian' is none of the containers: main"),
+    ("spec.trialTemplate.trialParameters.0.reference", "y", r"reference: no parameter 'y'"),
+    ("spec.trialTemplate.trialParameters.0.name", "y", r"name: y is not in trialSpec"),
+    ("spec.trialTemplate.configMap", {"configMapName": "a"}, r"configMap: is read on a cluster"),
+    (f"{JOB}.kind", "TFJob", r"trialSpec: batch/v1 TFJob does not run here"),
+    (f"{JOB}.metadata", {"name": "mine"}, r"trialSpec\.metadata: leave name and namespace out"),
+    (f"{POD}.restartPolicy", "Always", r"restartPolicy: 'Always'; a Job takes Never or OnFailure"),
+    (f"{POD}.containers.0.command", MISSING, r"containers \(main\)\.command: missing"),
+    (f"{POD}.containers.0.image", MISSING, r"containers \(main\)\.image: missing"),
+    (
+        f"{POD}.containers.0.env",
+        [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}],
+        r"containers \(main\)\.env: KEY comes from the cluster",
+    ),
+    # the rest
+    (
+        "spec.metricsCollectorSpec",
+        {"collector": {"kind": "File"}},
+        r"collector\.kind: File does not",
+    ),
+    (
+        "spec.metricsCollectorSpec",
+        {"source": {"filter": {"metricsFormat": ["score=(.*)"]}}},
+        r"metricsFormat\[0\]: needs two groups",
+    ),
+    ("spec.resumePolicy", "Always", r"^spec\.resumePolicy: 'Always'"),
+]
+
+
+def test_the_labs_manifest_has_no_problems_and_is_the_same_on_a_cluster():
+    manifest = yaml.safe_load(LAB.read_text())
+    assert check_experiment(manifest) == []
+    assert find_differences(manifest) == []
+
+
+@pytest.mark.parametrize("manifest", [make_experiment([X, UNITS, COLOUR])])
+def test_katibs_own_model_reads_what_the_check_passes(manifest):
+    assert check_experiment(manifest) == []
+    assert V1beta1Experiment.from_dict(copy.deepcopy(manifest)).to_dict() == manifest
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"), WRONG, ids=[f"{p}={str(v)[:20]}" for p, v, _ in WRONG]
+)
+def test_each_problem_has_one_message_with_its_field(place, value, message):
+    problems = check_experiment(change(make_experiment(), place, value))
+    named = [problem for problem in problems if re.search(message, problem)]
+    assert len(named) == 1, problems
+    # A wrong name of a trialParameter is a wrong placeholder too.
+    assert len(problems) == 1 or "trialParameters.0" in place or place == "spec.trialTemplate"
+
+
+def test_repeated_names_are_found():
+    twice = make_experiment([X, X])
+    assert "spec.parameters: x stands there 2 times" in check_experiment(twice)
+    assert "spec.trialTemplate.trialParameters: x stands there 2 times" in check_experiment(twice)
+
+
+def test_lists_are_checked():
+    discrete = {"name": "x", "parameterType": "discrete", "feasibleSpace": {"list": ["1", "two"]}}
+    assert "'two' is no number" in "".join(check_experiment(make_experiment([discrete])))
+    empty = {"name": "x", "parameterType": "categorical", "feasibleSpace": {"list": []}}
+    assert "feasibleSpace (x).list: missing" in "".join(check_experiment(make_experiment([empty])))
+
+
+def test_an_unknown_placeholder_is_found():
+    manifest = make_experiment()
+    args = manifest["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    args["containers"][0]["args"].append("--y=${trialParameters.y}")
+    assert "${trialParameters.y} is none of the trialParameters" in check_experiment(manifest)[0]
+
+
+def test_a_grid_with_fewer_points_than_trials_is_found():
+    manifest = make_experiment([UNITS], {"maxTrialCount": 5})
+    manifest["spec"]["algorithm"]["algorithmName"] = "grid"
+    assert check_experiment(manifest) == ["spec.maxTrialCount: 5 is more than the grid's 4 points"]
+
+
+def test_a_trial_may_refer_to_itself():
+    manifest = make_experiment()
+    template = manifest["spec"]["trialTemplate"]
+    template["trialParameters"].append({"name": "me", "reference": "${trialSpec.Name}"})
+    pod = template["trialSpec"]["spec"]["template"]["spec"]
+    pod["containers"][0]["args"].append("--me=${trialParameters.me}")
+    assert check_experiment(manifest) == []
+
+
+def test_what_a_cluster_would_do_otherwise_is_said():
+    manifest = make_experiment([X, UNITS])
+    assert find_differences(manifest) == []
+    algorithm, pod = manifest["spec"]["algorithm"], manifest["spec"]["trialTemplate"]["trialSpec"]
+    algorithm |= {"algorithmName": "tpe"}
+    algorithm["algorithmSettings"] = [{"name": "n_startup_trials", "value": "5"}]
+    containers = pod["spec"]["template"]["spec"]["containers"]
+    containers[0]["args"].append("--title=two words")
+    containers.append({"name": "sidecar", "image": "busybox"})
+    notes = find_differences(manifest)
+    assert ["hyperopt" in notes[0], "sidecar" in notes[1], "'--title=two words'" in notes[2]] == [
+        True
+    ] * 3
+    manifest["spec"]["algorithm"] = {"algorithmName": "cmaes"}
+    manifest["spec"]["parameters"][0]["feasibleSpace"]["distribution"] = "logUniform"
+    assert "cmaes draws x uniformly" in find_differences(manifest)[0]
+
+
+def test_the_command_says_where_and_what_and_exits_with_2(tmp_path):
+    manifest = change(make_experiment(), "spec.objective.type", "best")
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump(change(manifest, "spec.maxTrialCount", 0)))
+    result = fastkf("tune", path, cwd=tmp_path)
+    assert result.code == 2
+    assert f"{path}: spec.objective.type: 'best'; must be maximize or minimize" in result.output
+    assert f"{path}: spec.maxTrialCount: 0; must be 1 or more" in result.output
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind: [", "not a readable YAML file"),
+        ("kind: Pod", "no resources of kind Experiment"),
+        ("kind: Experiment\n---\nkind: Experiment", "2 resources of kind Experiment"),
+        (None, "no such file"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_wrong_use(tmp_path, text, message):
+    path = tmp_path / "wrong.yaml"
+    if text:
+        path.write_text(text)
+    result = fastkf("tune", path)
+    assert (result.code, message in result.output) == (2, True), result.output
+    assert "Traceback" not in result.output
