@@ -4,10 +4,20 @@
 class FastkfError(Exception):
     """Something a user can put right.
 
-    The text says what is wrong, in which file and cell, and what to do.
+    Attributes:
+        problem: what is wrong, in which file and cell.
+        remedy: what to do about it; None where the problem says it all.
     """
 
     exit_code = 1
+
+    def __init__(self, problem: str, remedy: str | None = None):
+        super().__init__(problem, remedy)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.remedy}" if self.remedy else self.problem
 
 
 class UsageError(FastkfError):
