@@ -97,10 +97,13 @@ def submit(
     `fastkf submit my.ipynb -p epochs=2 --image registry/steps:1 --data-dir s3://datasets/my`
     """
     from fastkf.cluster import submit as cluster
-    from fastkf.cluster.target import Server
+    from fastkf.cluster.target import Endpoint
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    display, server = Display(), Server(host, token_file, dex_user, ca_file, namespace)
+    display = Display()
+    server = Endpoint(
+        host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
+    )
     options = cluster.Options(
         *(parse_parameters(parameter or []), data_dir, image, experiment, version, output),
         *(wait, patience),

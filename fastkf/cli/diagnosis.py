@@ -34,9 +34,16 @@ def doctor(
     asked |= {"--dex-user": dex_user, "--ca-file": ca_file, "--namespace": namespace}
     if cluster:
         from fastkf.cluster.examine import examine
-        from fastkf.cluster.target import Server
+        from fastkf.cluster.target import Endpoint
 
-        checks = examine(Server(host, token_file, dex_user, ca_file, namespace), image)
+        server = Endpoint(
+            host=host,
+            token_file=token_file,
+            dex_user=dex_user,
+            ca_file=ca_file,
+            namespace=namespace,
+        )
+        checks = examine(server, image)
     elif given := [option for option, value in asked.items() if value]:
         raise UsageError(f"{given[0]}: only with --cluster")
     else:

@@ -52,7 +52,7 @@ def lab(
     Examples: `fastkf lab` · `fastkf lab 02_titanic` · `fastkf lab my_folder --no-browser` ·
     `fastkf lab --host http://127.0.0.1:8080`
     """
-    from fastkf.cluster.target import Server
+    from fastkf.cluster.target import Endpoint
     from fastkf.lab.session import Options, work
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -60,9 +60,12 @@ def lab(
     has_place = bool(words) and not words[0].startswith("-")
     if not host and (token_file or dex_user or ca_file or namespace):
         raise UsageError("credentials and a namespace are for a Kubeflow: give its --host")
+    endpoint = Endpoint(
+        host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
+    )
     options = Options(
         place=find_place(words[0]) if has_place else places.NOTEBOOKS,
-        server=Server(host, token_file, dex_user, ca_file, namespace) if host else None,
+        server=endpoint if host else None,
         port=port,
         base_url=base_url,
         browser=not no_browser,

@@ -17,7 +17,7 @@ POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
 USER_VARIABLE, PASSWORD_VARIABLE = "DEX_USERNAME", "DEX_PASSWORD"
 
 
-class Access:
+class Credentials:
     """Nobody: requests without credentials.
 
     Attributes:
@@ -36,7 +36,7 @@ class Access:
 
 
 @dataclass
-class VariableToken(Access):
+class VariableToken(Credentials):
     """A bearer token from the environment."""
 
     variable: str
@@ -51,7 +51,7 @@ class VariableToken(Access):
 
 
 @dataclass
-class Cookie(Access):
+class Cookie(Credentials):
     """The cookie of a session that someone else has begun."""
 
     text: str
@@ -62,7 +62,7 @@ class Cookie(Access):
 
 
 @dataclass
-class FileToken(Access):
+class FileToken(Credentials):
     """A bearer token in a file, which is read anew for every request: Kubernetes renews it."""
 
     path: Path
@@ -75,7 +75,7 @@ class FileToken(Access):
         return bearer(read_secret(self.path), str(self.path))
 
 
-class DexSession(Access):
+class DexSession(Credentials):
     """A session that Dex's login form gives for a user name and a password."""
 
     def __init__(self, host: str, user: str, password: str, ca_file: Path | None = None):
@@ -98,7 +98,7 @@ def choose(
     ca_file: Path | None = None,
     kale: Mapping | None = None,
     environ: Mapping[str, str] = os.environ,
-) -> Access:
+) -> Credentials:
     """The credentials that the options and the environment name; the most explicit ones.
 
     Args:
@@ -111,9 +111,9 @@ def choose(
     if token_file and user:
         raise UsageError("--token-file and --dex-user: give one of them")
     if token_file:
-        access = FileToken(token_file)
-        access.headers()
-        return access
+        credentials = FileToken(token_file)
+        credentials.headers()
+        return credentials
     if user:
         return DexSession(host, user, find_password(user, environ), ca_file)
     if token := environ.get(TOKEN_VARIABLE):
@@ -123,7 +123,7 @@ def choose(
     return _as_kale(kale or {}, environ) or _of_place(host, environ)
 
 
-def _as_kale(settings: Mapping, environ: Mapping[str, str]) -> Access | None:
+def _as_kale(settings: Mapping, environ: Mapping[str, str]) -> Credentials | None:
     """What Kale's configuration says of credentials: where they are (kale/config, Kale 2.3)."""
     kind, where = settings.get("auth_type"), settings.get("auth_config") or {}
     variable, path = where.get("env_var"), where.get("token_path") or where.get("file_path")
@@ -138,7 +138,7 @@ def _as_kale(settings: Mapping, environ: Mapping[str, str]) -> Access | None:
     return None
 
 
-def _of_place(host: str, environ: Mapping[str, str]) -> Access:
+def _of_place(host: str, environ: Mapping[str, str]) -> Credentials:
     """What a pod's service account, or a server on this machine, has put ready."""
     pod_token = Path(environ.get(POD_TOKEN_VARIABLE) or POD_TOKEN)
     if environ.get(POD_TOKEN_VARIABLE) or pod_token.exists():
@@ -146,7 +146,7 @@ def _of_place(host: str, environ: Mapping[str, str]) -> Access:
     local = read_local_server()
     if local and local["url"] == host.replace("//localhost:", "//127.0.0.1:"):
         return FileToken(Path(local["token_file"]))
-    return Access()
+    return Credentials()
 
 
 def read_local_server() -> dict[str, str] | None:

@@ -18,8 +18,8 @@ import urllib3
 
 from fastkf.base import endpoint
 from fastkf.cluster import errors
-from fastkf.cluster.auth import Access
-from fastkf.cluster.errors import Answer, NotKubeflow, SignInNeeded
+from fastkf.cluster.auth import Credentials
+from fastkf.cluster.errors import NotKubeflowError, Response, SignInNeededError
 from fastkf.cluster.tls import trust
 
 SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 10, 60
@@ -50,14 +50,14 @@ class Health:
 class Connection(kfp_server_api.ApiClient):
     """A client for kfp_server_api's services; whatever goes wrong is a ClusterError."""
 
-    def __init__(self, host: str, access: Access, ca_file: Path | None = None):
+    def __init__(self, host: str, credentials: Credentials, ca_file: Path | None = None):
         configuration = kfp_server_api.Configuration()
         configuration.host = host
         configuration.ssl_ca_cert = str(ca_file) if ca_file else None
         # No redirects: they lead to pages. No second try either: following has its own.
         configuration.retries = urllib3.Retry(0, redirect=0, raise_on_redirect=False)
         super().__init__(configuration)
-        self.host, self.access = host, access
+        self.host, self.credentials = host, credentials
         timeout = httpx.Timeout(SECONDS_TO_ANSWER, connect=SECONDS_TO_CONNECT)
         self.http = httpx.Client(timeout=timeout, verify=trust(ca_file), trust_env=False)
 
@@ -82,21 +82,21 @@ class Connection(kfp_server_api.ApiClient):
         return self._as_who_may(call)
 
     def update_params_for_auth(self, headers, querys, auth_settings):
-        headers.update(self.access.headers())
+        headers.update(self.credentials.headers())
 
     def deserialize(self, response, response_type):
         body = _text(response.data)
-        if problem := errors.find_problem(self.host, Answer(response.status, body)):
-            raise problem
+        if error := errors.find_error(self.host, Response(response.status, body)):
+            raise error
         return super().deserialize(response, response_type)
 
     def request_page(self, method: str, url: str, **settings) -> httpx.Response:
         """Any address of the same server, with the same credentials; the caller reads the answer.
 
         Raises:
-            Unanswered: there is none.
+            UnansweredError: there is none.
         """
-        headers = {**settings.pop("headers", {}), **self.access.headers()}
+        headers = {**settings.pop("headers", {}), **self.credentials.headers()}
         try:
             return self.http.request(method, url, headers=headers, **settings)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -108,42 +108,56 @@ class Connection(kfp_server_api.ApiClient):
         Raises:
             ClusterError: it cannot be asked, or it is not Kubeflow Pipelines.
         """
-        return self._as_who_may(lambda: self._read_health(self.host))
+        return self._as_who_may(self._ask_health_here)
 
-    def _read_health(self, host: str) -> Health:
+    def _ask_health_here(self) -> Health:
+        try:
+            return self._ask_health(self.host)
+        except errors.RejectedError as error:
+            if error.status != 404:
+                raise
+            raise self._suggest_prefix(error) from error
+        except NotKubeflowError as error:
+            raise self._suggest_prefix(error) from error
+
+    def _ask_health(self, host: str) -> Health:
         answer = self.request_page("GET", host + endpoint.HEALTH)
         location = answer.headers.get("location", "")
-        problem = errors.find_problem(host, Answer(answer.status_code, answer.text, location))
-        if problem is None:
-            health = json.loads(answer.text)
-            if isinstance(health, dict) and "multi_user" in {**health, **_renamed(health)}:
-                return _read_health(health)
-            problem = NotKubeflow(f"{host}: answers, but not as Kubeflow Pipelines does")
-        is_missing = isinstance(problem, errors.Rejected) and problem.status == 404
-        if host == self.host and (is_missing or isinstance(problem, NotKubeflow)):
-            problem = self._suggest_prefix(problem)
-        raise problem
+        if error := errors.find_error(host, Response(answer.status_code, answer.text, location)):
+            raise error
+        content = json.loads(answer.text)
+        named = _as_api(content) if isinstance(content, dict) else {}
+        if "multi_user" not in named:
+            raise NotKubeflowError("answers, but not as Kubeflow Pipelines does", host=host)
+        return Health(
+            version=str(named.get("tag_name") or "of an unknown version"),
+            multi_user=bool(named["multi_user"]),
+            ready=named.get("apiServerReady", True) is not False,
+        )
 
-    def _suggest_prefix(self, problem: errors.ClusterError) -> errors.ClusterError:
-        """Adds where the API does answer, if it is at one of the usual places."""
+    def _suggest_prefix(self, error: errors.ClusterError) -> NotKubeflowError:
+        """The error with where the API does answer, if it is at one of the usual places."""
         for place in (self.root, self.root + PREFIX):
             if place != self.host:
                 try:
-                    self._read_health(place)
+                    self._ask_health(place)
                 except errors.ClusterError:
                     continue
-                return NotKubeflow(f"{problem}; it does at {place}: use --host {place}")
-        return NotKubeflow(
-            f"{problem}; give the address before /apis/v2beta1, on the Kubeflow platform with "
-            f"{PREFIX}: --host {self.root}{PREFIX}"
+                remedy = f"it does at {place}: use --host {place}"
+                return NotKubeflowError(error.fault, remedy, host=error.host)
+        return NotKubeflowError(
+            error.fault,
+            "give the address before /apis/v2beta1, on the Kubeflow platform with "
+            f"{PREFIX}: --host {self.root}{PREFIX}",
+            host=error.host,
         )
 
     def _as_who_may(self, call):
         """Calls; once more with new credentials when the server refuses the old ones."""
         try:
             return call()
-        except SignInNeeded:
-            if not self.access.renew():
+        except SignInNeededError:
+            if not self.credentials.renew():
                 raise
             return call()
 
@@ -155,25 +169,18 @@ class Connection(kfp_server_api.ApiClient):
             if not error.status:
                 raise errors.explain_silence(self.host, str(error.reason)) from error
             location = (error.headers or {}).get("Location", "")
-            answer = Answer(error.status, _text(error.body), location)
-            raise errors.find_problem(self.host, answer) from error
+            answer = Response(error.status, _text(error.body), location)
+            found = errors.find_error(self.host, answer)
+            refusal = errors.RejectedError(self.host, error.status, str(error.reason))
+            raise found or refusal from error
         except urllib3.exceptions.HTTPError as error:
             raise errors.explain_silence(self.host, _reason(error)) from error
 
 
-def _renamed(health: dict) -> dict:
+def _as_api(health: dict) -> dict:
     """What the pages' server says for the API, in the API's own names."""
     names = {"apiServerTagName": "tag_name", "apiServerMultiUser": "multi_user"}
-    return {names[name]: value for name, value in health.items() if name in names}
-
-
-def _read_health(health: dict) -> Health:
-    named = {**health, **_renamed(health)}
-    return Health(
-        version=str(named.get("tag_name") or "of an unknown version"),
-        multi_user=bool(named.get("multi_user")),
-        ready=health.get("apiServerReady", True) is not False,
-    )
+    return {**health, **{names[name]: health[name] for name in names if name in health}}
 
 
 def _text(body: bytes | str | None) -> str:

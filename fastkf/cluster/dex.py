@@ -12,7 +12,7 @@ import httpx
 from bs4 import BeautifulSoup
 
 from fastkf.base.endpoint import HEALTH
-from fastkf.cluster.errors import ClusterError, SignInNeeded, explain_silence
+from fastkf.cluster.errors import ClusterError, SignInNeededError, explain_silence
 from fastkf.cluster.tls import trust
 
 MOST_PAGES = 6
@@ -25,9 +25,9 @@ def login(host: str, user: str, password: str, ca_file: Path | None = None) -> s
     """Signs in and returns the session's cookies; "" where the host asks for no login.
 
     Raises:
-        SignInNeeded: Dex does not know this user and password.
+        SignInNeededError: Dex does not know this user and password.
         ClusterError: no page asks for them, or the page's address is not safe to send them to.
-        Unanswered: the host does not answer.
+        UnansweredError: the host does not answer.
     """
     try:
         with httpx.Client(
@@ -49,7 +49,9 @@ def _sign_in(client, host: str, page: httpx.Response, user: str, password: str) 
         asking = next((form for form in forms if form.find("input", type="password")), None)
         approving = next((form for form in forms if _approval(form)), None)
         if asking and sent:
-            raise SignInNeeded(f"{host}: Dex does not let {user} in: wrong name or password")
+            raise SignInNeededError(
+                f"Dex does not let {user} in: wrong name or password", host=host
+            )
         if asking:
             page, sent = _send(client, host, page, asking, user, password), True
         elif approving:
@@ -58,15 +60,17 @@ def _sign_in(client, host: str, page: httpx.Response, user: str, password: str) 
             return
         else:
             page = client.get(_next_page(host, page))
-    raise ClusterError(f"{host}: the pages to sign in come to no end ({page.url.path})")
+    raise ClusterError(f"the pages to sign in come to no end ({page.url.path})", host=host)
 
 
 def _send(client, host: str, page, form, user: str, password: str) -> httpx.Response:
     target = _target(page, form)
     if urlsplit(host).scheme == "https" and target.scheme != "https":
-        raise ClusterError(f"{host}: its login form is not encrypted ({target}); nothing was sent")
+        raise ClusterError(
+            f"its login form is not encrypted ({target}); nothing was sent", host=host
+        )
     if target.host != page.url.host:
-        raise ClusterError(f"{host}: its login form sends to {target.host}; nothing was sent")
+        raise ClusterError(f"its login form sends to {target.host}; nothing was sent", host=host)
     names = [field["name"] for field in form.find_all("input") if _is_typed(field)]
     secret = form.find("input", type="password")["name"]
     return _post(client, page, form, {(names or ["login"])[0]: user, secret: password})
@@ -83,16 +87,18 @@ def _next_page(host: str, page: httpx.Response) -> str:
     if page.status_code in (401, 403) and "/oauth2/" not in page.url.path:
         return urljoin(host, f"/oauth2/start?rd={urlsplit(host).path or '/'}")
     raise ClusterError(
-        f"{host}: no form for a name and a password was found ({page.url.path} answers "
-        f"{page.status_code}); this Kubeflow signs people in some other way: use a token "
-        "(--token-file)"
+        f"no form for a name and a password was found ({page.url.path} answers {page.status_code})",
+        "this Kubeflow signs people in some other way: use a token (--token-file)",
+        host=host,
     )
 
 
 def _cookies(client: httpx.Client, host: str) -> str:
     cookies = client.build_request("GET", host + HEALTH).headers.get("cookie", "")
     if not cookies:
-        raise SignInNeeded(f"{host}: signing in gave no session (no cookie for this address)")
+        raise SignInNeededError(
+            "signing in gave no session (no cookie for this address)", host=host
+        )
     return cookies
 
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, UsageError
 
 NOT_UP = (502, 503, 504)
 SIGN_IN = re.compile(r"/(dex|oauth2|authservice|login|signin|sign_in|auth)\b", re.I)
@@ -17,31 +17,43 @@ HOW_TO_SIGN_IN = (
 
 
 class ClusterError(FastkfError):
-    """A server that does not do what it was asked."""
+    """A server that does not do what it was asked.
+
+    Attributes:
+        host: the server's address; "" where the problem is not of one server.
+        fault: the problem without that address.
+    """
+
+    def __init__(self, fault: str, remedy: str | None = None, *, host: str = ""):
+        super().__init__(f"{host}: {fault}" if host else fault, remedy)
+        self.host, self.fault = host, fault
 
 
-class Unanswered(ClusterError):
+class UnansweredError(ClusterError):
     """No answer, or a gateway's that its server is not up: worth another try."""
 
 
-class SignInNeeded(ClusterError):
+class SignInNeededError(ClusterError):
     """The server does not know who asks: no credentials, or wrong or expired ones."""
 
 
-class Forbidden(ClusterError):
+class ForbiddenError(ClusterError):
     """The server knows who asks, and does not allow it."""
 
 
-class Elsewhere(ClusterError):
+class RedirectError(ClusterError):
     """The server sends the client to another address."""
 
 
-class NotKubeflow(ClusterError):
+class NotKubeflowError(ClusterError):
     """Something answers, but not the API of Kubeflow Pipelines."""
 
 
-@dataclass
-class Rejected(ClusterError):
+class NamespaceNeededError(UsageError):
+    """The server has many users, and nothing says in which namespace to work."""
+
+
+class RejectedError(ClusterError):
     """The API's own refusal.
 
     Attributes:
@@ -49,16 +61,13 @@ class Rejected(ClusterError):
         reason: the first line of what the server says.
     """
 
-    host: str
-    status: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.host}: the server rejects it ({self.status}): {self.reason}"
+    def __init__(self, host: str, status: int, reason: str):
+        super().__init__(f"the server rejects it ({status}): {reason}", host=host)
+        self.status, self.reason = status, reason
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An HTTP answer, as far as its kind can be told from it."""
 
     status: int
@@ -66,30 +75,26 @@ class Answer:
     location: str = ""
 
 
-def find_problem(host: str, answer: Answer) -> ClusterError | None:
+def find_error(host: str, answer: Response) -> ClusterError | None:
     """The error that an answer stands for; None for an answer of the API that is fine."""
     message = read_message(answer.body)
     if 300 <= answer.status < 400:
         return _explain_redirect(host, answer.location)
     if answer.status == 401:
         said = f": {message}" if message else ""
-        return SignInNeeded(f"{host}: does not know who you are (401{said}); {HOW_TO_SIGN_IN}")
-    if answer.status == 403 and message is None and SIGN_IN_PAGE.search(answer.body):
-        return SignInNeeded(f"{host}: shows a page to sign in (403); {HOW_TO_SIGN_IN}")
+        return SignInNeededError(
+            f"does not know who you are (401{said})", HOW_TO_SIGN_IN, host=host
+        )
     if answer.status == 403:
-        said = message or _first_line(answer.body) or "no reason given"
-        return Forbidden(
-            f"{host}: forbids it (403: {said}); name a namespace that is yours (--namespace), or "
-            "ask who runs this Kubeflow for the role kubeflow-edit in it"
-        )
+        return _explain_refusal(host, answer, message)
     if answer.status in NOT_UP:
-        return Unanswered(
-            f"{host}: the gateway answers {answer.status}: Kubeflow Pipelines is not up behind it"
-        )
+        fault = f"the gateway answers {answer.status}: Kubeflow Pipelines is not up behind it"
+        return UnansweredError(fault, host=host)
     if answer.status >= 400 and message is not None:
-        return Rejected(host, answer.status, message)
+        return RejectedError(host, answer.status, message)
     if answer.status >= 500:
-        return Unanswered(f"{host}: answers {answer.status} ({_first_line(answer.body) or '-'})")
+        fault = f"answers {answer.status} ({_first_line(answer.body) or '-'})"
+        return UnansweredError(fault, host=host)
     if answer.status >= 400 or not _is_json(answer.body):
         return _explain_page(host, answer)
     return None
@@ -112,30 +117,48 @@ def read_message(body: str) -> str | None:
     return _first_line(text) if text else None
 
 
-def explain_silence(host: str, reason: str) -> Unanswered:
+def explain_silence(host: str, reason: str) -> UnansweredError:
     """The error for a host that cannot be reached, or that does not answer in time."""
-    return Unanswered(
-        f"{host}: no answer ({reason}); check the address and that the server is up: on a cluster "
-        "the port is forwarded (kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80), on "
-        "this machine `fastkf server` starts one"
+    return UnansweredError(
+        f"no answer ({reason})",
+        "check the address and that the server is up: on a cluster the port is forwarded (kubectl "
+        "port-forward -n kubeflow svc/ml-pipeline-ui 8080:80), on this machine `fastkf server` "
+        "starts one",
+        host=host,
     )
 
 
 def _explain_redirect(host: str, location: str) -> ClusterError:
     here, there = urlsplit(host), urlsplit(location)
     if SIGN_IN.search(there.path):
-        return SignInNeeded(f"{host}: sends you to sign in ({there.path}); {HOW_TO_SIGN_IN}")
+        fault = f"sends you to sign in ({there.path})"
+        return SignInNeededError(fault, HOW_TO_SIGN_IN, host=host)
     if here.scheme == "http" and there.scheme == "https":
-        return Elsewhere(f"{host}: answers over https only; use --host https{host[4:]}")
-    return Elsewhere(f"{host}: sends you elsewhere ({location or 'it does not say where'})")
+        remedy = f"use --host https{host[4:]}"
+        return RedirectError("answers over https only", remedy, host=host)
+    where = location or "it does not say where"
+    return RedirectError(f"sends you elsewhere ({where})", host=host)
 
 
-def _explain_page(host: str, answer: Answer) -> ClusterError:
+def _explain_refusal(host: str, answer: Response, message: str | None) -> ClusterError:
+    if message is None and SIGN_IN_PAGE.search(answer.body):
+        return SignInNeededError("shows a page to sign in (403)", HOW_TO_SIGN_IN, host=host)
+    said = message or _first_line(answer.body) or "no reason given"
+    return ForbiddenError(
+        f"forbids it (403: {said})",
+        "name a namespace that is yours (--namespace), or ask who runs this Kubeflow for the role "
+        "kubeflow-edit in it",
+        host=host,
+    )
+
+
+def _explain_page(host: str, answer: Response) -> ClusterError:
     if SIGN_IN_PAGE.search(answer.body):
-        return SignInNeeded(f"{host}: shows a page to sign in; {HOW_TO_SIGN_IN}")
+        return SignInNeededError("shows a page to sign in", HOW_TO_SIGN_IN, host=host)
     is_page = "<html" in answer.body.lower()
     kind = "with a web page" if is_page else f"{answer.status} to the path of the API"
-    return NotKubeflow(f"{host}: answers {kind}, not as the API of Kubeflow Pipelines does")
+    fault = f"answers {kind}, not as the API of Kubeflow Pipelines does"
+    return NotKubeflowError(fault, host=host)
 
 
 def _is_json(body: str) -> bool:

@@ -9,11 +9,16 @@ from collections.abc import Iterator
 
 import kfp_server_api
 
+from fastkf.base.diagnosis import Check
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cluster import metrics, registry
-from fastkf.cluster.errors import ClusterError, Forbidden, SignInNeeded
-from fastkf.cluster.target import Contact, Server, connect, find_host
-from fastkf.course.doctor import Check
+from fastkf.cluster.errors import (
+    ClusterError,
+    ForbiddenError,
+    NamespaceNeededError,
+    SignInNeededError,
+)
+from fastkf.cluster.target import Client, Endpoint, connect, find_host
 
 OLDEST = (2, 15)  # of Kubeflow Pipelines, that the guides install
 KUBEFLOW = "kubeflow"  # the namespace that Kubeflow Pipelines runs in
@@ -25,7 +30,7 @@ NO_KEY = re.compile(r"NoSuchKey|specified key does not exist", re.I)
 KUBECTL_SECONDS = 15
 
 
-def examine(server: Server, image: str | None = None) -> Iterator[Check]:
+def examine(server: Endpoint, image: str | None = None) -> Iterator[Check]:
     """Looks at the server, one thing after the other; what hinders the rest ends it.
 
     Raises:
@@ -33,38 +38,39 @@ def examine(server: Server, image: str | None = None) -> Iterator[Check]:
     """
     host, named_by = find_host(server.host)
     try:
-        contact = connect(server)
-    except UsageError as error:
-        if "--namespace" not in str(error):
-            raise
+        client = connect(server)
+    except NamespaceNeededError as error:
         yield Check("Namespace", False, "not known", str(error))
         return
+    except UsageError:
+        raise
     except FastkfError as error:
         yield explain_failure(host, named_by, error)
         yield check_deployments()
         return
-    yield check_version(contact, named_by)
+    yield check_version(client, named_by)
     for name, check in CHECKS.items():
         try:
-            yield check(contact)
+            yield check(client)
         except ClusterError as error:
             yield Check(name, False, str(error), "Mend that, then look again.")
-    yield check_image(contact, image)
-    if not contact.health.is_local:
+    yield check_image(client, image)
+    if not client.health.is_local:
         yield check_deployments()
 
 
 def explain_failure(host: str, named_by: str, error: FastkfError) -> Check:
     """The finding of a server that cannot be reached, or does not let one in."""
-    text = str(error).removeprefix(f"{host}: ")
-    problem, _, remedy = text.partition("; ")
-    name = "Sign-in" if isinstance(error, SignInNeeded | Forbidden) else "Kubeflow"
-    return Check(name, False, f"{host} ({named_by}): {problem}", remedy or f"Check {named_by}.")
+    problem = error.fault if isinstance(error, ClusterError) else error.problem
+    name = "Sign-in" if isinstance(error, SignInNeededError | ForbiddenError) else "Kubeflow"
+    return Check(
+        name, False, f"{host} ({named_by}): {problem}", error.remedy or f"Check {named_by}."
+    )
 
 
-def check_version(contact: Contact, named_by: str) -> Check:
-    health, where = contact.health, f"{contact.connection.host} ({named_by})"
-    detail = f"Pipelines {health.version} answers at {where}, {contact.connection.access.name}"
+def check_version(client: Client, named_by: str) -> Check:
+    health, where = client.health, f"{client.connection.host} ({named_by})"
+    detail = f"Pipelines {health.version} answers at {where}, {client.connection.credentials.name}"
     version = re.match(r"v?(\d+)\.(\d+)", health.version)
     if version and tuple(map(int, version.groups())) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
@@ -73,22 +79,22 @@ def check_version(contact: Contact, named_by: str) -> Check:
     return Check("Kubeflow", True, detail)
 
 
-def check_namespace(contact: Contact) -> Check:
-    if not contact.health.multi_user:
+def check_namespace(client: Client) -> Check:
+    if not client.health.multi_user:
         return Check("Namespace", True, "none needed: one user")
-    service = kfp_server_api.ExperimentServiceApi(contact.connection)
+    service = kfp_server_api.ExperimentServiceApi(client.connection)
     try:
-        service.experiment_service_list_experiments(namespace=contact.namespace, page_size=1)
-    except (Forbidden, SignInNeeded) as error:
+        service.experiment_service_list_experiments(namespace=client.namespace, page_size=1)
+    except (ForbiddenError, SignInNeededError) as error:
         remedy = "Name another with --namespace, or have its owner add you (Manage Contributors)."
-        return Check("Namespace", False, f"{contact.namespace}: {error}", remedy)
-    return Check("Namespace", True, contact.namespace)
+        return Check("Namespace", False, f"{client.namespace}: {error}", remedy)
+    return Check("Namespace", True, client.namespace)
 
 
-def check_permissions(contact: Contact) -> Check:
+def check_permissions(client: Client) -> Check:
     """Lists what a submission reads; asks whether one may write, where the server tells."""
-    connection = contact.connection
-    asked = {"page_size": 1} | ({"namespace": contact.namespace} if contact.namespace else {})
+    connection = client.connection
+    asked = {"page_size": 1} | ({"namespace": client.namespace} if client.namespace else {})
     lists = {
         "pipelines": kfp_server_api.PipelineServiceApi(connection).pipeline_service_list_pipelines,
         "runs": kfp_server_api.RunServiceApi(connection).run_service_list_runs,
@@ -96,15 +102,15 @@ def check_permissions(contact: Contact) -> Check:
     for name, ask in lists.items():
         try:
             ask(**asked)
-        except (Forbidden, SignInNeeded) as error:
+        except (ForbiddenError, SignInNeededError) as error:
             return Check("Permissions", False, f"{name} may not be read: {error}", advise_role())
-    if not contact.health.multi_user:
+    if not client.health.multi_user:
         return Check("Permissions", True, "pipelines and runs may be read; everyone may write")
     try:
         kfp_server_api.AuthServiceApi(connection).auth_service_authorize(
-            namespace=contact.namespace, resources="VIEWERS", verb="CREATE"
+            namespace=client.namespace, resources="VIEWERS", verb="CREATE"
         )
-    except (Forbidden, SignInNeeded) as error:
+    except (ForbiddenError, SignInNeededError) as error:
         return Check("Permissions", False, f"only reading is allowed: {error}", advise_role())
     except ClusterError:
         detail = "pipelines and runs may be read; whether you may write, the first run shows"
@@ -116,30 +122,29 @@ def advise_role() -> str:
     return "Ask the owner of the namespace for the role kubeflow-edit (Manage Contributors)."
 
 
-def check_metadata(contact: Contact) -> Check:
+def check_metadata(client: Client) -> Check:
     """Where the metrics of runs are read."""
-    if contact.health.is_local:
+    if client.health.is_local:
         return Check("Metadata", True, "the server gives metrics itself")
     try:
-        metrics.fetch_metrics(contact.connection, "fastkf-doctor", [])
+        metrics.fetch_metrics(client.connection, "fastkf-doctor", [])
     except ClusterError as error:
-        if "not found" not in str(error).lower() and "no context" not in str(error).lower():
-            remedy = (
-                "Runs work, but fastkf cannot show their metrics. Give --host the address of the "
-                "pages, and look whether metadata-grpc and metadata-envoy are up."
-            )
-            return Check("Metadata", None, str(error), remedy)
+        remedy = (
+            "Runs work, but fastkf cannot show their metrics. Give --host the address of the "
+            "pages, and look whether metadata-grpc and metadata-envoy are up."
+        )
+        return Check("Metadata", None, str(error), remedy)
     return Check("Metadata", True, "metrics can be read")
 
 
-def check_store(contact: Contact) -> Check:
+def check_store(client: Client) -> Check:
     """Asks the pages for an object that is not there: a store that is up says so."""
-    if contact.health.is_local:
+    if client.health.is_local:
         return Check("Artifact store", True, "a folder of this machine")
     query = {"source": "minio", "bucket": BUCKET, "key": "fastkf-doctor"}
-    query |= {"namespace": contact.namespace} if contact.namespace else {}
-    address = f"{contact.connection.pages}/artifacts/get"
-    answer = contact.connection.request_page("GET", address, params=query)
+    query |= {"namespace": client.namespace} if client.namespace else {}
+    address = f"{client.connection.pages}/artifacts/get"
+    answer = client.connection.request_page("GET", address, params=query)
     text = answer.text.strip()
     is_page = "html" in answer.headers.get("content-type", "")
     if not is_page and (answer.is_success or NO_KEY.search(text)):
@@ -162,8 +167,8 @@ CHECKS = {
 }
 
 
-def check_image(contact: Contact, image: str | None) -> Check:
-    if contact.health.is_local:
+def check_image(client: Client, image: str | None) -> Check:
+    if client.health.is_local:
         return Check("Step image", True, "none needed: steps run in this environment")
     chosen = image or default_image()
     try:
@@ -223,8 +228,8 @@ def judge_deployments(items: list[dict]) -> Check:
     down = [name for name in needed if ready.get(name) is False]
     if not missing and not down:
         return Check("Deployments", True, f"{len(needed)} of Kubeflow Pipelines are up")
-    told = [f"missing: {', '.join(missing)}"] * bool(missing)
-    told += [f"down: {', '.join(down)}"] * bool(down)
+    lists = {"missing": missing, "down": down}
+    told = [f"{state}: {', '.join(names)}" for state, names in lists.items() if names]
     first = (down or missing)[0]
     remedy = f"kubectl -n {KUBEFLOW} describe deployment {first}; kubectl -n {KUBEFLOW} get events"
     return Check("Deployments", False if down else None, "; ".join(told), remedy)

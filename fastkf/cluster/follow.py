@@ -8,7 +8,7 @@ import tenacity
 
 from fastkf.cli.display import Display
 from fastkf.cluster.connection import Connection
-from fastkf.cluster.errors import ClusterError, Rejected, Unanswered
+from fastkf.cluster.errors import ClusterError, RejectedError, UnansweredError
 from fastkf.cluster.tasks import ENDED, Task, read_steps, run_state
 from fastkf.engine.local import Step
 
@@ -17,7 +17,7 @@ EAGER, EAGER_SECONDS, CALM_SECONDS = 60, 1.0, 5.0  # how often to ask: at first,
 LONGEST_PAUSE = 20.0
 
 
-class Detached(ClusterError):
+class DetachedError(ClusterError):
     """The run goes on, but nobody here follows it any more."""
 
 
@@ -46,13 +46,15 @@ class Follower:
         """Shows each step that ends, until the run has.
 
         Raises:
-            Detached: the user, or a connection that stays lost, ended the following.
+            DetachedError: the user, or a connection that stays lost, ended the following.
             ClusterError: the server refuses.
         """
         try:
             self._follow(display)
         except KeyboardInterrupt:
-            raise Detached(f"the run {self.run_id} goes on; it is not followed any more") from None
+            raise DetachedError(
+                f"the run {self.run_id} goes on; it is not followed any more"
+            ) from None
 
     def _follow(self, display: Display) -> None:
         shown: set[str] = set()
@@ -79,7 +81,7 @@ class Follower:
         except ClusterError as error:
             if not _is_passing(error):
                 raise
-            raise Detached(f"{error}; given up after {_say(self.patience)}") from error
+            raise DetachedError(f"{error}; given up after {_say(self.patience)}") from error
         if attempts.statistics.get("attempt_number", 1) > 1:
             display.say("  connected again")
         self.steps, self.tasks = read_steps(self.run, self.after)
@@ -103,8 +105,8 @@ class Follower:
 
 def _is_passing(error: BaseException) -> bool:
     """Whether the same question may be answered later: no answer, or a fault of the server."""
-    is_fault = isinstance(error, Rejected) and error.status >= 500
-    return is_fault or isinstance(error, Unanswered)
+    is_fault = isinstance(error, RejectedError) and error.status >= 500
+    return is_fault or isinstance(error, UnansweredError)
 
 
 def _say(seconds: float) -> str:

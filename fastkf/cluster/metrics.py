@@ -18,6 +18,7 @@ METADATA = "/ml_metadata.MetadataStoreService"
 METRIC_TYPES = ("system.Metrics", "Metric")
 MOST_ARTIFACTS = 200
 DATA, TRAILERS = 0x00, 0x80  # kinds of gRPC-Web frames
+NOT_FOUND = "5"  # of google.rpc.Code
 FRAME = struct.Struct(">BI")  # kind, length of what follows
 
 # Of ml_metadata/proto/metadata_store.proto and metadata_store_service.proto, what is needed.
@@ -32,6 +33,10 @@ MESSAGES = {
     "ArtifactsRequest": [("context_id", 1, INT)],
     "ArtifactsAnswer": [("artifacts", 1, ["Artifact"])],
 }
+
+
+class NotInMetadataError(ClusterError):
+    """The metadata store does not know what it was asked for."""
 
 
 def fetch_metrics(connection: Connection, run_id: str, artifacts: list[str]) -> dict[str, float]:
@@ -68,7 +73,10 @@ def _read_artifact(connection: Connection, id: str) -> dict[str, float]:
 def _read_metadata(connection: Connection, run_id: str) -> dict[str, float]:
     messages = make_messages()
     asked = messages["ContextRequest"](type_name="system.PipelineRun", context_name=run_id)
-    answer = _call(connection, "GetContextByTypeAndName", asked, messages["ContextAnswer"])
+    try:
+        answer = _call(connection, "GetContextByTypeAndName", asked, messages["ContextAnswer"])
+    except NotInMetadataError:
+        return {}
     if not answer.HasField("context"):
         return {}
     asked = messages["ArtifactsRequest"](context_id=answer.context.id)
@@ -92,8 +100,9 @@ def _call(connection: Connection, method: str, request, kind):
     )
     if not answer.headers.get("content-type", "").startswith("application/grpc"):
         raise ClusterError(
-            f"{METADATA} is not there (it answers {answer.status_code}); the address of the pages "
-            "(ml-pipeline-ui) has it, that of the API alone (ml-pipeline) has not"
+            f"{METADATA} is not there (it answers {answer.status_code})",
+            "the address of the pages (ml-pipeline-ui) has it, that of the API alone (ml-pipeline) "
+            "has not",
         )
     message, status = kind(), dict(answer.headers)
     for frame, body in read_frames(answer.content):
@@ -104,8 +113,9 @@ def _call(connection: Connection, method: str, request, kind):
             status |= {
                 name: text.strip() for name, _, text in (one.partition(":") for one in lines)
             }
-    if status.get("grpc-status", "0") != "0":
-        raise ClusterError(f"{METADATA}/{method}: {status.get('grpc-message') or 'refused'}")
+    if (code := status.get("grpc-status", "0")) != "0":
+        fault = f"{METADATA}/{method}: {status.get('grpc-message') or 'refused'}"
+        raise NotInMetadataError(fault) if code == NOT_FOUND else ClusterError(fault)
     return message
 
 

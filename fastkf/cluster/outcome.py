@@ -6,7 +6,7 @@ from fastkf.cluster import logs
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import Follower
 from fastkf.cluster.metrics import fetch_metrics
-from fastkf.cluster.target import Contact
+from fastkf.cluster.target import Client
 from fastkf.cluster.tasks import run_state
 from fastkf.notebook.model import Notebook
 from fastkf.runs.record import ended_step_record
@@ -16,7 +16,7 @@ METRICS = "system.Metrics"
 
 def fill_record(
     record: dict,
-    contact: Contact,
+    client: Client,
     follower: Follower,
     spec: dict,
     notebook: Notebook | None,
@@ -28,20 +28,20 @@ def fill_record(
     for step in _in_order(follower.steps, notebook):
         error = None
         if step.status == "failed":
-            error = _explain(step.name, contact, follower, notebook, folder)
+            error = _explain(step.name, client, follower, notebook, folder)
         steps.append(ended_step_record(step, error))
     status = "succeeded" if run_state(run) == "SUCCEEDED" else "failed"
     pipeline = {"status": status, "seconds": seconds, "steps": steps, "metrics": {}}
     record |= {"status": status, "seconds": seconds, "pipeline": pipeline}
     if status == "failed" and not any(step["error"] for step in steps):
         record["error"] = _run_error(run)
-    _add_metrics(record, contact, follower, spec)
+    _add_metrics(record, client, follower, spec)
 
 
-def _explain(name: str, contact: Contact, follower: Follower, notebook, folder: Path) -> str:
+def _explain(name: str, client: Client, follower: Follower, notebook, folder: Path) -> str:
     """The exception of a step that failed, from what the API says or else from its log."""
     task = follower.tasks[name]
-    log = logs.fetch_log(contact.connection, follower.run_id, contact.namespace, task)
+    log = logs.fetch_log(client.connection, follower.run_id, client.namespace, task)
     if log:
         (folder / "logs").mkdir(exist_ok=True)
         (folder / "logs" / f"{name}.log").write_text(log, encoding="utf-8")
@@ -55,10 +55,10 @@ def _explain(name: str, contact: Contact, follower: Follower, notebook, folder: 
     return described or f"failed; {told}"
 
 
-def _add_metrics(record: dict, contact: Contact, follower: Follower, spec: dict) -> None:
+def _add_metrics(record: dict, client: Client, follower: Follower, spec: dict) -> None:
     artifacts = [id for task in follower.tasks.values() for id in task.artifacts]
     try:
-        metrics = fetch_metrics(contact.connection, follower.run_id, artifacts)
+        metrics = fetch_metrics(client.connection, follower.run_id, artifacts)
         record["pipeline"]["metrics"] = metrics
     except ClusterError as error:
         if record["status"] == "succeeded" and METRICS in _output_types(spec):

@@ -2,9 +2,6 @@
 
 import re
 
-import docker.auth
-import docker.errors
-import docker.utils
 import httpx
 
 from fastkf.base.errors import UsageError
@@ -51,13 +48,17 @@ def read_reference(image: str) -> tuple[str, str, str]:
     Raises:
         UsageError: it is none.
     """
+    import docker.auth  # of an extra that only few commands need
+    import docker.errors
+    import docker.utils
+
     repository, tag = docker.utils.parse_repository_tag(image)
     try:
         registry, name = docker.auth.resolve_repository_name(repository)
     except docker.errors.InvalidRepository as error:
         raise UsageError(f"{image}: not the name of an image ({error})") from error
     if not re.fullmatch(r"[a-z0-9]+([._/-]+[a-z0-9]+)*", name):
-        raise UsageError(f"{image}: not the name of an image; one is like registry/team/name:tag")
+        raise UsageError(f"{image}: not the name of an image", "one is like registry/team/name:tag")
     if registry == "docker.io" and "/" not in name:
         name = f"library/{name}"
     return registry, name, tag or "latest"

@@ -14,10 +14,10 @@ from rich.markup import escape
 from fastkf.base.errors import UsageError
 from fastkf.cli.display import Display
 from fastkf.cluster.errors import ClusterError
-from fastkf.cluster.follow import PATIENCE, Detached, Follower
+from fastkf.cluster.follow import PATIENCE, DetachedError, Follower
 from fastkf.cluster.logs import end_of_log
 from fastkf.cluster.outcome import fill_record
-from fastkf.cluster.target import Contact, Server, connect
+from fastkf.cluster.target import Client, Endpoint, connect
 from fastkf.cluster.tasks import list_steps
 from fastkf.cluster.upload import create_run, find_experiment, upload
 from fastkf.notebook.compile import compile_notebook
@@ -102,7 +102,7 @@ def read_package_source(path: Path, options: Options) -> Source:
         FastkfError: it is no package.
     """
     if options.image:
-        raise UsageError(f"{path}: --image is for notebooks; a package names its images itself")
+        raise UsageError(f"{path}: --image is for notebooks", "a package names its images itself")
     package = read_package(path, walk=False)
     defaults = {name: value for name, (_, value) in package.parameters.items()}
     return Source(
@@ -116,60 +116,60 @@ def read_package_source(path: Path, options: Options) -> Source:
     )
 
 
-def submit(source: Source, server: Server, options: Options, display: Display) -> dict | None:
+def submit(source: Source, server: Endpoint, options: Options, display: Display) -> dict | None:
     """Uploads and runs; returns the record of the run, None when it is not waited for.
 
     Raises:
         UsageError: no server is named, a folder that is not empty.
         FastkfError: the notebook does not compile, or the server does not take it.
-        Detached: the run goes on, but is not followed any more.
+        DetachedError: the run goes on, but is not followed any more.
     """
-    contact = connect(server)
-    display.done(f"connected to {contact}, {contact.connection.access.name}")
-    _warn_of_data(source, contact, display)
+    client = connect(server)
+    display.done(f"connected to {client}, {client.connection.credentials.name}")
+    _warn_of_data(source, client, display)
     with _folder(source, options) as folder:
         package = _make_package(source, folder, options, display)
-        run_id = _start(source, package, contact, options, display)
+        run_id = _start(source, package, client, options, display)
         if not options.wait:
-            display.say(f"Follow it: {contact.command('--follow', run_id)}")
+            display.say(f"Follow it: {client.command('--follow', run_id)}")
             return None
         spec = next(yaml.safe_load_all(package.read_text(encoding="utf-8")))
         parameters = {**source.defaults, **source.arguments}
         record = new_record(source.name, source.title, parameters)
-        follower = Follower(contact.connection, run_id, list_steps(spec), options.patience)
-        _follow(follower, contact, spec, source.notebook, record, folder, display)
+        follower = Follower(client.connection, run_id, list_steps(spec), options.patience)
+        _follow(follower, client, spec, source.notebook, record, folder, display)
     return record
 
 
-def follow_run(run_id: str, server: Server, options: Options, display: Display) -> dict:
+def follow_run(run_id: str, server: Endpoint, options: Options, display: Display) -> dict:
     """Follows a run that is on the server; returns its record.
 
     Raises:
         ClusterError: there is no such run, or the server cannot be asked.
-        Detached: the run goes on, but is not followed any more.
+        DetachedError: the run goes on, but is not followed any more.
     """
-    contact = connect(server)
-    run = kfp_server_api.RunServiceApi(contact.connection).run_service_get_run(run_id)
-    spec = _fetch_spec(contact, run)
+    client = connect(server)
+    run = kfp_server_api.RunServiceApi(client.connection).run_service_get_run(run_id)
+    spec = _fetch_spec(client, run)
     parameters = (run.runtime_config and run.runtime_config.parameters) or {}
     record = new_record(spec["pipelineInfo"]["name"], run.display_name, parameters)
     folder = make_run_folder(record["name"], options.output)
     (folder / "pipeline.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-    follower = Follower(contact.connection, run_id, list_steps(spec), options.patience)
-    _follow(follower, contact, spec, None, record, folder, display)
+    follower = Follower(client.connection, run_id, list_steps(spec), options.patience)
+    _follow(follower, client, spec, None, record, folder, display)
     return record
 
 
-def terminate_run(run_id: str, server: Server, display: Display) -> None:
+def terminate_run(run_id: str, server: Endpoint, display: Display) -> None:
     """Ends a run that is on the server.
 
     Raises:
         ClusterError: there is no such run, or the server cannot be asked.
     """
-    contact = connect(server)
-    kfp_server_api.RunServiceApi(contact.connection).run_service_terminate_run(run_id)
+    client = connect(server)
+    kfp_server_api.RunServiceApi(client.connection).run_service_terminate_run(run_id)
     display.done(f"the run {run_id} is told to end")
-    display.say(f"Run: {contact.link(run_id)}")
+    display.say(f"Run: {client.link(run_id)}")
 
 
 @contextmanager
@@ -192,8 +192,8 @@ def _make_package(source: Source, folder: Path, options: Options, display: Displ
     return package
 
 
-def _start(source: Source, package: Path, contact: Contact, options, display: Display) -> str:
-    connection, namespace, began = contact.connection, contact.namespace, time.monotonic()
+def _start(source: Source, package: Path, client: Client, options, display: Display) -> str:
+    connection, namespace, began = client.connection, client.namespace, time.monotonic()
     version = upload(connection, package, source.pipeline, options.version, namespace)
     kind = "a new pipeline" if version.is_new_pipeline else f"version {version.name}"
     display.done(f"uploaded {source.pipeline}: {kind}", time.monotonic() - began)
@@ -206,25 +206,25 @@ def _start(source: Source, package: Path, contact: Contact, options, display: Di
         parameters=_as_compiled(source),
     )
     display.done(f"started the run {run_id} in the experiment {escape(experiment)}")
-    display.say(f"Run: {contact.link(run_id)}")
+    display.say(f"Run: {client.link(run_id)}")
     return run_id
 
 
-def _follow(follower, contact: Contact, spec, notebook, record, folder, display) -> None:
+def _follow(follower, client: Client, spec, notebook, record, folder, display) -> None:
     record |= {
         "status": "running",
-        "note": f"Ran on {contact}.",
-        "link": contact.link(follower.run_id),
+        "note": f"Ran on {client}.",
+        "link": client.link(follower.run_id),
     }
     write_record(folder, record)
     try:
         follower.follow(display)
     except ClusterError as end:  # what ends the following ends no run
-        raise Detached(
-            f"{end}\n  follow it again: {contact.command('--follow', follower.run_id)}\n"
-            f"  or end it: {contact.command('--terminate', follower.run_id)}"
+        raise DetachedError(
+            f"{end}\n  follow it again: {client.command('--follow', follower.run_id)}\n"
+            f"  or end it: {client.command('--terminate', follower.run_id)}"
         ) from end
-    fill_record(record, contact, follower, spec, notebook, folder)
+    fill_record(record, client, follower, spec, notebook, folder)
     write_record(folder, record)
     page.write_report(folder)
     display.show_summary(record, shown_path(folder))
@@ -242,18 +242,20 @@ def _show_rest(record: dict, folder: Path, display: Display) -> None:
     display.say(f"Run: {record['link']}")
 
 
-def _fetch_spec(contact: Contact, run) -> dict:
+def _fetch_spec(client: Client, run) -> dict:
     """The PipelineSpec of a run, which came with it or is its version's."""
     spec, reference = run.pipeline_spec, run.pipeline_version_reference
     if not spec and reference:
-        service = kfp_server_api.PipelineServiceApi(contact.connection)
+        service = kfp_server_api.PipelineServiceApi(client.connection)
         version = service.pipeline_service_get_pipeline_version(
             reference.pipeline_id, reference.pipeline_version_id
         )
         spec = version.pipeline_spec
     if not spec:
-        host = contact.connection.host
-        raise ClusterError(f"{host}: the pipeline of the run {run.run_id} is not there any more")
+        raise ClusterError(
+            f"the pipeline of the run {run.run_id} is not there any more",
+            host=client.connection.host,
+        )
     return spec.get("pipeline_spec", spec)
 
 
@@ -263,17 +265,17 @@ def _with_data(path: Path, options: Options, parameters: dict) -> dict[str, str]
         return options.given
     if DATA not in parameters:
         known = ", ".join(parameters) or "none"
-        raise UsageError(f"{path}: no parameter {DATA} for --data-dir; its parameters: {known}")
+        raise UsageError(f"{path}: no parameter {DATA} for --data-dir", f"its parameters: {known}")
     if DATA in options.given:
         raise UsageError(f"--data-dir and -p {DATA}=...: give one of them")
     return {**options.given, DATA: options.data_dir}
 
 
-def _warn_of_data(source: Source, contact: Contact, display: Display) -> None:
+def _warn_of_data(source: Source, client: Client, display: Display) -> None:
     """A step in a container has none of this machine's folders."""
     place = {**source.defaults, **source.arguments}.get(DATA)
     is_relative = isinstance(place, str) and "://" not in place and not Path(place).is_absolute()
-    if is_relative and not contact.health.is_local:
+    if is_relative and not client.health.is_local:
         display.warn(
             f"{DATA} is {place}: a step's container on a cluster has no such folder; name a place "
             "that it can read, an object store's or one in the image: --data-dir s3://BUCKET/FOLDER"

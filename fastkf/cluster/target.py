@@ -11,7 +11,7 @@ from fastkf.base import endpoint
 from fastkf.base.errors import UsageError
 from fastkf.cluster import auth
 from fastkf.cluster.connection import Connection, Health
-from fastkf.cluster.errors import ClusterError
+from fastkf.cluster.errors import ClusterError, NamespaceNeededError
 
 PAGES_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"  # as kfp: the address of the pages, for links
 KFP_CONTEXT = "~/.config/kfp/context.json"  # what kfp.Client.set_user_namespace writes
@@ -19,7 +19,7 @@ PROFILES = "/api/workgroup/env-info"  # of Kubeflow's central dashboard
 
 
 @dataclass(frozen=True)
-class Server:
+class Endpoint:
     """What the user says of the server; None where it is to be found out."""
 
     host: str | None = None
@@ -30,14 +30,14 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Contact:
+class Client:
     """A server that has answered.
 
     Attributes:
         namespace: for pipelines and runs; "" where the server has one user only.
     """
 
-    server: Server
+    server: Endpoint
     connection: Connection
     health: Health
     namespace: str
@@ -83,8 +83,9 @@ def find_host(host: str | None) -> tuple[str, str]:
             else "Without a cluster, `fastkf server` starts one on this machine"
         )
         raise UsageError(
-            f"no Kubeflow Pipelines is named: give --host URL (or {endpoint.ENDPOINT_VARIABLE}). "
-            f"{without}; `fastkf run` needs none"
+            "no Kubeflow Pipelines is named",
+            f"give --host URL (or {endpoint.ENDPOINT_VARIABLE}). {without}; "
+            "`fastkf run` needs none",
         )
     return clean_address(host, named_by), named_by
 
@@ -102,13 +103,15 @@ def clean_address(host: str, named_by: str = "--host") -> str:
     except ValueError:
         is_address = False
     if not is_address or any(character.isspace() for character in address):
-        raise UsageError(f"{named_by} {host}: not an address; give one like http://localhost:8080")
+        raise UsageError(
+            f"{named_by} {host}: not an address", "give one like http://localhost:8080"
+        )
     if parts.username or parts.password:
-        raise UsageError(f"{named_by}: no user or password in an address; use --dex-user")
+        raise UsageError(f"{named_by}: no user or password in an address", "use --dex-user")
     return address.replace("/_/pipeline", "/pipeline").removesuffix("/apis/v2beta1")
 
 
-def connect(server: Server) -> Contact:
+def connect(server: Endpoint) -> Client:
     """Reaches the server.
 
     Raises:
@@ -124,18 +127,19 @@ def connect(server: Server) -> Contact:
     health = connection.read_health()
     if not health.ready:
         raise ClusterError(
-            f"{host}: its pages are up but not the API behind them; wait for it: kubectl -n "
-            "kubeflow rollout status deployment/ml-pipeline"
+            "its pages are up but not the API behind them",
+            "wait for it: kubectl -n kubeflow rollout status deployment/ml-pipeline",
+            host=host,
         )
     named = server.namespace or kale.get("namespace")
-    return Contact(server, connection, health, find_namespace(connection, health, named))
+    return Client(server, connection, health, find_namespace(connection, health, named))
 
 
 def find_namespace(connection: Connection, health: Health, named: str | None) -> str:
     """The namespace for pipelines and runs; "" where the server has one user only.
 
     Raises:
-        UsageError: the server has many users, and nothing says which namespace.
+        NamespaceNeededError: the server has many users, and nothing says which namespace.
     """
     if not health.multi_user:
         return ""
@@ -146,8 +150,9 @@ def find_namespace(connection: Connection, health: Health, named: str | None) ->
     if len(profiles) == 1:
         return profiles[0]
     known = f" (yours: {', '.join(profiles)})" if profiles else ""
-    raise UsageError(
-        f"{connection.host}: has many users; name your profile's namespace: --namespace{known}"
+    raise NamespaceNeededError(
+        f"{connection.host}: has many users",
+        f"name your profile's namespace: --namespace{known}",
     )
 
 

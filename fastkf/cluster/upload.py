@@ -10,7 +10,7 @@ from pathlib import Path
 import kfp_server_api
 
 from fastkf.cluster.connection import Connection
-from fastkf.cluster.errors import ClusterError, Rejected, Unanswered
+from fastkf.cluster.errors import ClusterError, RejectedError, UnansweredError
 
 CONFLICT = 409
 EQUALS = 1  # FilterOperation of the API
@@ -53,15 +53,17 @@ def upload(
     if found is None:
         try:
             return _create_pipeline(connection, package, pipeline, version, namespace)
-        except Rejected as refusal:
+        except RejectedError as refusal:
             if refusal.status != CONFLICT:
                 raise
         found = _find_pipeline(connection, pipeline, namespace)  # made by someone else just now
     if found is None:
         raise ClusterError(
-            f"{connection.host}: a pipeline named {pipeline} exists already, but not where you may "
-            "see it (another namespace?); give yours another name: pipeline_name in the notebook's "
-            "metadata (Kale's panel), or @dsl.pipeline(name=...)"
+            f"a pipeline named {pipeline} exists already, but not where you may see it (another "
+            "namespace?)",
+            "give yours another name: pipeline_name in the notebook's metadata (Kale's panel), or "
+            "@dsl.pipeline(name=...)",
+            host=connection.host,
         )
     return _create_version(connection, package, found, version or name_version(pipeline, package))
 
@@ -76,14 +78,15 @@ def find_experiment(connection: Connection, name: str, namespace: str) -> str:
     made = kfp_server_api.V2beta1Experiment(display_name=name, namespace=namespace or None)
     try:
         return service.experiment_service_create_experiment(experiment=made).experiment_id
-    except Rejected as refusal:
+    except RejectedError as refusal:
         if refusal.status != CONFLICT:
             raise
     listed = service.experiment_service_list_experiments(filter=_named(name), **asked)
     if not listed.experiments:
         raise ClusterError(
-            f"{connection.host}: an experiment named {name} exists already, but not where you may "
-            "see it; name another: --experiment"
+            f"an experiment named {name} exists already, but not where you may see it",
+            "name another: --experiment",
+            host=connection.host,
         )
     return listed.experiments[0].experiment_id
 
@@ -103,10 +106,11 @@ def create_run(
     service = kfp_server_api.RunServiceApi(connection)
     try:
         return service.run_service_create_run(run=run).run_id
-    except Unanswered as silence:
+    except UnansweredError as silence:
         raise ClusterError(
-            f"{silence}. Whether the run was created is not known: look for {name} among the runs "
-            "before you submit it again"
+            f"{silence.fault}. Whether the run was created is not known",
+            f"look for {name} among the runs before you submit it again",
+            host=connection.host,
         ) from silence
 
 
@@ -140,12 +144,13 @@ def _create_version(connection: Connection, package: Path, pipeline_id: str, nam
     service = kfp_server_api.PipelineUploadServiceApi(connection)
     try:
         made = service.upload_pipeline_version(str(package), name=name, pipelineid=pipeline_id)
-    except Rejected as refusal:
+    except RejectedError as refusal:
         if refusal.status != CONFLICT:
             raise
         raise ClusterError(
-            f"{connection.host}: the pipeline has a version named {name} already; give another "
-            "with --version, or leave it to fastkf"
+            f"the pipeline has a version named {name} already",
+            "give another with --version, or leave it to fastkf",
+            host=connection.host,
         ) from refusal
     return Version(pipeline_id, made.pipeline_version_id, name)
 

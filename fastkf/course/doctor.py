@@ -10,10 +10,10 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from fastkf.base.diagnosis import Check
 from fastkf.base.endpoint import ENDPOINT_VARIABLE, HEALTH, find_endpoint
 from fastkf.course import data, places
 from fastkf.package.pins import read_lock
@@ -21,21 +21,6 @@ from fastkf.package.pins import read_lock
 PYTHONS = ((3, 11), (3, 13))  # the oldest and the newest that the project supports
 RUN_GB, SET_UP_GB = 1, 4
 PATIENCE = 2.5  # seconds for what asks another program or machine
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding.
-
-    Attributes:
-        ok: True, or False when the labs cannot run, or None for what only some of them use and
-            which is not there.
-    """
-
-    name: str
-    ok: bool | None
-    detail: str
-    remedy: str = ""
 
 
 def diagnose() -> list[Check]:

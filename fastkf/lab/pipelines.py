@@ -10,7 +10,7 @@ from fastkf.base.endpoint import ENDPOINT_VARIABLE, POD_ENDPOINT
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cluster import auth
 from fastkf.cluster.connection import PREFIX, Connection
-from fastkf.cluster.target import PAGES_VARIABLE, Server, find_host, find_namespace
+from fastkf.cluster.target import PAGES_VARIABLE, Endpoint, find_host, find_namespace
 from fastkf.lab.pages import PATH
 from fastkf.server import peer_credentials
 
@@ -64,7 +64,7 @@ def local_pipelines(local: dict[str, str], base_url: str, is_far: bool) -> Pipel
     )
 
 
-def cluster_pipelines(server: Server, private: Path, base_url: str) -> Pipelines:
+def cluster_pipelines(server: Endpoint, private: Path, base_url: str) -> Pipelines:
     """A Kubeflow, with the credentials that `fastkf submit` would use.
 
     Raises:
@@ -94,7 +94,7 @@ def cluster_pipelines(server: Server, private: Path, base_url: str) -> Pipelines
     return Pipelines(host, {k: v for k, v in kale.items() if v}, variables, warning=warning)
 
 
-def describe(who: auth.Access, private: Path | None = None) -> dict:
+def describe(who: auth.Credentials, private: Path | None = None) -> dict:
     """Kale's `auth_type` and `auth_config`: they say where credentials are, not what they are."""
     if isinstance(who, auth.VariableToken):
         config = {"env_var": who.variable}

@@ -13,7 +13,7 @@ from fastkf.base import processes
 from fastkf.base.endpoint import HEALTH
 from fastkf.base.errors import UsageError
 from fastkf.cluster.auth import read_local_server
-from fastkf.cluster.target import Server
+from fastkf.cluster.target import Endpoint
 from fastkf.lab.jupyter import Jupyter
 from fastkf.lab.pipelines import cluster_pipelines, is_browser_far, local_pipelines
 from fastkf.lab.services import Service, answers, services
@@ -37,7 +37,7 @@ class Options:
     """
 
     place: Path
-    server: Server | None = None
+    server: Endpoint | None = None
     port: int | None = None
     base_url: str = "/"
     browser: bool = True

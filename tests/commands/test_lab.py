@@ -25,8 +25,8 @@ from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cli import app
 from fastkf.cli.display import Display
 from fastkf.cli.lab import fetch_data
-from fastkf.cluster.auth import TOKEN_VARIABLE, Access, FileToken, VariableToken
-from fastkf.cluster.target import PAGES_VARIABLE, Server
+from fastkf.cluster.auth import TOKEN_VARIABLE, Credentials, FileToken, VariableToken
+from fastkf.cluster.target import PAGES_VARIABLE, Endpoint
 from fastkf.course import data, places
 from fastkf.lab import pipelines, session
 from fastkf.notebook.model import read
@@ -422,7 +422,7 @@ def test_kale_is_told_where_the_credentials_are_and_not_what_they_are(tmp_path):
     token = tmp_path / "token"
     token.write_text("secret")
     kind = "existing_bearer_token"
-    assert pipelines.describe(Access()) == {"auth_type": "none"}
+    assert pipelines.describe(Credentials()) == {"auth_type": "none"}
     assert pipelines.describe(VariableToken(TOKEN_VARIABLE, "secret")) == {
         "auth_type": kind,
         "auth_config": {"env_var": TOKEN_VARIABLE},
@@ -432,7 +432,7 @@ def test_kale_is_told_where_the_credentials_are_and_not_what_they_are(tmp_path):
         "auth_config": {"file_path": str(token)},
     }
 
-    class Session(Access):
+    class Session(Credentials):
         def headers(self):
             return {"cookie": "authservice_session=secret"}
 
@@ -446,7 +446,7 @@ def test_kale_is_told_where_the_credentials_are_and_not_what_they_are(tmp_path):
 def test_a_kubeflow_is_used_in_the_place_of_the_server(upstream, tmp_path, monkeypatch):
     monkeypatch.delenv(PAGES_VARIABLE, raising=False)
     token = upstream.folder / "token"
-    server = Server(upstream.url, token_file=token, namespace="mine")
+    server = Endpoint(upstream.url, token_file=token, namespace="mine")
     found = pipelines.cluster_pipelines(server, tmp_path, "/")
     assert found.kale == {
         "host": upstream.url,

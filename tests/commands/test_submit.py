@@ -18,8 +18,8 @@ from fastkf.base import endpoint
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cli.display import Display
 from fastkf.cluster import auth, follow, submit
-from fastkf.cluster.errors import ClusterError, Rejected
-from fastkf.cluster.target import Server, connect
+from fastkf.cluster.errors import ClusterError, RejectedError
+from fastkf.cluster.target import Endpoint, connect
 from fastkf.cluster.upload import find_experiment, name_version, upload
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
@@ -98,11 +98,11 @@ def send(package, host, shown, folder=None, server=None, **options) -> dict | No
     """Submits a package in this process."""
     options = submit.Options(options.pop("given", {}), output=folder, **options)
     source = submit.read_package_source(package, options)
-    return submit.submit(source, server or Server(host), options, shown.display)
+    return submit.submit(source, server or Endpoint(host), options, shown.display)
 
 
 def runs_of(host) -> list:
-    service = kfp_server_api.RunServiceApi(connect(Server(host)).connection)
+    service = kfp_server_api.RunServiceApi(connect(Endpoint(host)).connection)
     return service.run_service_list_runs(page_size=50, sort_by="created_at desc").runs or []
 
 
@@ -194,7 +194,7 @@ def test_a_run_can_be_left_followed_and_ended(local, package, tmp_path):
 
 def test_patience_ends_and_says_how_to_go_on(proxy, package, tmp_path, shown):
     proxy.hinder(r"GET /apis/v2beta1/runs/", drop)
-    with pytest.raises(follow.Detached) as raised:
+    with pytest.raises(follow.DetachedError) as raised:
         send(package, proxy.url, shown, tmp_path, patience=1.0)
     told = str(raised.value)
     assert "given up after 1 seconds" in told and "fastkf submit --follow" in told
@@ -203,7 +203,7 @@ def test_patience_ends_and_says_how_to_go_on(proxy, package, tmp_path, shown):
     run_id = told.split("--follow ")[1].split()[0]
     options = submit.Options({}, output=tmp_path / "again")
     on_terminal = Shown(terminal=True)
-    record = submit.follow_run(run_id, Server(proxy.url), options, on_terminal.display)
+    record = submit.follow_run(run_id, Endpoint(proxy.url), options, on_terminal.display)
     assert "pipeline, steps" in on_terminal.text  # the bar
     assert record["status"] == "succeeded" and record["pipeline"]["metrics"] == {"total_value": 6.0}
 
@@ -218,9 +218,9 @@ def test_a_run_that_is_not_waited_for(local, package, tmp_path):
 
 
 def test_versions_are_new_each_time_and_say_what_they_are(local, package):
-    contact = connect(Server(local))
-    first = upload(contact.connection, package, "versions", None, "")
-    second = upload(contact.connection, package, "versions", None, "")
+    client = connect(Endpoint(local))
+    first = upload(client.connection, package, "versions", None, "")
+    second = upload(client.connection, package, "versions", None, "")
     assert first.is_new_pipeline and not second.is_new_pipeline
     assert first.pipeline_id == second.pipeline_id and first.id != second.id
     assert re.fullmatch(r"versions-\d{8}-\d{6}\.\d{3}-[0-9a-f]{8}", second.name)
@@ -228,7 +228,7 @@ def test_versions_are_new_each_time_and_say_what_they_are(local, package):
 
 
 def test_a_version_of_the_same_name_is_a_conflict(local, package):
-    connection_ = connect(Server(local)).connection
+    connection_ = connect(Endpoint(local)).connection
     upload(connection_, package, "conflicts", "v1", "")
     with pytest.raises(
         ClusterError, match="a version named v1 already; give another with --version"
@@ -237,7 +237,7 @@ def test_a_version_of_the_same_name_is_a_conflict(local, package):
 
 
 def test_an_experiment_is_made_once(local):
-    connection_ = connect(Server(local)).connection
+    connection_ = connect(Endpoint(local)).connection
     assert find_experiment(connection_, "once", "") == find_experiment(connection_, "once", "")
 
 
@@ -253,9 +253,9 @@ def test_what_the_server_rejects_comes_with_its_reason(local, package, tmp_path,
     broken = tmp_path / "broken.yaml"
     text = package.read_text()
     broken.write_text(text.replace("name: comp-load-step", "name: comp-gone"))
-    with pytest.raises(Rejected, match=r"rejects it \(400\).*comp-gone"):
+    with pytest.raises(RejectedError, match=r"rejects it \(400\).*comp-gone"):
         send(broken, local, shown, wait=False)
-    names = kfp_server_api.PipelineServiceApi(connect(Server(local)).connection)
+    names = kfp_server_api.PipelineServiceApi(connect(Endpoint(local)).connection)
     before = names.pipeline_service_list_pipelines(page_size=50).pipelines
     assert "broken" not in [one.name for one in before]
 
@@ -284,15 +284,15 @@ def test_each_fault_on_the_way_is_one_message(proxy, package, tmp_path, shown, p
 
 def test_a_refusal_while_waiting_ends_the_following_only(proxy, package, tmp_path, shown):
     proxy.hinder(r"GET /apis/v2beta1/runs/", answer(403, '{"message":"no more"}'))
-    with pytest.raises(follow.Detached, match="no more(.|\n)*fastkf submit --follow"):
+    with pytest.raises(follow.DetachedError, match="no more(.|\n)*fastkf submit --follow"):
         send(package, proxy.url, shown, tmp_path)
 
 
 def test_a_token_goes_with_every_request_and_into_no_output(proxy, package, tmp_path, shown):
     (tmp_path / "token").write_text("very.secret.token")
     proxy.hinder(r"POST .*/runs", answer(400, '{"message":"stop here"}'))
-    server = Server(proxy.url, token_file=tmp_path / "token")
-    with pytest.raises(Rejected):
+    server = Endpoint(proxy.url, token_file=tmp_path / "token")
+    with pytest.raises(RejectedError):
         send(package, None, shown, tmp_path / "run", server=server)
     assert len(proxy.seen) >= 4
     tokens = {request.headers.get("authorization") for request in proxy.seen}
@@ -304,10 +304,10 @@ def test_a_namespace_goes_with_all_that_is_made(proxy, package, shown):
     proxy.hinder("healthz", answer(200, SHARED))
     proxy.hinder(r"GET .*/(pipelines|experiments)\?", answer(200, "{}"))
     proxy.hinder(r"POST .*/(upload|experiments)", answer(400, '{"message":"stop here"}'))
-    server = Server(proxy.url, namespace="team-a")
-    with pytest.raises(Rejected):
+    server = Endpoint(proxy.url, namespace="team-a")
+    with pytest.raises(RejectedError):
         send(package, None, shown, wait=False, server=server)
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectedError):
         find_experiment(connect(server).connection, "new", "team-a")
     lists = [one for one in proxy.seen if one.method == "GET" and "healthz" not in one.path]
     uploads = [one for one in proxy.seen if "/upload?" in one.path]
@@ -327,7 +327,7 @@ def test_relative_data_on_a_cluster_are_warned_of(proxy, tmp_path, shown, given,
     options = submit.Options({}, wait=False, **given)
     source = submit.read_notebook_source(read(path), options, shown.display)
     with pytest.raises(ClusterError, match="stop here"):
-        submit.submit(source, Server(proxy.url), options, shown.display)
+        submit.submit(source, Endpoint(proxy.url), options, shown.display)
     assert ("data_dir is ../data/none" in shown.text) is warned
     assert warned is ("--data-dir s3://" in shown.text)
 
@@ -339,8 +339,8 @@ def test_parameters_image_and_data_are_those_that_are_named(proxy, tmp_path, sho
         {"Pause": "1"}, "s3://here/there", "registry.example.org/steps:3", output=tmp_path / "r"
     )
     source = submit.read_notebook_source(read(path), options, shown.display)
-    with pytest.raises(Rejected):
-        submit.submit(source, Server(proxy.url), options, shown.display)
+    with pytest.raises(RejectedError):
+        submit.submit(source, Endpoint(proxy.url), options, shown.display)
     assert "image: registry.example.org/steps:3" in (tmp_path / "r" / "pipeline.yaml").read_text()
     run = json.loads(proxy.seen[-1].body)
     # Kale writes the names of parameters in lower case.
@@ -352,7 +352,7 @@ def test_the_local_server_is_not_warned_of_relative_data(local, tmp_path, shown)
     path = write_notebook(tmp_path / "n.ipynb", ADDING, "local-data")
     options = submit.Options({}, wait=False)
     source = submit.read_notebook_source(read(path), options, shown.display)
-    submit.submit(source, Server(local), options, shown.display)
+    submit.submit(source, Endpoint(local), options, shown.display)
     assert "data_dir" not in shown.text
 
 

@@ -19,7 +19,7 @@ from faulty import Proxy, answer, drop, page
 from fastkf.base import endpoint
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cluster import auth, connection, dex, errors, target
-from fastkf.cluster.target import Server, connect, find_host
+from fastkf.cluster.target import Endpoint, connect, find_host
 
 HEALTHY = json.dumps({"tag_name": "2.17.0", "commit_sha": "c", "multi_user": False})
 SHARED = json.dumps({"tag_name": "2.17.0", "multi_user": True})
@@ -47,58 +47,58 @@ def kubeflow():
         yield proxy
 
 
-def list_runs(contact):
-    return kfp_server_api.RunServiceApi(contact.connection).run_service_list_runs()
+def list_runs(client):
+    return kfp_server_api.RunServiceApi(client.connection).run_service_list_runs()
 
 
 def test_a_healthy_server_is_connected_to(kubeflow):
     kubeflow.hinder("healthz", answer(200, HEALTHY))
-    contact = connect(Server(kubeflow.url + "/"))
-    assert str(contact) == f"Kubeflow Pipelines 2.17.0 at {kubeflow.url}"
-    assert contact.namespace == "" and not contact.health.is_local
-    assert contact.link("r1") == f"{kubeflow.url}/#/runs/details/r1"
+    client = connect(Endpoint(kubeflow.url + "/"))
+    assert str(client) == f"Kubeflow Pipelines 2.17.0 at {kubeflow.url}"
+    assert client.namespace == "" and not client.health.is_local
+    assert client.link("r1") == f"{kubeflow.url}/#/runs/details/r1"
 
 
 def test_the_pages_server_tells_of_the_api_in_names_of_its_own(kubeflow):
     health = {"apiServerTagName": "2.16.1", "apiServerMultiUser": False, "apiServerReady": True}
     kubeflow.hinder("healthz", answer(200, json.dumps(health)))
-    assert connect(Server(kubeflow.url)).health.version == "2.16.1"
+    assert connect(Endpoint(kubeflow.url)).health.version == "2.16.1"
 
 
 def test_pages_without_an_api_are_told(kubeflow):
     health = {"frontendTagName": "2.16.1", "multi_user": False, "apiServerReady": False}
     kubeflow.hinder("healthz", answer(200, json.dumps(health)))
     with pytest.raises(FastkfError, match="not the API behind them.*rollout status"):
-        connect(Server(kubeflow.url))
+        connect(Endpoint(kubeflow.url))
 
 
 @pytest.mark.parametrize(
     ("do", "kind", "told"),
     [
-        (drop, errors.Unanswered, "no answer"),
-        (answer(502, "bad"), errors.Unanswered, "not up behind it"),
-        (answer(503, "{}"), errors.Unanswered, "not up behind it"),
-        (answer(500, "oops"), errors.Unanswered, "answers 500 (oops)"),
-        (page(200, "hello"), errors.NotKubeflow, "web page"),
-        (page(404, "none"), errors.NotKubeflow, "web page"),
-        (answer(404, "404 page not found"), errors.NotKubeflow, "--host"),
-        (answer(200, '{"a": 1}'), errors.NotKubeflow, "--host"),
-        (answer(200, "[1]"), errors.NotKubeflow, "--host"),
-        (answer(404, '{"detail":"Not Found"}'), errors.NotKubeflow, "Not Found"),
-        (answer(401, '{"message":"token expired"}'), errors.SignInNeeded, "token expired"),
-        (answer(403, "RBAC: access denied"), errors.Forbidden, "RBAC: access denied"),
-        (page(403, "<form>Sign in</form>"), errors.SignInNeeded, "--dex-user"),
-        (page(200, "<form><input type=password></form>"), errors.SignInNeeded, "--token-file"),
-        (answer(302, location="/dex/auth?client_id=k"), errors.SignInNeeded, "/dex/auth"),
-        (answer(302, location="https://sso.example.org/login"), errors.SignInNeeded, "/login"),
-        (answer(301, location="https://127.0.0.1/x"), errors.Elsewhere, "--host https://127"),
-        (answer(302, location="http://127.0.0.1/else"), errors.Elsewhere, "elsewhere"),
+        (drop, errors.UnansweredError, "no answer"),
+        (answer(502, "bad"), errors.UnansweredError, "not up behind it"),
+        (answer(503, "{}"), errors.UnansweredError, "not up behind it"),
+        (answer(500, "oops"), errors.UnansweredError, "answers 500 (oops)"),
+        (page(200, "hello"), errors.NotKubeflowError, "web page"),
+        (page(404, "none"), errors.NotKubeflowError, "web page"),
+        (answer(404, "404 page not found"), errors.NotKubeflowError, "--host"),
+        (answer(200, '{"a": 1}'), errors.NotKubeflowError, "--host"),
+        (answer(200, "[1]"), errors.NotKubeflowError, "--host"),
+        (answer(404, '{"detail":"Not Found"}'), errors.NotKubeflowError, "Not Found"),
+        (answer(401, '{"message":"token expired"}'), errors.SignInNeededError, "token expired"),
+        (answer(403, "RBAC: access denied"), errors.ForbiddenError, "RBAC: access denied"),
+        (page(403, "<form>Sign in</form>"), errors.SignInNeededError, "--dex-user"),
+        (page(200, "<form><input type=password></form>"), errors.SignInNeededError, "--token-file"),
+        (answer(302, location="/dex/auth?client_id=k"), errors.SignInNeededError, "/dex/auth"),
+        (answer(302, location="https://sso.example.org/login"), errors.SignInNeededError, "/login"),
+        (answer(301, location="https://127.0.0.1/x"), errors.RedirectError, "--host https://127"),
+        (answer(302, location="http://127.0.0.1/else"), errors.RedirectError, "elsewhere"),
     ],
 )
 def test_each_wrong_answer_has_its_message(kubeflow, do, kind, told):
     kubeflow.hinder(".", do)
     with pytest.raises(kind) as raised:
-        connect(Server(kubeflow.url))
+        connect(Endpoint(kubeflow.url))
     assert str(raised.value).startswith(kubeflow.url)
     assert told in str(raised.value)
 
@@ -108,45 +108,45 @@ def test_the_same_answers_count_after_the_first_one(kubeflow, status):
     kubeflow.hinder("healthz", answer(200, HEALTHY))
     message = '{"error":"e","code":7,"message":"user@example.com is not authorized"}'
     kubeflow.hinder("/runs", answer(status, message))
-    kinds = {401: errors.SignInNeeded, 403: errors.Forbidden}
-    with pytest.raises(kinds.get(status, errors.Rejected), match="user@example.com"):
-        list_runs(connect(Server(kubeflow.url)))
+    kinds = {401: errors.SignInNeededError, 403: errors.ForbiddenError}
+    with pytest.raises(kinds.get(status, errors.RejectedError), match="user@example.com"):
+        list_runs(connect(Endpoint(kubeflow.url)))
 
 
 def test_a_page_is_no_empty_list(kubeflow):
     """kfp.Client takes it for one."""
     kubeflow.hinder("healthz", answer(200, HEALTHY))
     kubeflow.hinder("/runs", page(200, "Kubeflow"))
-    with pytest.raises(errors.NotKubeflow):
-        list_runs(connect(Server(kubeflow.url)))
+    with pytest.raises(errors.NotKubeflowError):
+        list_runs(connect(Endpoint(kubeflow.url)))
 
 
 def test_nobody_listens():
-    with pytest.raises(errors.Unanswered, match="refused.*port-forward.*fastkf server"):
-        connect(Server("http://127.0.0.1:1"))
+    with pytest.raises(errors.UnansweredError, match="refused.*port-forward.*fastkf server"):
+        connect(Endpoint("http://127.0.0.1:1"))
 
 
 def test_a_server_that_says_nothing_is_left(kubeflow, monkeypatch):
     monkeypatch.setattr(connection, "SECONDS_TO_ANSWER", 0.3)
     kubeflow.hinder(".", faulty.slow(3))
-    with pytest.raises(errors.Unanswered, match="timed out|too long"):
-        connect(Server(kubeflow.url))
+    with pytest.raises(errors.UnansweredError, match="timed out|too long"):
+        connect(Endpoint(kubeflow.url))
 
 
 def test_the_prefix_of_the_platform_is_found(kubeflow):
     kubeflow.hinder(" /pipeline/apis/v2beta1/healthz", answer(200, HEALTHY))
     kubeflow.hinder(".", page(200, "the dashboard"))
-    with pytest.raises(errors.NotKubeflow, match=f"use --host {kubeflow.url}/pipeline$"):
-        connect(Server(kubeflow.url))
-    with pytest.raises(errors.NotKubeflow, match=f"use --host {kubeflow.url}/pipeline$"):
-        connect(Server(f"{kubeflow.url}/some/where"))
-    assert connect(Server(f"{kubeflow.url}/pipeline")).health.version == "2.17.0"
+    with pytest.raises(errors.NotKubeflowError, match=f"use --host {kubeflow.url}/pipeline$"):
+        connect(Endpoint(kubeflow.url))
+    with pytest.raises(errors.NotKubeflowError, match=f"use --host {kubeflow.url}/pipeline$"):
+        connect(Endpoint(f"{kubeflow.url}/some/where"))
+    assert connect(Endpoint(f"{kubeflow.url}/pipeline")).health.version == "2.17.0"
 
 
 def test_a_prefix_too_many_is_found(kubeflow):
     kubeflow.hinder("GET /apis/v2beta1/healthz", answer(200, HEALTHY))
-    with pytest.raises(errors.NotKubeflow, match=f"use --host {kubeflow.url}$"):
-        connect(Server(f"{kubeflow.url}/pipeline"))
+    with pytest.raises(errors.NotKubeflowError, match=f"use --host {kubeflow.url}$"):
+        connect(Endpoint(f"{kubeflow.url}/pipeline"))
 
 
 @pytest.mark.parametrize(
@@ -194,9 +194,9 @@ def test_a_token_comes_from_a_file_and_is_read_again(kubeflow, tmp_path):
     kubeflow.hinder("healthz", answer(200, HEALTHY))
     kubeflow.hinder("/runs", answer(200, "{}"))
     (tmp_path / "token").write_text("first.token\n")
-    contact = connect(Server(kubeflow.url, token_file=tmp_path / "token"))
+    client = connect(Endpoint(kubeflow.url, token_file=tmp_path / "token"))
     (tmp_path / "token").write_text("second.token\n")
-    list_runs(contact)
+    list_runs(client)
     given = [request.headers["authorization"] for request in kubeflow.seen]
     assert given == ["Bearer first.token", "Bearer second.token"]
 
@@ -204,7 +204,7 @@ def test_a_token_comes_from_a_file_and_is_read_again(kubeflow, tmp_path):
 def test_a_token_comes_from_the_variable_that_kfp_reads(kubeflow, monkeypatch):
     kubeflow.hinder("healthz", answer(200, HEALTHY))
     monkeypatch.setenv("KFP_EXISTING_TOKEN", "from.environment")
-    connect(Server(kubeflow.url))
+    connect(Endpoint(kubeflow.url))
     assert bearer_of(kubeflow) == {"Bearer from.environment"}
 
 
@@ -216,7 +216,7 @@ def test_a_kubeflow_notebook_uses_its_service_account(kubeflow, monkeypatch, tmp
         monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "projected"))
     else:
         monkeypatch.setattr(auth, "POD_TOKEN", tmp_path / "projected")
-    connect(Server(kubeflow.url))
+    connect(Endpoint(kubeflow.url))
     assert bearer_of(kubeflow) == {"Bearer service.account"}
 
 
@@ -224,13 +224,13 @@ def test_a_kubeflow_notebook_uses_its_service_account(kubeflow, monkeypatch, tmp
 def test_what_is_no_token_is_not_sent(kubeflow, tmp_path, content):
     (tmp_path / "token").write_text(content)
     with pytest.raises(FastkfError, match="token: holds no token"):
-        connect(Server(kubeflow.url, token_file=tmp_path / "token"))
+        connect(Endpoint(kubeflow.url, token_file=tmp_path / "token"))
     assert kubeflow.seen == []
 
 
 def test_a_token_file_that_is_not_there_is_told(kubeflow, tmp_path):
     with pytest.raises(FastkfError, match="none: the token cannot be read"):
-        connect(Server(kubeflow.url, token_file=tmp_path / "none"))
+        connect(Endpoint(kubeflow.url, token_file=tmp_path / "none"))
 
 
 def test_the_token_of_the_local_server_is_found(kubeflow, monkeypatch, tmp_path):
@@ -239,11 +239,11 @@ def test_the_token_of_the_local_server_is_found(kubeflow, monkeypatch, tmp_path)
     note = {"url": kubeflow.url, "token_file": str(tmp_path / "token")}
     (tmp_path / "server.json").write_text(json.dumps(note))
     monkeypatch.setenv("FASTKF_SERVER", str(tmp_path))
-    connect(Server(kubeflow.url))
+    connect(Endpoint(kubeflow.url))
     assert bearer_of(kubeflow) == {"Bearer local.token"}
     with Proxy() as other:
         other.hinder("healthz", answer(200, HEALTHY))
-        connect(Server(other.url))
+        connect(Endpoint(other.url))
         assert bearer_of(other) == {None}
 
 
@@ -253,10 +253,10 @@ def test_dex_lets_in_who_has_the_password(kubeflow, monkeypatch, pages):
     kubeflow.hinder("/runs", answer(200, "{}"))
     monkeypatch.setenv("DEX_PASSWORD", Dex.PASSWORD)
     with Dex(kubeflow.url, **pages) as guarded:
-        contact = connect(Server(guarded.url, dex_user=Dex.USER))
-        list_runs(contact)
+        client = connect(Endpoint(guarded.url, dex_user=Dex.USER))
+        list_runs(client)
     assert guarded.posted == [{"login": Dex.USER, "password": Dex.PASSWORD}]
-    assert contact.connection.access.name == f"as {Dex.USER}, through Dex"
+    assert client.connection.credentials.name == f"as {Dex.USER}, through Dex"
 
 
 def test_name_and_password_may_both_come_from_the_environment(kubeflow, monkeypatch):
@@ -264,7 +264,7 @@ def test_name_and_password_may_both_come_from_the_environment(kubeflow, monkeypa
     monkeypatch.setenv("DEX_USERNAME", Dex.USER)
     monkeypatch.setenv("DEX_PASSWORD", Dex.PASSWORD)
     with Dex(kubeflow.url) as guarded:
-        connect(Server(guarded.url))
+        connect(Endpoint(guarded.url))
 
 
 def test_a_session_that_ends_is_renewed_once(kubeflow, monkeypatch):
@@ -272,30 +272,30 @@ def test_a_session_that_ends_is_renewed_once(kubeflow, monkeypatch):
     kubeflow.hinder("/runs", answer(200, "{}"))
     monkeypatch.setenv("DEX_PASSWORD", Dex.PASSWORD)
     with Dex(kubeflow.url) as guarded:
-        contact = connect(Server(guarded.url, dex_user=Dex.USER))
+        client = connect(Endpoint(guarded.url, dex_user=Dex.USER))
         guarded.sessions.clear()
-        list_runs(contact)
+        list_runs(client)
         assert len(guarded.posted) == 2
 
 
 def test_a_wrong_password_is_told_and_not_repeated(kubeflow, monkeypatch):
     monkeypatch.setenv("DEX_PASSWORD", "wrong-secret")
     with Dex(kubeflow.url) as guarded:
-        with pytest.raises(errors.SignInNeeded, match="wrong name or password") as raised:
-            connect(Server(guarded.url, dex_user=Dex.USER))
+        with pytest.raises(errors.SignInNeededError, match="wrong name or password") as raised:
+            connect(Endpoint(guarded.url, dex_user=Dex.USER))
         assert len(guarded.posted) == 1
     assert "wrong-secret" not in str(raised.value)
 
 
 def test_without_a_name_dex_is_what_one_is_told_of(kubeflow):
-    with Dex(kubeflow.url) as guarded, pytest.raises(errors.SignInNeeded, match="--dex-user"):
-        connect(Server(guarded.url))
+    with Dex(kubeflow.url) as guarded, pytest.raises(errors.SignInNeededError, match="--dex-user"):
+        connect(Endpoint(guarded.url))
 
 
 def test_a_missing_password_without_a_terminal_is_wrong_use(kubeflow, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(UsageError, match="DEX_PASSWORD"):
-        connect(Server(kubeflow.url, dex_user=Dex.USER))
+        connect(Endpoint(kubeflow.url, dex_user=Dex.USER))
 
 
 def test_a_login_form_that_sends_elsewhere_gets_nothing(kubeflow, monkeypatch):
@@ -303,7 +303,7 @@ def test_a_login_form_that_sends_elsewhere_gets_nothing(kubeflow, monkeypatch):
     kubeflow.hinder(".", page(200, form))
     monkeypatch.setenv("DEX_PASSWORD", Dex.PASSWORD)
     with pytest.raises(FastkfError, match="sends to 192.0.2.1; nothing was sent"):
-        connect(Server(kubeflow.url, dex_user=Dex.USER))
+        connect(Endpoint(kubeflow.url, dex_user=Dex.USER))
     assert all(request.method == "GET" for request in kubeflow.seen)
 
 
@@ -322,40 +322,40 @@ def test_pages_without_a_login_form_come_to_an_end(kubeflow, text):
 
 def test_a_token_and_a_user_are_too_much(kubeflow, tmp_path):
     with pytest.raises(UsageError, match="one of them"):
-        connect(Server(kubeflow.url, token_file=tmp_path, dex_user="me"))
+        connect(Endpoint(kubeflow.url, token_file=tmp_path, dex_user="me"))
 
 
 def test_namespaces_are_for_servers_with_many_users(kubeflow):
     kubeflow.hinder("healthz", answer(200, HEALTHY))
-    assert connect(Server(kubeflow.url, namespace="mine")).namespace == ""
+    assert connect(Endpoint(kubeflow.url, namespace="mine")).namespace == ""
 
 
 def test_the_namespace_is_found_where_it_is_known(kubeflow, monkeypatch, tmp_path):
     kubeflow.hinder("healthz", answer(200, SHARED))
     profiles = kubeflow.hinder("GET /api/workgroup/env-info", page(200, "no dashboard"))
     with pytest.raises(UsageError, match="--namespace$"):
-        connect(Server(kubeflow.url))
+        connect(Endpoint(kubeflow.url))
 
     two = [{"namespace": name, "role": "owner"} for name in ("one", "two")]
     profiles.do = answer(200, json.dumps({"namespaces": two}))
     with pytest.raises(UsageError, match=r"\(yours: one, two\)"):
-        connect(Server(kubeflow.url))
+        connect(Endpoint(kubeflow.url))
 
     one = [{"namespace": "mine", "role": "owner"}, {"namespace": "hers", "role": "contributor"}]
     profiles.do = answer(200, json.dumps({"namespaces": one}))
-    assert connect(Server(kubeflow.url)).namespace == "mine"
+    assert connect(Endpoint(kubeflow.url)).namespace == "mine"
 
     (tmp_path / "context.json").write_text('{"namespace": "from-kfp"}')
-    assert connect(Server(kubeflow.url)).namespace == "from-kfp"
+    assert connect(Endpoint(kubeflow.url)).namespace == "from-kfp"
     (tmp_path / "namespace").write_text("from-pod")
-    assert connect(Server(kubeflow.url)).namespace == "from-pod"
-    assert connect(Server(kubeflow.url, namespace="named")).namespace == "named"
+    assert connect(Endpoint(kubeflow.url)).namespace == "from-pod"
+    assert connect(Endpoint(kubeflow.url, namespace="named")).namespace == "named"
 
 
 def test_links_lead_to_the_pages_that_kfp_is_told_of(kubeflow, monkeypatch):
     kubeflow.hinder("healthz", answer(200, HEALTHY))
     monkeypatch.setenv("KF_PIPELINES_UI_ENDPOINT", "https://kubeflow.example.org/pipeline/")
-    link = connect(Server(kubeflow.url)).link("r1")
+    link = connect(Endpoint(kubeflow.url)).link("r1")
     assert link == "https://kubeflow.example.org/pipeline/#/runs/details/r1"
 
 
@@ -389,21 +389,21 @@ def test_what_kale_is_told_of_its_server_holds_here_too(
     monkeypatch.setenv("KALE_TOKEN", "in.variable")
     content = json.dumps({"host": kubeflow.url, "namespace": "by-kale", **settings})
     (tmp_path / "kale.json").write_text(content.replace("{file}", str(tmp_path / "file")))
-    contact = connect(Server())
-    assert contact.namespace == "by-kale"
+    client = connect(Endpoint())
+    assert client.namespace == "by-kale"
     assert kubeflow.seen[0].headers.get(sent[0]) == sent[1]
 
     kubeflow.seen.clear()
-    connect(Server(kubeflow.url, namespace="other"))  # another server, as far as one can tell
+    connect(Endpoint(kubeflow.url, namespace="other"))  # another server, as far as one can tell
     assert kubeflow.seen[0].headers.get(sent[0]) is None
 
 
 def test_in_a_pod_the_pages_are_asked_for_what_only_they_know(monkeypatch):
-    inside = connection.Connection(endpoint.POD_ENDPOINT, auth.Access())
+    inside = connection.Connection(endpoint.POD_ENDPOINT, auth.Credentials())
     assert inside.host == endpoint.POD_ENDPOINT
     assert inside.pages == inside.root == endpoint.POD_PAGES
-    contact = target.Contact(Server(), inside, None, "")
-    assert contact.link("r1") == "/pipeline/#/runs/details/r1"
+    client = target.Client(Endpoint(), inside, None, "")
+    assert client.link("r1") == "/pipeline/#/runs/details/r1"
 
 
 def make_certificate(folder):
@@ -431,9 +431,9 @@ def test_a_certificate_of_ones_own_is_trusted_when_it_is_named(kubeflow, tmp_pat
     kubeflow.encrypt(ca, key)
     kubeflow.hinder("healthz", answer(200, HEALTHY))
     kubeflow.hinder("/runs", answer(200, "{}"))
-    with pytest.raises(errors.Unanswered, match="certificate is not trusted.*--ca-file"):
-        connect(Server(kubeflow.url))
-    list_runs(connect(Server(kubeflow.url, ca_file=ca)))
+    with pytest.raises(errors.UnansweredError, match="certificate is not trusted.*--ca-file"):
+        connect(Endpoint(kubeflow.url))
+    list_runs(connect(Endpoint(kubeflow.url, ca_file=ca)))
     for wrong in (key, tmp_path / "none.pem"):
         with pytest.raises(UsageError, match="no certificates can be read"):
-            connect(Server(kubeflow.url, ca_file=wrong))
+            connect(Endpoint(kubeflow.url, ca_file=wrong))

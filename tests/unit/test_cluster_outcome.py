@@ -13,12 +13,12 @@ from build import write_notebook
 from faulty import Proxy, answer, drop, page
 
 from fastkf.cluster import logs, metrics
-from fastkf.cluster.auth import Access
+from fastkf.cluster.auth import Credentials
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import Follower
 from fastkf.cluster.outcome import fill_record
-from fastkf.cluster.target import Contact, Server
+from fastkf.cluster.target import Client, Endpoint
 from fastkf.cluster.tasks import Task, list_steps, read_steps
 from fastkf.notebook.model import read
 from fastkf.runs.record import new_record
@@ -88,7 +88,7 @@ def kubeflow():
 
 @pytest.fixture
 def connection(kubeflow):
-    return Connection(f"{kubeflow.url}/pipeline", Access())
+    return Connection(f"{kubeflow.url}/pipeline", Credentials())
 
 
 def test_steps_come_in_order_and_under_kales_names():
@@ -288,8 +288,8 @@ def fill(connection, run, spec, folder, notebook=None) -> dict:
     follower.run = run
     follower.steps, follower.tasks = read_steps(run, follower.after)
     record = {**new_record("example", "Example", {}), "note": "Ran there."}
-    contact = Contact(Server(), connection, health=None, namespace="me")
-    fill_record(record, contact, follower, spec, notebook, folder)
+    client = Client(Endpoint(), connection, health=None, namespace="me")
+    fill_record(record, client, follower, spec, notebook, folder)
     return record
 
 

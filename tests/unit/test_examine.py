@@ -11,7 +11,7 @@ from faulty import Proxy, answer, page
 from fastkf.base import endpoint
 from fastkf.base.errors import UsageError
 from fastkf.cluster import examine, registry
-from fastkf.cluster.target import Server
+from fastkf.cluster.target import Endpoint
 
 HEALTH = {"tag_name": "2.17.0", "commit_sha": "c", "multi_user": False}
 FORBIDDEN = answer(403, '{"error":"e","code":7,"message":"not authorized to do it"}')
@@ -60,7 +60,7 @@ def shared(proxy):
 def look(proxy, image=None, **options) -> dict:
     options.setdefault("namespace", "me")
     image = image or f"{proxy.url[7:]}/course/steps:1.0"
-    return {check.name: check for check in examine.examine(Server(proxy.url, **options), image)}
+    return {check.name: check for check in examine.examine(Endpoint(proxy.url, **options), image)}
 
 
 @pytest.mark.parametrize("many_users", [False, True])
@@ -155,6 +155,14 @@ def test_an_address_of_the_api_alone_has_no_metadata(kubeflow):
         assert found[name].ok is None and "pages" in found[name].remedy
 
 
+@pytest.mark.parametrize(("status", "ok"), [("5", True), ("13", None)])
+def test_metadata_that_does_not_know_the_run_can_be_read(kubeflow, status, ok):
+    """What counts is the status, 5 for NOT_FOUND, not the words that come with it."""
+    words = {"grpc_status": status, "grpc_message": "the table was not found"}
+    first(kubeflow, "ml_metadata", answer(200, b"", **{**GRPC, **words}))
+    assert look(kubeflow)["Metadata"].ok is ok
+
+
 @pytest.mark.parametrize(
     "said", ["connect ECONNREFUSED 10.0.0.9:9000", "The specified bucket does not exist"]
 )
@@ -196,7 +204,7 @@ def test_a_registry_that_asks_for_a_token_gets_one(kubeflow):
 
 
 def test_without_an_image_it_is_kales_own(kubeflow):
-    checks = examine.examine(Server(kubeflow.url))
+    checks = examine.examine(Endpoint(kubeflow.url))
     image = next(check for check in checks if check.name == "Step image")
     assert image.detail.startswith("python:3.12: docker.io cannot be asked")
 
@@ -218,7 +226,7 @@ def test_names_of_images_are_read_as_docker_does(image, parts):
 def test_what_is_no_image_is_a_finding(kubeflow, image):
     with pytest.raises(UsageError, match="not the name of an image"):
         registry.read_reference(image)
-    check = examine.check_image(next(iter([examine.connect(Server(kubeflow.url))])), image or "//")
+    check = examine.check_image(examine.connect(Endpoint(kubeflow.url)), image or "//")
     assert check.ok is False and "--image" in check.remedy
 
 
