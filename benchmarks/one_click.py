@@ -31,8 +31,8 @@ from fastkf.notebook.model import Notebook, read
 
 sys.path.append(str(PROJECT / "tests"))
 
-import browser  # noqa: E402
-from kale_panel import NotebookPage, start_lab  # noqa: E402
+import browser
+from kale_panel import NotebookPage, start_lab
 
 DEFAULT = NOTEBOOKS / "01_first_pipeline.ipynb"
 

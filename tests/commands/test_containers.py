@@ -130,7 +130,8 @@ def test_artifacts_and_parameters_are_passed_as_kubeflow_pipelines_passes_them(w
     }
     record = command.record
     assert record["parameters"] == {"share": 0.25, "words": ["x"], "sure": False}
-    assert record["notebook"] is None and record["parity"] == {}
+    assert record["notebook"] is None
+    assert record["parity"] == {}
     assert record["pipeline"]["outputs"] == {"Output": 7}
     assert record["pipeline"]["metrics"] == {
         "make.depth": 0.5,
@@ -166,7 +167,8 @@ def test_a_container_has_the_packages_environment_and_a_home_of_its_own(words_pa
     logs = [(command.folder / "logs" / f"{n}.log").read_text().split() for n in ("make", "make-2")]
     assert [log[3] for log in logs] == ["blue", "red"]
     homes = {log[1] for log in logs}
-    assert len(homes) == 2 and os.environ["HOME"] not in homes
+    assert len(homes) == 2
+    assert os.environ["HOME"] not in homes
     assert not any(Path(home).exists() for home in homes)
 
 
@@ -286,7 +288,8 @@ def test_what_is_no_package_is_one_message(tmp_path, content, message):
     path = tmp_path / "odd.yaml"
     path.write_text(content)
     error = refuse(path)
-    assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+    assert str(error).startswith(f"{path}: ")
+    assert "\n" not in str(error)
     assert message in str(error)
     assert error.exit_code == 1
     assert list(tmp_path.iterdir()) == [path]

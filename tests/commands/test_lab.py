@@ -105,7 +105,8 @@ def wait_until_gone(processes: list[psutil.Process]) -> None:
 def test_kale_is_switched_on_and_nobody_asks_for_news(lab):
     settings = json.loads(ask(lab, f"lab/api/settings/{KALE}").data)
     defaults = {name: one["default"] for name, one in settings["schema"]["properties"].items()}
-    assert defaults["enableKaleByDefault"] and defaults["autoSaveOnCompileOrRun"]
+    assert defaults["enableKaleByDefault"]
+    assert defaults["autoSaveOnCompileOrRun"]
     page = ask(lab, "lab").data.decode()
     config = json.loads(re.search(r'"jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1])
     assert config["news"] == {"disabled": True}
@@ -128,7 +129,8 @@ def test_only_this_machine_and_only_with_the_token(lab):
         for connection in process.connections("inet")
         if connection.status == psutil.CONN_LISTEN
     ]
-    assert listening and set(listening) == {"127.0.0.1"}
+    assert listening
+    assert set(listening) == {"127.0.0.1"}
     assert ask(lab, "api/contents", token=False).status == 403
     assert ask(lab, "lab", token=False).status == 302
     assert ask(lab, "pipelines/", token=False).status == 302
@@ -147,11 +149,13 @@ def test_the_pages_of_the_runs_are_behind_the_base_url(lab):
     assert lab.pipelines == f"{lab.address}pipelines/"
     assert modules_of(lab)["jupyterlab"].environ()[PAGES_VARIABLE] == f"{BASE_URL}pipelines"
     page = ask(lab, "pipelines/")
-    assert page.status == 200 and b"<html" in page.data
+    assert page.status == 200
+    assert b"<html" in page.data
     assert ask(lab, "pipelines").headers["location"] == f"{BASE_URL}pipelines/"
     assert json.loads(ask(lab, "pipelines/apis/v2beta1/experiments?page_size=1").data)
     missing = ask(lab, "pipelines/apis/v2beta1/runs/none")
-    assert missing.status == 404 and "none" in json.loads(missing.data)["message"]
+    assert missing.status == 404
+    assert "none" in json.loads(missing.data)["message"]
 
 
 @pytest.mark.parametrize(
@@ -268,8 +272,10 @@ def test_requests_are_passed_on_whole_but_without_the_secrets_of_jupyter(passing
     )
     asked = json.loads(answer.data)
     got = {name.lower(): value for name, value in asked["headers"].items()}
-    assert asked["path"] == "/a%2Fb/c?d=%20e" and asked["body"] == "f" * 10
-    assert got["host"] == upstream.url.removeprefix("http://") and got["accept"] == "text/x-test"
+    assert asked["path"] == "/a%2Fb/c?d=%20e"
+    assert asked["body"] == "f" * 10
+    assert got["host"] == upstream.url.removeprefix("http://")
+    assert got["accept"] == "text/x-test"
     assert got["authorization"] == "Bearer secret-of-the-server"
     assert not got.keys() & {"cookie", "origin", "referer"}
 
@@ -281,7 +287,8 @@ def test_a_redirect_stays_behind_the_base_url(passing):
 
 def test_a_server_that_does_not_answer_is_named(passing):
     answer = ask(passing, "pipelines/silent")
-    assert answer.status == 502 and b"The pipelines server does not answer" in answer.data
+    assert answer.status == 502
+    assert b"The pipelines server does not answer" in answer.data
 
 
 def test_an_answer_comes_as_it_is_written_and_ends_with_its_reader(passing, upstream):
@@ -298,7 +305,8 @@ def test_ctrl_c_ends_all_and_leaves_the_settings_of_the_user_alone(own, tmp_path
     with own(HOME=str(home), XDG_DATA_HOME=str(tmp_path / "data")) as lab:
         processes = processes_of(lab)
         code, output = lab.end(signal.SIGINT)
-        assert code == 0 and output.endswith("ended\n")
+        assert code == 0
+        assert output.endswith("ended\n")
         wait_until_gone(processes)
         assert not lab.logs.exists()
     written = [path.relative_to(home) for path in home.rglob("*") if path.is_file()]
@@ -322,7 +330,8 @@ def test_a_kubeflow_that_does_not_answer_is_named_and_jupyterlab_works(own):
         assert modules_of(lab).keys() == {"jupyterlab"}
         processes = processes_of(lab)
         code, output = lab.end(signal.SIGTERM)
-        assert code == 0 and "http://127.0.0.1:9: no answer (Connection refused)" in output
+        assert code == 0
+        assert "http://127.0.0.1:9: no answer (Connection refused)" in output
         wait_until_gone(processes)
 
 
@@ -339,7 +348,8 @@ def test_one_that_dies_ends_the_other_and_is_named(own, module, name):
         output = lab.output.read_text()
         assert f"fastkf: {name} has ended (exit code 137)" in output
         [log] = re.findall(r"its log, (\S+):", output)
-        assert Path(log).parent == lab.logs and Path(log).exists()
+        assert Path(log).parent == lab.logs
+        assert Path(log).exists()
 
 
 def test_a_jupyterlab_that_does_not_start_says_why(tmp_path):
@@ -454,5 +464,6 @@ def test_a_kubeflow_is_used_in_the_place_of_the_server(upstream, tmp_path, monke
         "auth_type": "existing_bearer_token",
         "auth_config": {"file_path": str(token)},
     }
-    assert found.variables == {"KF_PIPELINES_ENDPOINT": upstream.url} and not found.pages
+    assert found.variables == {"KF_PIPELINES_ENDPOINT": upstream.url}
+    assert not found.pages
     assert "not as Kubeflow Pipelines does" in found.warning

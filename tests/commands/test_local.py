@@ -92,7 +92,8 @@ def test_two_runs_at_once_with_equal_names_keep_their_own_data(tmp_path, own_tmp
     assert results == [{"total": 8.0}, {"total": 22.0}]
     assert list(own_tmp.iterdir()) == []
     saved_in = {str(Path(path).parents[3]) for run in runs for path in marshal_paths(run.folder)}
-    assert saved_in and all(folder.startswith(str(own_tmp)) for folder in saved_in)
+    assert saved_in
+    assert all(folder.startswith(str(own_tmp)) for folder in saved_in)
 
 
 def test_a_run_does_not_see_what_an_earlier_one_left(tmp_path):

@@ -141,10 +141,8 @@ def test_a_step_that_fails_is_explained(local, tmp_path):
     path = write_notebook(tmp_path / "failing.ipynb", cells, "failing")
     result = fastkf("submit", path, "--host", local, folder=tmp_path / "run")
     assert result.code == 1
-    assert (
-        "✗ divide" in result.output
-        and "Traceback (most recent" not in result.output.split("The end")[0]
-    )
+    assert "✗ divide" in result.output
+    assert "Traceback (most recent" not in result.output.split("The end")[0]
     error = "ZeroDivisionError: division by zero (cell 3, line 2: ratio = whole / 0)"
     assert f"step divide: {error}" in result.output
     assert "The end of the log of divide:" in result.output
@@ -161,7 +159,8 @@ def test_a_connection_lost_on_the_way_is_taken_up_again(proxy, package, tmp_path
     assert record["status"] == "succeeded", shown.text
     assert record["pipeline"]["metrics"] == {"total_value": 8.0}
     assert all(rule.times == 0 for rule in proxy.rules)
-    assert "no answer" in shown.text and "trying again for up to 10 minutes" in shown.text
+    assert "no answer" in shown.text
+    assert "trying again for up to 10 minutes" in shown.text
     assert "connected again" in shown.text
 
 
@@ -178,17 +177,20 @@ def test_a_run_can_be_left_followed_and_ended(local, package, tmp_path):
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=30)
     run_id = runs_of(local)[0].run_id
-    assert process.returncode == 1 and "Traceback" not in rest
+    assert process.returncode == 1
+    assert "Traceback" not in rest
     assert f"the run {run_id} goes on; it is not followed any more" in rest
     assert f"follow it again: fastkf submit --follow {run_id} --host {local}" in rest
     assert json.loads((tmp_path / "first" / "run.json").read_text())["status"] == "running"
     assert runs_of(local)[0].state in ("RUNNING", "PENDING")
 
     ended = fastkf("submit", "--terminate", run_id, "--host", local)
-    assert ended.code == 0 and "told to end" in ended.output
+    assert ended.code == 0
+    assert "told to end" in ended.output
     followed = fastkf("submit", "--follow", run_id, "--host", local, folder=tmp_path / "second")
     assert followed.code == 1
-    assert followed.record["status"] == "failed" and followed.record["parameters"] == {"pause": 60}
+    assert followed.record["status"] == "failed"
+    assert followed.record["parameters"] == {"pause": 60}
     assert "terminated" in followed.output
 
 
@@ -197,7 +199,8 @@ def test_patience_ends_and_says_how_to_go_on(proxy, package, tmp_path, shown):
     with pytest.raises(follow.DetachedError) as raised:
         send(package, proxy.url, shown, tmp_path, patience=1.0)
     told = str(raised.value)
-    assert "given up after 1 seconds" in told and "fastkf submit --follow" in told
+    assert "given up after 1 seconds" in told
+    assert "fastkf submit --follow" in told
     assert raised.value.exit_code == 1
     proxy.rules.clear()
     run_id = told.split("--follow ")[1].split()[0]
@@ -205,7 +208,8 @@ def test_patience_ends_and_says_how_to_go_on(proxy, package, tmp_path, shown):
     on_terminal = Shown(terminal=True)
     record = submit.follow_run(run_id, Endpoint(proxy.url), options, on_terminal.display)
     assert "pipeline, steps" in on_terminal.text  # the bar
-    assert record["status"] == "succeeded" and record["pipeline"]["metrics"] == {"total_value": 6.0}
+    assert record["status"] == "succeeded"
+    assert record["pipeline"]["metrics"] == {"total_value": 6.0}
 
 
 def test_a_run_that_is_not_waited_for(local, package, tmp_path):
@@ -221,8 +225,10 @@ def test_versions_are_new_each_time_and_say_what_they_are(local, package):
     client = connect(Endpoint(local))
     first = upload(client.connection, package, "versions", None, "")
     second = upload(client.connection, package, "versions", None, "")
-    assert first.is_new_pipeline and not second.is_new_pipeline
-    assert first.pipeline_id == second.pipeline_id and first.id != second.id
+    assert first.is_new_pipeline
+    assert not second.is_new_pipeline
+    assert first.pipeline_id == second.pipeline_id
+    assert first.id != second.id
     assert re.fullmatch(r"versions-\d{8}-\d{6}\.\d{3}-[0-9a-f]{8}", second.name)
     assert name_version("versions", package)[-8:] == second.name[-8:]
 
@@ -297,7 +303,8 @@ def test_a_token_goes_with_every_request_and_into_no_output(proxy, package, tmp_
     assert len(proxy.seen) >= 4
     tokens = {request.headers.get("authorization") for request in proxy.seen}
     assert tokens == {"Bearer very.secret.token"}
-    assert "secret" not in shown.text and "with the token in" in shown.text
+    assert "secret" not in shown.text
+    assert "with the token in" in shown.text
 
 
 def test_a_namespace_goes_with_all_that_is_made(proxy, package, shown):
@@ -311,7 +318,8 @@ def test_a_namespace_goes_with_all_that_is_made(proxy, package, shown):
         find_experiment(connect(server).connection, "new", "team-a")
     lists = [one for one in proxy.seen if one.method == "GET" and "healthz" not in one.path]
     uploads = [one for one in proxy.seen if "/upload?" in one.path]
-    assert len(lists) == 2 and len(uploads) == 1
+    assert len(lists) == 2
+    assert len(uploads) == 1
     assert all("namespace=team-a" in one.path for one in [*lists, *uploads])
     assert json.loads(proxy.seen[-1].body) == {"display_name": "new", "namespace": "team-a"}
 
@@ -360,8 +368,10 @@ def test_a_notebook_that_the_checks_reject_is_not_sent(proxy, tmp_path):
     path = write_notebook(tmp_path / "bad.ipynb", [("step:load", "x = 1"), ("wrong", "y = 2")])
     result = fastkf("submit", path, "--host", proxy.url, cwd=tmp_path)
     assert result.code == 1
-    assert "unknown-tag" in result.output and "mend what is listed above" in result.output
-    assert proxy.seen == [] and not (tmp_path / "runs").exists()
+    assert "unknown-tag" in result.output
+    assert "mend what is listed above" in result.output
+    assert proxy.seen == []
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
@@ -379,13 +389,15 @@ def test_a_notebook_that_the_checks_reject_is_not_sent(proxy, tmp_path):
         (["no_such_lab", "--host", "{host}"], "no such lab"),
     ],
 )
-def test_wrong_use_exits_2_and_asks_nobody(proxy, package, tmp_path, words, told, capsys):
+def test_wrong_use_exits_2_and_asks_nobody(
+    proxy, package, tmp_path, words, told, capsys, monkeypatch
+):
     from fastkf import cli
 
     given = [word.format(package=package, host=proxy.url) for word in words]
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as raised:
-        patch.chdir(tmp_path)
-        patch.setattr("sys.argv", ["fastkf", "submit", *given])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["fastkf", "submit", *given])
+    with pytest.raises(SystemExit) as raised:
         cli.main()
     assert raised.value.code == 2
     assert told in capsys.readouterr().err
@@ -401,5 +413,7 @@ def test_a_pipeline_without_data_takes_no_data_dir(tmp_path, shown):
 def test_a_run_that_is_not_there_is_told(local, tmp_path):
     for option in ("--follow", "--terminate"):
         result = fastkf("submit", option, "no-such-run", "--host", local, cwd=tmp_path)
-        assert result.code == 1 and "(404)" in result.output and "no-such-run" in result.output
+        assert result.code == 1
+        assert "(404)" in result.output
+        assert "no-such-run" in result.output
         assert "Traceback" not in result.output

@@ -83,7 +83,8 @@ def test_hadolint_has_nothing_to_say(component):
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_the_image_is_slim_ordered_for_caching_and_not_root(component):
     lines = instructions(component)
-    assert lines[0][0] == "ARG" and re.match(r"BASE_IMAGE=python:3\.\d+-slim", lines[0][1])
+    assert lines[0][0] == "ARG"
+    assert re.match(r"BASE_IMAGE=python:3\.\d+-slim", lines[0][1])
     assert lines[1] == ["FROM", "${BASE_IMAGE}"]
     copied = [source for line in lines if line[0] == "COPY" for source in line[1:-1]]
     assert all((LAB / source).is_file() for source in copied)

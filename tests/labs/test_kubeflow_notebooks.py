@@ -231,7 +231,8 @@ def test_a_step_runs_with_no_network_as_a_user_without_a_home(tmp_path):
     assert fastkf("compile", "02_titanic", "-o", package).code == 0
     data.fetch(["titanic"], progress=lambda text: None)
     command = make_message(package, "load-data-step")
-    assert "python3 -m pip install" in command[2] and "kubeflow-kale" in command[2]
+    assert "python3 -m pip install" in command[2]
+    assert "kubeflow-kale" in command[2]
     output, tmp = run_as_step(tmp_path, *command)
     assert "writable" not in output  # Python's, IPython's and the fonts' complaints
     message = json.loads((tmp / "output.json").read_text())
@@ -250,7 +251,8 @@ def test_packages_that_are_there_need_no_network_whether_pinned_or_not(tmp_path)
 @in_sandbox
 def test_matplotlib_has_a_folder_of_its_own(tmp_path):
     output, _ = run_as_step(tmp_path, "python3", "-c", "import matplotlib.pyplot")
-    assert "temporary" not in output and "writable" not in output
+    assert "temporary" not in output
+    assert "writable" not in output
 
 
 @in_sandbox
@@ -297,7 +299,8 @@ class Server:
     def _wait(self) -> None:
         deadline = time.monotonic() + 120
         while self.address not in self.log.read_text():
-            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.2)
 
     def get(self, path: str, **headers) -> httpx.Response:
@@ -325,7 +328,8 @@ def server(tmp_path_factory, home):
 @in_sandbox
 def test_jupyterlab_answers_under_its_prefix(server):
     answer = server.get(f"{PREFIX}/api", Origin="https://kubeflow.example.com")
-    assert answer.status_code == 200 and "version" in answer.json()
+    assert answer.status_code == 200
+    assert "version" in answer.json()
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert server.get("/api").status_code == 404
     assert server.get(f"{PREFIX}/api/kernels").json() == []  # what ends idle servers asks for it

@@ -95,7 +95,8 @@ def test_links_to_other_sites_are_well_formed():
     for path in TEXTS:
         for target, _ in filter(lambda link: is_external(link.target), links(path)):
             parts = urlsplit(target)
-            assert parts.scheme == "https" and "." in parts.netloc, f"{path}: {target}"
+            assert parts.scheme == "https", f"{path}: {target}"
+            assert "." in parts.netloc, f"{path}: {target}"
             assert re.fullmatch(r"[!-~]+[^.,;:]", target), f"{path}: {target}"
 
 
@@ -142,7 +143,7 @@ def parse_only(group, words):
     """Gives words to a command line whose commands do nothing: only their arguments are read."""
     with ExitStack() as stack:
         for command in with_parts(group):
-            stack.enter_context(mock.patch.object(command, "callback", lambda *_, **__: None))
+            stack.enter_context(mock.patch.object(command, "callback", return_value=None))
         group.main(args=words, prog_name="command", standalone_mode=False)
 
 
@@ -151,7 +152,7 @@ def test_fastkf_commands_are_understood(path):
     for words in fastkf_commands(path):
         try:
             parse_only(FASTKF, words)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the command is named
             message = getattr(error, "format_message", lambda error=error: repr(error))()
             pytest.fail(f"fastkf {' '.join(words)}: {message}")
 
@@ -247,7 +248,8 @@ def test_blocks_have_known_marks():
 def test_the_course_map_has_each_lab_as_it_is(lab):
     rows = [row for row in read_text(README).splitlines() if row.startswith("| [")]
     row = [row for row in rows if f"(notebooks/{lab.name})" in row]
-    assert len(row) >= 1 and f"| {read(lab).course['minutes']} min |" in row[0]
+    assert len(row) >= 1
+    assert f"| {read(lab).course['minutes']} min |" in row[0]
 
 
 # Versions. Those of the cluster side are the business of test_versions.py.
@@ -338,7 +340,8 @@ def test_troubleshooting_quotes_the_rules_as_they_speak(rule, tmp_path):
     path = write_notebook(tmp_path / "trouble.ipynb", TROUBLES[rule], kale=kale)
     said = CliRunner().invoke(app, ["check", str(path)]).output.replace("`", "")
     titles = re.findall(rf"^### `({rule}: [^\n]*)`$", troubleshooting(), re.M)
-    assert titles and all(part in said for part in titles[0].split("..."))
+    assert titles
+    assert all(part in said for part in titles[0].split("..."))
 
 
 MESSAGES = [

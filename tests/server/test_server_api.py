@@ -61,7 +61,8 @@ def test_a_name_that_is_taken_is_a_conflict(client, package, uploaded):
     taken = refusal(
         client.upload_pipeline_version, package, "second", pipeline_id=uploaded.pipeline_id
     )
-    assert taken[:2] == (409, 6) and "second" in taken[2]
+    assert taken[:2] == (409, 6)
+    assert "second" in taken[2]
 
 
 def test_a_pipeline_goes_when_its_versions_have_gone(client, package):
@@ -87,7 +88,8 @@ def test_pipelines_by_name_and_without_upload(server):
     assert server.call("POST", "/pipelines/create", body)[0] == 200
     elsewhere = {"display_name": "x", "package_url": {"pipeline_url": "http://127.0.0.1/x.yaml"}}
     status, answer = server.call("POST", f"/pipelines/{made['pipeline_id']}/versions", elsewhere)
-    assert status == 400 and "package_url" in answer["error"]
+    assert status == 400
+    assert "package_url" in answer["error"]
 
 
 def test_a_run_of_a_package_with_parameters(client, package):

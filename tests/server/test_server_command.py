@@ -56,7 +56,8 @@ def test_a_file_that_is_no_database_is_one_message(tmp_path):
     (tmp_path / "server.db").write_bytes(content)
     result = fastkf("server", "--folder", tmp_path, "--port", 0)
     assert result.code == 1
-    assert str(tmp_path / "server.db") in result.output and "Traceback" not in result.output
+    assert str(tmp_path / "server.db") in result.output
+    assert "Traceback" not in result.output
     assert (tmp_path / "server.db").read_bytes() == content
 
 
@@ -68,12 +69,14 @@ def test_a_database_of_another_version_is_left_alone(tmp_path):
         connection.execute("CREATE TABLE theirs (x)")
     connection.close()
     result = fastkf("server", "--folder", tmp_path, "--port", 0)
-    assert result.code == 1 and "another version of fastkf" in result.output
+    assert result.code == 1
+    assert "another version of fastkf" in result.output
 
 
 def test_programs_find_the_server_by_its_note(server):
     note = json.loads((server.folder / "server.json").read_text())
-    assert note["url"] == server.url and note["pid"] == server.process.pid
+    assert note["url"] == server.url
+    assert note["pid"] == server.process.pid
     assert os.path.exists(note["token_file"])
 
 
@@ -129,6 +132,7 @@ def test_the_guide_from_package_to_result(server, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert re.search(r"^SUCCEEDED$", result.stdout, re.M), result.stdout
-    assert "evaluate-step SUCCEEDED" in result.stdout and "at last SUCCEEDED" in result.stdout
+    assert "evaluate-step SUCCEEDED" in result.stdout
+    assert "at last SUCCEEDED" in result.stdout
     (second,) = server.call("GET", "/runs")[1]["runs"]
     assert second["display_name"] == "try-2"

@@ -81,7 +81,8 @@ def test_a_page_of_the_servers_own_may_submit(server):
 def test_a_form_of_a_foreign_page_is_no_request(server):
     plain = {"Content-Type": "text/plain"}
     status, answer = server.call("POST", "/experiments", b'{"display_name": "x"}', plain)
-    assert status == 400 and "application/json" in answer["error"]
+    assert status == 400
+    assert "application/json" in answer["error"]
 
 
 as_root_on_linux = pytest.mark.skipif(
@@ -100,7 +101,7 @@ def as_nobody(function):
             os.setgid(NOBODY)
             os.setuid(NOBODY)
             os.write(writable, str(function()).encode())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the parent tells it
             os.write(writable, repr(error).encode())
         finally:
             os._exit(0)
@@ -118,7 +119,8 @@ def test_another_user_needs_the_token(server, token):
     def ask(**headers) -> str:
         return as_nobody(lambda: server.call("GET", "/healthz", headers=headers))
 
-    assert ask().startswith("(401, ") and str(server.folder / "token") in ask()
+    assert ask().startswith("(401, ")
+    assert str(server.folder / "token") in ask()
     assert ask(Authorization="Bearer wrong").startswith("(401, ")
     # A header that a proxy would set says nothing about who asks.
     assert ask(**{"X-Forwarded-For": "127.0.0.1"}).startswith("(401, ")
@@ -302,7 +304,8 @@ def files_below(server) -> set[str]:
 def test_names_are_never_paths(server):
     for name in ("../../escaped.yaml", "/etc/passwd", "..%2f..", "a\x00b", "C:\\x", "x" * 200):
         status, answer = server.upload(YAML, "../../../evil.yaml", f"name={quote(name)}")
-        assert status == 200 and answer["name"] == name
+        assert status == 200
+        assert answer["name"] == name
         by_name = server.call("GET", f"/pipelines/names/{quote(name, safe='')}")
         assert by_name[0] == 200 or "/" in name
         cascade = f"/pipelines/{answer['pipeline_id']}?cascade=true"
@@ -315,7 +318,8 @@ def test_names_are_never_paths(server):
 
 def test_a_huge_upload_is_cut_off(server):
     status, answer = server.upload(b"#" * 20 * MEGABYTE)
-    assert status == 413 and "larger than 8 MB" in answer["error"]
+    assert status == 413
+    assert "larger than 8 MB" in answer["error"]
     body = json.dumps({"display_name": "x" * 9 * MEGABYTE}).encode()
     assert server.call("POST", "/experiments", body)[0] == 413
 

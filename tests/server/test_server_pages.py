@@ -80,8 +80,10 @@ def directives(answer: Answer) -> dict[str, str]:
 def test_the_page_allows_its_own_script_alone_and_nothing_from_elsewhere(get):
     answer = get("/")
     policy = directives(answer)
-    assert policy["default-src"] == "'none'" and policy["script-src"] == "'self'"
-    assert policy["style-src"] == "'self'" and policy["frame-ancestors"] == "'none'"
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["style-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
     assert not any("unsafe" in words or "http" in words for words in policy.values())
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert [tag["src"] for tag in answer.page.find_all("script")] == ["static/pages.js"]
@@ -152,7 +154,9 @@ def test_controls_have_names_and_ids_are_unique(get, hostile, path):
 
 def test_lists_without_rows_teach(get, place):
     runs = text_of(get("/fragments/runs").page)
-    assert "No runs yet" in runs and "Compile and Run" in runs and "fastkf submit" in runs
+    assert "No runs yet" in runs
+    assert "Compile and Run" in runs
+    assert "fastkf submit" in runs
     assert "No pipelines yet" in text_of(get("/fragments/pipelines").page)
     assert "No experiments yet" in text_of(get("/fragments/experiments").page)
 
@@ -169,7 +173,8 @@ def test_lists_without_rows_teach(get, place):
 )
 def test_what_is_not_there_is_said(get, hostile, path):
     answer = get(path.format(**hostile))
-    assert answer.status == 404 and "There is no" in text_of(answer.page)
+    assert answer.status == 404
+    assert "There is no" in text_of(answer.page)
 
 
 def test_the_list_says_how_each_run_is(get, place):
@@ -180,7 +185,8 @@ def test_the_list_says_how_each_run_is(get, place):
     (second, first) = rows(page)
     assert first[1:5] == ["succeeded", "first", "chain", "Wines"]
     assert first[6:] == ["12 s", "0.933333"]
-    assert second[1] == "running" and second[-1] == "–"
+    assert second[1] == "running"
+    assert second[-1] == "–"
     assert text_of(page.select_one("thead"))[-13:] == "test_accuracy"
     assert page.find("div")["data-seconds"] == "1"
 
@@ -326,7 +332,8 @@ def test_runs_stand_side_by_side_and_differences_are_marked(get, place):
         "seed": "different",
     }
     table = rows(page)
-    assert ["accuracy differs", "0.9", "0.8"] in table and ["seed differs", "1", "–"] in table
+    assert ["accuracy differs", "0.9", "0.8"] in table
+    assert ["seed differs", "1", "–"] in table
     assert "gone" in text_of(page.select_one("[data-part=missing]"))
 
 
@@ -394,7 +401,8 @@ def test_no_path_leads_out_of_the_runs_folder(get, place, tmp_path, part, trick)
     (folder / "link").symlink_to(tmp_path / "secret")
     (folder / "folder").symlink_to(tmp_path)
     answer = get(f"/files/runs/{run}/{part}/{trick}")
-    assert answer.status in (404, 422, 400) and b"secret" not in answer.body
+    assert answer.status in (404, 422, 400)
+    assert b"secret" not in answer.body
     assert get(f"/files/runs/{run}/{part}/task/x").body == b"x"
 
 
@@ -424,7 +432,8 @@ def test_no_run_is_named_so_that_another_folder_is_read(get, place, run):
     place.write("artifacts", "secret", "secret")
     for path in ("artifacts/secret", "artifacts/artifacts/secret", "run.json", "log?step=x"):
         answer = get(f"/files/runs/{run}/{path}")
-        assert answer.status in (400, 404, 422) and b"secret" not in answer.body
+        assert answer.status in (400, 404, 422)
+        assert b"secret" not in answer.body
 
 
 def test_links_in_a_runs_folder_are_not_listed(get, place, tmp_path):
@@ -491,7 +500,8 @@ def test_a_log_comes_in_parts_as_it_grows(get, place):
     assert (second["text"], second["tail"]) == ("three\n", "30%")
     assert not second["reset"]
     path.write_text("anew\n")
-    assert read(second["next"])["reset"] and read(second["next"])["text"] == "anew\n"
+    assert read(second["next"])["reset"]
+    assert read(second["next"])["text"] == "anew\n"
     assert get(f"/files/runs/{run}/log?step=none").json["text"] == ""
     assert get(f"/files/runs/{run}/log?step=load&start=-5").json["text"] == "anew\n"
 
@@ -501,7 +511,8 @@ def test_of_a_long_log_the_end_comes_first_and_later_parts_are_whole(tmp_path):
     lines = [f"line {number}\n" for number in range(60_000)]
     path.write_text("".join(lines))
     first = files.read_log(path, 0)
-    assert first["skipped"] > 0 and not first["more"]
+    assert first["skipped"] > 0
+    assert not first["more"]
     assert first["text"] == "".join(lines)[first["skipped"] :]
     read, start = "", 1
     while True:

@@ -114,7 +114,8 @@ def test_terminate_ends_processes_that_do_not_want_to_end(server):
     began = time.monotonic()
     assert server.call("POST", f"/runs/{run_id}:terminate") == (200, {})
     answer = server.wait(run_id)
-    assert answer["state"] == "CANCELED" and time.monotonic() - began < 15
+    assert answer["state"] == "CANCELED"
+    assert time.monotonic() - began < 15
     assert not is_alive(int(pids.read_text()))
     states = [one["state"] for one in answer["state_history"]]
     assert states == ["PENDING", "RUNNING", "CANCELING", "CANCELED"]
@@ -131,7 +132,8 @@ def test_a_run_whose_process_is_killed_has_failed(server):
     (process,) = leash.children()
     process.kill()
     answer = server.wait(run_id)
-    assert answer["state"] == "FAILED" and "was killed" in answer["error"]["message"]
+    assert answer["state"] == "FAILED"
+    assert "was killed" in answer["error"]["message"]
     assert [task["state"] for task in task_details(answer)] == ["FAILED"]
     wait_for(lambda: not is_alive(int(pids.read_text())), seconds=15)
 
@@ -142,7 +144,8 @@ def test_deleting_a_run_ends_it_and_removes_its_folder(server):
     wait_for(lambda: pids.exists() and pids.read_text())
     pid = int(pids.read_text())
     assert server.call("DELETE", f"/runs/{run_id}") == (200, {})
-    assert not is_alive(pid) and not pids.parent.parent.exists()
+    assert not is_alive(pid)
+    assert not pids.parent.parent.exists()
 
 
 def test_retry_leaves_out_what_has_succeeded(server, tmp_path):
@@ -192,7 +195,8 @@ def test_container_components_are_refused_with_what_runs_them(server):
     container = package["deploymentSpec"]["executors"]["exec-1"]["container"]
     container |= {"image": "registry/tree:1.0", "command": ["python", "train.py"], "args": []}
     message = server.wait(server.run(package))["error"]["message"]
-    assert "registry/tree:1.0" in message and "fastkf run PACKAGE --components" in message
+    assert "registry/tree:1.0" in message
+    assert "fastkf run PACKAGE --components" in message
 
 
 def test_a_condition_that_does_not_hold_leaves_its_step_out(server, tmp_path):

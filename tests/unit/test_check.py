@@ -884,7 +884,8 @@ def test_kale_agrees(example, write, tmp_path):
 def test_every_rule_has_examples_and_an_explanation():
     assert {rule_name(rule) for rule in RULES} == {example.rule for example in EXAMPLES}
     for rule in RULES:
-        assert rule.__doc__ and "\n" not in rule.__doc__.strip(), rule_name(rule)
+        assert rule.__doc__, rule_name(rule)
+        assert "\n" not in rule.__doc__.strip(), rule_name(rule)
 
 
 def test_findings_name_file_cell_rule_and_remedy(write):

@@ -55,7 +55,8 @@ def test_a_healthy_server_is_connected_to(kubeflow):
     kubeflow.hinder("healthz", answer(200, HEALTHY))
     client = connect(Endpoint(kubeflow.url + "/"))
     assert str(client) == f"Kubeflow Pipelines 2.17.0 at {kubeflow.url}"
-    assert client.namespace == "" and not client.health.is_local
+    assert client.namespace == ""
+    assert not client.health.is_local
     assert client.link("r1") == f"{kubeflow.url}/#/runs/details/r1"
 
 

@@ -127,7 +127,8 @@ def test_of_what_a_run_that_succeeded_does_not_list_nothing_is_said():
         ("one", "succeeded"),
         ("two", "skipped"),
     ]
-    assert steps[1].after == ["one"] and "loop" not in tasks
+    assert steps[1].after == ["one"]
+    assert "loop" not in tasks
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELED"])
@@ -170,8 +171,10 @@ def test_the_exception_of_a_plain_component_is_found():
 
 def test_the_end_of_kales_log_is_that_of_its_first_error():
     end = logs.end_of_log(KALE_LOG)
-    assert "----> 2 ratio = total / 0" in end and "ZeroDivisionError" in end
-    assert "NameError" not in end and "jputils" not in end
+    assert "----> 2 ratio = total / 0" in end
+    assert "ZeroDivisionError" in end
+    assert "NameError" not in end
+    assert "jputils" not in end
     assert logs.end_of_log("\n".join(map(str, range(99)))).splitlines()[-1] == "98"
 
 
@@ -310,7 +313,8 @@ def test_metrics_out_of_reach_are_said_in_the_record(kubeflow, connection, tmp_p
     record = fill(
         connection, make_run("SUCCEEDED", make_task("one-step", "SUCCEEDED", 1, 2)), spec, tmp_path
     )
-    assert record["status"] == "succeeded" and record["pipeline"]["metrics"] == {}
+    assert record["status"] == "succeeded"
+    assert record["pipeline"]["metrics"] == {}
     assert "Its metrics cannot be read from here: /ml_metadata" in record["note"]
 
 

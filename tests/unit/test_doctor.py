@@ -109,7 +109,8 @@ def test_missing_and_different_packages_are_named(tmp_path):
     check = doctor.check_packages(lock)
     assert check.ok is False
     assert "9 missing: not-here-0 1" in check.detail
-    assert "1 different: pytest" in check.detail and "locked: 0.1" in check.detail
+    assert "1 different: pytest" in check.detail
+    assert "locked: 0.1" in check.detail
     assert "--require-hashes" in check.remedy or "make" in check.remedy
 
 
@@ -122,18 +123,22 @@ def test_an_unreadable_lock_is_a_finding(tmp_path):
     (tmp_path / "broken.txt").write_text("what ever this is\n")
     for name in ("broken.txt", "none.txt"):
         check = doctor.check_packages(tmp_path / name)
-        assert check.ok is False and name in check.detail and check.remedy
+        assert check.ok is False
+        assert name in check.detail
+        assert check.remedy
 
 
 def test_data_sets_are_fine_absent_or_damaged(tmp_path):
     source = data.read_sources()["titanic"]
     absent = doctor.check_data_set(source, tmp_path)
-    assert absent.ok is None and "fastkf data titanic" in absent.remedy
+    assert absent.ok is None
+    assert "fastkf data titanic" in absent.remedy
 
     (tmp_path / "titanic").mkdir()
     (tmp_path / "titanic" / "titanic.csv").write_text("name\n")
     damaged = doctor.check_data_set(source, tmp_path)
-    assert damaged.ok is False and str(tmp_path / "titanic") in damaged.remedy
+    assert damaged.ok is False
+    assert str(tmp_path / "titanic") in damaged.remedy
 
 
 def test_a_verified_data_set_is_fine(tmp_path, monkeypatch):
@@ -160,7 +165,8 @@ def test_docker_without_an_engine(commands):
     put_command(commands, "docker", 'echo "Cannot connect to the daemon" >&2; exit 1')
     check = doctor.check_docker()
     assert check.ok is None
-    assert "Cannot connect" in check.detail and "Start Docker" in check.remedy
+    assert "Cannot connect" in check.detail
+    assert "Start Docker" in check.remedy
 
 
 def test_no_docker(commands):
@@ -234,7 +240,8 @@ def test_an_endpoint_that_answers_something_else(serve, status, body, told):
     serve(status, body)
     check = doctor.check_endpoint()
     assert check.ok is None
-    assert told in check.detail and endpoint.ENDPOINT_VARIABLE in check.remedy
+    assert told in check.detail
+    assert endpoint.ENDPOINT_VARIABLE in check.remedy
 
 
 def test_an_endpoint_that_does_not_answer(serve):
@@ -255,7 +262,8 @@ def test_an_endpoint_that_is_slow_to_answer(serve):
 def test_an_endpoint_that_is_no_address(nowhere, monkeypatch, address):
     monkeypatch.setenv(endpoint.ENDPOINT_VARIABLE, address)
     check = doctor.check_endpoint(seconds=0.5)
-    assert check.ok is None and check.remedy
+    assert check.ok is None
+    assert check.remedy
 
 
 def test_the_endpoint_is_found_where_kfp_and_kale_look(nowhere, tmp_path, monkeypatch):
@@ -298,4 +306,5 @@ def test_a_check_that_breaks_or_hangs_is_a_finding(commands, nowhere, monkeypatc
     found = {check.name: check for check in doctor.diagnose()}
     assert "ZeroDivisionError" in found["Docker"].detail
     assert "too long" in found["kubectl"].detail
-    assert found["Docker"].remedy and found["kubectl"].remedy
+    assert found["Docker"].remedy
+    assert found["kubectl"].remedy
