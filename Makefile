@@ -40,7 +40,7 @@ site: $(READY) ## build the course as a web site, site/_build/html
 
 lock: $(READY) ## make requirements.txt from pyproject.toml: ARGS="--upgrade-package kfp"
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --group dev pyproject.toml --output-file requirements.txt --no-emit-index-url \
+	  --extra course --group dev pyproject.toml --output-file requirements.txt --no-emit-index-url \
 	  --custom-compile-command 'make lock' $(ARGS)
 
 set-up: $(READY) ## only set up the environment, .venv

@@ -94,7 +94,9 @@ def install(project: Path) -> None:
         "(pip config list), then run make again"
     )
     pip = [python(project), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    with_uv = [python(project), "-m", "uv", "pip", "install", "--python", python(project)]
+    # In the project's folder uv would take the constraints of pyproject.toml, which have no hashes.
+    with_uv = [python(project), "-m", "uv", "--directory", tempfile.gettempdir()]
+    with_uv += ["pip", "install", "--python", python(project)]
     with_uv += ["--no-build-isolation", "--require-hashes", "-r", str(project / LOCK)]
     with_uv += [] if sys.stderr.isatty() else ["--quiet"]  # the bar is for a terminal
     settings = {**uv_settings(project), "UV_INDEX_STRATEGY": "unsafe-best-match"}
@@ -142,7 +144,7 @@ def uv_settings(project: Path) -> dict[str, str]:
         for name, value in re.findall(pattern, listed, re.M):
             values = ast.literal_eval(value).split()
             if name == "find-links":  # pip passes over what is not there, uv stops
-                values = [place for place in values if is_there(place)]
+                values = [complete(place) for place in values if is_there(place)]
             variable = UV_VARIABLES.get(name)
             if variable and values and not os.environ.get(variable):
                 found[variable] = ("," if name == "find-links" else " ").join(values)
@@ -153,6 +155,11 @@ def is_there(place: str) -> bool:
     """False for a folder on this machine that is missing."""
     address = urlsplit(place)
     return address.scheme not in ("", "file") or Path(url2pathname(address.path)).exists()
+
+
+def complete(place: str) -> str:
+    """A folder on this machine from its root on, as uv starts in another folder than pip."""
+    return place if urlsplit(place).scheme else str(Path(place).resolve())
 
 
 def python(project: Path) -> str:

@@ -192,7 +192,7 @@ def _reopen_streams() -> None:
 
 
 def _open_stream(number: int, mode: str):
-    return open(number, mode, buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+    return open(number, mode, buffering=1, encoding="utf-8", closefd=False)
 
 
 def _seed_numpy() -> None:
