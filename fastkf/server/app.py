@@ -2,13 +2,16 @@
 
 import importlib.util
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
+from fastkf.base.asgi import SizeLimit
 from fastkf.server import errors
 from fastkf.server.api import add_routers
 from fastkf.server.api.experiments import default_experiment
 from fastkf.server.database import Database
+from fastkf.server.errors import Code, answer
 from fastkf.server.queue import RunQueue
 from fastkf.server.security import Guard
 from fastkf.server.settings import Settings
@@ -38,6 +41,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, title="fastkf server")
     app.state.settings, app.state.database, app.state.queue = settings, database, queue
+    # The one that is added last is asked first: who is not let in gets nowhere with a large body.
+    app.add_middleware(
+        SizeLimit, limit=settings.largest_request, respond=partial(answer, Code.TOO_LARGE)
+    )
     app.add_middleware(Guard, settings=settings)
     errors.add_handlers(app)
     add_routers(app)

@@ -1,4 +1,4 @@
-"""Who may ask, and how much may come in: a middleware before everything else.
+"""Who may ask: a middleware before everything else.
 
 What is submitted is run, as this user. So a request is answered only when
 
@@ -22,10 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastkf.server import peer_credentials
 from fastkf.server.errors import ApiError, Code, answer
-from fastkf.server.settings import MEGABYTE, Settings
+from fastkf.server.settings import Settings
 
 COOKIE, PARAMETER = "fastkf-token", "token"
-MOST_DRAINED = 64 * MEGABYTE
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"SAMEORIGIN"),
@@ -50,15 +49,12 @@ class Guard:
         send = _with_headers(send)
         headers = Headers(scope=scope)
         refusal = self._refuse(scope, headers)
-        if refusal is None and _length(headers) > self._settings.largest_request:
-            await _drain(receive, _length(headers))
-            refusal = self._too_large()
         if refusal is not None:
             response = answer(refusal.code, refusal.message)
         elif scope["method"] == "GET" and PARAMETER in _query(scope):
             response = self._keep_token(scope)
         else:
-            await self._app(scope, self._limit(receive), send)
+            await self._app(scope, receive, send)
             return
         await response(scope, receive, send)
 
@@ -123,24 +119,6 @@ class Guard:
         )
         return response
 
-    def _limit(self, receive: Receive) -> Receive:
-        """Receives a body and stops when it grows too large."""
-        received = 0
-
-        async def receive_some() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._settings.largest_request:
-                raise self._too_large()
-            return message
-
-        return receive_some
-
-    def _too_large(self) -> ApiError:
-        size = self._settings.largest_request / MEGABYTE
-        return ApiError(Code.TOO_LARGE, f"the request is larger than {size:g} MB")
-
 
 def _is_foreign(headers: Headers, host: str) -> bool:
     """Whether a page of another origin has made the request; following a link is not that."""
@@ -169,21 +147,6 @@ def _cookie(scope: Scope, headers: Headers) -> str:
     except CookieError:
         return ""
     return found.value if found else ""
-
-
-def _length(headers: Headers) -> int:
-    text = headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
-async def _drain(receive: Receive, length: int) -> None:
-    """Reads what comes and keeps nothing: a client reads the answer when it has sent its body."""
-    received = 0
-    while length <= MOST_DRAINED and received <= MOST_DRAINED:
-        message = await receive()
-        received += len(message.get("body", b""))
-        if not message.get("more_body"):
-            return
 
 
 def _with_headers(send: Send) -> Send:

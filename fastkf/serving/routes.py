@@ -23,7 +23,7 @@ def add_routes(app: FastAPI, dataplane: DataPlane) -> None:
     """Adds to kserve's application; of two routes, the one added first answers."""
     add_v1(app, dataplane, V1Endpoints(dataplane))
     add_v2(app, dataplane, V2Endpoints(dataplane))
-    app.add_middleware(SizeLimit, limit=BYTES_OF_A_REQUEST)
+    app.add_middleware(SizeLimit, limit=BYTES_OF_A_REQUEST, remedy="send fewer rows at a time")
     app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(RequestValidationError, answer_wrong_form)
 
