@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from fastkf.base import processes
+from fastkf.base.ports import free_ports
 from fastkf.notebook.model import Notebook
 
 SECONDS_TO_START = 200
@@ -79,7 +79,7 @@ def start_lab(*words, **variables: str) -> Iterator[Lab]:
         home, temporary = Path(folder, "home"), Path(folder, "tmp")
         home.mkdir()
         temporary.mkdir()
-        [port] = processes.free_ports(1)  # several tests at once would all choose 8888
+        [port] = free_ports(1)  # several tests at once would all choose 8888
         options = ["--no-browser", "--port", str(port), *map(str, words)]
         with output.open("wb") as file:
             process = subprocess.Popen(

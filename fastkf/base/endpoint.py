@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 ENDPOINT_VARIABLE = "KF_PIPELINES_ENDPOINT"
 KALE_CONFIG_VARIABLE = "KALE_CONFIG_PATH"
@@ -30,7 +31,7 @@ def kale_config(environ: Mapping[str, str]) -> Path:
     return Path(environ.get(KALE_CONFIG_VARIABLE) or KALE_CONFIG).expanduser()
 
 
-def read_kale_config(environ: Mapping[str, str]) -> dict:
+def read_kale_config(environ: Mapping[str, str]) -> dict[str, Any]:
     """What is in it: host, auth_type, auth_config, namespace, ssl_ca_cert; {} when unreadable."""
     try:
         settings = json.loads(kale_config(environ).read_text(encoding="utf-8"))

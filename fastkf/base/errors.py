@@ -24,3 +24,9 @@ class UsageError(FastkfError):
     """The command was called with something it cannot take."""
 
     exit_code = 2
+
+
+def first_line(error: BaseException | str) -> str:
+    """The first line of an error's text that says something; of an error without one, its type."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), "" if isinstance(error, str) else type(error).__name__)

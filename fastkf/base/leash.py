@@ -2,8 +2,10 @@
 
 Its standard input is a pipe that the parent holds open and never writes to. When the parent ends,
 in whatever way, the pipe closes, and the command and all it started in its process group end.
+It runs with `-I -S`, so that it starts in milliseconds: it imports the standard library only.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,8 +15,17 @@ import threading
 SECONDS_TO_END = 5.0
 
 
+def signal_group(group: int, number: int) -> None:
+    """Sends a signal to all processes of a group, if there still are any; 0 is the own group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: all are zombies
+        os.killpg(group, number)
+
+
 def main() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # the command decides when to end
+    """Runs the command in this process group and ends with its exit code."""
+    # The command is in the same group and gets the same signal; it decides when to end, and this
+    # process must outlive it to tell its exit code and to kill what it leaves.
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     try:
         command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
@@ -27,10 +38,11 @@ def main() -> None:
 
 
 def end_without_parent() -> None:
-    sys.stdin.buffer.read()
-    os.killpg(0, signal.SIGTERM)
-    threading.Event().wait(SECONDS_TO_END)
-    os.killpg(0, signal.SIGKILL)
+    """Waits until the parent is gone, then ends the group: asks first, then kills."""
+    sys.stdin.buffer.read()  # returns when the other end of the pipe is closed
+    signal_group(0, signal.SIGTERM)
+    threading.Event().wait(SECONDS_TO_END)  # main() may end the process meanwhile
+    signal_group(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,26 @@
-"""Child processes that end with this one, and free ports."""
+"""Child processes that end with this one, and the environment that they run in."""
 
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from fastkf.base import leash
 
-
-def free_ports(count: int) -> list[int]:
-    """Different TCP ports of 127.0.0.1 that nothing listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+Process = subprocess.Popen[bytes]
 
 
 def start(
     command: Sequence[str | Path],
-    output: IO | int,
+    output: IO[Any] | int,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
-) -> subprocess.Popen:
+) -> Process:
     """Starts a command in a process group of its own, which ends when this process ends.
 
     Args:
@@ -51,7 +43,7 @@ def start(
     )
 
 
-def end(processes: Iterable[subprocess.Popen], seconds: float = leash.SECONDS_TO_END) -> None:
+def end(processes: Iterable[Process], seconds: float = leash.SECONDS_TO_END) -> None:
     """Ends processes that `start` returned and what they started: asks first, then kills."""
     processes = list(processes)
     _signal_groups(processes, signal.SIGTERM)
@@ -66,7 +58,16 @@ def end(processes: Iterable[subprocess.Popen], seconds: float = leash.SECONDS_TO
             process.stdin.close()
 
 
-def _signal_groups(processes: list[subprocess.Popen], number: int) -> None:
+def _signal_groups(processes: Iterable[Process], number: int) -> None:
     for process in processes:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
+        leash.signal_group(process.pid, number)
+
+
+def with_own_python(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables with which a container's command runs here as a process.
+
+    `python3` is this interpreter, with this environment's packages, in the place of the image's;
+    what it prints comes at once, as a container's log does.
+    """
+    folders = [str(Path(sys.executable).parent), environ.get("PATH") or os.defpath]
+    return {**environ, "PATH": os.pathsep.join(folders), "PYTHONUNBUFFERED": "1"}

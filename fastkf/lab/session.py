@@ -2,16 +2,15 @@
 
 import os
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastkf.base import processes
 from fastkf.base.endpoint import HEALTH
 from fastkf.base.errors import UsageError
+from fastkf.base.ports import free_ports, is_free
 from fastkf.cluster.auth import read_local_server
 from fastkf.cluster.target import Endpoint
 from fastkf.lab.jupyter import Jupyter
@@ -94,7 +93,7 @@ def find_server(start: Callable[..., Service], running: list[Service]) -> dict[s
     local = read_local_server()
     if local and answers(local["url"] + HEALTH):
         return local
-    [port] = processes.free_ports(1)
+    [port] = free_ports(1)
     url, settings = f"http://127.0.0.1:{port}", Settings(default_folder())
     command = [sys.executable, "-m", "fastkf.cli", "server", "--port", port]
     server = start("The pipelines server", command)
@@ -110,18 +109,7 @@ def choose_port(wanted: int | None) -> int:
         UsageError: the wanted one is taken.
     """
     if wanted is None:
-        return PORT if is_free(PORT) else processes.free_ports(1)[0]
+        return PORT if is_free(PORT) else free_ports(1)[0]
     if not is_free(wanted):
         raise UsageError(f"--port {wanted}: another program listens there; leave --port out")
     return wanted
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        if sys.platform != "win32":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

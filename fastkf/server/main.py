@@ -14,6 +14,7 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.ports import bind
 from fastkf.server import peer_credentials
 from fastkf.server.app import create_app
 from fastkf.server.security import PARAMETER
@@ -36,7 +37,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """
     os.umask(0o077)
     _make_folders(settings)
-    with _lock(settings), _listen(settings) as listener:
+    with _lock(settings), bind(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         settings = dataclasses.replace(settings, port=port, token=_read_token(settings))
         url = _address(listener)
@@ -97,22 +98,6 @@ def _where(settings: Settings) -> str:
     with contextlib.suppress(OSError, ValueError, KeyError):
         return f" ({json.loads(settings.note.read_text(encoding='utf-8'))['url']})"
     return ""
-
-
-def _listen(settings: Settings) -> socket.socket:
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM
-        )[0]
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise FastkfError(
-            f"{settings.host}:{settings.port}: cannot listen there ({error.strerror or error}); "
-            "if another program has the port, choose another --port, or 0 for a free one"
-        ) from error
-    return listener
 
 
 def _address(listener: socket.socket) -> str:

@@ -10,6 +10,7 @@ from unittest import mock
 from rich.markup import escape
 
 from fastkf.base.errors import UsageError
+from fastkf.base.ports import PortError, bind
 from fastkf.cli.display import Display
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -53,16 +54,7 @@ def serve_models(folders: list[Path], host: str, port: int, display: Display) ->
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A socket that has the address, and does not listen yet."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise UsageError(
-            f"--port {port} of {host}: {error.strerror}; name another one, or none for a free one"
-        ) from error
-    return listener
+        return bind(host, port)
+    except PortError as error:
+        raise UsageError(error.problem, error.remedy) from error

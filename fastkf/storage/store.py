@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,8 +13,8 @@ import platformdirs
 import psutil
 from filelock import FileLock, Timeout
 
-from fastkf.base import processes
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.ports import free_ports, is_free
 from fastkf.storage import weed
 
 REGION = "us-east-1"  # any: SeaweedFS has none, and clients ask for one
@@ -161,7 +160,7 @@ class Store:
         """The ports of the last start, as far as they are free; others in the place of the rest."""
         last = self._read_state().get("ports", {})
         self._remove_sockets(last)
-        new = dict(zip(weed.PORTS, processes.free_ports(len(weed.PORTS)), strict=True))
+        new = dict(zip(weed.PORTS, free_ports(len(weed.PORTS)), strict=True))
         return new | {name: port for name, port in last.items() if is_free(port)}
 
     def _start_server(self, program: str, ports: dict[str, int], owner: int | None) -> None:
@@ -251,16 +250,6 @@ def start_watch(folder: Path, owner: int) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections linger
-        try:
-            one.bind((weed.ADDRESS, port))
-        except OSError:
-            return False
-    return True
 
 
 def size_of(folder: Path) -> int:

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from fastkf.base import processes
 from fastkf.base.errors import UsageError
+from fastkf.base.ports import free_ports
 from fastkf.cli.display import MARKS, Display
 from fastkf.course import data, places
 from fastkf.run.notebook import make_run_folder, shown_path
@@ -57,7 +58,7 @@ def run_job(
     """
     job = read_tfjob(path)
     _check_can_run(job)
-    ports = processes.free_ports(sum(spec.count for spec in job.specs))
+    ports = free_ports(sum(spec.count for spec in job.specs))
     folder = make_run_folder(job.name, output)
     try:
         found = find_volumes(job, volumes, folder / "volumes")

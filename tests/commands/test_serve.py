@@ -32,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from fastkf.base import processes
+from fastkf.base.ports import free_ports
 from fastkf.course import places
 from fastkf.course.data import fetch
 from fastkf.package.pins import read_lock
@@ -462,7 +463,7 @@ def test_reads_a_folder_again_when_asked(models, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_takes_the_port_it_is_given_and_ends_well(models, number):
-    (port,) = processes.free_ports(1)
+    (port,) = free_ports(1)
     process = start("serve", models / "numbers", "--port", port)
     address = read_address(process)
     assert address == f"http://127.0.0.1:{port}"
@@ -505,7 +506,7 @@ def test_a_port_in_use(models):
         port = taken.getsockname()[1]
         command = fastkf("serve", models / "numbers", "--port", port)
     assert command.code == 2
-    assert f"--port {port} of 127.0.0.1: Address already in use" in command.output
+    assert f"127.0.0.1:{port}: cannot listen there (Address already in use)" in command.output
 
 
 # What is no model.
@@ -605,7 +606,7 @@ def test_the_pipeline_publishes_what_it_has_checked(published):
 
 def test_the_guide_serves_and_the_transformer_answers_as_the_model(published, tmp_path):
     (command,) = [c for c in guides.fastkf_commands(FOLDER / "README.md") if c[0] == "serve"]
-    predictor_port, transformer_port = processes.free_ports(2)
+    predictor_port, transformer_port = free_ports(2)
     words = [re.sub(r"^runs/models/", f"{published}/", word) for word in command[1:]]
     words = [str(predictor_port) if word == "8080" else word for word in words]
     transformer = [sys.executable, TRANSFORMER, "--model_name", "titanic", "--http_port"]

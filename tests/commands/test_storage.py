@@ -25,6 +25,7 @@ from manifests import read_manifests
 
 from fastkf.base import processes
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.ports import free_ports
 from fastkf.course import places
 from fastkf.engine.notebook import execute_notebook, read_metrics
 from fastkf.notebook.model import read
@@ -428,7 +429,7 @@ def test_copies_that_cannot_be_are_told(variables, tmp_path, monkeypatch, source
 
 
 def test_a_store_that_does_not_answer_is_told(tmp_path):
-    [port] = processes.free_ports(1)
+    [port] = free_ports(1)
     named = {
         "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "key",
@@ -590,7 +591,7 @@ def test_the_server_of_the_deployment_runs_with_its_own_arguments(tmp_path):
     arguments = container["args"]
     for old, new in replaced.items():
         arguments = [word.replace(f"={old}", f"={new}") for word in arguments]
-    ports = dict(zip(weed.PORTS, processes.free_ports(len(weed.PORTS)), strict=True))
+    ports = dict(zip(weed.PORTS, free_ports(len(weed.PORTS)), strict=True))
     arguments += [f"-{name}={port}" for name, port in ports.items()]
     arguments += ["-s3.ip.bind=127.0.0.1", f"-s3.localSocket={tmp_path}/s3.sock"]
     arguments += [f"-filer.localSocket={tmp_path}/filer.sock"]

@@ -14,6 +14,7 @@ from conftest import fastkf
 from test_custom_images import COMPONENTS, LAB, read_requirements
 
 from fastkf.base import processes
+from fastkf.base.ports import free_ports
 
 PREFIX = "localhost/fast-kubeflow"
 OBSTACLE = images.find_obstacle()
@@ -116,7 +117,7 @@ def test_an_image_is_pushed_to_a_registry(workshop, image):
     if not shutil.which("docker-registry"):
         pytest.skip("docker-registry is not installed (Debian: apt-get install docker-registry)")
     folder = workshop.folder
-    (port,) = processes.free_ports(1)
+    (port,) = free_ports(1)
     (folder / "registry.yml").write_text(
         "version: 0.1\n"
         f"storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"

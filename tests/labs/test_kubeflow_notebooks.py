@@ -26,6 +26,7 @@ from manifests import check_manifest, read_manifests
 
 from fastkf.base import processes
 from fastkf.base.endpoint import POD_ENDPOINT
+from fastkf.base.ports import free_ports
 from fastkf.cluster.auth import POD_TOKEN
 from fastkf.course import data, places
 from fastkf.tune import notebook as tuning
@@ -276,7 +277,7 @@ class Server:
         (self.tmp / "..first" / "token").write_text("the-token")
         (self.tmp / "..data").symlink_to("..first")
         (self.tmp / "token").symlink_to("..data/token")
-        [port] = processes.free_ports(1)
+        [port] = free_ports(1)
         self.address = f"http://127.0.0.1:{port}"
         shown = (("/opt/fast-kubeflow", str(places.PROJECT)),)
         volumes = (("/home/jovyan", str(home)),)

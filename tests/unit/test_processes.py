@@ -71,7 +71,3 @@ def test_children_do_not_outlive_a_killed_parent():
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     assert wait_until_gone(children) == set()
-
-
-def test_free_ports_differ():
-    assert len(set(processes.free_ports(20))) == 20

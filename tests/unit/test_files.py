@@ -1,0 +1,102 @@
+"""Files that are written whole, found inside a folder only, and shown as the user sees them."""
+
+import os
+import stat
+
+import platformdirs
+import pytest
+
+from fastkf.base.errors import first_line
+from fastkf.base.files import find_inside, shown_path, user_folder, write_bytes, write_text
+
+
+def test_a_file_is_written_whole_with_the_mode_that_was_asked_for(tmp_path):
+    path = tmp_path / "keys.json"
+    write_text(path, "größer\n", mode=0o600)
+    assert path.read_text(encoding="utf-8") == "größer\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    plain = tmp_path / "plain"
+    plain.touch()
+    expected = plain.stat().st_mode
+    write_bytes(plain, b"new")
+    assert plain.read_bytes() == b"new"
+    assert plain.stat().st_mode == expected
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["keys.json", "plain"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    path.write_text("old")
+
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_longest_file_name_can_be_written(tmp_path):
+    write_text(tmp_path / ("x" * 255), "whole")
+    assert (tmp_path / ("x" * 255)).read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret",
+        "a/../../secret",
+        "/etc/passwd",
+        "a\0b",
+        "a\\b",
+        "..",
+        "",
+        "no-such-file",
+        "x" * 5000,
+        "out",
+        "out_folder/secret",
+        "circle",
+    ],
+)
+def test_nothing_outside_a_folder_is_found_in_it(tmp_path, name):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("token")
+    (folder / "a\\b").write_text("a name that another system reads as a path")
+    (folder / "out").symlink_to(tmp_path / "secret")
+    (folder / "out_folder").symlink_to(tmp_path)
+    (folder / "circle").symlink_to(folder / "circle")
+    assert find_inside(folder, name) is None
+
+
+def test_a_file_inside_is_found_by_its_parts_and_through_a_link(tmp_path):
+    (tmp_path / "logs").mkdir()
+    log = tmp_path / "logs" / "train.log"
+    log.write_text("done")
+    (tmp_path / "newest").symlink_to(log)
+    assert find_inside(tmp_path, "logs", "train.log") == log.resolve()
+    assert find_inside(tmp_path, "newest") == log.resolve()
+
+
+def test_a_path_is_shown_from_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shown_path(tmp_path / "runs" / "one") == "runs/one"
+    assert shown_path(tmp_path.parent) == str(tmp_path.parent)
+
+
+def test_data_stay_where_they_were_put_at_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda name: tmp_path / name)
+    assert user_folder("storage") == tmp_path / "fast-kubeflow" / "storage"
+    (tmp_path / "fastkf" / "storage").mkdir(parents=True)
+    assert user_folder("storage") == tmp_path / "fastkf" / "storage"
+    assert user_folder("server") == tmp_path / "fast-kubeflow" / "server"
+    (tmp_path / "fast-kubeflow" / "storage").mkdir(parents=True)
+    assert user_folder("storage") == tmp_path / "fast-kubeflow" / "storage"
+
+
+def test_the_first_line_of_an_error_says_something():
+    assert first_line(ValueError("\n  no such column\nTraceback")) == "no such column"
+    assert first_line(KeyError()) == "KeyError"
+    assert first_line("") == ""
