@@ -210,7 +210,7 @@ def data(
 
 
 def draw_picture(notebook: Notebook) -> Path:
-    from fastkf.runs.drawing import draw_pipeline
+    from fastkf.runs.drawing.layout import draw_pipeline
 
     picture = notebook.path.parent / "images" / f"{notebook.name}.svg"
     picture.parent.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from fastkf.runs.drawing import (
+from fastkf.runs.drawing.layout import (
     STATUSES,
     assign_layers,
     draw_pipeline,

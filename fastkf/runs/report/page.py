@@ -16,7 +16,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
-from fastkf.runs.drawing import GLYPHS, STATUSES, draw_pipeline, format_seconds
+from fastkf.runs.drawing.layout import GLYPHS, STATUSES, draw_pipeline, format_seconds
 from fastkf.runs.report.view import (
     clean_text,
     format_time,

@@ -9,7 +9,7 @@ import yaml
 from markupsafe import Markup
 
 from fastkf.package import kale
-from fastkf.runs.drawing import draw_pipeline
+from fastkf.runs.drawing.layout import draw_pipeline
 
 KINDS = {
     "NUMBER_INTEGER": ("int", "a whole number"),

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from sqlalchemy.orm import Session
 
-from fastkf.runs.drawing import STYLE
+from fastkf.runs.drawing.layout import STYLE
 from fastkf.runs.report.page import TEMPLATES as SHARED
 from fastkf.runs.report.page import make_environment
 from fastkf.runs.report.view import format_time, show_value

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from fastkf.runs.drawing import draw_pipeline
+from fastkf.runs.drawing.layout import draw_pipeline
 from fastkf.runs.report.view import (
     get_table,
     list_problems,
