@@ -1,6 +1,7 @@
 """What a run shows in the terminal: progress while it works, tables when it is done."""
 
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,41 +15,67 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
+
+from fastkf.runs.model import State, Step
+from fastkf.runs.progress import Advance, Cell
 
 MARKS = {
-    "succeeded": "[green]✓[/]",
-    "failed": "[red]✗[/]",
-    "skipped": "[yellow]–[/]",
-    "pending": " ",
-    "running": "…",
+    State.SUCCEEDED: "[green]✓[/]",
+    State.FAILED: "[red]✗[/]",
+    State.SKIPPED: "[yellow]–[/]",
+    State.CANCELED: "[yellow]–[/]",
+    State.PENDING: " ",
+    State.RUNNING: "…",
 }
 
 
 class Display:
-    """Writes to one console; on a terminal long work shows a bar, elsewhere a line an event."""
+    """A `fastkf.runs.progress.Progress` on one console.
+
+    On a terminal long work shows a bar, elsewhere a line an event.
+    """
 
     def __init__(self, console: Console | None = None):
         # Named, since `sys.stdout` leads to a log while KFP runs a pipeline.
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
-        self.console.print(text)
+        self.console.print(Text(text))
 
     def done(self, text: str, seconds: float | None = None) -> None:
-        took = f" [dim]{seconds:.1f} s[/]" if seconds is not None else ""
-        self.console.print(f"{MARKS['succeeded']} {text}{took}")
+        self.show_outcome(State.SUCCEEDED, text, "" if seconds is None else f"{seconds:.1f} s")
 
     def failed(self, text: str) -> None:
-        self.console.print(f"{MARKS['failed']} ", end="")
-        self.console.print(text, markup=False)
+        self.show_outcome(State.FAILED, text)
 
     def warn(self, text: str) -> None:
-        self.console.print("[yellow]![/] ", end="")
-        self.console.print(text, markup=False)
+        self.console.print(Text.assemble(("! ", "yellow"), text))
+
+    def relay(self, source: str, text: str) -> None:
+        self.console.print(Text.assemble((f"{source} | ", "dim"), text))
+
+    def conclude(self, text: str, succeeded: bool, rest: str = "") -> None:
+        style = "bold green" if succeeded else "bold red"
+        self.console.print(Text.assemble((text, style), " " if rest else "", rest))
+
+    def show_step(self, step: Step) -> None:
+        self.show_outcome(step.state, f"{step.name:<28}", f"{step.seconds:6.1f} s", indent="  ")
+
+    def show_outcome(self, state: State, text: str, rest: str = "", indent: str = "") -> None:
+        mark = Text.from_markup(f"{indent}{MARKS[state]} ")
+        self.console.print(mark + Text.assemble(text, " " if rest else "", (rest, "dim")))
+
+    def show_table(
+        self, headings: Sequence[str], rows: Iterable[Sequence[Cell]], title: str | None = None
+    ) -> None:
+        table = Table(*headings, title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*[_draw_cell(cell) for cell in row])
+        self.console.print(table)
 
     @contextmanager
-    def progress(self, description: str, total: int | None):
-        """Yields `advance(done, note)`, which moves the bar and shows a note beside it."""
+    def progress(self, description: str, total: int | None) -> Iterator[Advance]:
         if not self.console.is_terminal:
             yield lambda done, note="": None
             return
@@ -67,10 +94,6 @@ class Display:
                 bar.update(task, completed=done, note=note)
 
             yield advance
-
-    def show_step(self, step) -> None:
-        """One line for a step that has ended."""
-        self.console.print(f"  {MARKS[step.status]} {step.name:<28} [dim]{step.seconds:6.1f} s[/]")
 
     def show_summary(self, record: dict, folder: str) -> None:
         """The tables of a finished run: its steps, its metrics, and where the rest is.
@@ -92,6 +115,10 @@ class Display:
         style = "bold green" if record["status"] == "succeeded" else "bold red"
         self.console.print(f"[{style}]{record['name']} {record['status']}[/] {record['seconds']} s")
         self.console.print(f"Report: {folder}/report.html")
+
+
+def _draw_cell(cell: Cell) -> Text:
+    return Text.from_markup(MARKS[cell]) if isinstance(cell, State) else Text(cell)
 
 
 def _steps_table(steps: list[dict]) -> Table:

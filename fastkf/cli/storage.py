@@ -107,12 +107,10 @@ def copy_objects(source: str, target: str, folder: StoreFolder = None) -> None:
 
     Example: `fastkf storage copy data/titanic/titanic.csv s3://datasets/titanic/`
     """
-    from rich.markup import escape
-
     from fastkf.storage.objects import copy
 
     for place, size in copy(connect_store(folder), source, target):
-        Display().done(f"{escape(place)} ({size:,} bytes)")
+        Display().done(f"{place} ({size:,} bytes)")
 
 
 @storage.command("list")

@@ -6,11 +6,12 @@ from collections.abc import Callable
 import kfp_server_api
 import tenacity
 
-from fastkf.cli.display import Display
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError, RejectedError, UnansweredError
 from fastkf.cluster.tasks import ENDED, Task, read_steps, run_state
 from fastkf.engine.local import Step
+from fastkf.runs import model
+from fastkf.runs.progress import Advance, Progress
 
 PATIENCE = 600.0  # seconds without a connection
 EAGER, EAGER_SECONDS, CALM_SECONDS = 60, 1.0, 5.0  # how often to ask: at first, and later
@@ -42,7 +43,7 @@ class Follower:
         self.seconds = 0.0
         self._service = kfp_server_api.RunServiceApi(connection)
 
-    def follow(self, display: Display) -> None:
+    def follow(self, display: Progress) -> None:
         """Shows each step that ends, until the run has.
 
         Raises:
@@ -56,7 +57,7 @@ class Follower:
                 f"the run {self.run_id} goes on; it is not followed any more"
             ) from None
 
-    def _follow(self, display: Display) -> None:
+    def _follow(self, display: Progress) -> None:
         shown: set[str] = set()
         began = time.monotonic()
         with display.progress("pipeline, steps", len(self.after)) as advance:
@@ -68,7 +69,7 @@ class Follower:
                     return
                 time.sleep(EAGER_SECONDS if self.seconds < EAGER else CALM_SECONDS)
 
-    def _ask(self, display: Display) -> None:
+    def _ask(self, display: Progress) -> None:
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_passing),
             wait=tenacity.wait_random_exponential(multiplier=1, min=0.2, max=LONGEST_PAUSE),
@@ -86,7 +87,7 @@ class Follower:
             display.say("  connected again")
         self.steps, self.tasks = read_steps(self.run, self.after)
 
-    def _tell(self, display: Display) -> Callable:
+    def _tell(self, display: Progress) -> Callable:
         def tell(state: tenacity.RetryCallState) -> None:
             if state.attempt_number == 1:
                 display.warn(str(state.outcome.exception()))
@@ -94,12 +95,15 @@ class Follower:
 
         return tell
 
-    def _show(self, display: Display, shown: set[str], advance) -> None:
+    def _show(self, display: Progress, shown: set[str], advance: Advance) -> None:
         ended = [step for step in self.steps if step.status in ("succeeded", "failed")]
         for step in ended:
             if step.name not in shown:
                 shown.add(step.name)
-                display.show_step(step)
+                state = model.State(step.status)
+                display.show_step(
+                    model.Step(step.name, step.name, state=state, seconds=step.seconds)
+                )
         advance(len(ended), ", ".join(one.name for one in self.steps if one.status == "running"))
 
 

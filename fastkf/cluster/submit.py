@@ -9,9 +9,9 @@ from pathlib import Path
 
 import kfp_server_api
 import yaml
-from rich.markup import escape
 
 from fastkf.base.errors import UsageError
+from fastkf.base.files import shown_path
 from fastkf.cli.display import Display
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import PATIENCE, DetachedError, Follower
@@ -20,10 +20,12 @@ from fastkf.cluster.outcome import fill_record
 from fastkf.cluster.target import Client, Endpoint, connect
 from fastkf.cluster.tasks import list_steps
 from fastkf.cluster.upload import create_run, find_experiment, upload
+from fastkf.course import places
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook
 from fastkf.package.model import REQUIRED, read_arguments, read_package
-from fastkf.run.notebook import check_tags, make_run_folder, read_parameters, shown_path
+from fastkf.run.notebook import check_tags, read_parameters
+from fastkf.runs.folder import make_run_folder
 from fastkf.runs.record import new_record, write_record
 from fastkf.runs.report import page
 
@@ -153,7 +155,7 @@ def follow_run(run_id: str, server: Endpoint, options: Options, display: Display
     spec = _fetch_spec(client, run)
     parameters = (run.runtime_config and run.runtime_config.parameters) or {}
     record = new_record(spec["pipelineInfo"]["name"], run.display_name, parameters)
-    folder = make_run_folder(record["name"], options.output)
+    folder = make_run_folder(record["name"], options.output, places.RUNS)
     (folder / "pipeline.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
     follower = Follower(client.connection, run_id, list_steps(spec), options.patience)
     _follow(follower, client, spec, None, record, folder, display)
@@ -176,7 +178,7 @@ def terminate_run(run_id: str, server: Endpoint, display: Display) -> None:
 def _folder(source: Source, options: Options):
     """The run's folder; one to throw away when nobody waits for the run."""
     if options.wait:
-        yield make_run_folder(source.name, options.output)
+        yield make_run_folder(source.name, options.output, places.RUNS)
     else:
         with tempfile.TemporaryDirectory(prefix="fastkf-submit-") as folder:
             yield Path(folder)
@@ -205,7 +207,7 @@ def _start(source: Source, package: Path, client: Client, options, display: Disp
         experiment_id=find_experiment(connection, experiment, namespace),
         parameters=_as_compiled(source),
     )
-    display.done(f"started the run {run_id} in the experiment {escape(experiment)}")
+    display.done(f"started the run {run_id} in the experiment {experiment}")
     display.say(f"Run: {client.link(run_id)}")
     return run_id
 
@@ -236,7 +238,7 @@ def _show_rest(record: dict, folder: Path, display: Display) -> None:
         log = folder / "logs" / f"{step['name']}.log"
         if step["status"] == "failed" and log.exists():
             display.say(f"The end of the log of {step['name']}:")
-            display.console.print(end_of_log(log.read_text(encoding="utf-8")), markup=False)
+            display.say(end_of_log(log.read_text(encoding="utf-8")))
     if "cannot be read" in record["note"]:
         display.warn(record["note"])
     display.say(f"Run: {record['link']}")

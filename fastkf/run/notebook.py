@@ -1,14 +1,13 @@
 """Runs a Kale notebook three ways, as `fastkf run` does, and compares the metrics."""
 
 import json
-import math
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.files import shown_path
 from fastkf.cli.display import Display
 from fastkf.course import data, places
 from fastkf.engine.local import LocalRun
@@ -17,10 +16,12 @@ from fastkf.notebook.check import check
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook, describe_error, find_cell
 from fastkf.package.kale import name_step
+from fastkf.runs.compare import SAME, is_equal
+from fastkf.runs.folder import make_run_folder
+from fastkf.runs.model import State, Step
 from fastkf.runs.record import ended_step_record, new_record, write_record
 from fastkf.runs.report import page
 
-SAME = 1e-9
 # What changes neither the notebook's results nor the pipeline's, only the file.
 HARMLESS_RULES = {"metadata-missing", "metadata-not-normalised", "temporary-file"}
 
@@ -49,7 +50,7 @@ def run_notebook(
     check_tags(notebook, display)
     if "data_dir" not in given:
         data.fetch(notebook.course.get("needs", []), progress=display.say)
-    folder = make_run_folder(notebook.name, output)
+    folder = make_run_folder(notebook.name, output, places.RUNS)
     record = new_record(notebook.name, notebook.title, {**notebook.parameters, **parameters})
     with keep_record(record, folder, display, notebook.course.get("tolerance", SAME)):
         _run_parts(notebook, parameters, only, folder, record, display)
@@ -107,28 +108,6 @@ def read_value(path: Path, name: str, text: str, kind: type):
     raise UsageError(f"{path}: parameter {name} takes {kind.__name__}, not {text!r}")
 
 
-def make_run_folder(name: str, output: Path | None) -> Path:
-    """A new folder for one run.
-
-    Raises:
-        UsageError: the folder that was asked for has something in it, or cannot be made.
-    """
-    if output is None:
-        started = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        for attempt in range(1, 1000):
-            folder = places.RUNS / name / (started if attempt == 1 else f"{started}_{attempt}")
-            if not folder.exists():
-                output = folder
-                break
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{output}: cannot be made the run's folder ({error.strerror})") from error
-    if any(output.iterdir()):
-        raise UsageError(f"{output}: not empty; name a new folder with --output")
-    return output
-
-
 def compare(record: dict, tolerance: float) -> dict:
     """Each metric of the notebook beside the pipeline's; equal within the relative tolerance."""
     if not (record["notebook"] and record["pipeline"]):
@@ -142,13 +121,6 @@ def compare(record: dict, tolerance: float) -> dict:
         }
         for name in {**notebook, **pipeline}
     }
-
-
-def is_equal(one, other, tolerance: float) -> bool:
-    """Whether two values of a metric agree; numbers within the relative tolerance."""
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
-    return one is not None and one == other
 
 
 def check_tags(notebook: Notebook, display: Display) -> None:
@@ -241,7 +213,8 @@ def _show_steps(local_run: LocalRun, shown: set[str], display: Display, advance)
     for step in ended:
         if step.name not in shown:
             shown.add(step.name)
-            display.show_step(step)
+            state = State(step.status)
+            display.show_step(Step(step.name, step.name, state=state, seconds=step.seconds))
     advance(len(ended), ", ".join(step.name for step in steps if step.status == "running"))
 
 
@@ -274,11 +247,3 @@ def _as_bool(text: str) -> bool:
     if text.lower() not in words:
         raise ValueError(text)
     return words[text.lower()]
-
-
-def shown_path(path: Path) -> str:
-    """The path as seen from the working folder, when it is below it."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -14,11 +14,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from fastkf.base.files import shown_path
 from fastkf.cli.display import Display
+from fastkf.course import places
 from fastkf.engine.container_run import ContainerRun, in_order
 from fastkf.engine.warm.parent import CAN_FORK
 from fastkf.package.model import REQUIRED, Package, find_folders, read_arguments, read_package
-from fastkf.run.notebook import keep_record, make_run_folder, run_pipeline, shown_path
+from fastkf.run.notebook import keep_record, run_pipeline
+from fastkf.runs.folder import make_run_folder
 from fastkf.runs.record import ended_step_record, new_record
 
 AS_PROCESSES = (
@@ -54,7 +57,7 @@ def run_package(
     package = read_package(path)
     arguments = read_arguments(package, given)
     make_run = _choose(package, (components or path.parent).resolve(), docker)
-    folder = make_run_folder(package.name, output)
+    folder = make_run_folder(package.name, output, places.RUNS)
     shutil.copyfile(path, folder / "pipeline.yaml")
     display.done(f"{shown_path(path)}: {len(package.containers)} steps")
     record = _new_record(package, arguments, docker)

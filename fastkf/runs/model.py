@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
+
+Metrics = dict[str, Any]
 
 
 class State(StrEnum):
@@ -103,3 +106,104 @@ class Step:
         if self.state is State.RUNNING:
             error = error or "interrupted"
         return replace(self, state=self.state.when_run_ended, error=error)
+
+
+@dataclass(frozen=True)
+class NotebookResult:
+    """How a run as a notebook ended.
+
+    Attributes:
+        seconds: how long it took.
+        metrics: name to value, as the metrics cells print them.
+        error: why it failed, in words for whoever wrote the notebook.
+    """
+
+    state: State
+    seconds: float = 0.0
+    metrics: Metrics = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class PipelineResult:
+    """How a run as a pipeline is, or ended.
+
+    Attributes:
+        started: when its first step could start; of a run in several attempts, the last one's.
+        seconds: how long it took.
+        metrics: name to value, of the metrics that its steps have passed on.
+        outputs: the pipeline's own output parameters.
+        error: why it failed, where that is no step's failure.
+    """
+
+    state: State
+    started: datetime | None = None
+    seconds: float = 0.0
+    steps: tuple[Step, ...] = ()
+    metrics: Metrics = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+    def end(self, state: State) -> "PipelineResult":
+        """The pipeline once it is over, and its steps with it."""
+        return replace(self, state=state, steps=tuple(step.end_with_run() for step in self.steps))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of the notebook beside the pipeline's; None where one of them has none."""
+
+    notebook: Any
+    pipeline: Any
+    equal: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """A notebook, or a package, that has run, runs or will run.
+
+    Attributes:
+        folder: where its files are: run.json, report.html, logs/, outputs/, artifacts/.
+        name: of what runs: a notebook's or a pipeline's.
+        parameters: name to value, defaults included.
+        started: when it started; None of one that has not, or of which it is not known.
+        seconds: how long it took.
+        notebook, pipeline: None where it does not run that way.
+        parity: metric to what both ways have given.
+        note: how it ran, in a sentence for the reader.
+        link: its page, where it ran on a server.
+        error: why it failed, where that is not one step's failure alone.
+    """
+
+    folder: Path
+    name: str
+    title: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    state: State = State.PENDING
+    started: datetime | None = None
+    seconds: float = 0.0
+    notebook: NotebookResult | None = None
+    pipeline: PipelineResult | None = None
+    parity: dict[str, Comparison] = field(default_factory=dict)
+    note: str | None = None
+    link: str | None = None
+    error: str | None = None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The pipeline's steps; none before it has any."""
+        return self.pipeline.steps if self.pipeline else ()
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.state is State.SUCCEEDED
+
+    def end(self, state: State, error: str | None = None) -> "Run":
+        """The run once it is over, and all that is in it."""
+        pipeline = self.pipeline
+        if pipeline and not pipeline.state.has_ended:
+            pipeline = pipeline.end(state)
+        notebook = self.notebook
+        if notebook and not notebook.state.has_ended:
+            notebook = replace(notebook, state=notebook.state.when_run_ended)
+        return replace(self, state=state, error=error, notebook=notebook, pipeline=pipeline)

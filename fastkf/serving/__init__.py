@@ -7,16 +7,14 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from rich.markup import escape
-
 from fastkf.base.errors import UsageError
 from fastkf.base.ports import PortError, bind
-from fastkf.cli.display import Display
+from fastkf.runs.progress import Progress
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
-def serve_models(folders: list[Path], host: str, port: int, display: Display) -> None:
+def serve_models(folders: list[Path], host: str, port: int, display: Progress) -> None:
     """Serves models until Ctrl-C or SIGTERM.
 
     Args:
@@ -35,7 +33,7 @@ def serve_models(folders: list[Path], host: str, port: int, display: Display) ->
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), _bind(host, port) as listener:
         if host not in LOOPBACK:
-            display.say(f"[yellow]–[/] whoever can reach {escape(host)} can ask the models")
+            display.warn(f"whoever can reach {host} can ask the models")
         # kserve reads the command line when it is imported.
         with mock.patch.object(sys, "argv", sys.argv[:1]):
             from fastkf.serving.server import Server
@@ -43,8 +41,8 @@ def serve_models(folders: list[Path], host: str, port: int, display: Display) ->
         for folder in found:
             models.append(load_model(folder))
             for warning in models[-1].warnings:
-                display.say(f"[yellow]–[/] {escape(warning)}")
-            display.done(escape(f"{folder.name}: {models[-1].description}"))
+                display.warn(warning)
+            display.done(f"{folder.name}: {models[-1].description}")
         address = "http://{}:{}".format(*listener.getsockname()[:2])
         server = Server(
             listener, on_ready=lambda: display.say(f"Serving at {address} (Ctrl-C ends it)")

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
-from rich.markup import escape
-from rich.table import Table
 
 from fastkf.base import processes
 from fastkf.base.errors import UsageError
+from fastkf.base.files import shown_path
 from fastkf.base.ports import free_ports
-from fastkf.cli.display import MARKS, Display
 from fastkf.course import data, places
-from fastkf.run.notebook import make_run_folder, shown_path
+from fastkf.runs.folder import make_run_folder
+from fastkf.runs.model import State
+from fastkf.runs.progress import Progress
 from fastkf.train.loopback import Loopback
 from fastkf.train.manifest import TFJob, read_tfjob
 from fastkf.train.pods import Pod, Volume, find_volumes, plan_pods
@@ -37,7 +37,7 @@ NOISE = re.compile(r"WARNING: All log messages before absl::|[IWE]\d{4} ?\d")
 
 def run_job(
     path: Path,
-    display: Display,
+    display: Progress,
     volumes: Mapping[str, Path],
     variables: Mapping[str, str],
     output: Path | None = None,
@@ -59,7 +59,7 @@ def run_job(
     job = read_tfjob(path)
     _check_can_run(job)
     ports = free_ports(sum(spec.count for spec in job.specs))
-    folder = make_run_folder(job.name, output)
+    folder = make_run_folder(job.name, output, places.RUNS)
     try:
         found = find_volumes(job, volumes, folder / "volumes")
         pods = plan_pods(job, found, variables, ports)
@@ -130,7 +130,9 @@ class Replica:
 class JobRun:
     """A job while it runs. Its folder gets run.json, logs/, and the TFJob with its status."""
 
-    def __init__(self, job: TFJob, pods: list[Pod], folder: Path, display: Display, wrap: Callable):
+    def __init__(
+        self, job: TFJob, pods: list[Pod], folder: Path, display: Progress, wrap: Callable
+    ):
         self.job, self.folder, self.display, self.wrap = job, folder, display, wrap
         logs = folder / "logs"
         logs.mkdir()
@@ -284,19 +286,25 @@ class JobRun:
         return record
 
     def _say(self, name: str, text: str) -> None:
-        self.display.say(f"[dim]{name} |[/] {escape(text)}")
+        self.display.relay(name, text)
 
     def _show(self, record: dict) -> None:
-        table = Table("", "replica", "state", "restarts", "exit code")
-        for one in record["replicas"]:
-            code = "–" if one["exit_code"] is None else str(one["exit_code"])
-            mark = MARKS.get(one["state"], MARKS["skipped"])
-            table.add_row(mark, one["name"], one["state"], str(one["restarts"]), code)
-        self.display.console.print(table)
+        rows = [
+            (
+                State(one["state"]) if one["state"] in list(State) else State.SKIPPED,
+                one["name"],
+                one["state"],
+                str(one["restarts"]),
+                "–" if one["exit_code"] is None else str(one["exit_code"]),
+            )
+            for one in record["replicas"]
+        ]
+        self.display.show_table(["", "replica", "state", "restarts", "exit code"], rows)
         if record["error"]:
             self.display.failed(record["error"])
-        style = "bold green" if record["status"] == "succeeded" else "bold red"
-        self.display.say(f"[{style}]{self.job.name} {record['status']}[/] {record['seconds']} s")
+        succeeded = record["status"] == "succeeded"
+        outcome = f"{self.job.name} {record['status']}"
+        self.display.conclude(outcome, succeeded, f"{record['seconds']} s")
         self.display.say(f"Folder: {shown_path(self.folder)}")
 
 
@@ -314,7 +322,7 @@ def _check_can_run(job: TFJob) -> None:
 
 
 def _bring_data(
-    job: TFJob, volumes: Mapping[str, Volume], pods: list[Pod], display: Display
+    job: TFJob, volumes: Mapping[str, Volume], pods: list[Pod], display: Progress
 ) -> None:
     """Fetches the data sets of the course that are volumes; what is only read must be there.
 

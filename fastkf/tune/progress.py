@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-from rich.markup import escape
-from rich.table import Table
-
-from fastkf.cli.display import MARKS, Display
+from fastkf.runs.model import State
+from fastkf.runs.progress import Progress
 from fastkf.tune import status
 from fastkf.tune.experiment import Experiment
 from fastkf.tune.trials import Trial
 
-MARK_OF = {"Succeeded": "succeeded", "EarlyStopped": "skipped", "Killed": "skipped"}
+STATE_OF = {
+    "Succeeded": State.SUCCEEDED,
+    "EarlyStopped": State.SKIPPED,
+    "Killed": State.SKIPPED,
+}
 
 
 def format_value(text: str) -> str:
@@ -25,7 +27,7 @@ def format_assignments(trial: Trial) -> str:
     return " ".join(f"{name}={format_value(value)}" for name, value in trial.assignments.items())
 
 
-def show_start(experiment: Experiment, folder: str, kept: int, display: Display) -> None:
+def show_start(experiment: Experiment, folder: str, kept: int, display: Progress) -> None:
     limit = f"{experiment.max_trials} trials" if experiment.max_trials else "trials"
     display.done(
         f"{experiment.name}: manifest checked; {limit}, {experiment.algorithm}, "
@@ -33,39 +35,42 @@ def show_start(experiment: Experiment, folder: str, kept: int, display: Display)
     )
     container = experiment.primary_container(experiment.spec["trialTemplate"]["trialSpec"])
     display.say(
-        f"[dim]The trials are processes of this machine, in {escape(_shown(experiment.folder))}; "
-        f"the image {escape(container['image'])} is not used. Files: {escape(folder)}[/]"
+        f"The trials are processes of this machine, in {_shown(experiment.folder)}; "
+        f"the image {container['image']} is not used. Files: {folder}"
     )
     if kept:
         display.say(f"{kept} finished trials are kept")
 
 
-def show_trial(experiment: Experiment, trial: Trial, display: Display) -> None:
+def show_trial(experiment: Experiment, trial: Trial, display: Progress) -> None:
     """One line for a trial that has ended."""
     value = trial.value(experiment)
     result = f"{experiment.metric} {value:.4f}" if value is not None else trial.message
     early = " (stopped early)" if trial.state == "EarlyStopped" else ""
-    display.say(
-        f"  {MARKS[MARK_OF.get(trial.state, 'failed')]} {trial.name}  {escape(result)}{early}  "
-        f"[dim]{escape(format_assignments(trial))}  {trial.seconds:.1f} s[/]"
+    display.show_outcome(
+        STATE_OF.get(trial.state, State.FAILED),
+        f"{trial.name}  {result}{early} ",
+        f"{format_assignments(trial)}  {trial.seconds:.1f} s",
     )
 
 
 def show_summary(
-    experiment: Experiment, trials: list[Trial], ending: status.Ending, folder: str, display
+    experiment: Experiment,
+    trials: list[Trial],
+    ending: status.Ending,
+    folder: str,
+    display: Progress,
 ) -> None:
     best = status.find_best(experiment, trials)
     if best:
-        table = Table("the best", best.name)
-        table.add_row(experiment.metric, f"{best.value(experiment):.4f}")
-        for name, value in best.assignments.items():
-            table.add_row(name, format_value(value))
-        display.console.print(table)
-    style = "bold green" if best and ending.type == "Succeeded" else "bold red"
-    display.say(f"[{style}]{ending.message}[/]; trials: {status.count_states(trials)}")
+        rows = [(experiment.metric, f"{best.value(experiment):.4f}")]
+        rows += [(name, format_value(value)) for name, value in best.assignments.items()]
+        display.show_table(["the best", best.name], rows)
+    succeeded = best is not None and ending.type == "Succeeded"
+    display.conclude(f"{ending.message};", succeeded, f"trials: {status.count_states(trials)}")
     if not best:
         display.failed(f"no trial has succeeded; their logs: {folder}/trials/*/output.log")
-    display.say(f"Result: {escape(folder)}/experiment.yaml, report.html, trials.csv")
+    display.say(f"Result: {folder}/experiment.yaml, report.html, trials.csv")
 
 
 def _shown(path: Path) -> str:

@@ -9,10 +9,10 @@ import filelock
 import yaml
 
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.cli.display import Display
 from fastkf.course import data
 from fastkf.notebook.model import Notebook
-from fastkf.run.notebook import make_run_folder
+from fastkf.runs.folder import make_run_folder
+from fastkf.runs.progress import Progress
 from fastkf.tune import progress, status
 from fastkf.tune.experiment import FOLDER, Experiment, read_manifest
 from fastkf.tune.files import write_yaml
@@ -40,7 +40,7 @@ class Options:
     dry_run: bool = False
 
 
-def tune_manifest(path: Path, options: Options, display: Display) -> bool:
+def tune_manifest(path: Path, options: Options, display: Progress) -> bool:
     """Checks an Experiment's manifest and runs it; True when it succeeded.
 
     Raises:
@@ -61,7 +61,7 @@ def tune_manifest(path: Path, options: Options, display: Display) -> bool:
     return run_tuning(folder, display)
 
 
-def tune_notebook(notebook: Notebook, search: Search, options: Options, display: Display) -> bool:
+def tune_notebook(notebook: Notebook, search: Search, options: Options, display: Progress) -> bool:
     """Makes the Experiment that tunes a notebook and runs it; True when it succeeded.
 
     Raises:
@@ -83,7 +83,7 @@ def tune_notebook(notebook: Notebook, search: Search, options: Options, display:
     return run_tuning(folder, display)
 
 
-def take_up(folder: Path, options: Options, display: Display) -> bool:
+def take_up(folder: Path, options: Options, display: Progress) -> bool:
     """Goes on with the tuning of a folder, whose finished trials are kept; True: it succeeded.
 
     Raises:
@@ -101,7 +101,7 @@ def take_up(folder: Path, options: Options, display: Display) -> bool:
     return run_tuning(folder, display)
 
 
-def run_tuning(folder: Path, display: Display) -> bool:
+def run_tuning(folder: Path, display: Progress) -> bool:
     """Runs the Experiment of a tuning's folder to its end and writes the report."""
     experiment = Experiment(read_checked(folder / MANIFEST), folder)
     if not experiment.folder.is_dir():
@@ -145,7 +145,7 @@ def set_counts(manifest: dict, options: Options) -> dict:
     return manifest
 
 
-def _run(experiment: Experiment, folder: Path, shown: str, display: Display) -> bool:
+def _run(experiment: Experiment, folder: Path, shown: str, display: Progress) -> bool:
     tuning = Tuning(experiment, folder, since=_read_start(folder))
     progress.show_start(experiment, shown, len(tuning.trials), display)
     try:
@@ -171,6 +171,6 @@ def _read_start(folder: Path) -> str | None:
     return yaml.safe_load(text)["status"]["startTime"]
 
 
-def _show_differences(manifest: dict, path: Path, display: Display) -> None:
+def _show_differences(manifest: dict, path: Path, display: Progress) -> None:
     for note in find_differences(manifest):
-        display.console.print(f"note: {path}: {note}", markup=False)
+        display.say(f"note: {path}: {note}")

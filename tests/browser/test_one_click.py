@@ -20,7 +20,7 @@ from kale_panel import Lab, NotebookPage, expected_tags, start_lab
 from fastkf.course import places
 from fastkf.engine.notebook import read_metrics
 from fastkf.notebook.model import Notebook, read
-from fastkf.run.notebook import is_equal
+from fastkf.runs.compare import is_equal
 
 SCREENSHOTS = Path(os.environ.get("FASTKF_SCREENSHOTS", places.PROJECT / "runs" / "screenshots"))
 SIZE = {"width": 1600, "height": 1000}

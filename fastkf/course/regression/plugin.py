@@ -145,7 +145,7 @@ def committed_metrics(notebook: Notebook) -> dict:
 
 
 def compare_metrics(notebook: Notebook, committed: dict, measured: dict) -> None:
-    from fastkf.run.notebook import is_equal
+    from fastkf.runs.compare import is_equal
 
     tolerance = notebook.course.get("tolerance", 0.0)
     for name, value in committed.items():

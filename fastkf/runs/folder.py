@@ -1,0 +1,48 @@
+"""The folder of a run."""
+
+from pathlib import Path
+
+from fastkf.base import clock
+from fastkf.base.errors import UsageError
+
+MOST_AT_ONCE = 1000  # runs of one name that start within the same second
+
+
+def make_run_folder(name: str, output: Path | None, home: Path) -> Path:
+    """A new folder for one run.
+
+    Args:
+        name: of what runs.
+        output: the folder that was asked for; a new one, home/name/<time>/, when None.
+
+    Raises:
+        UsageError: the folder that was asked for has something in it, or cannot be made.
+    """
+    if output is None:
+        return _make_new_folder(home / name)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(output, error) from error
+    if any(output.iterdir()):
+        raise UsageError(f"{output}: not empty", "name a new folder with --output")
+    return output
+
+
+def _make_new_folder(parent: Path) -> Path:
+    started = clock.format_name(clock.now())
+    for attempt in range(1, MOST_AT_ONCE):
+        folder = parent / (started if attempt == 1 else f"{started}_{attempt}")
+        try:
+            # Made here or refused: a look beforehand would let two runs find the same one free.
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _cannot_be_made(folder, error) from error
+        return folder
+    raise UsageError(f"{parent}: {MOST_AT_ONCE} runs in one second", "wait, and run it again")
+
+
+def _cannot_be_made(folder: Path, error: OSError) -> UsageError:
+    return UsageError(f"{folder}: cannot be made the run's folder ({error.strerror})")

@@ -1,0 +1,171 @@
+"""run.json: what is written is what is read, and what is not a record is refused by name."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fastkf.base.errors import FastkfError
+from fastkf.runs.compare import compare
+from fastkf.runs.model import (
+    Artifact,
+    NotebookResult,
+    PipelineResult,
+    Run,
+    State,
+    Step,
+    Values,
+)
+from fastkf.runs.record import (
+    RecordMissingError,
+    describe_run,
+    read_run,
+    seconds_until_start,
+    write_run,
+)
+
+START = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+
+
+def later(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def whole_run(folder) -> Run:
+    made = Artifact("system.Metrics", "artifacts/train/metrics", {"accuracy": 0.5})
+    steps = (
+        Step("load", "load-step", (), State.SUCCEEDED, later(1.25), 2.5, outputs=Values({"n": 3})),
+        Step(
+            "train",
+            "train-step",
+            ("load",),
+            State.FAILED,
+            later(4),
+            1.0,
+            error="ValueError: no",
+            image="python:3.12",
+            command=("python3", "-c", "pass"),
+            inputs=Values({"n": 3}),
+            outputs=Values(artifacts={"metrics": made}),
+        ),
+        Step("show", "show-step", ("train",), State.SKIPPED),
+    )
+    return Run(
+        folder=folder,
+        name="lab",
+        title="A lab",
+        parameters={"n": 3, "words": ["x"]},
+        state=State.FAILED,
+        started=START,
+        seconds=7.5,
+        notebook=NotebookResult(State.SUCCEEDED, 1.5, {"accuracy": 0.75}),
+        pipeline=PipelineResult(
+            State.FAILED, later(0.5), 5.0, steps, {"accuracy": 0.5}, {"best": "tree"}
+        ),
+        parity=compare({"accuracy": 0.75}, {"accuracy": 0.5}),
+        note="Ran there.",
+        link="https://example.com/run",
+        error="the run failed",
+    )
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path):
+    run = whole_run(tmp_path)
+    write_run(run)
+    assert read_run(tmp_path) == run
+
+
+def test_the_record_has_a_version_and_times_from_the_pipelines_start(tmp_path):
+    write_run(whole_run(tmp_path))
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert content["version"] == 1
+    load, train, show = content["pipeline"]["steps"]
+    assert (load["started"], train["started"], show["started"]) == (0.75, 3.5, None)
+    assert (train["started_at"], train["ended_at"]) == (
+        "2026-11-28T12:00:04.000Z",
+        "2026-11-28T12:00:05.000Z",
+    )
+
+
+def test_a_record_without_version_and_times_of_day_is_read(tmp_path):
+    content = describe_run(whole_run(tmp_path))
+    del content["version"], content["pipeline"]["started"]
+    content["started"] = "2026-11-28T12:00:00.500+00:00"
+    for step in content["pipeline"]["steps"]:
+        step.pop("started_at", None)
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    assert read_run(tmp_path).steps == whole_run(tmp_path).steps
+
+
+def test_a_missing_record_is_told_apart_from_a_damaged_one(tmp_path):
+    with pytest.raises(RecordMissingError, match=r"run\.json: no such file; name the folder"):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '"text"',
+        '{"pipeline": {"steps": [{}]}}',
+        '{"pipeline": {"steps": "none"}}',
+        '{"pipeline": "none"}',
+        '{"notebook": {"metrics": [1]}}',
+        '{"parity": {"accuracy": 1}}',
+        '{"seconds": "soon"}',
+        '{"version": 2}',
+    ],
+)
+def test_a_damaged_record_is_one_error_that_names_the_file(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(FastkfError, match=r"run\.json: ") as raised:
+        read_run(tmp_path)
+    assert not isinstance(raised.value, RecordMissingError)
+
+
+def test_a_record_of_a_later_version_says_so(tmp_path):
+    (tmp_path / "run.json").write_text('{"version": 2}')
+    with pytest.raises(FastkfError, match="version 2, and this fastkf reads version 1; read it"):
+        read_run(tmp_path)
+
+
+def test_steps_of_an_earlier_attempt_start_as_they_did_in_that_one():
+    kept = Step("load", "load", state=State.SUCCEEDED, started=later(-300))
+    second = Step("split", "split", state=State.SUCCEEDED, started=later(-298))
+    again = Step("train", "train", state=State.SUCCEEDED, started=later(2))
+    waits = Step("show", "show")
+    assert seconds_until_start([kept, second, again, waits], START) == {
+        "load": 0,
+        "split": 2,
+        "train": 2,
+    }
+    assert seconds_until_start([waits], None) == {}
+
+
+def test_when_a_run_ends_what_ran_has_failed_and_what_waited_is_left_out(tmp_path):
+    run = Run(
+        tmp_path,
+        "lab",
+        "A lab",
+        state=State.RUNNING,
+        notebook=NotebookResult(State.SUCCEEDED),
+        pipeline=PipelineResult(
+            State.RUNNING,
+            steps=(
+                Step("a", "a", state=State.SUCCEEDED),
+                Step("b", "b", state=State.RUNNING),
+                Step("c", "c"),
+            ),
+        ),
+    )
+    ended = run.end(State.FAILED, "the server ended")
+    assert (ended.state, ended.error) == (State.FAILED, "the server ended")
+    assert ended.notebook == run.notebook
+    assert ended.pipeline.state is State.FAILED
+    assert [(step.state, step.error) for step in ended.steps] == [
+        (State.SUCCEEDED, None),
+        (State.FAILED, "interrupted"),
+        (State.SKIPPED, None),
+    ]

@@ -1,0 +1,48 @@
+"""The folder of a run: one run's alone, however many start at once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fastkf.base import clock
+from fastkf.base.errors import UsageError
+from fastkf.runs.folder import make_run_folder
+
+AT_ONCE = 8
+MOMENT = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+
+
+def test_runs_that_start_at_once_get_a_folder_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: MOMENT)
+    for number in range(20):
+        start = threading.Barrier(AT_ONCE)
+
+        def make(_, start=start, name=f"lab_{number}") -> Path:
+            start.wait()
+            return make_run_folder(name, None, tmp_path)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            folders = list(pool.map(make, range(AT_ONCE)))
+        assert len(set(folders)) == AT_ONCE
+        assert all(one.is_dir() for one in folders)
+
+
+def test_a_folder_that_was_asked_for_is_taken_when_it_is_empty(tmp_path):
+    assert make_run_folder("lab", tmp_path / "new" / "run", tmp_path) == tmp_path / "new" / "run"
+    assert make_run_folder("lab", tmp_path / "new" / "run", tmp_path) == tmp_path / "new" / "run"
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path):
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(UsageError, match="not empty; name a new folder with --output"):
+        make_run_folder("lab", tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("output", [True, False])
+def test_a_file_in_the_way_is_named(tmp_path, output):
+    (tmp_path / "lab").touch()
+    with pytest.raises(UsageError, match=r"lab.*cannot be made the run's folder"):
+        make_run_folder("lab", tmp_path / "lab" if output else None, tmp_path)
