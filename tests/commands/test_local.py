@@ -70,6 +70,18 @@ def test_steps_pass_data_and_report_metrics(tmp_path, warm):
     assert (tmp_path / "run" / "outputs" / "load-step.html").exists()
 
 
+def test_what_is_set_before_an_import_is_set_ahead_of_the_steps(tmp_path, monkeypatch):
+    """A module that the warm parent imports sees the variable as it does in the notebook."""
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "reads_level.py").write_text("import os\nLEVEL = os.environ.get('LEVEL')")
+    monkeypatch.syspath_prepend(library)
+    setting = "import os\nimport sys\n\nos.environ['LEVEL'] = '3'"
+    path = chain(tmp_path, value="[int(sys.modules['reads_level'].LEVEL)]", imports=setting)
+    run = run_pipeline(path, tmp_path / "run", imports=f"{setting}\nimport reads_level")
+    assert run.metrics == {"total": 8.0}
+
+
 def test_two_runs_at_once_with_equal_names_keep_their_own_data(tmp_path, own_tmp):
     """Kale saves the list as .dillpkl and the array as .npy: together they break a plain run."""
     plain = chain(tmp_path, "plain", "[1, 2]")

@@ -45,8 +45,8 @@ def python_for_steps(folder: Path, imports: str = "", warm: bool = CAN_FORK):
     Args:
         folder: a private folder for the stub and its socket; removed with all in it at the end,
             by the warm parent if this process is killed.
-        imports: source of the notebook's imports; those up to its first other statement are
-            imported ahead of the steps.
+        imports: source of the notebook's imports; those up to its first statement that neither
+            imports nor sets an environment variable are imported ahead of the steps.
         warm: fork interpreters from a warm parent; False starts a fresh one each time.
 
     Must be entered before this process has other threads.
@@ -116,14 +116,35 @@ def _import_ahead(imports: str) -> None:
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     for module in IMPORTED_BY_EVERY_STEP:
         importlib.import_module(module)
+    names: dict = {}
     with suppress(SyntaxError):
         for node in ast.parse(imports).body:
-            if not isinstance(node, ast.Import | ast.ImportFrom):
+            if not (isinstance(node, ast.Import | ast.ImportFrom) or _sets_variable(node)):
                 break
             try:
-                exec(compile(ast.Module([node], []), "imports", "exec"), {})
+                exec(compile(ast.Module([node], []), "imports", "exec"), names)
             except Exception:
                 break
+
+
+def _sets_variable(node: ast.stmt) -> bool:
+    """Whether it is `os.environ["NAME"] = "value"`.
+
+    Libraries such as TensorFlow read their variables when they are imported. So what the notebook
+    sets before an import has to be set here before it, too.
+    """
+    match node:
+        case ast.Assign(
+            targets=[
+                ast.Subscript(
+                    value=ast.Attribute(value=ast.Name(id="os"), attr="environ"),
+                    slice=ast.Constant(value=str()),
+                )
+            ],
+            value=ast.Constant(value=str()),
+        ):
+            return True
+    return False
 
 
 def _look_after_worker(connection: socket.socket) -> None:
