@@ -23,9 +23,11 @@ test: $(READY) ## run every test: ARGS="tests/commands/test_cli.py -x"
 lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser
 	@$(BIN)/fastkf lab $(ARGS)
 
-lint: $(READY) ## check the style of the code and the notebooks
+lint: $(READY) ## check style, types, dependencies, and what may import what
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
 
 format: $(READY) ## put the style of the code and the notebooks right
 	@$(BIN)/ruff check --fix
