@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import platformdirs
-
+from fastkf.base.files import user_folder
 from fastkf.lab import pages
 from fastkf.lab.pipelines import PAGES_VARIABLE, Pipelines
 
@@ -122,7 +121,7 @@ class Jupyter:
     def _workspaces(self) -> Path:
         """Where the open tabs are kept from start to start, for each root folder."""
         name = hashlib.sha256(bytes(self.root)).hexdigest()[:16]
-        folder = platformdirs.user_data_path("fast-kubeflow") / "workspaces" / name
+        folder = user_folder("workspaces") / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:

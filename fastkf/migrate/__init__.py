@@ -1,7 +1,7 @@
 """Turns a notebook for Kale before 2.0 into one that today's Kale compiles."""
 
 import copy
-import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.files import write_text
 from fastkf.migrate.draft import Draft, Note, read_draft
 from fastkf.migrate.imports import gather_imports, tag_first_imports
 from fastkf.migrate.magics import comment_out_installs, move_magics
@@ -165,7 +166,4 @@ def write(migration: Migration, new: Path, old: Path, backup: Path | None) -> No
     if backup:
         with backup.open("xb") as file:
             file.write(old.read_bytes())
-    with tempfile.NamedTemporaryFile("w", dir=new.parent, delete=False, **TEMPORARY) as file:
-        file.write(migration.text)
-    os.chmod(file.name, old.stat().st_mode & 0o777)
-    os.replace(file.name, new)
+    write_text(new, migration.text, mode=stat.S_IMODE(old.stat().st_mode))

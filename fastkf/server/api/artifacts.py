@@ -21,12 +21,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from fastkf.base.files import find_inside
 from fastkf.server import runs
 from fastkf.server.api.context import FromDatabase, WithSettings
 from fastkf.server.api.runs import find_run
 from fastkf.server.artifacts import METRICS, Artifact, list_artifacts
 from fastkf.server.errors import invalid, not_found
-from fastkf.server.settings import Settings
 
 router = APIRouter()
 CHUNK = 3 * 2**16  # of base64: a multiple of three bytes has no padding
@@ -84,17 +84,10 @@ def read_artifact(
         find_run(session, run_id)
     for artifact in list_artifacts(run_id, runs.read_record(settings, run_id)):
         if (artifact.task, artifact.output) == (node_id, artifact_name) and artifact.uri:
-            path = find_file(settings, run_id, artifact.uri)
+            path = find_inside(settings.run_folder(run_id), artifact.uri)
             if path is not None:
                 return StreamingResponse(_encode(path), media_type="application/json")
     raise not_found(f"a file of artifact {artifact_name} of node", node_id)
-
-
-def find_file(settings: Settings, run_id: str, uri: str) -> Path | None:
-    """The file of an artifact; None when it is none, or not in the run's own folder."""
-    folder = settings.run_folder(run_id).resolve()
-    path = (folder / uri).resolve()
-    return path if path.is_relative_to(folder) and path.is_file() else None
 
 
 def _as_answer(artifact: Artifact) -> dict:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote as quote_url
 
+from fastkf.base.files import find_inside
 from fastkf.runs.report.page import NO_OUTPUT
 from fastkf.runs.report.view import clean_text
 
@@ -19,19 +20,6 @@ FRAME = Path(__file__).parents[2] / "runs" / "report" / "templates" / "frame.htm
 
 def quote(text: str) -> str:
     return quote_url(text, safe="")
-
-
-def find_file(folder: Path, *parts: str) -> Path | None:
-    """A regular file inside the folder; None when there is none, or when it is elsewhere."""
-    name = "/".join(parts)
-    if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/"):
-        return None
-    try:
-        path = folder.joinpath(name).resolve(strict=True)
-        inside = path.is_relative_to(folder.resolve(strict=True))
-    except (OSError, RuntimeError):
-        return None
-    return path if inside and path.is_file() else None
 
 
 def list_reports(folder: Path, steps: list[dict]) -> list[dict]:
@@ -48,7 +36,7 @@ def list_reports(folder: Path, steps: list[dict]) -> list[dict]:
 
 
 def find_report(folder: Path, step: str) -> Path | None:
-    path = find_file(folder / "outputs", f"{step}.html")
+    path = find_inside(folder / "outputs", f"{step}.html")
     if path is None:
         return None
     with path.open("rb") as file:
@@ -62,7 +50,7 @@ def read_report(path: Path) -> bytes:
 
 def list_logs(folder: Path) -> list[str]:
     return sorted(
-        path.stem for path in (folder / "logs").glob("*.log") if find_file(path.parent, path.name)
+        path.stem for path in (folder / "logs").glob("*.log") if find_inside(path.parent, path.name)
     )
 
 

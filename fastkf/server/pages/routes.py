@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from sqlalchemy.orm import Session
 
+from fastkf.base.files import find_inside
 from fastkf.runs.drawing.layout import STYLE
 from fastkf.runs.report.page import TEMPLATES as SHARED
 from fastkf.runs.report.page import make_environment
@@ -112,7 +113,7 @@ def _add_files(router: APIRouter) -> None:
 
     @router.get("/files/runs/{id}/log")
     def send_log_part(folder: RunFolder, step: str, start: int = 0):
-        path = files.find_file(folder / "logs", f"{step}.log")
+        path = find_inside(folder / "logs", f"{step}.log")
         return JSONResponse(files.read_log(path, max(start, 0)), headers=HEADERS)
 
     @router.get("/files/runs/{id}/report")
@@ -131,18 +132,18 @@ def _add_files(router: APIRouter) -> None:
 
     @router.get("/files/runs/{id}/{name}")
     def send_own_file(folder: RunFolder, name: Literal["pipeline.yaml", "run.json"]):
-        return _download(files.find_file(folder, name))
+        return _download(find_inside(folder, name))
 
     @router.get("/files/runs/{id}/{part}/{path:path}")
     def send_file(folder: RunFolder, part: Literal["artifacts", "logs"], path: str):
-        return _download(files.find_file(folder / part, path))
+        return _download(find_inside(folder / part, path))
 
     @router.get("/files/versions/{id}/pipeline.yaml")
     def send_version(id: str, request: Request, session: DatabaseSession):
         if session.get(db.PipelineVersion, id) is None:
             raise HTTPException(404, f"there is no pipeline version {id}")
         path = request.app.state.settings.version_file(id)
-        return _download(files.find_file(path.parent, path.name), "pipeline.yaml")
+        return _download(find_inside(path.parent, path.name), "pipeline.yaml")
 
 
 def _download(path: Path | None, name: str | None = None) -> Response:
