@@ -1,83 +1,139 @@
-"""Compares a manifest with the fields that Kubernetes knows."""
+"""Compares a manifest with the pydantic model of its kind.
+
+The models themselves drop fields that they do not know. Here an unknown field is a misfit, as a
+value of the wrong type is, and both are named by their place.
+"""
 
 import difflib
-import re
+import types
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from kubernetes.client import models
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-# A class of fields: from each field to its type, in the notation of the kubernetes package:
-# `str`, `int`, `bool`, `float`, `object`, `list[TYPE]`, `dict(str, TYPE)`, or the name of a class.
-Fields = dict[str, str]
-PLAIN = {"str": str, "int": int, "bool": bool, "float": float}
-WORDS = {"str": "a text", "int": "a whole number", "bool": "true or false", "float": "a number"}
+Step = str | int  # of a place: a field's name, or an index
+# What a fault of pydantic says of the value that belongs there.
+WANTED = {
+    "list_type": "a list",
+    "dict_type": "names with values",
+    "model_type": "fields",
+    "model_attributes_type": "fields",
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+}
 
 
-def check_fields(value, kind: str, at: str, own: dict[str, Fields]) -> list[str]:
-    """What is wrong with the fields of a value: unknown, missing, or of another type.
+def find_misfits(value: object, model: type[BaseModel], at: str = "") -> list[str]:
+    """What of a value does not fit a model: fields that are unknown, missing, or of another type.
 
     Args:
-        value: a part of a manifest, as YAML gives it.
-        kind: its type, such as V1PodTemplateSpec.
-        at: where it stands, such as spec.template.
-        own: classes that the kubernetes package does not have.
+        value: plain data, as read from YAML.
+        model: the model of the value's kind, such as `kubeflow_katib_api.models.V1beta1Experiment`.
+        at: the value's place in its manifest, for the texts.
+
+    Returns:
+        A text for each place, which it begins with.
     """
-    if value is None or kind in ("object", "datetime"):
-        return []
-    if match := re.fullmatch(r"list\[(.+)\]", kind):
-        if not isinstance(value, list):
-            return [f"{at}: takes a list"]
-        parts = [check_fields(one, match[1], f"{at}[{i}]", own) for i, one in enumerate(value)]
-    elif match := re.fullmatch(r"dict\(str, (.+)\)", kind):
-        if not isinstance(value, dict):
-            return [f"{at}: takes names with values"]
-        parts = [check_fields(one, match[1], f"{at}.{key}", own) for key, one in value.items()]
-    elif kind in PLAIN:
-        return _check_plain(value, kind, at)
-    elif not isinstance(value, dict):
-        return [f"{at}: takes fields"]
-    else:
-        known = own.get(kind) or _kubernetes_fields(kind)
-        parts = [_missing(value, kind, at, own)]
-        for name, one in value.items():
-            where = f"{at}.{name}".lstrip(".")
-            if name in known:
-                parts.append(check_fields(one, known[name], where, own))
-            else:
-                parts.append([f"{where}: there is no such field{_suggest(name, known)}"])
-    return [problem for part in parts for problem in part]
-
-
-def _check_plain(value, kind: str, at: str) -> list[str]:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    # A quantity, such as the memory of a container, may be a number too.
-    if kind == "str" and is_number and re.search(r"\.(limits|requests|capacity)\.", at):
-        return []
-    fits = is_number if kind == "float" else type(value) is PLAIN[kind]
-    if fits:
-        return []
-    hint = f', in quotes: "{str(value).lower()}"' if kind == "str" else ""
-    return [f"{at}: takes {WORDS[kind]}{hint}, not {value!r}"]
-
-
-def _kubernetes_fields(kind: str) -> Fields:
-    model = getattr(models, kind)
-    return {model.attribute_map[name]: one for name, one in model.openapi_types.items()}
-
-
-def _missing(value: dict, kind: str, at: str, own: dict[str, Fields]) -> list[str]:
-    """The first required field that is not there, as the kubernetes package tells it."""
-    if kind in own:
-        return []
-    model = getattr(models, kind)
-    given = {name: value.get(field) for name, field in model.attribute_map.items()}
     try:
-        model(**given)
-    except ValueError as error:
-        if match := re.search(r"`(\w+)`, must not be `None`", str(error)):
-            return [f"{at}: the field {model.attribute_map[match[1]]} is missing"]
+        model.model_validate(value, extra="forbid", by_alias=True, by_name=False)
+    except ValidationError as error:
+        misfits: dict[str, str] = {}
+        for fault in error.errors(include_url=False):
+            steps = _steps_through(value, model, fault["loc"])
+            if not _is_scalar_of_union(fault, model, steps):
+                place = _join(at, steps)
+                misfits.setdefault(place, _describe(fault, model, at, steps))
+        return list(misfits.values())
     return []
 
 
-def _suggest(name: str, known: Fields) -> str:
-    close = difflib.get_close_matches(str(name), known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}"
+def suggest(name: str, known: Iterable[str]) -> str:
+    """What to do about a name that is not among the known ones."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+
+
+def _describe(fault: ErrorDetails, model: type[BaseModel], at: str, steps: Sequence[Step]) -> str:
+    place, value = _join(at, steps), fault["input"]
+    if fault["type"] == "extra_forbidden":
+        known = _fields(_kind_at(model, steps[:-1]))
+        return f"{place}: there is no such field; {suggest(str(steps[-1]), known)}"
+    is_missing = fault["type"] == "missing" or value is None
+    if is_missing and steps and isinstance(steps[-1], str):
+        return f"{_join(at, steps[:-1])}: the field {steps[-1]} is missing"
+    is_union = _is_union(_kind_at(model, steps))
+    wanted = "a text or a number" if is_union else WANTED.get(fault["type"])
+    if wanted is None:
+        return f"{place}: {value!r}: {fault['msg'].removeprefix('Value error, ')}"
+    is_plain = isinstance(value, bool | int | float)
+    hint = f', in quotes: "{str(value).lower()}"' if wanted == "a text" and is_plain else ""
+    return f"{place}: takes {wanted}{hint}, not {value!r}"
+
+
+def _steps_through(value: Any, model: type[BaseModel], location: Sequence[Step]) -> list[Step]:
+    """The part of a fault's location that leads through the data.
+
+    Behind it pydantic names the member of a union, or the key of a dictionary, that was tried.
+    """
+    steps: list[Step] = []
+    for step in location:
+        if isinstance(value, dict) and not _is_union(_kind_at(model, steps)):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+        else:
+            break
+        steps.append(step)
+    return steps
+
+
+def _is_scalar_of_union(fault: ErrorDetails, model: type[BaseModel], steps: Sequence[Step]) -> bool:
+    """Whether it is a text or a number where both are right, such as a port or a quantity.
+
+    The generated models have a class for such a value, which makes one of `actual_instance` only.
+    """
+    is_scalar = isinstance(fault["input"], str | int | float)
+    return is_scalar and _is_union(_kind_at(model, steps))
+
+
+def _is_union(kind: Any) -> bool:
+    return "actual_instance" in _fields(kind)
+
+
+def _kind_at(kind: Any, steps: Iterable[Step]) -> Any:
+    """The type of what stands at a place below a value of a type; None when it has none."""
+    for step in steps:
+        arguments = get_args(kind)
+        if get_origin(kind) in (list, dict):
+            kind = _bare(arguments[-1])
+        else:
+            field = _fields(kind).get(str(step))
+            kind = _bare(field.annotation) if field else None
+    return kind
+
+
+def _bare(kind: Any) -> Any:
+    """A type without what says that it is strict, or may be None."""
+    while get_origin(kind) in (Annotated, Union, types.UnionType):
+        kind = next(one for one in get_args(kind) if one is not types.NoneType)
+    return kind
+
+
+def _fields(kind: Any) -> dict[str, FieldInfo]:
+    """The fields of a model by the names that they have in a manifest."""
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return {}
+    return {field.alias or name: field for name, field in kind.model_fields.items()}
+
+
+def _join(at: str, steps: Iterable[Step]) -> str:
+    text = at
+    for step in steps:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".")

@@ -10,7 +10,8 @@ from pathlib import Path
 import yaml
 
 from fastkf.base.errors import UsageError
-from fastkf.base.manifests import check_fields
+from fastkf.base.manifests import find_misfits
+from fastkf.train.fields import Manifest
 
 API, KIND = "kubeflow.org/v1", "TFJob"
 CONTAINER = "tensorflow"
@@ -20,38 +21,6 @@ RESTART_POLICIES = ("Always", "OnFailure", "Never", "ExitCode")
 CLEAN_POD_POLICIES = ("All", "Running", "None")
 SUCCESS_POLICIES = ("", "AllWorkers")
 LONGEST_NAME = 63
-FIELDS = {
-    "TFJob": {
-        "apiVersion": "str",
-        "kind": "str",
-        "metadata": "V1ObjectMeta",
-        "spec": "TFJobSpec",
-        "status": "object",
-    },
-    "TFJobSpec": {
-        "runPolicy": "RunPolicy",
-        "successPolicy": "str",
-        "tfReplicaSpecs": "dict(str, ReplicaSpec)",
-        "enableDynamicWorker": "bool",
-    },
-    "RunPolicy": {
-        "activeDeadlineSeconds": "int",
-        "backoffLimit": "int",
-        "cleanPodPolicy": "str",
-        "managedBy": "str",
-        "schedulingPolicy": "SchedulingPolicy",
-        "suspend": "bool",
-        "ttlSecondsAfterFinished": "int",
-    },
-    "SchedulingPolicy": {
-        "minAvailable": "int",
-        "minResources": "dict(str, object)",
-        "priorityClass": "str",
-        "queue": "str",
-        "scheduleTimeoutSeconds": "int",
-    },
-    "ReplicaSpec": {"replicas": "int", "restartPolicy": "str", "template": "V1PodTemplateSpec"},
-}
 
 
 @dataclass(frozen=True)
@@ -129,7 +98,7 @@ def read_tfjob(path: Path) -> TFJob:
 
 def check_tfjob(manifest: dict) -> list[str]:
     """What is wrong with a TFJob manifest: each text begins with the field."""
-    problems = check_fields(manifest, "TFJob", "", FIELDS)
+    problems = find_misfits(manifest, Manifest)
     problems += _check_name(manifest)
     spec = manifest.get("spec")
     if not isinstance(spec, dict):

@@ -22,10 +22,10 @@ from rich.console import Console
 from waiting import wait_for
 
 from fastkf.base.errors import UsageError
+from fastkf.base.manifests import find_misfits
 from fastkf.cli.display import Display
 from fastkf.tune import algorithms
 from fastkf.tune.experiment import Experiment
-from fastkf.tune.fields import find_misfits
 from fastkf.tune.metrics import observe, read_records
 from fastkf.tune.start import Options, take_up, tune_manifest
 from fastkf.tune.tuning import Tuning

@@ -45,14 +45,19 @@ WRONG = [
         "0",
         r"^spec\.parameters\[0\]\.feasibleSpace\.minimum: .*did you mean min",
     ),
-    (f"{SPACE}.min", 0.1, r'^spec\.parameters\[0\]\.feasibleSpace\.min: 0\.1 .*quotes: "0\.1"'),
-    ("spec.maxTrialCount", "4", r"^spec\.maxTrialCount: '4'"),
-    ("spec.parameters", {"x": 1}, r"^spec\.parameters: give a list"),
-    ("spec.objective", "maximize", r"^spec\.objective: give fields"),
+    (
+        f"{SPACE}.min",
+        0.1,
+        r'^spec\.parameters\[0\]\.feasibleSpace\.min: .*text, in quotes: "0\.1"',
+    ),
+    ("spec.maxTrialCount", "4", r"^spec\.maxTrialCount: takes a whole number, not '4'"),
+    ("spec.parameters", {"x": 1}, r"^spec\.parameters: takes a list"),
+    ("spec.objective", "maximize", r"^spec\.objective: takes fields, not 'maximize'"),
     (f"{JOB}.spec.backofLimit", 0, r"backofLimit: .*did you mean backoffLimit\?"),
     (f"{POD}.containers.0.comand", ["x"], r"containers\[0\]\.comand: .*did you mean command\?"),
-    (f"{POD}.containers.0.name", MISSING, r"containers\[0\]\.name: missing"),
+    (f"{POD}.containers.0.name", MISSING, r"containers\[0\]: the field name is missing"),
     ("spec", MISSING, r"^spec: missing"),
+    ("spec.objective.goal", "high", r"^spec\.objective\.goal: takes a number, not 'high'"),
     # name and kind
     ("apiVersion", "kubeflow.org/v1alpha3", r"^apiVersion, kind: must be kubeflow\.org/v1beta1"),
     ("metadata.name", "My_Experiment", r"^metadata\.name: 'My_Experiment'"),
@@ -154,6 +159,19 @@ def test_each_problem_has_one_message_with_its_field(place, value, message):
     assert len(named) == 1, problems
     # A wrong name of a trialParameter is a wrong placeholder too.
     assert len(problems) == 1 or "trialParameters.0" in place or place == "spec.trialTemplate"
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (POD, f"{JOB}.spec.template: the field spec is missing"),
+        (f"{POD}.containers", f"{POD}: the field containers is missing"),
+        (f"{JOB}.spec.template", f"{JOB}.spec: the field template is missing"),
+        (f"{JOB}.spec", f"{JOB}: the field spec is missing"),
+    ],
+)
+def test_a_trial_without_a_pod_is_found(place, message):
+    assert message in check_experiment(change(make_experiment(), place, MISSING))
 
 
 def test_repeated_names_are_found():

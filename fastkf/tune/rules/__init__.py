@@ -4,8 +4,8 @@ They are those of Katib 0.19 (pkg/webhook/v1beta1/experiment/validator and the s
 suggestion services), and what else would fail here or on a cluster.
 """
 
+from fastkf.base.manifests import find_misfits
 from fastkf.tune.experiment import API_VERSION
-from fastkf.tune.fields import find_misfits
 from fastkf.tune.rules import algorithm, parameters, spec, trial  # noqa: F401 (they add rules)
 from fastkf.tune.rules.cluster import find_differences
 from fastkf.tune.rules.rule import RULES
@@ -19,7 +19,7 @@ def check_experiment(manifest: dict) -> list[str]:
 
     if (manifest.get("apiVersion"), manifest.get("kind")) != (API_VERSION, "Experiment"):
         return [f"apiVersion, kind: must be {API_VERSION} and Experiment"]
-    misfits = list(find_misfits(manifest, V1beta1Experiment, ""))
+    misfits = find_misfits(manifest, V1beta1Experiment)
     if not misfits and not manifest.get("spec"):
         return ["spec: missing"]
     # The rules read fields, so they need fields that are what they should be.

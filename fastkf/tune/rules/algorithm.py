@@ -1,7 +1,7 @@
 """Rules on the search algorithm and on early stopping."""
 
+from fastkf.base.manifests import suggest
 from fastkf.tune import algorithms
-from fastkf.tune.fields import explain_unknown
 from fastkf.tune.rules.parameters import NUMBERS, parameters
 from fastkf.tune.rules.rule import Problems, find_repeated, rule
 
@@ -15,7 +15,7 @@ def algorithm(manifest):
     elif name not in algorithms.SETTINGS:
         yield (
             f"{where}.algorithmName: no algorithm {name!r}; "
-            + explain_unknown(str(name), list(algorithms.SETTINGS))
+            + suggest(str(name), list(algorithms.SETTINGS))
         )
     else:
         known = algorithms.SETTINGS[name]
@@ -61,7 +61,7 @@ def _settings(own: dict, known: dict, where: str, algorithm: str) -> Problems:
         name, value = setting.get("name"), setting.get("value") or ""
         place = f"{where}[{position}]"
         if name not in known:
-            what = explain_unknown(str(name), list(known)) if known else "it has none"
+            what = suggest(str(name), list(known)) if known else "it has none"
             yield f"{place}: {algorithm} has no setting {name!r}; {what}"
         elif problem := known[name](value):
             yield f"{place}: {name} is {value!r}; {problem}"

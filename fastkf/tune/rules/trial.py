@@ -2,29 +2,9 @@
 
 import re
 
+from fastkf.base.manifests import find_misfits
 from fastkf.tune.experiment import META_REFERENCE, PLACEHOLDER
-from fastkf.tune.fields import find_misfits
-from fastkf.tune.rules.rule import Problems, find_repeated, find_unknown, rule
-
-# batch/v1, of the Kubernetes API reference
-JOB_FIELDS = [
-    "activeDeadlineSeconds",
-    "backoffLimit",
-    "backoffLimitPerIndex",
-    "completionMode",
-    "completions",
-    "managedBy",
-    "manualSelector",
-    "maxFailedIndexes",
-    "parallelism",
-    "podFailurePolicy",
-    "podReplacementPolicy",
-    "selector",
-    "successPolicy",
-    "suspend",
-    "template",
-    "ttlSecondsAfterFinished",
-]
+from fastkf.tune.rules.rule import Problems, find_repeated, rule
 
 
 @rule
@@ -88,26 +68,15 @@ def trial_spec(manifest):
 
 
 def _job(job: dict, where: str, primary: str | None) -> Problems:
-    from kubeflow_katib_api.models import (
-        IoK8sApiCoreV1PodSpec,
-        IoK8sApimachineryPkgApisMetaV1ObjectMeta,
-    )
+    from fastkf.tune.rules.job import Job
 
     metadata = job.get("metadata") or {}
     if metadata.get("name") or metadata.get("namespace"):
         yield f"{where}.metadata: leave name and namespace out, Katib sets them"
-    yield from find_unknown(job, ["apiVersion", "kind", "metadata", "spec"], where)
-    spec = job.get("spec") or {}
-    yield from find_unknown(spec, JOB_FIELDS, f"{where}.spec")
-    template, place = spec.get("template") or {}, f"{where}.spec.template"
-    yield from find_unknown(template, ["metadata", "spec"], place)
-    meta = IoK8sApimachineryPkgApisMetaV1ObjectMeta
-    yield from find_misfits(template.get("metadata"), meta, f"{place}.metadata")
-    pod = template.get("spec") or {}
-    misfits = list(find_misfits(pod, IoK8sApiCoreV1PodSpec, f"{place}.spec"))
+    misfits = find_misfits(job, Job, where)
     yield from misfits
     if not misfits:
-        yield from _pod(pod, f"{place}.spec", primary)
+        yield from _pod(job["spec"]["template"]["spec"], f"{where}.spec.template.spec", primary)
 
 
 def _pod(pod: dict, where: str, primary: str | None) -> Problems:
