@@ -1,9 +1,15 @@
 """The command for the local Kubeflow Pipelines server."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from fastkf.course import places
+
+if TYPE_CHECKING:
+    from fastkf.server.settings import SharedFolder
 
 
 def server(
@@ -29,13 +35,27 @@ def server(
 
     Example: `fastkf server`, then `kfp --endpoint http://127.0.0.1:8080 run list`
     """
+    from fastkf.base.local_server import default_folder
     from fastkf.server.main import serve
-    from fastkf.server.settings import Settings, default_folder, default_parallel_runs
+    from fastkf.server.settings import Settings, default_parallel_runs
 
+    os.umask(0o077)  # what the server and its runs write is for this user alone
     settings = Settings(
         folder=(folder or default_folder()).resolve(),
         host=host,
         port=port,
         parallel_runs=parallel_runs or default_parallel_runs(),
+        shared=shared_folders(),
     )
     serve(settings, lambda url: print(f"Kubeflow Pipelines on this machine: {url}", flush=True))
+
+
+def shared_folders() -> "dict[str, SharedFolder]":
+    """The data of the course, which its notebooks name as ../data, as their own folder does."""
+    from fastkf.server.settings import SharedFolder
+
+    remedy = (
+        "`fastkf data` fetches those of the course; for data of your own give the whole path, "
+        "which begins with /"
+    )
+    return {"data": SharedFolder(places.DATA, remedy)}

@@ -1,6 +1,5 @@
 """Who asks: how requests to Kubeflow Pipelines are authenticated, as kfp's client does it."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
 
+from fastkf.base import local_server
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cluster import dex
 
@@ -109,7 +109,7 @@ def choose(
         FastkfError: Dex does not let the user in.
     """
     if token_file and user:
-        raise UsageError("--token-file and --dex-user: give one of them")
+        raise UsageError("--token-file and --dex-user are both given", "give one of them")
     if token_file:
         credentials = FileToken(token_file)
         credentials.headers()
@@ -143,21 +143,10 @@ def _of_place(host: str, environ: Mapping[str, str]) -> Credentials:
     pod_token = Path(environ.get(POD_TOKEN_VARIABLE) or POD_TOKEN)
     if environ.get(POD_TOKEN_VARIABLE) or pod_token.exists():
         return FileToken(pod_token)
-    local = read_local_server()
-    if local and local["url"] == host.replace("//localhost:", "//127.0.0.1:"):
-        return FileToken(Path(local["token_file"]))
+    local = local_server.read(local_server.default_folder())
+    if local and local.url == host.replace("//localhost:", "//127.0.0.1:"):
+        return FileToken(local.token_file)
     return Credentials()
-
-
-def read_local_server() -> dict[str, str] | None:
-    """What `fastkf server` notes of itself while it serves: url, token_file."""
-    from fastkf.server.settings import Settings, default_folder
-
-    try:
-        note = json.loads(Settings(default_folder()).note.read_text(encoding="utf-8"))
-        return {"url": note["url"], "token_file": note["token_file"]}
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
 
 
 def find_password(user: str, environ: Mapping[str, str]) -> str:
@@ -169,7 +158,7 @@ def find_password(user: str, environ: Mapping[str, str]) -> str:
     if password := environ.get(PASSWORD_VARIABLE):
         return password
     if not sys.stdin.isatty():
-        raise UsageError(f"the password of {user}: set {PASSWORD_VARIABLE}, or use a terminal")
+        raise UsageError(f"no password of {user}", f"set {PASSWORD_VARIABLE}, or use a terminal")
     return getpass(f"Password of {user}: ")
 
 
@@ -194,5 +183,7 @@ def bearer(token: str, where: str) -> dict[str, str]:
     """
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise FastkfError(f"{where}: holds no token (one line of letters, digits, dots and dashes)")
+        raise FastkfError(
+            f"{where}: holds no token", "a token is one line of letters, digits, dots and dashes"
+        )
     return {"authorization": f"Bearer {token}"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fastkf.base import endpoint
+from fastkf.base import endpoint, local_server
 from fastkf.base.errors import UsageError
 from fastkf.cluster import auth
 from fastkf.cluster.connection import Connection, Health
@@ -76,9 +76,9 @@ def find_host(host: str | None) -> tuple[str, str]:
     if host is None:
         host, named_by = endpoint.find_endpoint(os.environ)
     if host is None:
-        local = auth.read_local_server()
+        local = local_server.read(local_server.default_folder())
         without = (
-            f"`fastkf server` runs here: --host {local['url']}"
+            f"`fastkf server` runs here: --host {local.url}"
             if local
             else "Without a cluster, `fastkf server` starts one on this machine"
         )
@@ -118,21 +118,44 @@ def connect(server: Endpoint) -> Client:
         UsageError: no address, no namespace, or options that do not fit together.
         ClusterError: the server does not answer as Kubeflow Pipelines, or does not let one in.
     """
+    connection, namespace = open_connection(server)
+    return check_connection(server, connection, namespace)
+
+
+def open_connection(server: Endpoint) -> tuple[Connection, str]:
+    """A connection over which nothing was asked yet, and the namespace that is named, or "".
+
+    Raises:
+        UsageError: no address, or options that do not fit together.
+        FastkfError: no credentials; Dex does not let the user in.
+    """
     host, named_by = find_host(server.host)
     by_kale = named_by == str(endpoint.kale_config(os.environ))
     kale = endpoint.read_kale_config(os.environ) if by_kale else {}
-    certificates = server.ca_file or (kale.get("ssl_ca_cert") and Path(kale["ssl_ca_cert"]))
-    who = auth.choose(host, server.token_file, server.dex_user, certificates, kale)
-    connection = Connection(host, who, certificates)
+    certificates = server.ca_file or (kale.get("ssl_ca_cert") and Path(kale["ssl_ca_cert"])) or None
+    credentials = auth.choose(host, server.token_file, server.dex_user, certificates, kale)
+    connection = Connection(host, credentials, certificates)
+    return connection, server.namespace or kale.get("namespace") or ""
+
+
+def check_connection(server: Endpoint, connection: Connection, namespace: str) -> Client:
+    """The client of a connection at whose other end is Kubeflow Pipelines.
+
+    Args:
+        namespace: the one that is named; "" where it is to be found out.
+
+    Raises:
+        NamespaceNeededError: the server has many users, and nothing says which namespace.
+        ClusterError: the server does not answer as Kubeflow Pipelines, or does not let one in.
+    """
     health = connection.read_health()
     if not health.ready:
         raise ClusterError(
             "its pages are up but not the API behind them",
             "wait for it: kubectl -n kubeflow rollout status deployment/ml-pipeline",
-            host=host,
+            host=connection.host,
         )
-    named = server.namespace or kale.get("namespace")
-    return Client(server, connection, health, find_namespace(connection, health, named))
+    return Client(server, connection, health, find_namespace(connection, health, namespace))
 
 
 def find_namespace(connection: Connection, health: Health, named: str | None) -> str:

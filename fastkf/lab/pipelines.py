@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from fastkf.base.endpoint import ENDPOINT_VARIABLE, POD_ENDPOINT
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.local_server import LocalServer
 from fastkf.cluster import auth
-from fastkf.cluster.connection import PREFIX, Connection
-from fastkf.cluster.target import PAGES_VARIABLE, Endpoint, find_host, find_namespace
+from fastkf.cluster.connection import PREFIX
+from fastkf.cluster.target import PAGES_VARIABLE, Endpoint, check_connection, open_connection
 from fastkf.lab.pages import PATH
 from fastkf.server import peer_credentials
 
@@ -38,29 +39,28 @@ class Pipelines:
     warning: str = ""
 
 
-def local_pipelines(local: dict[str, str], base_url: str, is_far: bool) -> Pipelines:
+def local_pipelines(local: LocalServer, base_url: str, is_far: bool) -> Pipelines:
     """The server on this machine.
 
     The links of Kale's panel lead through JupyterLab unless the browser is on this machine, and
     known to the server without a token.
 
     Args:
-        local: its url and token_file.
         base_url: JupyterLab's.
         is_far: whether the browser may be elsewhere.
     """
     through_jupyter = is_far or not peer_credentials.can_tell()
     links = f"{base_url}{PATH}" if through_jupyter else None
-    token = auth.FileToken(Path(local["token_file"]))
+    token = auth.FileToken(local.token_file)
     return Pipelines(
-        address=local["url"],
-        kale={"host": local["url"], **describe(token)},
+        address=local.url,
+        kale={"host": local.url, **describe(token)},
         variables={
-            ENDPOINT_VARIABLE: local["url"],
+            ENDPOINT_VARIABLE: local.url,
             PAGES_VARIABLE: links,
             **dict.fromkeys(KALE_LINKS),
         },
-        pages={"address": local["url"], "token_file": local["token_file"]},
+        pages={"address": local.url, "token_file": str(local.token_file)},
     )
 
 
@@ -71,21 +71,19 @@ def cluster_pipelines(server: Endpoint, private: Path, base_url: str) -> Pipelin
         UsageError: no address, or no namespace.
         FastkfError: no credentials.
     """
-    host, _ = find_host(server.host)
-    who = auth.choose(host, server.token_file, server.dex_user, server.ca_file)
-    connection = Connection(host, who, server.ca_file)
-    namespace, warning = server.namespace, ""
+    connection, namespace = open_connection(server)
+    host, warning = connection.host, ""
     try:
-        namespace = find_namespace(connection, connection.read_health(), server.namespace)
+        namespace = check_connection(server, connection, namespace).namespace
     except UsageError:
         raise
     except FastkfError as error:
         warning = str(error)
     kale = {
         "host": host,
-        "namespace": namespace or None,
+        "namespace": namespace,
         "ssl_ca_cert": str(server.ca_file.resolve()) if server.ca_file else None,
-        **describe(who, private),
+        **describe(connection.credentials, private),
     }
     # kfp takes the token of a pod for an address that it finds by itself, not for a named one.
     variables = {} if host == POD_ENDPOINT else {ENDPOINT_VARIABLE: host}

@@ -25,14 +25,14 @@ class Service:
     process: subprocess.Popen
     log: Path
 
-    def wait(self, address: str) -> None:
-        """Returns when it answers.
+    def wait(self, is_ready: Callable[[], bool]) -> None:
+        """Returns when it is ready.
 
         Raises:
             FastkfError: it has ended, or is silent for too long.
         """
         deadline = time.monotonic() + SECONDS_TO_START
-        while not answers(address):
+        while not is_ready():
             self.check()
             if time.monotonic() > deadline:
                 raise FastkfError(self._describe(f"gave no answer in {SECONDS_TO_START} s"))

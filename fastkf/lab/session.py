@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastkf.base import local_server
 from fastkf.base.endpoint import HEALTH
 from fastkf.base.errors import UsageError
+from fastkf.base.local_server import LocalServer
 from fastkf.base.ports import free_ports, is_free
-from fastkf.cluster.auth import read_local_server
 from fastkf.cluster.target import Endpoint
 from fastkf.lab.jupyter import Jupyter
 from fastkf.lab.pipelines import cluster_pipelines, is_browser_far, local_pipelines
 from fastkf.lab.services import Service, answers, services
-from fastkf.server.settings import Settings, default_folder
 
 PORT = 8888  # JupyterLab's usual one
 SECONDS_BETWEEN_CHECKS = 0.5
@@ -79,7 +79,7 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
             folder=jupyter.root,  # where Kale writes its folder .kale
             environment=jupyter.environment(),
         )
-        lab.wait(f"{jupyter.address}api")
+        lab.wait(lambda: answers(f"{jupyter.address}api"))
         running.append(lab)
         ready(jupyter, private)
         while True:
@@ -88,18 +88,26 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
             time.sleep(SECONDS_BETWEEN_CHECKS)
 
 
-def find_server(start: Callable[..., Service], running: list[Service]) -> dict[str, str]:
-    """The url and token_file of the server that runs already, or of one that is started now."""
-    local = read_local_server()
-    if local and answers(local["url"] + HEALTH):
-        return local
-    [port] = free_ports(1)
-    url, settings = f"http://127.0.0.1:{port}", Settings(default_folder())
-    command = [sys.executable, "-m", "fastkf.cli", "server", "--port", port]
-    server = start("The pipelines server", command)
-    server.wait(url + HEALTH)
-    running.append(server)
-    return {"url": url, "token_file": str(settings.token_file)}
+def find_server(start: Callable[..., Service], running: list[Service]) -> LocalServer:
+    """The server that runs already, or one that is started now, on a port of its own choice."""
+    folder = local_server.default_folder()
+    known = local_server.read(folder)
+    if known and answers(known.url + HEALTH):
+        return known
+    command = [sys.executable, "-m", "fastkf.cli", "server", "--port", "0", "--folder", folder]
+    service = start("The pipelines server", command)
+    found: LocalServer | None = None
+
+    def is_ready() -> bool:
+        nonlocal found
+        found = local_server.read(folder)
+        # One that was killed has left its note behind.
+        return found is not None and found != known and answers(found.url + HEALTH)
+
+    service.wait(is_ready)
+    running.append(service)
+    assert found is not None
+    return found
 
 
 def choose_port(wanted: int | None) -> int:

@@ -1,13 +1,12 @@
 """The HTTP application of the local Kubeflow Pipelines server."""
 
-import importlib.util
 from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
 
 from fastkf.base.asgi import SizeLimit
-from fastkf.server import errors
+from fastkf.server import errors, pages
 from fastkf.server.api import add_routers
 from fastkf.server.api.experiments import default_experiment
 from fastkf.server.database import Database
@@ -15,8 +14,6 @@ from fastkf.server.errors import Code, answer
 from fastkf.server.queue import RunQueue
 from fastkf.server.security import Guard
 from fastkf.server.settings import Settings
-
-PAGES = "fastkf.server.pages"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -48,8 +45,5 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     errors.add_handlers(app)
     add_routers(app)
-    if importlib.util.find_spec(PAGES):
-        from fastkf.server.pages import router as pages
-
-        app.include_router(pages(settings))
+    app.include_router(pages.router(settings))
     return app

@@ -16,7 +16,6 @@ from pathlib import Path
 import yaml
 
 from fastkf.base.errors import FastkfError
-from fastkf.course import places
 from fastkf.engine.container_run import in_order
 from fastkf.engine.retried import RetriedRun
 from fastkf.package import kale
@@ -81,17 +80,6 @@ class Execution:
                     "Python components only: use `fastkf run PACKAGE --components FOLDER`, or a "
                     "Kubeflow"
                 )
-        for name, value in self.record["parameters"].items():
-            if isinstance(value, str) and value.startswith("../data/"):
-                self._check_data(name, value)
-
-    def _check_data(self, name: str, value: str) -> None:
-        if not (self.folder / "work" / value).exists():
-            raise FastkfError(
-                f"{name} = {value}: there is no such folder among the course's data "
-                f"({places.DATA}). `fastkf data` fetches them; for data of your own give the whole "
-                "path, which begins with /"
-            )
 
     def _run_package(self) -> bool:
         is_kale = kale.is_kale(self.spec)

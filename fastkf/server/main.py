@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import ipaddress
-import json
 import os
 import secrets
 import signal
@@ -13,7 +12,9 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from filelock import FileLock, Timeout
 
+from fastkf.base import files, local_server
 from fastkf.base.errors import FastkfError
+from fastkf.base.local_server import LocalServer
 from fastkf.base.ports import bind
 from fastkf.server import peer_credentials
 from fastkf.server.app import create_app
@@ -35,26 +36,25 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     Raises:
         FastkfError: another server has the folder, the port is taken, or the files are unusable.
     """
-    os.umask(0o077)
     _make_folders(settings)
     with _lock(settings), bind(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         settings = dataclasses.replace(settings, port=port, token=_read_token(settings))
         url = _address(listener)
-        note = {"url": url, "pid": os.getpid(), "token_file": str(settings.token_file)}
+        note = LocalServer(url, settings.token_file, os.getpid())
 
         def announce() -> None:
-            settings.note.write_text(json.dumps(note) + "\n", encoding="utf-8")
+            local_server.write(settings.folder, note)
             is_open = not _is_loopback(listener) or not peer_credentials.can_tell()
             on_ready(f"{url}/?{PARAMETER}={settings.token}" if is_open else url)
 
         try:
-            _Server(create_app(settings), announce).run(sockets=[listener])
+            _UvicornServer(create_app(settings), announce).run(sockets=[listener])
         finally:
-            settings.note.unlink(missing_ok=True)
+            local_server.remove(settings.folder)
 
 
-class _Server(uvicorn.Server):
+class _UvicornServer(uvicorn.Server):
     def __init__(self, app, on_ready: Callable[[], None]):
         super().__init__(
             uvicorn.Config(
@@ -88,15 +88,16 @@ def _lock(settings: Settings) -> FileLock:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise FastkfError(
-            f"{settings.folder}: another fastkf server works in this folder{_where(settings)}; "
-            "use that one, end it, or name another --folder"
+            f"{settings.folder}: another fastkf server works in this folder{_where(settings)}",
+            "use that one, end it, or name another --folder",
         ) from error
     return lock
 
 
 def _where(settings: Settings) -> str:
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        return f" ({json.loads(settings.note.read_text(encoding='utf-8'))['url']})"
+    with contextlib.suppress(FastkfError):
+        if local := local_server.read(settings.folder):
+            return f" ({local.url})"
     return ""
 
 
@@ -113,15 +114,16 @@ def _is_loopback(listener: socket.socket) -> bool:
 
 
 def _make_folders(settings: Settings) -> None:
-    for folder in (settings.folder, settings.folder / "pipelines", settings.folder / "runs"):
-        folder.mkdir(parents=True, exist_ok=True)
-    settings.folder.chmod(0o700)
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    settings.folder.chmod(0o700)  # before there is anything in it
+    for name in ("pipelines", "runs"):
+        (settings.folder / name).mkdir(exist_ok=True)
 
 
 def _read_token(settings: Settings) -> str:
     """The folder's token, made when there is none; it stays, so that clients are set up once."""
     file = settings.token_file
     if not file.exists() or not file.read_text(encoding="ascii").strip():
-        file.write_text(secrets.token_urlsafe(32) + "\n", encoding="ascii")
+        files.write_text(file, secrets.token_urlsafe(32) + "\n", mode=0o600)
     file.chmod(0o600)
     return file.read_text(encoding="ascii").strip()

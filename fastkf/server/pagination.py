@@ -177,9 +177,9 @@ def _read_value(predicate: dict) -> tuple[str, object]:
 def _read_time(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=EPOCH.tzinfo)) + (EPOCH - EPOCH)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise invalid(f"filter: {text!r} is no time such as 2026-11-25T10:00:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=EPOCH.tzinfo)
 
 
 def _read_sorting(sort_by: str, fields: dict[str, ColumnElement]) -> tuple[ColumnElement, bool]:

@@ -93,6 +93,10 @@ class RunQueue:
                 return False
             runs.set_state(run, "RUNNING")
             run.started_at = db.now()
+        record = runs.read_record(self._settings, run.id) or {}
+        if missing := runs.find_missing(self._settings, record.get("parameters") or {}):
+            self._write_outcome(run.id, "FAILED", missing)
+            return True
         try:
             self._going[run.id] = self._start_process(run.id)
         except OSError as error:

@@ -1,8 +1,8 @@
 """What happens to a run: it is created, it starts, it ends. The database first, then run.json."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +13,6 @@ from fastkf.server import database as db
 from fastkf.server.settings import Settings
 from fastkf.server.uploads import Package
 
-COURSE_DATA = "data"
 STATUS_OF = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "canceled"}
 
 
@@ -42,11 +41,12 @@ def set_state(run: db.Run, state: str, error: str | None = None) -> None:
         run.finished_at = moment
 
 
-def make_folder(settings: Settings, run: db.Run, package: Package, course_data: Path) -> None:
-    """The folder of a run: its package, where its steps run, and the course's data beside that."""
+def make_folder(settings: Settings, run: db.Run, package: Package) -> None:
+    """The folder of a run: its package, where its steps run, and beside that what is shared."""
     folder = settings.run_folder(run.id)
     (folder / "work").mkdir(parents=True)
-    (folder / COURSE_DATA).symlink_to(course_data, target_is_directory=True)
+    for name, shared in settings.shared.items():
+        (folder / name).symlink_to(shared.path, target_is_directory=True)
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
     defaults = {
         name: declared["defaultValue"]
@@ -59,6 +59,18 @@ def make_folder(settings: Settings, run: db.Run, package: Package, course_data: 
     }
     record = new_record(package.name, package.description or package.name, parameters)
     write_record(folder, {**record, "status": "pending"})
+
+
+def find_missing(settings: Settings, parameters: Mapping[str, object]) -> str | None:
+    """Why a run cannot go: a parameter names what is not in a shared folder; else None."""
+    for parameter, value in parameters.items():
+        for name, shared in settings.shared.items():
+            if not isinstance(value, str) or not value.startswith(f"../{name}/"):
+                continue
+            if not (shared.path / value.removeprefix(f"../{name}/")).exists():
+                where = f"there is no such folder or file in {shared.path}"
+                return f"{parameter} = {value}: {where}; {shared.remedy}"
+    return None
 
 
 def prepare_retry(settings: Settings, run: db.Run, package: Package) -> None:

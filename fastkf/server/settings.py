@@ -1,15 +1,26 @@
 """Where a server keeps its files, where it listens, and how much it does at once."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import platformdirs
 import psutil
 
-VARIABLE = "FASTKF_SERVER"
 MEGABYTE = 2**20
 MEMORY_OF_A_RUN = 4096 * MEGABYTE  # a step that trains with TensorFlow, beside its warm parent
+
+
+@dataclass(frozen=True)
+class SharedFolder:
+    """A folder of this machine that every run finds beside its own.
+
+    Attributes:
+        remedy: what to do when a run names something in it that is not there.
+    """
+
+    path: Path
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -21,6 +32,7 @@ class Settings:
         parallel_runs: how many runs go at once; the others wait.
         token: what a client sends that is not known to be this user's; None: no other is let in.
         largest_request: bytes of one request's body.
+        shared: name to folder; a step, which starts in its run's own folder, finds it at ../NAME.
     """
 
     folder: Path
@@ -29,6 +41,7 @@ class Settings:
     parallel_runs: int = 1
     token: str | None = None
     largest_request: int = 8 * MEGABYTE
+    shared: Mapping[str, SharedFolder] = field(default_factory=dict)
 
     @property
     def database(self) -> Path:
@@ -38,11 +51,6 @@ class Settings:
     def token_file(self) -> Path:
         return self.folder / "token"
 
-    @property
-    def note(self) -> Path:
-        """What says where the server is, while it serves."""
-        return self.folder / "server.json"
-
     def run_folder(self, run_id: str) -> Path:
         """The folder of a run that is in the database."""
         return self.folder / "runs" / run_id
@@ -50,12 +58,6 @@ class Settings:
     def version_file(self, version_id: str) -> Path:
         """The package (YAML) of a pipeline version that is in the database."""
         return self.folder / "pipelines" / f"{version_id}.yaml"
-
-
-def default_folder() -> Path:
-    """The folder that the variable names, or one in the user's data folder."""
-    named = os.environ.get(VARIABLE)
-    return Path(named) if named else platformdirs.user_data_path("fast-kubeflow") / "server"
 
 
 def default_parallel_runs() -> int:

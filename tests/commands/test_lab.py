@@ -20,8 +20,9 @@ from conftest import fastkf
 from guides import fastkf_commands
 from kale_panel import NotebookPage, start_lab
 
-from fastkf.base import endpoint
+from fastkf.base import endpoint, local_server
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.local_server import LocalServer
 from fastkf.cli import app
 from fastkf.cli.display import Display
 from fastkf.cli.lab import fetch_data
@@ -262,6 +263,22 @@ def passing(upstream):
 def test_a_server_that_runs_already_is_used(passing, upstream):
     assert passing.pipelines == f"{upstream.url}/"
     assert modules_of(passing).keys() == {"jupyterlab"}
+
+
+def test_the_note_of_a_server_that_was_killed_is_not_taken(upstream, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTKF_SERVER", str(tmp_path))
+    local_server.write(tmp_path, LocalServer("http://127.0.0.1:9", tmp_path / "token", pid=1))
+    started = LocalServer(upstream.url, tmp_path / "token", pid=2)
+
+    class Starting:
+        def wait(self, is_ready):
+            assert not is_ready()
+            local_server.write(tmp_path, started)
+            assert is_ready()
+
+    running = []
+    assert session.find_server(lambda *_: Starting(), running) == started
+    assert len(running) == 1
 
 
 def test_requests_are_passed_on_whole_but_without_the_secrets_of_jupyter(passing, upstream):

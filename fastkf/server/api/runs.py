@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from fastkf.course import places
 from fastkf.server import database as db
 from fastkf.server import runs, schemas
 from fastkf.server.api.context import (
@@ -89,7 +88,7 @@ def create_run(
         )
         runs.set_state(row, "PENDING")
         experiment.last_run_created_at = moment
-        runs.make_folder(settings, row, package, places.DATA)
+        runs.make_folder(settings, row, package)
         session.add(row)
     queue.wake()
     return schemas.run(row, None, row.spec)

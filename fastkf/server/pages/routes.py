@@ -37,7 +37,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-SECONDS_BETWEEN = {True: 1, False: 5}  # two looks at a page where something goes on, or nothing
 
 
 def _open_session(request: Request) -> Iterator[Session]:
