@@ -31,10 +31,10 @@ from fastkf.course import data
 from fastkf.course.places import NOTEBOOKS
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
+from fastkf.package.model import Package
 from fastkf.server import database as db
 from fastkf.server import runs as server_runs
 from fastkf.server.settings import Settings
-from fastkf.server.uploads import read_upload
 
 LISTED = 1000
 REPEATS = 20
@@ -140,7 +140,7 @@ def fill(database: db.Database) -> None:
 def measure_runs(notebook, folder: Path, rounds: int) -> list[tuple[float, float]]:
     """Seconds of a run on the server and of `fastkf run`, for each round."""
     package = compile_notebook(notebook, folder / "pipeline.yaml")
-    spec = read_upload(package.read_bytes()).as_answer()
+    spec = Package.read(package).as_answer()
     results = []
     with Server(folder / "runs") as server:
         for number in range(rounds + 1):

@@ -9,6 +9,7 @@ from fastkf.cluster.metrics import fetch_metrics
 from fastkf.cluster.target import Client
 from fastkf.cluster.tasks import run_state
 from fastkf.notebook.model import Notebook
+from fastkf.package.model import Package
 from fastkf.runs.record import ended_step_record
 
 METRICS = "system.Metrics"
@@ -18,7 +19,7 @@ def fill_record(
     record: dict,
     client: Client,
     follower: Follower,
-    spec: dict,
+    package: Package,
     notebook: Notebook | None,
     folder: Path,
 ) -> None:
@@ -35,7 +36,7 @@ def fill_record(
     record |= {"status": status, "seconds": seconds, "pipeline": pipeline}
     if status == "failed" and not any(step["error"] for step in steps):
         record["error"] = _run_error(run)
-    _add_metrics(record, client, follower, spec)
+    _add_metrics(record, client, follower, package)
 
 
 def _explain(name: str, client: Client, follower: Follower, notebook, folder: Path) -> str:
@@ -55,22 +56,14 @@ def _explain(name: str, client: Client, follower: Follower, notebook, folder: Pa
     return described or f"failed; {told}"
 
 
-def _add_metrics(record: dict, client: Client, follower: Follower, spec: dict) -> None:
+def _add_metrics(record: dict, client: Client, follower: Follower, package: Package) -> None:
     artifacts = [id for task in follower.tasks.values() for id in task.artifacts]
     try:
         metrics = fetch_metrics(client.connection, follower.run_id, artifacts)
         record["pipeline"]["metrics"] = metrics
     except ClusterError as error:
-        if record["status"] == "succeeded" and METRICS in _output_types(spec):
+        if record["status"] == "succeeded" and METRICS in package.artifact_types:
             record["note"] += f" Its metrics cannot be read from here: {error}."
-
-
-def _output_types(spec: dict) -> list[str]:
-    return [
-        artifact.get("artifactType", {}).get("schemaTitle")
-        for component in spec.get("components", {}).values()
-        for artifact in component.get("outputDefinitions", {}).get("artifacts", {}).values()
-    ]
 
 
 def _in_order(steps: list, notebook: Notebook | None) -> list:

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 
 import kfp_server_api
-import yaml
 
 from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
@@ -18,13 +17,14 @@ from fastkf.cluster.follow import PATIENCE, DetachedError, Follower
 from fastkf.cluster.logs import end_of_log
 from fastkf.cluster.outcome import fill_record
 from fastkf.cluster.target import Client, Endpoint, connect
-from fastkf.cluster.tasks import list_steps
 from fastkf.cluster.upload import create_run, find_experiment, upload
 from fastkf.course import places
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook
-from fastkf.package.model import REQUIRED, read_arguments, read_package
-from fastkf.run.notebook import check_tags, read_parameters
+from fastkf.notebook.parameters import read_parameters
+from fastkf.package.arguments import read_arguments
+from fastkf.package.model import Package
+from fastkf.run.notebook import check_tags
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.record import new_record, write_record
 from fastkf.runs.report import page
@@ -105,15 +105,14 @@ def read_package_source(path: Path, options: Options) -> Source:
     """
     if options.image:
         raise UsageError(f"{path}: --image is for notebooks", "a package names its images itself")
-    package = read_package(path, walk=False)
-    defaults = {name: value for name, (_, value) in package.parameters.items()}
+    package = Package.read(path)
     return Source(
         path=path,
         name=package.name,
         title=package.description or package.name,
         pipeline=package.name,
         experiment=EXPERIMENT,
-        defaults={name: value for name, value in defaults.items() if value is not REQUIRED},
+        defaults=package.defaults,
         arguments=read_arguments(package, _with_data(path, options, package.parameters)),
     )
 
@@ -135,11 +134,11 @@ def submit(source: Source, server: Endpoint, options: Options, display: Display)
         if not options.wait:
             display.say(f"Follow it: {client.command('--follow', run_id)}")
             return None
-        spec = next(yaml.safe_load_all(package.read_text(encoding="utf-8")))
+        compiled = Package.read(package)
         parameters = {**source.defaults, **source.arguments}
         record = new_record(source.name, source.title, parameters)
-        follower = Follower(client.connection, run_id, list_steps(spec), options.patience)
-        _follow(follower, client, spec, source.notebook, record, folder, display)
+        follower = Follower(client.connection, run_id, compiled.steps, options.patience)
+        _follow(follower, client, compiled, source.notebook, record, folder, display)
     return record
 
 
@@ -152,13 +151,13 @@ def follow_run(run_id: str, server: Endpoint, options: Options, display: Display
     """
     client = connect(server)
     run = kfp_server_api.RunServiceApi(client.connection).run_service_get_run(run_id)
-    spec = _fetch_spec(client, run)
+    package = _fetch_package(client, run)
     parameters = (run.runtime_config and run.runtime_config.parameters) or {}
-    record = new_record(spec["pipelineInfo"]["name"], run.display_name, parameters)
+    record = new_record(package.name, run.display_name, parameters)
     folder = make_run_folder(record["name"], options.output, places.RUNS)
-    (folder / "pipeline.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
-    follower = Follower(client.connection, run_id, list_steps(spec), options.patience)
-    _follow(follower, client, spec, None, record, folder, display)
+    (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
+    follower = Follower(client.connection, run_id, package.steps, options.patience)
+    _follow(follower, client, package, None, record, folder, display)
     return record
 
 
@@ -212,7 +211,7 @@ def _start(source: Source, package: Path, client: Client, options, display: Disp
     return run_id
 
 
-def _follow(follower, client: Client, spec, notebook, record, folder, display) -> None:
+def _follow(follower, client: Client, package, notebook, record, folder, display) -> None:
     record |= {
         "status": "running",
         "note": f"Ran on {client}.",
@@ -226,7 +225,7 @@ def _follow(follower, client: Client, spec, notebook, record, folder, display) -
             f"{end}\n  follow it again: {client.command('--follow', follower.run_id)}\n"
             f"  or end it: {client.command('--terminate', follower.run_id)}"
         ) from end
-    fill_record(record, client, follower, spec, notebook, folder)
+    fill_record(record, client, follower, package, notebook, folder)
     write_record(folder, record)
     page.write_report(folder)
     display.show_summary(record, shown_path(folder))
@@ -244,8 +243,8 @@ def _show_rest(record: dict, folder: Path, display: Display) -> None:
     display.say(f"Run: {record['link']}")
 
 
-def _fetch_spec(client: Client, run) -> dict:
-    """The PipelineSpec of a run, which came with it or is its version's."""
+def _fetch_package(client: Client, run) -> Package:
+    """The package of a run, which came with it or is its version's."""
     spec, reference = run.pipeline_spec, run.pipeline_version_reference
     if not spec and reference:
         service = kfp_server_api.PipelineServiceApi(client.connection)
@@ -258,7 +257,7 @@ def _fetch_spec(client: Client, run) -> dict:
             f"the pipeline of the run {run.run_id} is not there any more",
             host=client.connection.host,
         )
-    return spec.get("pipeline_spec", spec)
+    return Package.from_spec(spec)
 
 
 def _with_data(path: Path, options: Options, parameters: dict) -> dict[str, str]:

@@ -1,11 +1,10 @@
 """The steps of a run, as its package names them and as the API tells how they are."""
 
-import graphlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from fastkf.engine.local import Step
-from fastkf.run.notebook import name_step
+from fastkf.package.kale import name_step
 
 STATUSES = {
     "SUCCEEDED": "succeeded",
@@ -25,21 +24,6 @@ class Task:
     pods: tuple[str, ...] = ()
     error: str | None = None
     artifacts: tuple[str, ...] = ()
-
-
-def list_steps(spec: dict) -> dict[str, list[str]]:
-    """Step to the steps it waits for, in an order that respects that, from a PipelineSpec.
-
-    Kale's components are called by their step's name, as everywhere in fastkf; others by their
-    task's.
-    """
-    tasks = spec["root"]["dag"]["tasks"]
-    names = {task: name_step(task) if task.endswith("-step") else task for task in tasks}
-    after = {
-        names[task]: sorted(names[one] for one in content.get("dependentTasks", []))
-        for task, content in tasks.items()
-    }
-    return {name: after[name] for name in graphlib.TopologicalSorter(after).static_order()}
 
 
 def read_steps(run, after: dict[str, list[str]]) -> tuple[list[Step], dict[str, Task]]:

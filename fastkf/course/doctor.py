@@ -15,8 +15,9 @@ from pathlib import Path
 
 from fastkf.base.diagnosis import Check
 from fastkf.base.endpoint import ENDPOINT_VARIABLE, HEALTH, find_endpoint
+from fastkf.base.errors import FastkfError
 from fastkf.course import data, places
-from fastkf.package.pins import read_lock
+from fastkf.package.pins import Pins
 
 PYTHONS = ((3, 11), (3, 13))  # the oldest and the newest that the project supports
 RUN_GB, SET_UP_GB = 1, 4
@@ -83,8 +84,8 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
 def check_packages(lock: Path = places.LOCK) -> Check:
     """Compares what is installed with the lock."""
     try:
-        locked = read_lock(lock)
-    except (OSError, ValueError, StopIteration) as error:
+        locked = Pins.from_lock(lock).versions
+    except FastkfError as error:
         remedy = f"`git checkout {lock.name}` in {lock.parent}"
         return Check("Packages", False, f"{lock} cannot be read ({error})", remedy)
     installed = {name: find_version(name) for name in locked}

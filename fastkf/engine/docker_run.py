@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fastkf.base.errors import FastkfError
 from fastkf.engine.container_run import ContainerRun
-from fastkf.package.model import Package
+from fastkf.package.containers import Container
 
 LABEL = "fastkf.run"
 
@@ -47,12 +47,13 @@ class DockerRun(ContainerRun):
 
     Args:
         run_folder: gets artifacts/, logs/ and outputs/.
-        package: what to run.
+        package: the package to run.
+        containers: task to its container.
     """
 
-    def __init__(self, run_folder: Path, package: Package):
-        super().__init__(run_folder, package.path.resolve().parent, folders={})
-        self._package = package
+    def __init__(self, run_folder: Path, package: Path, containers: dict[str, Container]):
+        super().__init__(run_folder, package.resolve().parent, folders={})
+        self._containers = containers
         self._label = uuid.uuid4().hex
 
     def end(self) -> None:
@@ -114,7 +115,7 @@ class DockerRun(ContainerRun):
         except docker.errors.ImageNotFound:
             self._task.log.write(f"pulling {image}\n".encode())
             client.images.pull(image)
-        if self._package.containers[self._task.name].has_command:
+        if self._containers[self._task.name].has_command:
             arguments["entrypoint"], command = command[:1], command[1:]
         container = client.containers.create(image, command, volumes=volumes, **arguments)
         try:

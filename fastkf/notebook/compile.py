@@ -3,26 +3,26 @@
 import importlib.util
 import logging
 import os
-import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-import yaml
-
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.model import Notebook, read_with_kale
-from fastkf.package.pins import pin
+from fastkf.package.pins import Pins
 
 
-def compile_notebook(notebook: Notebook, package: Path, image: str | None = None) -> Path:
+def compile_notebook(
+    notebook: Notebook, package: Path, image: str | None = None, pins: Pins | None = None
+) -> Path:
     """Writes the notebook's pipeline package; the same notebook gives the same bytes.
 
     Args:
         notebook: the notebook, as `fastkf.notebook.model.read` returns it.
         package: the YAML file to write; its folder is made when missing.
         image: the container image of the steps; Kale's default when None.
+        pins: the versions of the packages that steps install; those installed here when None.
 
     Returns:
         The path of the package.
@@ -34,7 +34,7 @@ def compile_notebook(notebook: Notebook, package: Path, image: str | None = None
     package.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fastkf-compile-") as folder:
         try:
-            script = _write_dsl(processor, Path(folder))
+            script = _write_dsl(processor, Path(folder), pins or Pins())
             _compile_dsl(script, package)
         except Exception as error:
             raise FastkfError(
@@ -44,37 +44,12 @@ def compile_notebook(notebook: Notebook, package: Path, image: str | None = None
     return package
 
 
-def describe_package(package: Path) -> dict:
-    """What matters of a package: its name, parameters, tasks with their order, and packages.
-
-    Leaves out the generated code, which moves with each version of Kale.
-    """
-    spec = next(yaml.safe_load_all(package.read_text(encoding="utf-8")))
-    inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    tasks = spec["root"]["dag"]["tasks"]
-    executors = spec["deploymentSpec"]["executors"]
-    return {
-        "name": spec["pipelineInfo"]["name"],
-        "parameters": {
-            name: [value["parameterType"], value.get("defaultValue")]
-            for name, value in inputs.items()
-        },
-        "tasks": {name: sorted(task.get("dependentTasks", [])) for name, task in tasks.items()},
-        "packages": {
-            name.removeprefix("exec-"): re.findall(
-                r"'([^' ]+==[^' ]+)'", " ".join(executor["container"]["command"][:3])
-            )
-            for name, executor in executors.items()
-        },
-    }
-
-
-def _write_dsl(processor, folder: Path) -> Path:
+def _write_dsl(processor, folder: Path, pins: Pins) -> Path:
     """Writes Kale's KFP DSL script, and the modules of the notebooks it refers to, into folder."""
     from kale import Compiler
 
     compiler = Compiler(processor.pipeline, processor.get_imports_and_functions())
-    with _pinned_packages():
+    with _pinned_packages(pins):
         script = folder / "pipeline.py"
         script.write_text(compiler.generate_dsl(), encoding="utf-8")
     for name, source in compiler.modules.items():
@@ -83,7 +58,7 @@ def _write_dsl(processor, folder: Path) -> Path:
 
 
 @contextmanager
-def _pinned_packages():
+def _pinned_packages(pins: Pins):
     """Kale lists a step's packages unpinned, and writes the public index's address beside them.
 
     The components of a notebook that another one refers to are made by a `kale.Compiler` of
@@ -95,7 +70,7 @@ def _pinned_packages():
     list_index_urls = kale.compiler.utils.compute_pip_index_urls
 
     def list_pinned(compiler):
-        return [pin(package) for package in list_packages(compiler)]
+        return [pins.pin(package) for package in list_packages(compiler)]
 
     def list_chosen_index_urls():
         return list_index_urls() if os.environ.get("KALE_PIP_INDEX_URLS") else []

@@ -3,19 +3,15 @@
 import ast
 import re
 import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 BLOCK = re.compile(r"_kale_block\d+")
 EXECUTOR = "kfp.dsl.executor_main"
 
 
-def is_kale(spec: dict) -> bool:
-    """Whether the steps of a package run blocks of a notebook."""
-    return any("_kale_block" in code for code in component_sources(spec).values())
-
-
-def component_sources(spec: dict) -> dict[str, str]:
+def component_sources(executors: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Executor to the source of its Python component, of those that are Python components."""
-    executors = spec.get("deploymentSpec", {}).get("executors", {})
     commands = {
         name: list(map(str, executor.get("container", {}).get("command", [])))
         for name, executor in executors.items()
@@ -27,10 +23,10 @@ def component_sources(spec: dict) -> dict[str, str]:
     }
 
 
-def read_blocks(spec: dict) -> list[str]:
+def read_blocks(sources: Iterable[str]) -> list[str]:
     """The sources of the notebook's cells, as the steps' kernels run them; each once."""
     blocks: dict[str, None] = {}
-    for source in component_sources(spec).values():
+    for source in sources:
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError):
@@ -43,18 +39,12 @@ def read_blocks(spec: dict) -> list[str]:
     return list(blocks)
 
 
-def imports(spec: dict) -> str:
-    """The imports that every step starts with: the notebook's imports cell."""
-    blocks = read_blocks(spec)
-    return blocks[0] if blocks else ""
-
-
 def name_step(task: str) -> str:
-    """The Kale step of a task: Kale makes a component NAME_step, which KFP names NAME-step."""
-    return task.removesuffix("-step").replace("-", "_")
+    """The step of one of Kale's tasks: its component is NAME_step, which KFP names NAME-step."""
+    return task.removesuffix("-step").replace("-", "_") if task.endswith("-step") else task
 
 
-def explain(error: dict | None, blocks: list[str]) -> str | None:
+def explain(error: dict[str, Any] | None, blocks: list[str]) -> str | None:
     """The exception of a step with the learner's own line that raised it.
 
     Args:

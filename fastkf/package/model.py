@@ -1,215 +1,230 @@
-"""A compiled Kubeflow Pipelines package (IR YAML of KFP v2) as plain data. Reads, never runs."""
+"""A pipeline package as plain data. Reads, never runs."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 import yaml
 
-from fastkf.base.errors import FastkfError, UsageError
-from fastkf.run.notebook import read_value
+from fastkf.base.errors import UsageError
+from fastkf.package import format, kale, upload
+from fastkf.package.errors import PackageError
+from fastkf.package.graph import find_dependencies, list_tasks
+from fastkf.package.parameters import Parameter, read_parameters
 
-REQUIRED = object()
-KINDS = {
-    "NUMBER_INTEGER": int,
-    "NUMBER_DOUBLE": float,
-    "STRING": str,
-    "BOOLEAN": bool,
-    "LIST": list,
-    "STRUCT": dict,
-}
-
-
-@dataclass(frozen=True)
-class Container:
-    """What a task runs: a container of an image.
-
-    Attributes:
-        has_command: whether it has a command of its own instead of the image's entrypoint.
-        is_python: whether KFP's executor runs in it (`@dsl.component`), as in Kale's steps.
-    """
-
-    image: str
-    has_command: bool
-    is_python: bool
+HOW_TO_COMPILE = "compile one with the KFP SDK, or with `fastkf compile NOTEBOOK`"
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package whose tasks can be walked.
+    """A pipeline package: the IR (intermediate representation) of KFP v2.
 
     Attributes:
-        parameters: pipeline parameter to its type and its default, or REQUIRED.
-        containers: task to its container.
-        has_platform_settings: whether it has settings for Kubernetes (secrets, volumes, ...).
+        spec: the PipelineSpec, with its keys as in the YAML.
+        platform: the PlatformSpec (secrets, volumes, ... for Kubernetes), {} where there is none.
+        path: the file that it was read from, where it was one of the user's.
     """
 
-    path: Path
-    name: str
-    description: str
-    parameters: dict[str, tuple[type, object]]
-    containers: dict[str, Container]
-    has_platform_settings: bool
+    spec: dict[str, Any]
+    platform: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The package in a file of the user's.
+
+        Raises:
+            UsageError: there is no such file.
+            PackageError: it is no package.
+        """
+        documents = _read_yaml(path)
+        if other := format.name_other_file(documents[0] if documents else {}):
+            raise PackageError(
+                f"{path}: not a pipeline package of KFP v2 but {other}", HOW_TO_COMPILE
+            )
+        try:
+            spec, platform = format.read_documents(documents)
+            return cls(spec, platform, path)
+        except format.FormatError as error:
+            if documents and not isinstance(documents[0], dict):
+                raise PackageError(f"{path}: not a pipeline package: {error}") from error
+            raise PackageError(f"{path}: not a readable package ({error})") from error
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The package in a file that was written by `as_yaml`, which is not checked again.
+
+        Raises:
+            FastkfError: it cannot be read.
+        """
+        spec, *rest = _read_yaml(path) or [{}]
+        return cls(spec, rest[0] if rest else {}, path)
+
+    @classmethod
+    def from_upload(cls, content: bytes) -> Self:
+        """The package in an uploaded file: YAML, or a .zip or .tar.gz with one YAML in it.
+
+        Raises:
+            PackageError: it is no pipeline package; says why.
+        """
+        return cls._from_documents(upload.read_upload(content))
+
+    @classmethod
+    def from_spec(cls, value: Any) -> Self:
+        """The package in the field pipeline_spec of the API, a PlatformSpec in it or not.
+
+        Raises:
+            PackageError: it is no pipeline package; says why.
+        """
+        if isinstance(value, dict) and "pipeline_spec" in value:
+            return cls._from_documents([value["pipeline_spec"], value.get("platform_spec") or {}])
+        return cls._from_documents([value])
+
+    @classmethod
+    def _from_documents(cls, documents: list[Any]) -> Self:
+        if other := format.name_other_file(documents[0] if documents else None):
+            raise PackageError(f"not a pipeline package of KFP v2 but {other}", HOW_TO_COMPILE)
+        try:
+            return cls(*format.read_documents(documents))
+        except format.FormatError as error:
+            raise PackageError(f"not a pipeline package of KFP v2: {error}") from error
+
+    @property
+    def name(self) -> str:
+        return str(self.spec["pipelineInfo"]["name"])
+
+    @property
+    def description(self) -> str:
+        return str(self.spec["pipelineInfo"].get("description", ""))
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The pipeline's parameters by name, in the order of their names."""
+        return read_parameters(self.spec)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Parameter to its default, of those that have one."""
+        return {name: one.default for name, one in self.parameters.items() if one.has_default}
+
+    @cached_property
+    def tasks(self) -> dict[str, tuple[str, ...]]:
+        """Task to the tasks it waits for, in an order that respects that, nested pipelines' too.
+
+        Raises:
+            PackageError: tasks wait for each other.
+        """
+        return list_tasks(self.spec)
+
+    @property
+    def steps(self) -> dict[str, tuple[str, ...]]:
+        """The same by the names that steps have.
+
+        Raises:
+            PackageError: tasks wait for each other.
+        """
+        return {
+            self.name_step(task): tuple(sorted(self.name_step(other) for other in after))
+            for task, after in self.tasks.items()
+        }
+
+    def name_step(self, task: str) -> str:
+        """The step of a task: a cell's tag for Kale's tasks, else the task's own name."""
+        return kale.name_step(task) if self.is_kale else task
+
+    @cached_property
+    def executors(self) -> dict[str, dict[str, Any]]:
+        """Executor to its content in the IR: container, importer, ..."""
+        executors: dict[str, dict[str, Any]]
+        executors = (self.spec.get("deploymentSpec") or {}).get("executors") or {}
+        return executors
+
+    @cached_property
+    def python_sources(self) -> dict[str, str]:
+        """Executor to the source of its Python component, of those that are Python components."""
+        return kale.component_sources(self.executors)
+
+    @cached_property
+    def is_kale(self) -> bool:
+        """Whether the steps run blocks of a notebook, as those that Kale makes do."""
+        return any("_kale_block" in source for source in self.python_sources.values())
+
+    @cached_property
+    def cells(self) -> list[str]:
+        """The sources of a notebook's cells, as the steps' kernels run them; each once."""
+        return kale.read_blocks(self.python_sources.values())
+
+    @property
+    def imports(self) -> str:
+        """The imports that every step of a notebook starts with: its imports cell."""
+        return self.cells[0] if self.cells else ""
+
+    def component(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """The component of a task's content."""
+        name = task["componentRef"]["name"]
+        component: dict[str, Any] = self.spec.get("components", {})[name]
+        return component
+
+    @property
+    def artifact_types(self) -> set[str]:
+        """The schema titles (`system.Metrics`, ...) of what the pipeline's components make."""
+        return {
+            artifact.get("artifactType", {}).get("schemaTitle", "")
+            for component in self.spec.get("components", {}).values()
+            for artifact in component.get("outputDefinitions", {}).get("artifacts", {}).values()
+        }
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether there is no pipeline inside it: no loop, condition or exit handler either."""
+        return not any("dag" in one for one in self.spec.get("components", {}).values())
+
+    def describe(self) -> dict[str, Any]:
+        """What matters of a package: its name, parameters, tasks with their order, packages.
+
+        Leaves out the generated code, which moves with each version of Kale.
+        """
+        tasks = self.spec["root"]["dag"]["tasks"]
+        inputs = (self.spec["root"].get("inputDefinitions") or {}).get("parameters") or {}
+        return {
+            "name": self.name,
+            "parameters": {
+                name: [declared["parameterType"], declared.get("defaultValue")]
+                for name, declared in inputs.items()
+            },
+            "tasks": {name: sorted(find_dependencies(task)) for name, task in tasks.items()},
+            "packages": {
+                name.removeprefix("exec-"): _list_packages(executor)
+                for name, executor in self.executors.items()
+            },
+        }
+
+    def as_answer(self) -> dict[str, Any]:
+        """As the API's field pipeline_spec."""
+        if not self.platform:
+            return self.spec
+        return {"pipeline_spec": self.spec, "platform_spec": self.platform}
+
+    def as_yaml(self) -> str:
+        documents = [self.spec, self.platform] if self.platform else [self.spec]
+        return str(yaml.dump_all(documents, Dumper=yaml.CSafeDumper, allow_unicode=True))
 
 
-def read_package(path: Path, walk: bool = True) -> Package:
-    """Reads a package.
-
-    Args:
-        walk: whether its tasks are to be run here; else anything is fine that KFP knows, and
-            `containers` stays empty.
-
-    Raises:
-        UsageError: there is no such file.
-        FastkfError: it is no package, or one with a construct that is not run here.
-    """
-    documents = _read_yaml(path)
-    spec = _parse(path)
-    if walk:
-        _check(path, spec)
-    return Package(
-        path=path,
-        name=spec.pipeline_info.name,
-        description=spec.pipeline_info.description,
-        parameters=_read_parameters(spec),
-        containers={task: _read_container(spec, task) for task in spec.root.dag.tasks if walk},
-        has_platform_settings=len(documents) > 1,
-    )
-
-
-def read_arguments(package: Package, given: dict[str, str]) -> dict:
-    """The given values in the types of the pipeline's parameters.
-
-    Raises:
-        UsageError: an unknown parameter, a value of another type, or a missing one.
-    """
-    arguments = {}
-    for name, text in given.items():
-        if name not in package.parameters:
-            known = ", ".join(package.parameters) or "none"
-            raise UsageError(f"{package.path}: no parameter {name}; its parameters: {known}")
-        arguments[name] = read_value(package.path, name, text, package.parameters[name][0])
-    for name, (_, default) in package.parameters.items():
-        if default is REQUIRED and name not in arguments:
-            raise UsageError(f"{package.path}: parameter {name} has no default; give -p {name}=...")
-    return arguments
-
-
-def find_folders(package: Package, components: Path) -> dict[str, Path]:
-    """The folder of each image's component, in the folder `components`, named like the image.
-
-    Raises:
-        FastkfError: there is no such folder.
-    """
-    folders = {}
-    for task, container in package.containers.items():
-        if not container.is_python:
-            name = image_name(container.image)
-            folder = components / name
-            if not name or not folder.is_dir():
-                raise FastkfError(
-                    f"{package.path}: task {task}: no folder {name!r} in {components} for the "
-                    f"image {container.image}; without --docker, a container's command runs in the "
-                    "folder that is named like its image. --components names the folder of these "
-                    "folders"
-                )
-            if not container.has_command:
-                raise FastkfError(
-                    f"{package.path}: task {task} has no command of its own, only its image "
-                    f"{container.image} knows it; give the component a command, or use --docker"
-                )
-            folders[container.image] = folder
-    return folders
-
-
-def image_name(image: str) -> str:
-    """The last part of an image's name: decision_tree of localhost:5000/team/decision_tree:1.0."""
-    match = re.search(r"(?:^|/)([a-z0-9][\w.-]*)(?::[\w.-]+)?(?:@[\w:+.-]+)?$", image)
-    return match.group(1) if match else ""
-
-
-def _read_yaml(path: Path) -> list:
+def _read_yaml(path: Path) -> list[Any]:
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        return upload.load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise UsageError(f"{path}: a folder; name the package in it") from None
+        raise UsageError(f"{path}: a folder", "name the package in it") from None
     except (ValueError, yaml.YAMLError) as error:
-        raise FastkfError(f"{path}: not a readable YAML file ({_first_line(error)})") from error
-    first = documents[0] if documents and isinstance(documents[0], dict) else {}
-    if "pipelineInfo" not in first:
-        found = f"a manifest of kind {first['kind']}" if "kind" in first else "another YAML file"
-        raise FastkfError(
-            f"{path}: not a pipeline package of KFP v2 but {found} (it has no pipelineInfo); "
-            "compile one with the KFP SDK, or with `fastkf compile NOTEBOOK`"
-        )
-    return documents
+        reason = upload.describe_yaml_error(error)
+        raise PackageError(f"{path}: not a readable YAML file ({reason})") from error
 
 
-def _parse(path: Path):
-    from kfp import components
-
-    try:
-        return components.load_component_from_file(str(path)).pipeline_spec
-    except Exception as error:  # whatever KFP's parser meets in a file that anyone may have edited
-        raise FastkfError(f"{path}: not a readable package ({_first_line(error)})") from error
-
-
-def _check(path: Path, spec) -> None:
-    if spec.root.input_definitions.artifacts:
-        names = ", ".join(spec.root.input_definitions.artifacts)
-        raise FastkfError(f"{path}: the pipeline takes artifacts ({names}); fastkf cannot give any")
-    executors = spec.deployment_spec["executors"]
-    for name, task in spec.root.dag.tasks.items():
-        component = spec.components[task.component_ref.name]
-        if component.HasField("dag") or task.WhichOneof("iterator"):
-            raise FastkfError(
-                f"{path}: task {name} is {_kind_of_group(task)}; fastkf walks a plain graph of "
-                "containers. Kubeflow Pipelines, or kfp.local.DockerRunner, can run it"
-            )
-        if "container" not in executors[component.executor_label]:
-            raise FastkfError(
-                f"{path}: task {name} is not a container but an importer of artifacts; fastkf "
-                "cannot run it"
-            )
-
-
-def _kind_of_group(task) -> str:
-    if task.WhichOneof("iterator"):
-        return "a loop (dsl.ParallelFor)"
-    if task.trigger_policy.condition:
-        return "a condition (dsl.If)"
-    return "a pipeline inside the pipeline (or a dsl.ExitHandler)"
-
-
-def _read_parameters(spec) -> dict[str, tuple[type, object]]:
-    from kfp.local.executor_output_utils import pb2_value_to_python
-    from kfp.pipeline_spec.pipeline_spec_pb2 import ParameterType
-
-    parameters = {}
-    for name, parameter in sorted(spec.root.input_definitions.parameters.items()):
-        kind = KINDS[ParameterType.ParameterTypeEnum.Name(parameter.parameter_type)]
-        default = None if parameter.is_optional else REQUIRED
-        if parameter.HasField("default_value"):
-            default = pb2_value_to_python(parameter.default_value)
-        # The package keeps every number as a double.
-        parameters[name] = (
-            kind,
-            int(default) if isinstance(default, float) and kind is int else default,
-        )
-    return parameters
-
-
-def _read_container(spec, task: str) -> Container:
-    from kfp.dsl.component_factory import EXECUTOR_MODULE
-
-    component = spec.components[spec.root.dag.tasks[task].component_ref.name]
-    container = spec.deployment_spec["executors"][component.executor_label]["container"]
-    command = list(container["command"]) if "command" in container else []
-    is_python = any(EXECUTOR_MODULE in str(word) for word in command)
-    return Container(container["image"], bool(command), is_python)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
+def _list_packages(executor: Mapping[str, Any]) -> list[str]:
+    command = executor.get("container", {}).get("command", [])
+    return re.findall(r"'([^' ]+==[^' ]+)'", " ".join(command[:3]))

@@ -1,12 +1,11 @@
 """Runs a Kale notebook three ways, as `fastkf run` does, and compares the metrics."""
 
-import json
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.errors import FastkfError
 from fastkf.base.files import shown_path
 from fastkf.cli.display import Display
 from fastkf.course import data, places
@@ -15,6 +14,7 @@ from fastkf.engine.notebook import NotebookRun, execute_notebook
 from fastkf.notebook.check import check
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook, describe_error, find_cell
+from fastkf.notebook.parameters import read_parameters
 from fastkf.package.kale import name_step
 from fastkf.runs.compare import SAME, is_equal
 from fastkf.runs.folder import make_run_folder
@@ -75,37 +75,6 @@ def keep_record(record: dict, folder: Path, display: Display, tolerance: float =
     _write(folder, record, error)
     page.write_report(folder)
     display.show_summary(record, shown_path(folder))
-
-
-def read_parameters(notebook: Notebook, given: dict[str, str]) -> dict:
-    """The given values in the types of the notebook's own.
-
-    Raises:
-        UsageError: the notebook has no such parameter, or the value is of another type.
-    """
-    values = {}
-    for name, text in given.items():
-        if name not in notebook.parameters:
-            known = ", ".join(notebook.parameters) or "none"
-            raise UsageError(f"{notebook.path}: no parameter {name}; its parameters: {known}")
-        values[name] = read_value(notebook.path, name, text, type(notebook.parameters[name]))
-    return values
-
-
-def read_value(path: Path, name: str, text: str, kind: type):
-    """The text of a parameter as bool, int, float or str; as list or dict from JSON.
-
-    Raises:
-        UsageError: the text is of another type.
-    """
-    readers = {bool: _as_bool, list: json.loads, dict: json.loads}
-    try:
-        value = readers.get(kind, kind)(text)
-        if isinstance(value, kind):
-            return value
-    except ValueError:
-        pass
-    raise UsageError(f"{path}: parameter {name} takes {kind.__name__}, not {text!r}")
 
 
 def compare(record: dict, tolerance: float) -> dict:
@@ -240,10 +209,3 @@ def _succeeded(record: dict) -> bool:
     parts = [part for part in (record["notebook"], record["pipeline"]) if part]
     ran = bool(parts) and all(part["status"] == "succeeded" for part in parts)
     return ran and all(metric["equal"] for metric in record["parity"].values())
-
-
-def _as_bool(text: str) -> bool:
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if text.lower() not in words:
-        raise ValueError(text)
-    return words[text.lower()]

@@ -19,7 +19,9 @@ from fastkf.cli.display import Display
 from fastkf.course import places
 from fastkf.engine.container_run import ContainerRun, in_order
 from fastkf.engine.warm.parent import CAN_FORK
-from fastkf.package.model import REQUIRED, Package, find_folders, read_arguments, read_package
+from fastkf.package.arguments import complete_arguments, read_arguments
+from fastkf.package.containers import Container, find_folders, list_containers
+from fastkf.package.model import Package
 from fastkf.run.notebook import keep_record, run_pipeline
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.record import ended_step_record, new_record
@@ -54,12 +56,13 @@ def run_package(
         UsageError: an unknown parameter, a value that does not fit, a folder that is not empty.
         FastkfError: it is no package that can be run here; Docker is asked for and is not here.
     """
-    package = read_package(path)
+    package = Package.read(path)
+    containers = list_containers(package)
     arguments = read_arguments(package, given)
-    make_run = _choose(package, (components or path.parent).resolve(), docker)
+    make_run = _choose(package, containers, (components or path.parent).resolve(), docker)
     folder = make_run_folder(package.name, output, places.RUNS)
     shutil.copyfile(path, folder / "pipeline.yaml")
-    display.done(f"{shown_path(path)}: {len(package.containers)} steps")
+    display.done(f"{shown_path(path)}: {len(containers)} steps")
     record = _new_record(package, arguments, docker)
     display.say(record["note"])
     with keep_record(record, folder, display), make_run(folder.resolve()) as local_run:
@@ -67,33 +70,31 @@ def run_package(
     return record
 
 
-def _choose(package: Package, components: Path, docker: bool) -> Callable[[Path], ContainerRun]:
+def _choose(
+    package: Package, containers: dict[str, Container], components: Path, docker: bool
+) -> Callable[[Path], ContainerRun]:
     if docker:
         from fastkf.engine.docker_run import DockerRun, connect
 
         connect().close()
-        return lambda folder: DockerRun(folder, package)
-    folders = find_folders(package, components)
-    warm_parent = CAN_FORK and any(one.is_python for one in package.containers.values())
+        return lambda folder: DockerRun(folder, package.path, containers)
+    folders = find_folders(package, containers, components)
+    warm_parent = CAN_FORK and any(one.is_python for one in containers.values())
     return lambda folder: ContainerRun(folder, components, folders, warm_parent=warm_parent)
 
 
 def _new_record(package: Package, arguments: dict, docker: bool) -> dict:
-    defaults = {
-        name: default
-        for name, (_, default) in package.parameters.items()
-        if default is not REQUIRED
-    }
+    values = complete_arguments(package, arguments)
     note = IN_DOCKER if docker else AS_PROCESSES
     return {
-        **new_record(package.name, package.description or package.name, {**defaults, **arguments}),
-        "note": note + NO_KUBERNETES * package.has_platform_settings,
+        **new_record(package.name, package.description or package.name, values),
+        "note": note + NO_KUBERNETES * bool(package.platform),
     }
 
 
 def _run(local_run: ContainerRun, package, arguments, record: dict, display: Display) -> None:
     try:
-        run_pipeline(local_run, package.path, arguments, len(package.containers), record, display)
+        run_pipeline(local_run, package.path, arguments, len(package.tasks), record, display)
     finally:
         record["pipeline"]["steps"] = [
             _step_record(local_run, task) for task in in_order(local_run.steps)

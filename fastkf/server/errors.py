@@ -7,6 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from fastkf.package.errors import PackageError, PackageTooLargeError
+
 
 class Code(Enum):
     """A code of google.rpc, and the HTTP status that goes with it."""
@@ -52,6 +54,11 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(ApiError)
     async def answer_api_error(request: Request, error: ApiError):
         return answer(error.code, error.message)
+
+    @app.exception_handler(PackageError)
+    async def answer_package_error(request: Request, error: PackageError):
+        is_large = isinstance(error, PackageTooLargeError)
+        return answer(Code.TOO_LARGE if is_large else Code.INVALID_ARGUMENT, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def answer_invalid_request(request: Request, error: RequestValidationError):

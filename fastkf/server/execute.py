@@ -13,12 +13,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
-
 from fastkf.base.errors import FastkfError
 from fastkf.engine.container_run import in_order
 from fastkf.engine.retried import RetriedRun
 from fastkf.package import kale
+from fastkf.package.model import Package
 from fastkf.runs.record import ended_step_record, read_record, step_record, write_record
 
 STEPS_RUN_IN = "a relative path starts in the run's own folder on the server"
@@ -30,10 +29,7 @@ class Execution:
     def __init__(self, folder: Path):
         self.folder = folder
         self.record = read_record(folder)
-        self.package = folder / "pipeline.yaml"
-        with self.package.open(encoding="utf-8") as file:
-            self.spec = next(yaml.load_all(file, Loader=yaml.CSafeLoader))
-        self.blocks = kale.read_blocks(self.spec)
+        self.package = Package.load(folder / "pipeline.yaml")
         self.steps = (self.record.get("pipeline") or {}).get("steps", [])
         self.kept = {one["task"]: one for one in self.steps if one["status"] == "succeeded"}
         self.local_run: RetriedRun | None = None
@@ -71,9 +67,8 @@ class Execution:
         Raises:
             FastkfError: says what, and what to do.
         """
-        python = kale.component_sources(self.spec)
-        for name, executor in self.spec["deploymentSpec"]["executors"].items():
-            if "container" in executor and name not in python:
+        for name, executor in self.package.executors.items():
+            if "container" in executor and name not in self.package.python_sources:
                 raise FastkfError(
                     f"{name.removeprefix('exec-')} is a container component "
                     f"({executor['container'].get('image', 'no image')}), and this server runs "
@@ -82,18 +77,17 @@ class Execution:
                 )
 
     def _run_package(self) -> bool:
-        is_kale = kale.is_kale(self.spec)
         self.local_run = RetriedRun(
             self.folder,
             self.folder / "work",
             {},
             kept=self.kept,
-            imports=kale.imports(self.spec),
-            name_step=kale.name_step if is_kale else str,
+            imports=self.package.imports,
+            name_step=self.package.name_step,
         )
         with self.local_run as local_run:
             try:
-                return local_run.run(self.package, self.record["parameters"], self._show)
+                return local_run.run(self.package.path, self.record["parameters"], self._show)
             finally:
                 local_run.end()
                 part = self.record["pipeline"]
@@ -121,7 +115,7 @@ class Execution:
             if task in self.kept:
                 steps.append(self.kept[task])
                 continue
-            error = kale.explain(step.error, self.blocks)
+            error = kale.explain(step.error, self.package.cells)
             if step.error and step.error["name"] == "FileNotFoundError":
                 error += f"; {STEPS_RUN_IN}"
             note = {**describe(step, error), "task": task, **run.executions.get(task, {})}

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fastkf.package.arguments import complete_arguments
+from fastkf.package.model import Package
 from fastkf.runs import record as records
 from fastkf.runs.record import new_record, write_record
 from fastkf.server import database as db
 from fastkf.server.settings import Settings
-from fastkf.server.uploads import Package
 
 STATUS_OF = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "canceled"}
 
@@ -48,15 +49,7 @@ def make_folder(settings: Settings, run: db.Run, package: Package) -> None:
     for name, shared in settings.shared.items():
         (folder / name).symlink_to(shared.path, target_is_directory=True)
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
-    defaults = {
-        name: declared["defaultValue"]
-        for name, declared in package.parameters.items()
-        if "defaultValue" in declared
-    }
-    parameters = {
-        name: _as_declared(value, package.parameters.get(name, {}))
-        for name, value in {**defaults, **run.parameters}.items()
-    }
+    parameters = complete_arguments(package, run.parameters)
     record = new_record(package.name, package.description or package.name, parameters)
     write_record(folder, {**record, "status": "pending"})
 
@@ -80,8 +73,8 @@ def prepare_retry(settings: Settings, run: db.Run, package: Package) -> None:
     """
     record = read_record(settings, run.id) or {}
     steps = (record.get("pipeline") or {}).get("steps", [])
-    is_flat = not any("dag" in component for component in package.spec["components"].values())
-    kept = [one for one in steps if is_flat and one["status"] == "succeeded" and "outputs" in one]
+    done = [one for one in steps if one["status"] == "succeeded" and "outputs" in one]
+    kept = done if package.is_flat else []
     again = {"status": "pending", "started": None, "seconds": 0.0, "error": None}
     waiting = [
         {"name": step["name"], "task": step["task"], "after": step["after"], **again}
@@ -91,12 +84,6 @@ def prepare_retry(settings: Settings, run: db.Run, package: Package) -> None:
     record |= {"status": "pending", "pipeline": {"status": "pending", "steps": [*kept, *waiting]}}
     record.pop("error", None)
     write_record(settings.run_folder(run.id), record)
-
-
-def _as_declared(value, declared: dict):
-    """The package keeps every number as a double."""
-    is_integer = declared.get("parameterType") == "NUMBER_INTEGER" and isinstance(value, float)
-    return int(value) if is_integer else value
 
 
 def read_record(settings: Settings, run_id: str) -> dict | None:

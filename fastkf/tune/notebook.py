@@ -8,7 +8,8 @@ import nbformat
 from fastkf.base.errors import UsageError
 from fastkf.notebook.check import check
 from fastkf.notebook.model import Notebook
-from fastkf.run.notebook import HARMLESS_RULES, read_parameters
+from fastkf.notebook.parameters import read_parameters
+from fastkf.run.notebook import HARMLESS_RULES
 from fastkf.tune.experiment import API_VERSION
 from fastkf.tune.metrics import as_number
 from fastkf.tune.rules.spec import LONGEST_NAME

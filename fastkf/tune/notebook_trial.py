@@ -15,7 +15,7 @@ import nbformat
 from fastkf.base.errors import FastkfError
 from fastkf.engine.notebook import execute_notebook
 from fastkf.notebook.model import Notebook, read
-from fastkf.run.notebook import read_parameters
+from fastkf.notebook.parameters import read_parameters
 from fastkf.tune.trials import TRIAL_FOLDER
 
 

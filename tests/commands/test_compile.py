@@ -10,9 +10,10 @@ from build import write_notebook
 from conftest import LABS, fastkf
 
 from fastkf.base.errors import FastkfError
+from fastkf.course.lock import read_lock
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
-from fastkf.package.pins import pin, read_lock
+from fastkf.package.pins import Pins
 
 DIAMOND = [
     ("imports", "import numpy as np"),
@@ -67,7 +68,7 @@ def test_parameters_become_typed_inputs(diamond, tmp_path):
 
 def test_every_step_installs_the_locked_versions(diamond, tmp_path):
     spec = load(compile_notebook(read(diamond), tmp_path / "diamond.yaml"))
-    lock = read_lock()
+    lock = read_lock().versions
     for command in commands(spec):
         for package in ("kfp", "kubeflow-kale", "numpy"):
             assert f"'{package}=={lock[package]}'" in command
@@ -133,5 +134,5 @@ def test_command_prints_the_path_of_the_package(diamond, tmp_path):
 
 
 def test_pins_come_from_the_lock_then_from_what_is_installed():
-    assert pin("kfp>=2.0.0") == f"kfp=={read_lock()['kfp']}"
-    assert pin("no-such-package-anywhere") == "no-such-package-anywhere"
+    assert read_lock().pin("kfp>=2.0.0") == f"kfp=={read_lock().versions['kfp']}"
+    assert Pins().pin("no-such-package-anywhere") == "no-such-package-anywhere"

@@ -35,7 +35,7 @@ from fastkf.base import processes
 from fastkf.base.ports import free_ports
 from fastkf.course import places
 from fastkf.course.data import fetch
-from fastkf.package.pins import read_lock
+from fastkf.course.lock import read_lock
 
 FOLDER = places.PROJECT / "labs" / "kserve"
 TRANSFORMER = FOLDER / "transformer" / "transformer.py"
@@ -684,7 +684,7 @@ def test_the_dockerfile_passes_hadolint():
 
 def test_the_image_gets_the_locked_kserve():
     requirements = (FOLDER / "transformer" / "requirements.txt").read_text()
-    assert requirements == f"kserve=={read_lock()['kserve']}\n"
+    assert requirements == f"kserve=={read_lock().versions['kserve']}\n"
 
 
 # The manifests, beside what tests/labs/test_manifests.py finds.

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from fastkf.course.lock import read_lock
 from fastkf.course.places import PROJECT
-from fastkf.package.pins import read_lock
 
 spec = importlib.util.spec_from_file_location("set_up", PROJECT / "tools" / "set_up.py")
 set_up = importlib.util.module_from_spec(spec)
@@ -180,7 +180,7 @@ def test_the_lock_holds_what_pyproject_asks_for_and_names_no_index():
     extras = settings["project"]["optional-dependencies"].values()
     wanted = [*settings["project"]["dependencies"], *settings["dependency-groups"]["dev"]]
     wanted += [requirement for extra in extras for requirement in extra]
-    locked = read_lock()
+    locked = read_lock().versions
     for requirement in map(Requirement, wanted):
         if requirement.name == "fastkf" or not (
             requirement.marker is None or requirement.marker.evaluate()

@@ -23,6 +23,7 @@ from fastkf.cluster.target import Endpoint, connect
 from fastkf.cluster.upload import find_experiment, name_version, upload
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
+from fastkf.package.errors import PackageError
 
 ADDING = [
     ("markdown", "# Adding"),
@@ -256,10 +257,17 @@ def test_a_name_that_someone_else_has_is_a_conflict(proxy, package, shown):
 
 
 def test_what_the_server_rejects_comes_with_its_reason(local, package, tmp_path, shown):
+    send(package, local, shown, folder=tmp_path / "run")
+    run_id = runs_of(local)[0].run_id
+    with pytest.raises(RejectedError, match=r"rejects it \(400\).*ended already"):
+        submit.terminate_run(run_id, Endpoint(local), shown.display)
+
+
+def test_a_package_with_a_hole_is_not_sent(local, package, tmp_path, shown):
     broken = tmp_path / "broken.yaml"
     text = package.read_text()
     broken.write_text(text.replace("name: comp-load-step", "name: comp-gone"))
-    with pytest.raises(RejectedError, match=r"rejects it \(400\).*comp-gone"):
+    with pytest.raises(PackageError, match="comp-gone"):
         send(broken, local, shown, wait=False)
     names = kfp_server_api.PipelineServiceApi(connect(Endpoint(local)).connection)
     before = names.pipeline_service_list_pipelines(page_size=50).pipelines

@@ -11,7 +11,7 @@ from conftest import fastkf
 from guides import fastkf_commands
 
 from fastkf.course import places
-from fastkf.package.pins import read_lock
+from fastkf.course.lock import read_lock
 
 LAB = places.PROJECT / "labs" / "katib"
 GUIDE = LAB / "README.md"
@@ -49,7 +49,7 @@ def test_the_program_refuses_what_cannot_be():
 
 
 def test_the_image_has_the_versions_of_the_lock():
-    lock = read_lock()
+    lock = read_lock().versions
     pins = dict(line.split("==") for line in (LAB / "requirements.txt").read_text().split())
     assert pins
     # The image's Python is 3.12; for an older one the lock has another SciPy.

@@ -89,7 +89,7 @@ def test_the_idle_server_is_small(server):
 def test_the_server_imports_no_runner(tmp_path):
     program = (
         "import sys; from pathlib import Path; from fastkf.server import app, main, settings;"
-        "from fastkf.server.uploads import _format; _format();"
+        "from fastkf.package.format import messages; messages();"
         "app.create_app(settings.Settings(Path(sys.argv[1]))); print(*sys.modules)"
     )
     result = subprocess.run(

@@ -21,8 +21,8 @@ import pytest
 import yaml
 from servers import API, Server, chain, sleeping
 
-from fastkf.server import uploads
-from fastkf.server.errors import ApiError
+from fastkf.package.errors import PackageError
+from fastkf.package.model import Package
 from fastkf.server.settings import MEGABYTE
 
 PACKAGE = chain("return 1", name="small")
@@ -219,7 +219,7 @@ def tarred(name: str, content: bytes, **changes) -> bytes:
     ids=["yaml", "zip", "zip-two", "zip-folder", "tar", "tar-path", "platform"],
 )
 def test_what_is_a_package(content):
-    package = uploads.read_upload(content)
+    package = Package.from_upload(content)
     assert (package.name, list(package.spec["components"])) == ("small", ["comp-1"])
 
 
@@ -271,8 +271,8 @@ BOMB_GZIP = gzip.compress(b"\0" * 200 * MEGABYTE)
 )
 def test_what_is_not_a_package(content, reason):
     began = time.process_time()
-    with pytest.raises(ApiError, match=reason.replace("(", r"\(")):
-        uploads.read_upload(content)
+    with pytest.raises(PackageError, match=reason.replace("(", r"\(")):
+        Package.from_upload(content)
     assert time.process_time() - began < 5
 
 

@@ -10,8 +10,9 @@ from bs4 import BeautifulSoup
 from made_runs import Place, step
 from servers import chain
 
+from fastkf.package.model import Package
 from fastkf.server.pages import files
-from fastkf.server.pages.package import draw_package, list_parameters, list_steps
+from fastkf.server.pages.package import draw_package, list_fields
 
 SCRIPT = "<script>alert('from a package')</script>"
 PATHS = (
@@ -534,7 +535,7 @@ def test_the_parameters_of_a_package_have_their_kinds_and_defaults():
         "sizes": {"parameterType": "LIST", "defaultValue": [1, "é"], "isOptional": True},
     }
     spec = {"root": {"inputDefinitions": {"parameters": declared}}}
-    found = {one.name: (one.kind, one.text, one.required) for one in list_parameters(spec)}
+    found = {one.name: (one.kind, one.text, one.required) for one in list_fields(Package(spec))}
     assert found == {
         "rows": ("int", "5", False),
         "rate": ("float", "0.1", False),
@@ -548,6 +549,10 @@ def task(component: str, *after: str) -> dict:
     return {"componentRef": {"name": component}, "dependentTasks": list(after)}
 
 
+def listed(spec: dict) -> dict[str, list[str]]:
+    return {name: list(after) for name, after in Package(spec).steps.items()}
+
+
 def test_the_steps_of_nested_pipelines_are_steps():
     inner = {"dag": {"tasks": {"in-1": task("leaf"), "in-2": task("leaf", "in-1")}}}
     spec = {
@@ -556,7 +561,7 @@ def test_the_steps_of_nested_pipelines_are_steps():
         },
         "components": {"leaf": {"executorLabel": "x"}, "inner": inner},
     }
-    assert list_steps(spec) == {
+    assert listed(spec) == {
         "a": [],
         "in-1": ["a"],
         "in-2": ["in-1"],
@@ -570,9 +575,9 @@ def test_a_pipeline_in_itself_or_in_a_circle_is_not_drawn_for_ever():
         "components": {"x": {"dag": {"tasks": {}}}},
     }
     spec["components"]["x"]["dag"]["tasks"]["again"] = task("x")
-    assert list_steps(spec) == {"again": []}
+    assert listed(spec) == {"again": []}
     circle = {"root": {"dag": {"tasks": {"a": task("y", "b"), "b": task("y", "a")}}}}
-    assert draw_package(circle, "circle") is None
+    assert draw_package(Package(circle), "circle") is None
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://example.com"}, {"Origin": "null"}])

@@ -14,7 +14,7 @@ from waiting import wait_for
 from fastkf.course import places
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
-from fastkf.server import uploads
+from fastkf.package.model import Package
 
 STUBBORN = """
 import os, signal, subprocess, sys, time
@@ -33,7 +33,7 @@ def server(tmp_path_factory):
 def kale_package(folder: Path, *cells) -> dict:
     notebook = read(write_notebook(folder / "kale.ipynb", cells))
     content = compile_notebook(notebook, folder / "kale.yaml").read_bytes()
-    return uploads.read_upload(content).as_answer()
+    return Package.from_upload(content).as_answer()
 
 
 def test_a_kale_notebook_runs_and_its_metrics_can_be_read(server, tmp_path):
@@ -220,7 +220,7 @@ def conditional(folder: Path) -> dict:
             component()
 
     compiler.Compiler().compile(pipeline, str(folder / "conditional.yaml"))
-    return uploads.read_upload((folder / "conditional.yaml").read_bytes()).spec
+    return Package.from_upload((folder / "conditional.yaml").read_bytes()).spec
 
 
 def task_details(answer: dict) -> list[dict]:

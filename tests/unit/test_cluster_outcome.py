@@ -19,8 +19,9 @@ from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import Follower
 from fastkf.cluster.outcome import fill_record
 from fastkf.cluster.target import Client, Endpoint
-from fastkf.cluster.tasks import Task, list_steps, read_steps
+from fastkf.cluster.tasks import Task, read_steps
 from fastkf.notebook.model import read
+from fastkf.package.model import Package
 from fastkf.runs.record import new_record
 
 BEGAN = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -52,14 +53,17 @@ ValueError: no rows
 """
 
 
-def make_spec(tasks: dict[str, list[str]]) -> dict:
+def make_package(tasks: dict[str, list[str]]) -> Package:
     outputs = {"artifacts": {"kale_metrics_artifact": {"artifactType": {"schemaTitle": ""}}}}
     outputs["artifacts"]["kale_metrics_artifact"]["artifactType"]["schemaTitle"] = "system.Metrics"
-    return {
+    python = {"command": ["python3", "-m", "kfp.dsl.executor_main", "_kale_block1 = 1"]}
+    spec = {
         "pipelineInfo": {"name": "example"},
+        "deploymentSpec": {"executors": {"exec-last": {"container": python}}},
         "components": {"comp-last": {"outputDefinitions": outputs}},
         "root": {"dag": {"tasks": {name: {"dependentTasks": on} for name, on in tasks.items()}}},
     }
+    return Package(spec)
 
 
 def make_task(name, state, start=0, end=None, pods=()):
@@ -92,9 +96,9 @@ def connection(kubeflow):
 
 
 def test_steps_come_in_order_and_under_kales_names():
-    spec = make_spec({"b-step": ["load-data-step"], "load-data-step": [], "c": ["b-step"]})
-    assert list_steps(spec) == {"load_data": [], "b": ["load_data"], "c": ["b"]}
-    assert list(list_steps(spec)) == ["load_data", "b", "c"]
+    package = make_package({"b-step": ["load-data-step"], "load-data-step": [], "c": ["b-step"]})
+    assert package.steps == {"load_data": (), "b": ("load_data",), "c": ("b",)}
+    assert list(package.steps) == ["load_data", "b", "c"]
 
 
 def test_drivers_and_executors_are_no_steps():
@@ -285,23 +289,23 @@ def test_metrics_come_from_the_api_where_it_lists_artifacts(kubeflow, connection
         metrics.fetch_metrics(connection, "r1", ["c"])
 
 
-def fill(connection, run, spec, folder, notebook=None) -> dict:
+def fill(connection, run, package, folder, notebook=None) -> dict:
     """The record of a run that has ended so."""
-    follower = Follower(connection, "r1", list_steps(spec), patience=0)
+    follower = Follower(connection, "r1", package.steps, patience=0)
     follower.run = run
     follower.steps, follower.tasks = read_steps(run, follower.after)
     record = {**new_record("example", "Example", {}), "note": "Ran there."}
     client = Client(Endpoint(), connection, health=None, namespace="me")
-    fill_record(record, client, follower, spec, notebook, folder)
+    fill_record(record, client, follower, package, notebook, folder)
     return record
 
 
 def test_the_record_of_a_run_that_succeeded(kubeflow, connection, tmp_path):
     metadata_of(kubeflow, ("system.Metrics", {"accuracy": 0.75}))
-    spec = make_spec({"one-step": [], "two-step": ["one-step"]})
+    package = make_package({"one-step": [], "two-step": ["one-step"]})
     tasks = [make_task("one-step", "SUCCEEDED", 1, 3), make_task("two-step", "SUCCEEDED", 4, 9)]
     run = make_run("SUCCEEDED", *tasks, finished_at=BEGAN + timedelta(seconds=10))
-    record = fill(connection, run, spec, tmp_path)
+    record = fill(connection, run, package, tmp_path)
     assert (record["status"], record["seconds"]) == ("succeeded", 10.0)
     assert record["pipeline"]["metrics"] == {"accuracy": 0.75}
     assert [step["name"] for step in record["pipeline"]["steps"]] == ["one", "two"]
@@ -309,9 +313,12 @@ def test_the_record_of_a_run_that_succeeded(kubeflow, connection, tmp_path):
 
 
 def test_metrics_out_of_reach_are_said_in_the_record(kubeflow, connection, tmp_path):
-    spec = make_spec({"one-step": []})
+    package = make_package({"one-step": []})
     record = fill(
-        connection, make_run("SUCCEEDED", make_task("one-step", "SUCCEEDED", 1, 2)), spec, tmp_path
+        connection,
+        make_run("SUCCEEDED", make_task("one-step", "SUCCEEDED", 1, 2)),
+        package,
+        tmp_path,
     )
     assert record["status"] == "succeeded"
     assert record["pipeline"]["metrics"] == {}
@@ -322,12 +329,12 @@ def test_the_record_of_a_run_that_failed_has_the_exception_and_the_log(
     kubeflow, connection, tmp_path
 ):
     kubeflow.hinder("podname=bad-pod", answer(200, KALE_LOG, content_type="text/plain"))
-    spec = make_spec({"good-step": [], "bad-step": ["good-step"], "late-step": ["bad-step"]})
+    package = make_package({"good-step": [], "bad-step": ["good-step"], "late-step": ["bad-step"]})
     tasks = [
         make_task("good-step", "SUCCEEDED", 1, 3),
         make_task("bad-step", "FAILED", 4, 9, ["bad-pod"]),
     ]
-    record = fill(connection, make_run("FAILED", *tasks), spec, tmp_path)
+    record = fill(connection, make_run("FAILED", *tasks), package, tmp_path)
     good, bad, late = record["pipeline"]["steps"]
     assert (record["status"], late["status"]) == ("failed", "skipped")
     assert bad["error"].startswith("ZeroDivisionError: division by zero (line 2")
@@ -336,9 +343,9 @@ def test_the_record_of_a_run_that_failed_has_the_exception_and_the_log(
 
 
 def test_without_a_log_the_record_says_so(kubeflow, connection, tmp_path):
-    spec = make_spec({"bad-step": []})
+    package = make_package({"bad-step": []})
     run = make_run("FAILED", make_task("bad-step", "FAILED", 4, 9, ["gone-pod"]))
-    record = fill(connection, run, spec, tmp_path)
+    record = fill(connection, run, package, tmp_path)
     assert record["pipeline"]["steps"][0]["error"] == "failed; the server has no log of it"
 
 
@@ -346,13 +353,13 @@ def test_a_run_that_failed_before_any_step_has_the_servers_reason(kubeflow, conn
     error = kfp_server_api.GoogleRpcStatus(code=13, message="the workflow is invalid")
     history = [kfp_server_api.V2beta1RuntimeStatus(state="FAILED", error=error)]
     record = fill(
-        connection, make_run("FAILED", state_history=history), make_spec({"a": []}), tmp_path
+        connection, make_run("FAILED", state_history=history), make_package({"a": []}), tmp_path
     )
     assert record["error"] == "the workflow is invalid"
 
 
 def test_a_run_that_was_terminated_says_so(kubeflow, connection, tmp_path):
     run = make_run("CANCELED", make_task("a", "RUNNING", 1))
-    record = fill(connection, run, make_spec({"a": []}), tmp_path)
+    record = fill(connection, run, make_package({"a": []}), tmp_path)
     assert record["status"] == "failed"
     assert "terminated" in record["pipeline"]["steps"][0]["error"]

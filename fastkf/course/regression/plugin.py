@@ -25,6 +25,7 @@ from fastkf.base.errors import FastkfError
 from fastkf.course import places
 from fastkf.course.data import fetch, read_sources
 from fastkf.notebook.model import Notebook, read
+from fastkf.package.model import Package
 
 SANITISING = Path(__file__).parent / "nbval.cfg"
 SOLUTIONS = "solutions"
@@ -64,14 +65,14 @@ def outputs(notebook: Notebook, folder: Path) -> None:
 
 def package(notebook: Notebook, folder: Path) -> None:
     """It compiles, twice to the same bytes, to the pipeline that golden/<name>.json describes."""
-    from fastkf.notebook.compile import compile_notebook, describe_package
+    from fastkf.notebook.compile import compile_notebook
 
     first = compile_notebook(notebook, folder / "first.yaml")
     if first.read_bytes() != compile_notebook(notebook, folder / "second.yaml").read_bytes():
         raise CheckFailed(f"{notebook.path}: compiled twice, it gives different packages")
     golden = golden_path(notebook)
     if golden.exists():
-        was, now = json.loads(golden.read_text()), describe_package(first)
+        was, now = json.loads(golden.read_text()), Package.read(first).describe()
         if different := [key for key in was if was[key] != now[key]]:
             raise CheckFailed(
                 f"{notebook.path}: the pipeline is not the one of {golden} any more: "
@@ -248,13 +249,13 @@ def count_jobs() -> int:
 
 def write_golden(notebook: Notebook) -> Path:
     """Writes down the pipeline that the notebook compiles to now, for `package` to compare."""
-    from fastkf.notebook.compile import compile_notebook, describe_package
+    from fastkf.notebook.compile import compile_notebook
 
     golden = golden_path(notebook)
     golden.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         compiled = compile_notebook(notebook, Path(folder) / "package.yaml")
-        golden.write_text(json.dumps(describe_package(compiled), indent=1) + "\n")
+        golden.write_text(json.dumps(Package.read(compiled).describe(), indent=1) + "\n")
     return golden
 
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from fastkf.notebook.check.code import running_cells
 from fastkf.notebook.check.finding import rule
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.package.pins import read_lock
+from fastkf.package.pins import installed_version
 
 OWN_PACKAGE = "fastkf"
 KERAS_BACKENDS = {"tensorflow", "torch", "jax"}
@@ -77,13 +77,8 @@ def providers(top: str) -> list[str]:
 
 @cache
 def is_known(package: str) -> bool:
-    """Whether the lock or this environment has a package."""
-    if canonicalize_name(package) in read_lock():
-        return True
-    try:
-        return bool(importlib.metadata.distribution(package))
-    except importlib.metadata.PackageNotFoundError:
-        return False
+    """Whether this environment has a package."""
+    return installed_version(package) is not None
 
 
 def explain_package(module: str) -> str | None:

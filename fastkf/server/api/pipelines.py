@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, undefer
 
+from fastkf.package.model import Package
 from fastkf.server import database as db
 from fastkf.server import schemas
 from fastkf.server.api.context import (
@@ -18,7 +19,6 @@ from fastkf.server.errors import ApiError, Code, invalid, not_found
 from fastkf.server.pagination import list_page
 from fastkf.server.runs import new_id
 from fastkf.server.settings import Settings
-from fastkf.server.uploads import Package, read_spec
 
 router = APIRouter(prefix="/pipelines")
 FIELDS = {
@@ -232,4 +232,4 @@ def _read_package(fields: dict) -> Package:
         raise invalid(
             "this server fetches no package_url: upload the package, or send it as pipeline_spec"
         )
-    return read_spec(fields["pipeline_spec"])
+    return Package.from_spec(fields["pipeline_spec"])

@@ -6,6 +6,8 @@ from fastapi import APIRouter
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from fastkf.package.arguments import check_arguments
+from fastkf.package.model import Package
 from fastkf.server import database as db
 from fastkf.server import runs, schemas
 from fastkf.server.api.context import (
@@ -22,7 +24,6 @@ from fastkf.server.api.pipelines import find_version
 from fastkf.server.errors import ApiError, Code, invalid, not_found
 from fastkf.server.pagination import list_page
 from fastkf.server.settings import Settings
-from fastkf.server.uploads import Package, check_parameters, read_spec, read_upload
 
 router = APIRouter(prefix="/runs")
 FIELDS = {
@@ -61,13 +62,16 @@ def create_run(
     experiment_id: str = "",
 ) -> dict:
     name = read_name(body)
-    sent = read_spec(body["pipeline_spec"]) if body.get("pipeline_spec") is not None else None
+    spec = body.get("pipeline_spec")
+    sent = None if spec is None else Package.from_spec(spec)
     with database.write() as session:
         package, version = _choose_package(session, body, sent)
         experiment = _choose_experiment(session, read_text(body, "experiment_id") or experiment_id)
         runtime = body.get("runtime_config") or {}
         if not isinstance(runtime, dict) or not isinstance(runtime.get("parameters") or {}, dict):
             raise invalid("runtime_config: not an object with the object parameters")
+        given = runtime.get("parameters") or {}
+        check_arguments(package, given)
         moment = db.now()
         row = db.Run(
             id=runs.new_id(),
@@ -78,7 +82,7 @@ def create_run(
             pipeline_name=package.name,
             pipeline_id=version and version.pipeline_id,
             pipeline_version_id=version and version.id,
-            parameters=check_parameters(package, runtime.get("parameters") or {}),
+            parameters=given,
             pipeline_root=read_text(runtime, "pipeline_root"),
             state_history=[],
             storage_state="AVAILABLE",
@@ -188,7 +192,7 @@ def _choose_package(
     if not version_id:
         version_id = _newest_version(session, pipeline_id)
     version = find_version(session, pipeline_id, version_id)
-    return read_spec(version.spec), version
+    return Package.from_spec(version.spec), version
 
 
 def _newest_version(session: Session, pipeline_id: str) -> str:
@@ -210,4 +214,4 @@ def _choose_experiment(session: Session, experiment_id: str) -> db.Experiment:
 
 
 def _read_package(settings: Settings, run_id: str) -> Package:
-    return read_upload((settings.run_folder(run_id) / "pipeline.yaml").read_bytes())
+    return Package.load(settings.run_folder(run_id) / "pipeline.yaml")

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from fastkf.package.model import Package
 from fastkf.server import schemas
 from fastkf.server.api.context import FromDatabase, WithSettings
 from fastkf.server.api.pipelines import add_pipeline, add_version, find_pipeline
 from fastkf.server.errors import invalid
-from fastkf.server.uploads import Package, read_upload
 
 router = APIRouter(prefix="/pipelines")
 FIELD = "uploadfile"
@@ -21,14 +21,15 @@ async def read_package(request: Request) -> Package:
     """The package in the form's file.
 
     Raises:
-        ApiError: there is no file, or it is no package.
+        ApiError: there is no file.
+        PackageError: it is no package.
     """
     async with request.form(max_files=1, max_fields=10) as form:
         file = form.get(FIELD)
         if not isinstance(file, UploadFile):
             raise invalid(f"no file in the form's field {FIELD}")
         content = await file.read()
-    return await run_in_threadpool(read_upload, content)
+    return await run_in_threadpool(Package.from_upload, content)
 
 
 def read_fields(

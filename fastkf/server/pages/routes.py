@@ -125,8 +125,10 @@ def _add_files(router: APIRouter) -> None:
 
     @router.get("/files/runs/{id}/pipeline.json")
     def send_package_as_json(folder: RunFolder):
-        spec, *platform = read_package(folder / "pipeline.yaml")
-        both = {"pipeline_spec": spec, "platform_spec": platform[0] if platform else {}}
+        package = read_package(folder / "pipeline.yaml")
+        if package is None:
+            raise _no_file()
+        both = {"pipeline_spec": package.spec, "platform_spec": package.platform}
         return JSONResponse(both, headers=HEADERS)
 
     @router.get("/files/runs/{id}/{name}")

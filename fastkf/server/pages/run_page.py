@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from fastkf.package.model import Package
 from fastkf.runs.drawing.layout import draw_pipeline
 from fastkf.runs.report.view import (
     get_table,
@@ -15,7 +16,6 @@ from fastkf.runs.report.view import (
 )
 from fastkf.server import database as db
 from fastkf.server.pages import files
-from fastkf.server.pages.package import list_steps
 
 LIVE = ("PENDING", "RUNNING", "CANCELING")
 # The state of a run: the icon's, and the word.
@@ -56,17 +56,19 @@ def summarise(run: db.Run, record: dict) -> dict:
     }
 
 
-def show_run(run: db.Run, record: dict, spec: dict, folder: Path, chosen: str | None) -> dict:
+def show_run(
+    run: db.Run, record: dict, package: Package | None, folder: Path, chosen: str | None
+) -> dict:
     """All that the template of the page needs.
 
     Args:
         record: the content of run.json, {} when there is none.
-        spec: the run's PipelineSpec.
+        package: the run's; needed before the record has steps.
         folder: the run's folder.
         chosen: the step that the reader chose; otherwise it is the one that tells most.
     """
     summary = summarise(run, record)
-    steps = _steps(run, record, spec)
+    steps = _steps(run, record, package)
     step = _choose(steps, chosen, summary["live"])
     address = f"#/runs/details/{run.id}?step="
     return {
@@ -88,7 +90,7 @@ def show_run(run: db.Run, record: dict, spec: dict, folder: Path, chosen: str | 
     }
 
 
-def _steps(run: db.Run, record: dict, spec: dict) -> list[dict]:
+def _steps(run: db.Run, record: dict, package: Package | None) -> list[dict]:
     """The steps in the order of their start; before the record has any, the package's."""
     known = {str(step["name"]): step for step in get_table(record, "pipeline").get("steps") or []}
     live = run.state in LIVE
@@ -96,7 +98,7 @@ def _steps(run: db.Run, record: dict, spec: dict) -> list[dict]:
         status = "pending" if live else "skipped"
         known = {
             name: {"name": name, "status": status, "after": after}
-            for name, after in list_steps(spec).items()
+            for name, after in (package.steps if package else {}).items()
         }
     steps = steps_in_order({"pipeline": {"steps": list(known.values())}})
     for step in steps:

@@ -3,10 +3,11 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fastkf.package.model import Package
 from fastkf.runs.report.view import get_table
 from fastkf.server import database as db
 from fastkf.server.pages import lists
-from fastkf.server.pages.package import draw_package, list_parameters, read_package
+from fastkf.server.pages.package import draw_package, list_fields, read_package
 from fastkf.server.pages.run_page import show_run, summarise
 from fastkf.server.runs import read_record
 from fastkf.server.settings import Settings
@@ -28,9 +29,9 @@ class Views:
     def run(self, session: Session, query: dict, id: str) -> dict:
         run = _find(session, db.Run, id, "run")
         record = self._record(id)
-        spec = {} if get_table(record, "pipeline").get("steps") else self._run_spec(run)
+        package = None if get_table(record, "pipeline").get("steps") else self._package(run)
         folder = self.settings.run_folder(id)
-        shown = show_run(run, record, spec, folder, query.get("step"))
+        shown = show_run(run, record, package, folder, query.get("step"))
         return {**shown, **self._around(session, run)}
 
     def new_run(self, session: Session, query: dict) -> dict:
@@ -45,7 +46,7 @@ class Views:
             "experiment_id": run.experiment_id,
             "name": run.display_name,
         }
-        fields = self._form(session, self._run_spec(run), get_table(record, "parameters"))
+        fields = self._form(session, self._package(run), get_table(record, "parameters"))
         return {"run": summarise(run, record), "form": fields | form}
 
     def compare(self, session: Session, query: dict) -> dict:
@@ -64,7 +65,7 @@ class Views:
             version = next((one for one in versions if one.id == version_id), None)
             if version is None:
                 raise Missing(f"version {version_id} of the pipeline {pipeline.display_name}")
-        spec = _plain(version.spec) if version else {}
+        package = Package.from_spec(version.spec) if version else None
         asked = lists.Asked.read(query)
         form = {
             "pipeline_id": id,
@@ -78,9 +79,9 @@ class Views:
             "versions": versions,
             "version": version,
             "latest": version is not None and version is versions[0],
-            "graph": draw_package(spec, pipeline.display_name),
-            "parameters": list_parameters(spec),
-            "form": self._form(session, spec, {}) | form,
+            "graph": draw_package(package, pipeline.display_name),
+            "parameters": list_fields(package),
+            "form": self._form(session, package, {}) | form,
             "list": lists.list_runs(session, self._record, asked, lists.runs_of_pipeline(pipeline)),
         }
 
@@ -100,8 +101,8 @@ class Views:
         record = read_record(self.settings, id)
         return record if isinstance(record, dict) else {}
 
-    def _run_spec(self, run: db.Run) -> dict:
-        return read_package(self.settings.run_folder(run.id) / "pipeline.yaml")[0]
+    def _package(self, run: db.Run) -> Package | None:
+        return read_package(self.settings.run_folder(run.id) / "pipeline.yaml")
 
     def _around(self, session: Session, run: db.Run) -> dict:
         """The names of what the run belongs to, where that is still there."""
@@ -112,10 +113,10 @@ class Views:
         version = version and session.get(db.PipelineVersion, version)
         return {"experiment": experiment, "pipeline": pipeline, "version": version}
 
-    def _form(self, session: Session, spec: dict, given: dict) -> dict:
+    def _form(self, session: Session, package: Package | None, given: dict) -> dict:
         query = select(db.Experiment).where(db.Experiment.storage_state == "AVAILABLE")
         experiments = session.scalars(query.order_by(db.Experiment.display_name)).all()
-        return {"parameters": list_parameters(spec, given), "experiments": experiments}
+        return {"parameters": list_fields(package, given), "experiments": experiments}
 
 
 def _find(session: Session, kind: type, id: str, name: str):
@@ -123,8 +124,3 @@ def _find(session: Session, kind: type, id: str, name: str):
     if row is None:
         raise Missing(f"{name} {id}")
     return row
-
-
-def _plain(spec: dict) -> dict:
-    """The PipelineSpec, also where a PlatformSpec stands beside it."""
-    return spec.get("pipeline_spec", spec)

@@ -1,0 +1,109 @@
+"""The containers of a package that is a plain graph of them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastkf.package.errors import PackageError
+from fastkf.package.kale import EXECUTOR
+from fastkf.package.model import Package
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a task runs: a container of an image.
+
+    Attributes:
+        has_command: whether it has a command of its own instead of the image's entrypoint.
+        is_python: whether KFP's executor runs in it (`@dsl.component`), as in Kale's steps.
+    """
+
+    image: str
+    has_command: bool
+    is_python: bool
+
+
+def list_containers(package: Package) -> dict[str, Container]:
+    """Task to its container.
+
+    Raises:
+        PackageError: artifacts as inputs, a loop, a condition, a nested pipeline, an importer.
+    """
+    root = package.spec["root"]
+    if artifacts := (root.get("inputDefinitions") or {}).get("artifacts"):
+        names = ", ".join(artifacts)
+        raise PackageError(
+            f"{package.path}: the pipeline takes artifacts ({names})", "fastkf cannot give any"
+        )
+    return {
+        name: _read_container(package, name, task) for name, task in root["dag"]["tasks"].items()
+    }
+
+
+def find_folders(
+    package: Package, containers: Mapping[str, Container], components: Path
+) -> dict[str, Path]:
+    """The folder of each image's component, in the folder `components`, named like the image.
+
+    Raises:
+        PackageError: there is no such folder.
+    """
+    folders = {}
+    for task, container in containers.items():
+        if not container.is_python:
+            name = image_name(container.image)
+            folder = components / name
+            if not name or not folder.is_dir():
+                raise PackageError(
+                    f"{package.path}: task {task}: no folder {name!r} in {components} for the "
+                    f"image {container.image}; without --docker, a container's command runs in the "
+                    "folder that is named like its image",
+                    "name the folder of these folders with --components",
+                )
+            if not container.has_command:
+                raise PackageError(
+                    f"{package.path}: task {task} has no command of its own, only its image "
+                    f"{container.image} knows it",
+                    "give the component a command, or use --docker",
+                )
+            folders[container.image] = folder
+    return folders
+
+
+def image_name(image: str) -> str:
+    """The last part of an image's name: decision_tree of localhost:5000/team/decision_tree:1.0."""
+    match = re.search(r"(?:^|/)([a-z0-9][\w.-]*)(?::[\w.-]+)?(?:@[\w:+.-]+)?$", image)
+    return match.group(1) if match else ""
+
+
+def _read_container(package: Package, name: str, task: Mapping[str, Any]) -> Container:
+    component = package.component(task)
+    if "dag" in component or _is_loop(task):
+        raise PackageError(
+            f"{package.path}: task {name} is {_kind_of_group(task)}; fastkf walks a plain graph of "
+            "containers",
+            "Kubeflow Pipelines, or kfp.local.DockerRunner, can run it",
+        )
+    executor = package.executors.get(component.get("executorLabel", ""), {})
+    if "container" not in executor:
+        raise PackageError(
+            f"{package.path}: task {name} is not a container but an importer of artifacts",
+            "fastkf cannot run it",
+        )
+    command = executor["container"].get("command", [])
+    is_python = any(EXECUTOR in str(word) for word in command)
+    return Container(executor["container"]["image"], bool(command), is_python)
+
+
+def _is_loop(task: Mapping[str, Any]) -> bool:
+    return "parameterIterator" in task or "artifactIterator" in task
+
+
+def _kind_of_group(task: Mapping[str, Any]) -> str:
+    if _is_loop(task):
+        return "a loop (dsl.ParallelFor)"
+    if (task.get("triggerPolicy") or {}).get("condition"):
+        return "a condition (dsl.If)"
+    return "a pipeline inside the pipeline (or a dsl.ExitHandler)"

@@ -1,0 +1,97 @@
+"""The format of a package, IR YAML of KFP v2: its messages, its fields, what must be in it.
+
+https://github.com/kubeflow/pipelines/blob/master/api/v2alpha1/pipeline_spec.proto
+"""
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+Document = dict[str, Any]
+
+
+class FormatError(ValueError):
+    """What a package has that the format has not, or lacks."""
+
+
+def read_documents(documents: list[Any]) -> tuple[Document, Document]:
+    """The PipelineSpec and the PlatformSpec in the documents of a YAML file.
+
+    Returns:
+        Both with the keys of the format's own spelling; {} for a PlatformSpec that is not there.
+
+    Raises:
+        FormatError: it is no package; says why.
+    """
+    first = documents[0] if documents else None
+    if not isinstance(first, dict):
+        raise FormatError("the YAML's first document is not a mapping")
+    platform: Document = {}
+    for document in documents[1:]:
+        if not isinstance(document, dict | None):
+            raise FormatError("the YAML's second document is not a mapping")
+        platform.update(document or {})
+    spec = _check_fields(first, "PipelineSpec")
+    _check_graph(spec)
+    return spec, _check_fields(platform, "PlatformSpec")
+
+
+def name_other_file(document: Any) -> str | None:
+    """What a YAML mapping is that is no package at all; None for anything that may be one."""
+    if not isinstance(document, dict) or {"pipelineInfo", "pipeline_info"} & document.keys():
+        return None
+    kind = f"a manifest of kind {document['kind']}" if "kind" in document else "another YAML file"
+    if str(document.get("apiVersion", "")).startswith("argoproj.io"):
+        kind += ", a workflow of KFP v1"
+    return f"{kind} (it has no pipelineInfo)"
+
+
+@cache
+def messages() -> ModuleType:
+    """The generated classes of the format, without the SDK around them.
+
+    `import kfp.pipeline_spec` runs kfp's own __init__, which imports all of the SDK and takes
+    some two seconds. The generated file needs protobuf alone, so it is loaded from where it is,
+    under a name of its own: protobuf takes the same definitions twice, as long as they are equal.
+    """
+    found = importlib.util.find_spec("kfp")
+    if found is None or found.origin is None:
+        raise ImportError("kfp is not installed")
+    path = Path(found.origin).parent / "pipeline_spec" / "pipeline_spec_pb2.py"
+    spec = importlib.util.spec_from_file_location("fastkf_pipeline_spec_pb2", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path}: not there")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _check_fields(value: Document, message: str) -> Document:
+    from google.protobuf import json_format
+
+    try:
+        parsed = json_format.ParseDict(value, getattr(messages(), message)())
+        made: Document = json_format.MessageToDict(parsed)
+    except (json_format.Error, RecursionError, ValueError, TypeError) as error:
+        raise FormatError(str(error).strip().splitlines()[0]) from error
+    return made
+
+
+def _check_graph(spec: Document) -> None:
+    if not spec["pipelineInfo"].get("name", "").strip():
+        raise FormatError("pipelineInfo has no name")
+    tasks = spec.get("root", {}).get("dag", {}).get("tasks")
+    if not tasks:
+        raise FormatError("root.dag has no tasks")
+    components = spec.get("components", {})
+    executors = spec.get("deploymentSpec", {}).get("executors", {})
+    for name, task in tasks.items():
+        used = task.get("componentRef", {}).get("name")
+        if used not in components:
+            raise FormatError(f"task {name} has no component ({used})")
+    for name, component in components.items():
+        label = component.get("executorLabel")
+        if label is not None and label not in executors:
+            raise FormatError(f"component {name} has no executor ({label})")
