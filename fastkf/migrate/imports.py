@@ -10,8 +10,8 @@ import sys
 from fastkf.migrate.draft import Draft, DraftCell
 from fastkf.migrate.magics import python_of
 from fastkf.notebook.check.modules import explain_package, imported_modules
-from fastkf.notebook.check.names import bound_names
 from fastkf.notebook.model import Cell
+from fastkf.notebook.names import bound_names
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 # What must come before an import to have its effect.

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fastkf.notebook.check.finding import rule
-from fastkf.notebook.check.names import bound_names, changed_names, imported_names, used_names
 from fastkf.notebook.check.steps import is_above, is_understood, steps_before, tagged_edges
 from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import bound_names, changed_names, imported_names, used_names
 
 IPYTHON_NAMES = {"display", "get_ipython", "In", "Out", "exit", "quit", "_", "__", "___"}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from fastkf.notebook.check.finding import rule
-from fastkf.notebook.check.names import bound_names, used_names
 from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import bound_names, used_names
 
 METRICS_LINE = re.compile(r"print\([a-z](?:[_a-z0-9]{0,62}[a-z0-9])?\)")
 BREAKS_GENERATED_CODE = {"'": "a single quote", "\\": "a backslash", "\n": "a line break"}
