@@ -54,7 +54,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for path in arguments.notebooks:
         notebook = read(path)
-        data.fetch(notebook.course.get("needs", []), progress=print)
+        data.fetch(notebook.course.needs, progress=print)
         print_results(path, measure(notebook, arguments.runs, arguments.methods))
 
 

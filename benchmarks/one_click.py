@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="rounds, after one that does not count")
     arguments = parser.parse_args()
     notebook = read(arguments.notebook.resolve())
-    data.fetch(notebook.course.get("needs", []), progress=print)
+    data.fetch(notebook.course.needs, progress=print)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         rounds = measure(notebook, Path(folder), arguments.runs)
     show(rounds[1:], notebook.name)

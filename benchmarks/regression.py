@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     notebooks = [read(path.resolve()) for path in arguments.notebooks]
     for notebook in notebooks:
-        data.fetch(notebook.course.get("needs", []), progress=print)
+        data.fetch(notebook.course.needs, progress=print)
     rounds = [measure(notebooks) for _ in range(arguments.runs)]
     plain, fastkf = zip(*rounds, strict=True)
     ratios = [one / other for one, other in rounds]

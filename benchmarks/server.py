@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="rounds, after one that does not count")
     arguments = parser.parse_args()
     notebook = read(arguments.notebook)
-    data.fetch(notebook.course.get("needs", []), progress=print)
+    data.fetch(notebook.course.needs, progress=print)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         folder = Path(folder)
         starts = [measure_start(folder / f"start-{number}") for number in range(arguments.runs + 1)]

@@ -33,8 +33,8 @@ def list_labs() -> None:
     table.columns[0].min_width = max(len(path.stem) for path in lab_paths())  # to be typed whole
     for path in lab_paths():
         lab = read(path)
-        needs = ", ".join(lab.course.get("needs", [])) or "–"
-        minutes = str(lab.course.get("minutes", "–"))
+        needs = ", ".join(lab.course.needs) or "–"
+        minutes = str(lab.course.minutes or "–")
         table.add_row(lab.name, lab.title, str(len(lab.steps)), needs, minutes)
     Display().console.print(table)
 

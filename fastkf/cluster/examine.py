@@ -19,6 +19,7 @@ from fastkf.cluster.errors import (
     SignInNeededError,
 )
 from fastkf.cluster.target import Client, Endpoint, connect, find_host
+from fastkf.notebook import kale
 
 OLDEST = (2, 15)  # of Kubeflow Pipelines, that the guides install
 KUBEFLOW = "kubeflow"  # the namespace that Kubeflow Pipelines runs in
@@ -190,9 +191,7 @@ def check_image(client: Client, image: str | None) -> Check:
 
 def default_image() -> str:
     """Kale's, for a notebook whose steps name none."""
-    from kale.pipeline import DEFAULT_BASE_IMAGE
-
-    return os.environ.get("KALE_DEFAULT_BASE_IMAGE") or DEFAULT_BASE_IMAGE
+    return os.environ.get("KALE_DEFAULT_BASE_IMAGE") or kale.default_image()
 
 
 def check_deployments() -> Check:

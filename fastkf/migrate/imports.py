@@ -11,7 +11,7 @@ from fastkf.migrate.draft import Draft, DraftCell
 from fastkf.migrate.magics import python_of
 from fastkf.notebook.check.modules import explain_package, imported_modules
 from fastkf.notebook.model import Cell
-from fastkf.notebook.names import bound_names
+from fastkf.notebook.names import Names
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 # What must come before an import to have its effect.
@@ -77,7 +77,7 @@ def name_meanings(draft: Draft) -> dict[str, set[str]]:
                 for name, meaning in imported(node):
                     meanings.setdefault(name, set()).add(meaning)
             else:
-                for name in bound_names(node):
+                for name in Names.of(node).bound:
                     meanings.setdefault(name, set()).add("")
     return meanings
 

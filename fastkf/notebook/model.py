@@ -1,18 +1,20 @@
 """A Kale notebook as plain data: cells, tags, steps, parameters, metrics. Reads, never runs."""
 
 import ast
-import json
-import logging
 import re
 import textwrap
 import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import nbformat
-
-from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.errors import FastkfError
+from fastkf.notebook.file import read_content
+from fastkf.notebook.kale import Pipeline, read_pipeline
+from fastkf.notebook.metadata import CourseMetadata, Value, read_course
+from fastkf.notebook.names import Names
 
 KALE_METADATA = "kubeflow_notebook"
 SPECIAL_TAGS = ("imports", "functions", "pipeline-parameters", "pipeline-metrics", "skip")
@@ -36,7 +38,7 @@ class Cell:
     tags: tuple[str, ...] = ()
     role: str | None = None
     step: str | None = None
-    outputs: tuple = field(default=(), repr=False)
+    outputs: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 
     @cached_property
     def tree(self) -> ast.Module | None:
@@ -46,6 +48,11 @@ class Cell:
                 return ast.parse(self.source)
         except (SyntaxError, ValueError):
             return None
+
+    @cached_property
+    def names(self) -> Names:
+        """The names in the cell; none when it is not plain Python."""
+        return Names.of(self.tree)
 
     def tag_values(self, prefix: str) -> list[str]:
         return [tag.split(":", 1)[1] for tag in self.tags if tag.startswith(f"{prefix}:")]
@@ -57,33 +64,39 @@ class Notebook:
 
     path: Path
     cells: tuple[Cell, ...]
-    metadata: dict
+    metadata: dict[str, Any]
 
     @property
     def name(self) -> str:
         return self.path.stem
 
     @property
-    def kale(self) -> dict:
+    def kale(self) -> dict[str, Any]:
+        """Kale's settings, as they stand in the file."""
         block = self.metadata.get(KALE_METADATA)
         return block if isinstance(block, dict) else {}
 
-    @property
-    def course(self) -> dict:
-        """The course's own metadata: title, aim, minutes, needs, quick."""
-        return self.metadata.get("fastkf", {})
+    @cached_property
+    def course(self) -> CourseMetadata:
+        """What the course says about the notebook.
+
+        Raises:
+            FastkfError: something in its metadata has a wrong type.
+        """
+        return read_course(self.metadata, self.path)
 
     @property
     def pipeline_name(self) -> str:
         """The name in the metadata; for a notebook without one, made from the file's name."""
         made = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
-        return self.kale.get("pipeline_name") or re.sub(r"^[0-9-]+", "", made) or "pipeline"
+        given = str(self.kale.get("pipeline_name") or "")
+        return given or re.sub(r"^[0-9-]+", "", made) or "pipeline"
 
     @property
     def title(self) -> str:
         """The course's title, or the first heading, or the file's name."""
         headings = re.findall(r"^#\s+(.+)$", "\n".join(c.source for c in self.text_cells), re.M)
-        return self.course.get("title") or (headings[0] if headings else self.name)
+        return self.course.title or (headings[0] if headings else self.name)
 
     @property
     def code_cells(self) -> list[Cell]:
@@ -106,9 +119,9 @@ class Notebook:
         return steps
 
     @cached_property
-    def parameters(self) -> dict[str, int | float | str | bool]:
+    def parameters(self) -> dict[str, Value]:
         """The pipeline parameters and their defaults, literals only (others are left out)."""
-        parameters = {}
+        parameters: dict[str, Value] = {}
         for cell in self.cells_with_role("pipeline-parameters"):
             for node in cell.tree.body if cell.tree else []:
                 if (
@@ -127,32 +140,31 @@ class Notebook:
         lines = "\n".join(c.source for c in self.cells_with_role("pipeline-metrics"))
         return re.findall(r"^\s*print\((\w+)\)\s*$", lines, re.M)
 
+    def settings(self, image: str | None = None) -> dict[str, str]:
+        """What Kale takes in the place of the file's settings; `image` is that of the steps."""
+        settings = {
+            "pipeline_name": self.pipeline_name,
+            "experiment_name": str(self.kale.get("experiment_name") or "fast-kubeflow"),
+        }
+        return {**settings, "base_image": image} if image else settings
+
     @cached_property
-    def pipeline(self):
-        """The notebook as Kale's own `kale.Pipeline`, with the data dependencies it detects.
+    def pipeline(self) -> Pipeline:
+        """The notebook as Kale sees it, with the data dependencies that it detects.
 
         Raises:
             FastkfError: Kale rejects the notebook.
         """
-        return read_with_kale(self).pipeline
+        return read_pipeline(self.path, self.settings())
 
     @cached_property
-    def sources(self) -> dict[str, dict[str, str]]:
+    def sources(self) -> dict[str, Mapping[str, str]]:
         """Step to the variables it takes from other steps, each with the step that passes it on.
 
-        Kale 2.3 (kale/compiler.py, _producer_of): the nearest step above that has the variable.
+        Raises:
+            FastkfError: Kale rejects the notebook.
         """
-        from kale.common import graphutils
-
-        sources: dict[str, dict[str, str]] = {}
-        for step in self.pipeline.steps:
-            ancestors = graphutils.get_ordered_ancestors(self.pipeline, step.name)
-            producers = {
-                name: next((a for a in ancestors if name in self.pipeline.get_step(a).outs), None)
-                for name in step.ins
-            }
-            sources[step.name] = {name: step for name, step in producers.items() if step}
-        return sources
+        return {step.name: step.producers for step in self.pipeline.steps}
 
     @cached_property
     def dependencies(self) -> dict[str, list[str]]:
@@ -160,9 +172,12 @@ class Notebook:
 
         Kale 2.3 (kale/compiler.py, generate_pipeline): the producers of the data a step takes;
         without any, the step above it.
+
+        Raises:
+            FastkfError: Kale rejects the notebook.
         """
         after: dict[str, list[str]] = {}
-        above = None
+        above: str | None = None
         for step, sources in self.sources.items():
             after[step] = sorted(set(sources.values())) or ([above] if above else [])
             above = step
@@ -176,38 +191,13 @@ def read(path: str | Path) -> Notebook:
         FastkfError: there is no such file, it is not a notebook, or it has no code.
     """
     path = Path(path)
-    node = _read_json(path)
-    cells = classify(node.cells)
+    content = read_content(path)
+    cells = classify(content["cells"])
     if not any(cell.type == "code" and cell.source.strip() for cell in cells):
-        raise FastkfError(f"{path}: the notebook has no code cells; add cells and Kale tags to it")
-    return Notebook(path=path, cells=cells, metadata=dict(node.get("metadata") or {}))
-
-
-def read_with_kale(notebook: Notebook, image: str | None = None):
-    """The notebook's `kale.NotebookProcessor`, run; `image` is the container image of the steps.
-
-    Raises:
-        FastkfError: Kale rejects the notebook.
-    """
-    from kale import NotebookProcessor
-
-    overrides = {"pipeline_name": notebook.pipeline_name}
-    overrides["experiment_name"] = notebook.kale.get("experiment_name") or "fast-kubeflow"
-    if image:
-        overrides["base_image"] = image
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(action="ignore"):  # about cells without an id
-            processor = NotebookProcessor(str(notebook.path), overrides)
-            processor.run()
-    except Exception as error:  # of many types, bugs in Kale among them
         raise FastkfError(
-            f"{notebook.path}: Kale cannot turn this notebook into a pipeline: {error}; "
-            f"run `fastkf check {notebook.path}` to see where"
-        ) from error
-    finally:
-        logging.disable(logging.NOTSET)
-    return processor
+            f"{path}: the notebook has no code cells", "add cells and Kale tags to it"
+        )
+    return Notebook(path, cells, dict(content.get("metadata") or {}))
 
 
 def find_cell(notebook: Notebook, source: str) -> Cell | None:
@@ -231,33 +221,11 @@ def describe_error(
     return f"{text} (cell {cell.number}, line {line}: {lines[line - 1].strip()})"
 
 
-def _read_json(path: Path) -> nbformat.NotebookNode:
-    if not path.exists():
-        raise UsageError(f"{path}: no such file; `fastkf list` shows the labs")
-    if path.is_dir():
-        raise UsageError(f"{path}: this is a folder; name one notebook (.ipynb) in it")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise FastkfError(
-            f"{path}: not a readable notebook ({error}); a notebook is a JSON file saved by Jupyter"
-        ) from error
-    cells = content.get("cells") if isinstance(content, dict) else None
-    is_notebook = isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells)
-    if not is_notebook or content.get("nbformat") != 4:
-        raise FastkfError(
-            f"{path}: not a notebook of format 4; open it in JupyterLab and save it again"
-        )
-    try:
-        return nbformat.from_dict(content)
-    except Exception as error:
-        raise FastkfError(f"{path}: not a valid notebook ({error})") from error
-
-
-def classify(nodes) -> tuple[Cell, ...]:
+def classify(nodes: Iterable[Mapping[str, Any]]) -> tuple[Cell, ...]:
     """Gives each code cell its role as Kale's parser does: an untagged cell joins the one above."""
-    cells = []
-    role = step = None
+    cells: list[Cell] = []
+    role: str | None = None
+    step: str | None = None
     for number, node in enumerate(nodes, start=1):
         tags = tuple(str(tag) for tag in (node.get("metadata") or {}).get("tags") or [])
         source = "".join(node.get("source") or "")
@@ -279,5 +247,5 @@ def classify(nodes) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _outputs(node) -> tuple:
-    return tuple(node.get("outputs", []))
+def _outputs(node: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    return tuple(node.get("outputs") or [])

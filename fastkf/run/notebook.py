@@ -11,7 +11,7 @@ from fastkf.cli.display import Display
 from fastkf.course import data, places
 from fastkf.engine.local import LocalRun
 from fastkf.engine.notebook import NotebookRun, execute_notebook
-from fastkf.notebook.check import check
+from fastkf.notebook import gate
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook, describe_error, find_cell
 from fastkf.notebook.parameters import read_parameters
@@ -21,9 +21,6 @@ from fastkf.runs.folder import make_run_folder
 from fastkf.runs.model import State, Step
 from fastkf.runs.record import ended_step_record, new_record, write_record
 from fastkf.runs.report import page
-
-# What changes neither the notebook's results nor the pipeline's, only the file.
-HARMLESS_RULES = {"metadata-missing", "metadata-not-normalised", "temporary-file"}
 
 
 def run_notebook(
@@ -49,10 +46,11 @@ def run_notebook(
     parameters = read_parameters(notebook, given)
     check_tags(notebook, display)
     if "data_dir" not in given:
-        data.fetch(notebook.course.get("needs", []), progress=display.say)
+        data.fetch(notebook.course.needs, progress=display.say)
     folder = make_run_folder(notebook.name, output, places.RUNS)
+    tolerance = SAME if notebook.course.tolerance is None else notebook.course.tolerance
     record = new_record(notebook.name, notebook.title, {**notebook.parameters, **parameters})
-    with keep_record(record, folder, display, notebook.course.get("tolerance", SAME)):
+    with keep_record(record, folder, display, tolerance):
         _run_parts(notebook, parameters, only, folder, record, display)
     return record
 
@@ -98,14 +96,14 @@ def check_tags(notebook: Notebook, display: Display) -> None:
     Raises:
         FastkfError: one of them means that the pipeline is not what the notebook looks like.
     """
-    findings = check(notebook)
+    try:
+        findings = gate.check_tags(notebook)
+    except gate.NotAPipelineError as error:
+        for finding in error.findings:
+            display.failed(str(finding))
+        raise
     for finding in findings:
         display.failed(str(finding))
-    if any(finding.rule not in HARMLESS_RULES for finding in findings):
-        raise FastkfError(
-            f"{notebook.path}: as it is tagged, this notebook is not the pipeline it looks like; "
-            "mend what is listed above, then run it again"
-        )
     display.done(f"{notebook.name}: {len(notebook.steps)} steps, tags checked")
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import nbformat
 
 from fastkf.base.errors import UsageError
-from fastkf.notebook.check import check
+from fastkf.notebook.check import Severity, check
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.parameters import read_parameters
-from fastkf.run.notebook import HARMLESS_RULES
 from fastkf.tune.experiment import API_VERSION
 from fastkf.tune.metrics import as_number
 from fastkf.tune.rules.spec import LONGEST_NAME
@@ -121,7 +120,7 @@ def _make_range(notebook: Notebook, name: str, low: str, high: str, options: str
 
 def _refuse(notebook: Notebook, search: Search) -> None:
     """Raises what stands against tuning the notebook."""
-    findings = [one for one in check(notebook) if one.rule not in HARMLESS_RULES]
+    findings = [one for one in check(notebook) if one.severity is Severity.ERROR]
     if findings:
         raise UsageError("\n".join(map(str, findings)))
     known = ", ".join(notebook.metrics) or "none"

@@ -79,7 +79,7 @@ def tune_notebook(notebook: Notebook, search: Search, options: Options, display:
     if options.dry_run:
         display.done(f"wrote {folder / MANIFEST}")
         return True
-    data.fetch(notebook.course.get("needs", []), progress=display.say)
+    data.fetch(notebook.course.needs, progress=display.say)
     return run_tuning(folder, display)
 
 

@@ -111,7 +111,7 @@ def test_compile_and_run(name, lab, notebooks, page):
             run.screenshot(path=folder / "run.png", full_page=True)
 
         committed = read_metrics(places.NOTEBOOKS / notebook.path.name)
-        tolerance = max(notebook.course.get("tolerance", 0), SIX_DIGITS)
+        tolerance = max(notebook.course.tolerance or 0, SIX_DIGITS)
         assert shown.keys() == committed.keys()
         for metric, value in committed.items():
             assert is_equal(value, float(shown[metric]), tolerance), metric

@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from build import write_notebook
+from build import notebook_metadata, write_notebook
 from conftest import LABS, fastkf, start
 
 COMMANDS = ["list", "run", "compile", "submit", "check", "draw", "data", "doctor"]
@@ -218,3 +218,13 @@ def test_a_file_that_cannot_be_written_is_one_message(notebook, tmp_path):
     assert result.code == 1
     assert result.output.startswith(f"fastkf: {tmp_path / 'taken'}")
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("block", ["x", {"needs": "titanic"}, {"tolerance": "much"}])
+def test_a_damaged_block_of_the_course_is_one_finding(tmp_path, run, block):
+    metadata = {**notebook_metadata(), "fastkf": block}
+    path = write_notebook(tmp_path / "own.ipynb", [("step:load", "x = 1")], metadata=metadata)
+    for result in (fastkf("check", path), run(path)):
+        assert result.code == 1
+        assert result.output.count("course-metadata") == 1
+        assert "Traceback" not in result.output

@@ -1,5 +1,6 @@
 """The compiled package: its DAG, its parameters, its pinned packages, its bytes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import yaml
 from build import write_notebook
 from conftest import LABS, fastkf
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, UsageError
 from fastkf.course.lock import read_lock
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
@@ -124,6 +125,29 @@ def test_what_kale_rejects_is_one_message(tmp_path):
     path = write_notebook(tmp_path / "bad.ipynb", [("step:load", "x = 1"), ("wrong", "y = 2")])
     with pytest.raises(FastkfError, match="Unrecognized tag: wrong.*fastkf check"):
         compile_notebook(read(path), tmp_path / "bad.yaml")
+
+
+def test_what_is_wrong_with_the_target_is_not_blamed_on_the_notebook(diamond, tmp_path):
+    (tmp_path / "taken.yaml").mkdir()
+    with pytest.raises(IsADirectoryError):
+        compile_notebook(read(diamond), tmp_path / "taken.yaml")
+    with pytest.raises(UsageError, match=r"diamond.txt: a package's name ends in .yaml"):
+        compile_notebook(read(diamond), tmp_path / "diamond.txt")
+
+
+def test_a_notebook_that_is_referred_to_is_compiled_as_it_is_now(tmp_path):
+    def compile_with(value: int) -> dict:
+        cells = [("step:load", f"x = {value}")]
+        write_notebook(tmp_path / "part.ipynb", cells, pipeline_name="part")
+        return load(compile_notebook(read(whole), tmp_path / "whole.yaml"))
+
+    cells = [("notebook:part", "# part.ipynb"), ("step:show", "print(x)")]
+    whole = write_notebook(tmp_path / "whole.ipynb", cells)
+    content = json.loads(whole.read_text())
+    content["cells"][0]["metadata"]["notebook_path"] = "part.ipynb"
+    whole.write_text(json.dumps(content))
+    assert any("x = 1\n" in command for command in commands(compile_with(1)))
+    assert any("x = 2\n" in command for command in commands(compile_with(2)))
 
 
 def test_command_prints_the_path_of_the_package(diamond, tmp_path):

@@ -19,7 +19,7 @@ from old_notebooks import EXAMPLES, Example, old_metadata
 from fastkf import migrate as room
 from fastkf.course import places
 from fastkf.migrate.draft import read_draft
-from fastkf.notebook.model import read, read_with_kale
+from fastkf.notebook.model import read
 
 
 def name(example: Example) -> str:
@@ -85,7 +85,7 @@ def code(source: str, parameters=()) -> list[str]:
 
 def meaning_today(path) -> tuple:
     notebook = read(path)
-    pipeline = read_with_kale(notebook).pipeline
+    pipeline = notebook.pipeline
     steps = {
         step.name: [text for text in step.source if "_kale_kfputils" not in text]
         for step in pipeline.steps

@@ -318,7 +318,7 @@ def test_the_smallest_pipeline_runs(tmp_path):
 def test_the_page_on_kale_names_rules_that_there_are():
     rows = re.findall(r"^\|.*\| `([a-z-]+)` \|$", read_text(LABS_FOLDER / "kale.md"), re.M)
     assert len(rows) >= 15
-    assert set(rows) <= {find.__name__.replace("_", "-") for find in RULES}
+    assert set(rows) <= {rule.name for rule in RULES}
 
 
 TROUBLES = {

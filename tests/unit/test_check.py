@@ -8,7 +8,7 @@ import pytest
 from build import notebook_metadata, write_notebook
 
 from fastkf.base.errors import FastkfError
-from fastkf.notebook.check import RULES, Finding, check
+from fastkf.notebook.check import RULES, Finding, Severity, check
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
 
@@ -715,6 +715,25 @@ FLOW = [
     ),
 ]
 
+# The course's own block in the metadata, and what is said of it.
+WRONG_COURSE_METADATA = [
+    ("x", "fastkf in the metadata is 'x', and not an object with keys"),
+    (["x"], "fastkf in the metadata is ['x'], and not an object with keys"),
+    (None, "fastkf in the metadata is None, and not an object with keys"),
+    ({"title": 1}, "fastkf.title in the metadata is 1, and not a text"),
+    ({"title": " "}, "fastkf.title in the metadata is ' ', and not a text"),
+    ({"aim": ["x"]}, "fastkf.aim in the metadata is ['x'], and not a text"),
+    ({"minutes": "ten"}, "fastkf.minutes in the metadata is 'ten', and not a number of minutes"),
+    ({"minutes": True}, "fastkf.minutes in the metadata is True, and not a number of minutes"),
+    ({"needs": "titanic"}, "fastkf.needs in the metadata is 'titanic', and not a list of names"),
+    ({"needs": [1]}, "fastkf.needs in the metadata is [1], and not a list of names"),
+    ({"needs": None}, "fastkf.needs in the metadata is None, and not a list of names"),
+    ({"quick": ["epochs"]}, "fastkf.quick in the metadata is ['epochs'], and not an object"),
+    ({"quick": {"a": [1]}}, "fastkf.quick in the metadata is {'a': [1]}, and not an object"),
+    ({"tolerance": "0.1"}, "fastkf.tolerance in the metadata is '0.1', and not a number"),
+    ({"tolerance": -0.1}, "fastkf.tolerance in the metadata is -0.1, and not a number"),
+]
+
 METADATA = [
     Example(
         "metadata-missing",
@@ -780,6 +799,17 @@ METADATA = [
             ({"pipeline_description": None}, "pipeline_description is added"),
         ]
     ),
+    *(
+        Example(
+            "course-metadata",
+            None,
+            says,
+            [LOAD],
+            [LOAD],
+            settings={"metadata": {**notebook_metadata(), "fastkf": block}},
+        )
+        for block, says in WRONG_COURSE_METADATA
+    ),
     Example(
         "metadata-not-normalised",
         None,
@@ -837,10 +867,6 @@ every_example = pytest.mark.parametrize(
 )
 
 
-def rule_name(rule) -> str:
-    return rule.__name__.replace("_", "-")
-
-
 @pytest.fixture
 def write(tmp_path):
     """Writes a notebook into a folder that also holds the module `helpers`, and reads it."""
@@ -882,10 +908,10 @@ def test_kale_agrees(example, write, tmp_path):
 
 
 def test_every_rule_has_examples_and_an_explanation():
-    assert {rule_name(rule) for rule in RULES} == {example.rule for example in EXAMPLES}
+    assert {rule.name for rule in RULES} == {example.rule for example in EXAMPLES}
     for rule in RULES:
-        assert rule.__doc__, rule_name(rule)
-        assert "\n" not in rule.__doc__.strip(), rule_name(rule)
+        assert rule.explanation, rule.name
+        assert "\n" not in rule.explanation, rule.name
 
 
 def test_findings_name_file_cell_rule_and_remedy(write):
@@ -894,7 +920,10 @@ def test_findings_name_file_cell_rule_and_remedy(write):
         f"{notebook.path}: cell 2: invalid-step-name: a step name begins with a letter and has "
         "only a-z, 0-9 and _; write `step:load_data`"
     ]
-    assert str(Finding("a.ipynb", None, "no-steps", "none")) == "a.ipynb: no-steps: none"
+    assert (
+        str(Finding("a.ipynb", None, "no-steps", Severity.ERROR, "none"))
+        == "a.ipynb: no-steps: none"
+    )
 
 
 def test_findings_come_in_the_order_of_the_cells(write):
@@ -906,6 +935,27 @@ def test_findings_come_in_the_order_of_the_cells(write):
         (2, "import-in-step"),
     ]
     assert sorted(reversed(findings)) == findings
+
+
+@pytest.mark.parametrize("block", [block for block, _ in WRONG_COURSE_METADATA])
+def test_a_damaged_block_of_the_course_has_one_remedy(block, write):
+    notebook = write([LOAD], metadata={**notebook_metadata(), "fastkf": block})
+    assert [finding.message.partition("; ")[2] for finding in check(notebook)] == [
+        "correct the metadata in JupyterLab's property inspector, or remove the key"
+    ]
+
+
+def test_the_whole_block_of_the_course(write):
+    block = {
+        "title": "Sums",
+        "aim": "Add.",
+        "minutes": 2.5,
+        "needs": ["titanic"],
+        "quick": {"n": 1, "rate": 0.5, "name": "x", "fast": True},
+        "tolerance": 0,
+        "author": "a key that nobody reads",
+    }
+    assert check(write([LOAD], metadata={**notebook_metadata(), "fastkf": block})) == []
 
 
 def test_findings_become_json(write):

@@ -6,6 +6,7 @@ import pytest
 from build import write_notebook
 
 from fastkf.base.errors import FastkfError
+from fastkf.notebook.metadata import CourseMetadata
 from fastkf.notebook.model import read
 
 PARAMETERS = ["pipeline-parameters", "parameters"]
@@ -47,6 +48,34 @@ def test_other_contents_that_are_no_notebook(tmp_path, content):
     path = tmp_path / "broken.ipynb"
     path.write_bytes(content)
     with pytest.raises(FastkfError, match="notebook"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "says"),
+    [
+        ("source", 1, "the source of cell 2"),
+        ("source", ["x = 1", 2], "the source of cell 2"),
+        ("metadata", ["step:load"], "the metadata of cell 2"),
+        ("metadata", {"tags": "step:load"}, "the tags of cell 2"),
+        ("outputs", {"text": "1"}, "the outputs of cell 2"),
+        ("outputs", ["1"], "the outputs of cell 2"),
+        ("cell_type", 1, "the cell_type of cell 2"),
+    ],
+)
+def test_a_cell_with_a_part_of_a_wrong_type(tmp_path, part, value, says):
+    path = write_notebook(tmp_path / "odd.ipynb", [("step:load", "x = 1"), ("", "y = 2")])
+    content = json.loads(path.read_text())
+    content["cells"][1][part] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(FastkfError, match=f"not a valid notebook .{says}."):
+        read(path)
+
+
+def test_metadata_of_a_wrong_type(tmp_path):
+    path = write_notebook(tmp_path / "odd.ipynb", [("step:load", "x = 1")])
+    path.write_text(json.dumps({**json.loads(path.read_text()), "metadata": ["x"]}))
+    with pytest.raises(FastkfError, match=r"not a valid notebook \(its metadata\)"):
         read(path)
 
 
@@ -141,6 +170,20 @@ def test_title_and_names(write, tmp_path):
     assert write(*cells, metadata={"fastkf": {"title": "Sums"}}).title == "Sums"
     assert write(*cells, pipeline_name="sums").pipeline_name == "sums"
     assert write(*cells, metadata={}).pipeline_name == "example"
+
+
+def test_what_the_course_says(write):
+    block = {"title": "Sums", "minutes": 5, "needs": ["titanic"], "quick": {"n": 1}, "other": 1}
+    course = write(("step:load", "x = 1"), metadata={"fastkf": block}).course
+    assert course == CourseMetadata("Sums", None, 5, ("titanic",), {"n": 1}, None)
+    assert write(("step:load", "x = 1"), metadata={}).course == CourseMetadata()
+
+
+@pytest.mark.parametrize("block", ["x", None, {"needs": "titanic"}, {"tolerance": "much"}])
+def test_a_damaged_block_of_the_course_is_one_message(write, block):
+    notebook = write(("step:load", "x = 1"), metadata={"fastkf": block})
+    with pytest.raises(FastkfError, match=r"01_example.ipynb: fastkf.* in the metadata is"):
+        notebook.course  # noqa: B018
 
 
 def test_a_cell_with_a_magic_has_no_tree(write):

@@ -126,7 +126,7 @@ def exercises(notebook: Notebook, folder: Path) -> None:
         if wanted:
             raise CheckFailed(f"{notebook.path}: its exercises have no solution {solved}")
         pytest.skip("no exercises, no solution")
-    executed = read(execute(read(solved), notebook.course.get("quick", {}), folder))
+    executed = read(execute(read(solved), notebook.course.quick, folder))
     for solution in (read(solved), executed):
         if right_answers(solution) != wanted:
             raise CheckFailed(
@@ -148,7 +148,7 @@ def committed_metrics(notebook: Notebook) -> dict:
 def compare_metrics(notebook: Notebook, committed: dict, measured: dict) -> None:
     from fastkf.runs.compare import is_equal
 
-    tolerance = notebook.course.get("tolerance", 0.0)
+    tolerance = notebook.course.tolerance or 0.0
     for name, value in committed.items():
         if not is_equal(value, measured.get(name), tolerance):
             raise CheckFailed(
@@ -181,7 +181,7 @@ def execute(notebook: Notebook, parameters: dict, folder: Path) -> Path:
 
 
 def quick_options(notebook: Notebook) -> list[str]:
-    quick = notebook.course.get("quick", {})
+    quick = notebook.course.quick
     return [word for name, value in quick.items() for word in ("-p", f"{name}={value}")]
 
 
@@ -206,7 +206,7 @@ def fingerprint(notebook: Notebook) -> str:
     sources = read_sources()
     files += [
         places.DATA / name / file.name
-        for name in notebook.course.get("needs", [])
+        for name in notebook.course.needs
         for file in sources[name].files
     ]
     for file in files:
@@ -308,7 +308,7 @@ class NotebookCheck(pytest.Item):
 
     def runtest(self):
         notebook = read(self.path)
-        fetch(notebook.course.get("needs", []), progress=print)
+        fetch(notebook.course.needs, progress=print)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.check(notebook, self.folder.resolve())
         shutil.rmtree(self.folder)

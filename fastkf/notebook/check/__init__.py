@@ -4,27 +4,41 @@ Each rule is a small function from a notebook to findings; a finding names file,
 and says what to do. Wherever Kale decides, Kale itself is asked.
 """
 
-from fastkf.base.errors import FastkfError
-from fastkf.notebook.check import code, flow, metadata, modules, parameters, steps, tags  # noqa: F401
-from fastkf.notebook.check.finding import RULES, Finding, rule
+from fastkf.notebook.check import code, flow, metadata, modules, parameters, steps, tags
+from fastkf.notebook.check.finding import Finding, Found, Rule, Severity
+from fastkf.notebook.errors import KaleError
 from fastkf.notebook.model import Notebook
 
-__all__ = ["RULES", "Finding", "check"]
+__all__ = ["RULES", "Finding", "Rule", "Severity", "check"]
 
 
-@rule
-def rejected_by_kale(notebook):
+def rejected_by_kale(notebook: Notebook) -> Found:
     """Kale stops at this notebook, for a reason that no other rule names."""
     try:
         notebook.pipeline  # noqa: B018
-    except FastkfError as error:
-        reason = " ".join(str(error.__cause__).split())
-        yield None, f"Kale stops with: {reason}; put right what it names"
+    except KaleError as error:
+        yield None, f"Kale stops with: {' '.join(error.reason.split())}; put right what it names"
+
+
+LAST_RULE = Rule(rejected_by_kale)
+RULES = (
+    *code.RULES,
+    *flow.RULES,
+    *metadata.RULES,
+    *modules.RULES,
+    *parameters.RULES,
+    *steps.RULES,
+    *tags.RULES,
+    LAST_RULE,
+)
 
 
 def check(notebook: Notebook) -> list[Finding]:
-    """All findings in a notebook, in the order of its cells."""
-    findings = {
-        finding for find in RULES if find is not rejected_by_kale for finding in find(notebook)
-    }
-    return sorted(findings) or list(rejected_by_kale(notebook))
+    """All findings in a notebook, in the order of its cells.
+
+    Raises:
+        FastkfError: Kale is missing, or in a version that the tests have not seen.
+    """
+    rules = [rule for rule in RULES if rule is not LAST_RULE]
+    findings = {finding for rule in rules for finding in rule.findings(notebook)}
+    return sorted(findings) or list(LAST_RULE.findings(notebook))

@@ -6,7 +6,7 @@ import re
 import tokenize
 import warnings
 
-from fastkf.notebook.check.finding import rule
+from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.model import Cell, Notebook
 
 TO_SKIP = "move it to a cell of its own tagged `skip`, or remove it"
@@ -42,8 +42,7 @@ def find_magic(cell: Cell) -> str:
     return next((line for line in lines if signs.search(line)), lines[0]).strip()
 
 
-@rule
-def magic(notebook):
+def magic(notebook: Notebook) -> Found:
     """A magic or shell command (`%time`, `!pip`, `x = !ls`) outside `skip`; Kale stops at it."""
     for cell in pipeline_cells(notebook):
         if is_ipython(cell):
@@ -54,8 +53,7 @@ def magic(notebook):
             )
 
 
-@rule
-def leading_percent(notebook):
+def leading_percent(notebook: Notebook) -> Found:
     """A line of an expression that begins with `%`, which Kale takes for a magic."""
     for cell in pipeline_cells(notebook):
         tokens = tokenize.generate_tokens(io.StringIO(cell.source).readline) if cell.tree else ()
@@ -69,8 +67,7 @@ def leading_percent(notebook):
                 )
 
 
-@rule
-def syntax_error(notebook):
+def syntax_error(notebook: Notebook) -> Found:
     """Code that Python cannot read."""
     for cell in notebook.code_cells:
         if is_ipython(cell):
@@ -80,13 +77,13 @@ def syntax_error(notebook):
                 flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
                 compile(cell.source, "cell", "exec", flags=flags, dont_inherit=True)
         except (SyntaxError, ValueError) as error:
-            line = f" in line {error.lineno}" if getattr(error, "lineno", None) else ""
-            reason = getattr(error, "msg", error)
+            number = error.lineno if isinstance(error, SyntaxError) else None
+            line = f" in line {number}" if number else ""
+            reason = error.msg if isinstance(error, SyntaxError) else error
             yield cell, f"Python cannot read this cell: {reason}{line}; correct the code"
 
 
-@rule
-def interactive_input(notebook):
+def interactive_input(notebook: Notebook) -> Found:
     """`input()` or `getpass()`: neither papermill nor a pipeline can answer."""
     for cell in notebook.code_cells:
         for node in ast.walk(cell.tree) if cell.tree else []:
@@ -99,16 +96,24 @@ def interactive_input(notebook):
                 )
 
 
-@rule
-def temporary_file(notebook):
+def temporary_file(notebook: Notebook) -> Found:
     """A path under /tmp in a step: files do not travel from step to step."""
     for cell in running_cells(notebook):
         for node in ast.walk(cell.tree) if cell.tree else []:
-            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-            if is_text and re.match("/tmp(/|$)", node.value):
+            value = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(value, str) and re.match("/tmp(/|$)", value):
                 yield (
                     cell,
-                    f"{node.value!r} stays in the container of its step, and on one machine two "
+                    f"{value!r} stays in the container of its step, and on one machine two "
                     "runs share it; pass the value on in a variable, or use the tempfile module "
                     "for a file that only this step needs",
                 )
+
+
+RULES = (
+    Rule(magic),
+    Rule(leading_percent),
+    Rule(syntax_error),
+    Rule(interactive_input),
+    Rule(temporary_file, Severity.WARNING),
+)

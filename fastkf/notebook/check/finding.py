@@ -1,20 +1,34 @@
-"""What a rule finds, and the list of rules."""
+"""What a rule is, and what it finds."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import total_ordering, wraps
+from enum import StrEnum
 
 from fastkf.notebook.model import Cell, Notebook
 
 
-@total_ordering
+class Severity(StrEnum):
+    """What a finding means for the pipeline."""
+
+    ERROR = "error"  # it is not the pipeline that the notebook looks like
+    WARNING = "warning"  # it is, and something about the file wants mending
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One thing to put right; `cell` counts from 1, text cells included, None for the file."""
+    """One thing to put right.
+
+    Attributes:
+        path: the notebook's file.
+        cell: counts from 1, text cells included; None for the file as a whole.
+        rule: the name of the rule.
+        message: what is wrong and what to do.
+    """
 
     path: str
     cell: int | None
     rule: str
+    severity: Severity
     message: str
 
     def __str__(self) -> str:
@@ -22,28 +36,43 @@ class Finding:
         return f"{self.path}: {place}{self.rule}: {self.message}"
 
     def __lt__(self, other: "Finding") -> bool:
-        return self._order < other._order
+        """Findings are sorted by file and cell."""
+        return self._place < other._place
 
     @property
-    def _order(self) -> tuple:
+    def _place(self) -> tuple[str, int, str, str]:
         return self.path, self.cell or 0, self.rule, self.message
 
 
-Rule = Callable[[Notebook], Iterator[Finding]]
-RULES: list[Rule] = []
+Found = Iterator[tuple[Cell | None, str]]
 
 
-def rule(find: Callable[[Notebook], Iterator[tuple[Cell | None, str]]]) -> Rule:
-    """Makes a rule of a function that yields cells (None: the file) with what is wrong there.
+@dataclass(frozen=True)
+class Rule:
+    """A rule that notebooks keep.
 
-    The rule is named as the function, with hyphens; its docstring explains it in one line.
+    Attributes:
+        find: yields cells (None: the file) with what is wrong there; the rule is named as this
+            function, with hyphens, and its docstring explains the rule in one line.
     """
-    name = find.__name__.replace("_", "-")
 
-    @wraps(find)
-    def find_all(notebook: Notebook) -> Iterator[Finding]:
-        for cell, message in find(notebook):
-            yield Finding(str(notebook.path), cell and cell.number, name, message)
+    find: Callable[[Notebook], Found]
+    severity: Severity = Severity.ERROR
 
-    RULES.append(find_all)
-    return find_all
+    @property
+    def name(self) -> str:
+        return self.find.__name__.replace("_", "-")
+
+    @property
+    def explanation(self) -> str:
+        return (self.find.__doc__ or "").strip()
+
+    def findings(self, notebook: Notebook) -> Iterator[Finding]:
+        """What the rule finds in a notebook.
+
+        Raises:
+            FastkfError: Kale is missing, or in a version that the tests have not seen.
+        """
+        for cell, message in self.find(notebook):
+            number = cell.number if cell else None
+            yield Finding(str(notebook.path), number, self.name, self.severity, message)

@@ -2,15 +2,14 @@
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
-from fastkf.notebook.check.finding import rule
+from fastkf.notebook import kale
+from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.steps import is_above, is_understood, steps_before, tagged_edges
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import bound_names, changed_names, imported_names, used_names
+from fastkf.notebook.names import Names
 
 IPYTHON_NAMES = {"display", "get_ipython", "In", "Out", "exit", "quit", "_", "__", "___"}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -31,22 +30,14 @@ def shared_cells(notebook: Notebook) -> list[Cell]:
 
 def undefined_names(notebook: Notebook, cells: list[Cell]) -> frozenset[str]:
     """The names that cells use and neither make nor get as parameters, as Kale finds them."""
-    names = missing_names("\n".join(cell.source for cell in cells))
+    names = kale.missing_names("\n".join(cell.source for cell in cells))
     return names - IPYTHON_NAMES - set(notebook.parameters)
-
-
-@lru_cache(maxsize=256)
-def missing_names(source: str) -> frozenset[str]:
-    from kale.common.flakeutils import pyflakes_report
-
-    with warnings.catch_warnings(action="ignore"):
-        return frozenset(pyflakes_report(source))
 
 
 def needs(notebook: Notebook, step: str) -> list[Need]:
     """What a step needs from outside."""
     own = notebook.steps[step]
-    used = set().union(*(used_names(cell.tree) for cell in own))
+    used = frozenset().union(*(cell.names.used for cell in own))
     names = undefined_names(notebook, [*shared_cells(notebook), *own]) & used
     return [Need(step, name, find_use(own, name)) for name in sorted(names)]
 
@@ -54,12 +45,13 @@ def needs(notebook: Notebook, step: str) -> list[Need]:
 def reachable_names(cells: list[Cell], shared: list[Cell]) -> set[str]:
     """The names that cells use, themselves or through the functions they call."""
     inside: dict[str, set[str]] = {}
-    waiting = set().union(*(used_names(cell.tree) for cell in cells))
-    for node in (node for cell in shared for node in cell.tree.body):
+    waiting = {name for cell in cells for name in cell.names.used}
+    trees = [cell.tree for cell in shared if cell.tree]
+    for node in (node for tree in trees for node in tree.body):
         if isinstance(node, DEFINITIONS):
-            inside.setdefault(node.name, set()).update(used_names(node))
+            inside.setdefault(node.name, set()).update(Names.of(node).used)
         else:
-            waiting |= used_names(node)
+            waiting |= Names.of(node).used
     reached: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -69,7 +61,7 @@ def reachable_names(cells: list[Cell], shared: list[Cell]) -> set[str]:
 
 
 def find_use(cells: list[Cell], name: str) -> Cell:
-    return next((cell for cell in cells if name in used_names(cell.tree)), cells[0])
+    return next((cell for cell in cells if name in cell.names.used), cells[0])
 
 
 def all_needs(notebook: Notebook) -> Iterator[Need]:
@@ -93,11 +85,11 @@ def met_needs(notebook: Notebook) -> Iterator[tuple[Need, str]]:
 
 
 def binds(notebook: Notebook, step: str, name: str) -> bool:
-    return any(name in bound_names(cell.tree) for cell in notebook.steps[step])
+    return any(name in cell.names.bound for cell in notebook.steps[step])
 
 
 def changes(notebook: Notebook, step: str, name: str) -> bool:
-    return any(name in changed_names(cell.tree) for cell in notebook.steps[step])
+    return any(name in cell.names.changed for cell in notebook.steps[step])
 
 
 def trace(notebook: Notebook, step: str, name: str) -> str:
@@ -112,7 +104,7 @@ def last_change(notebook: Notebook, name: str, before: Cell) -> Cell | None:
     cells = [
         cell
         for cell in notebook.code_cells
-        if cell.number < before.number and name in changed_names(cell.tree)
+        if cell.number < before.number and name in cell.names.changed
     ]
     return cells[-1] if cells else None
 
@@ -127,8 +119,7 @@ def reported_metrics(notebook: Notebook) -> Iterator[tuple[Need, str]]:
                 yield Need("", name, find_use(cells, name)), trace(notebook, step.name, name)
 
 
-@rule
-def missing_prev(notebook):
+def missing_prev(notebook: Notebook) -> Found:
     """A step uses a variable of a step above that its `prev:` tags do not lead to."""
     for step, name, cell in unmet_needs(notebook):
         makers = [s for s in notebook.steps if is_above(notebook, s, step)]
@@ -136,7 +127,7 @@ def missing_prev(notebook):
         if not makers:
             continue
         maker = makers[-1]
-        if any(name in imported_names(c.tree) for c in notebook.steps[maker]):
+        if any(name in c.names.imported for c in notebook.steps[maker]):
             remedy = f"imports; move the import from step `{maker}` to the imports cell"
         elif maker in steps_before(tagged_edges(notebook), step):
             remedy = "makes in a way that Kale does not pass on; assign it with a plain `=` there"
@@ -145,11 +136,10 @@ def missing_prev(notebook):
         yield cell, f"step `{step}` uses `{name}`, which step `{maker}` {remedy}"
 
 
-@rule
-def undefined_name(notebook):
+def undefined_name(notebook: Notebook) -> Found:
     """A step uses a name that no step above makes."""
     for step, name, cell in unmet_needs(notebook):
-        makers = [c for c in notebook.code_cells if name in bound_names(c.tree) and c.step != step]
+        makers = [c for c in notebook.code_cells if name in c.names.bound and c.step != step]
         if any(c.step and is_above(notebook, c.step, step) for c in makers):
             continue
         if makers and makers[0].role == "skip":
@@ -173,8 +163,7 @@ def lacks(notebook: Notebook, step: str, name: str) -> bool:
     return not binds(notebook, step, name) and name in reachable_names(own, shared_cells(notebook))
 
 
-@rule
-def function_global(notebook):
+def function_global(notebook: Notebook) -> Found:
     """A function of the functions cell that uses a variable which a step does not have."""
     cells = shared_cells(notebook)
     for name in sorted(undefined_names(notebook, cells)) if is_understood(notebook) else []:
@@ -187,8 +176,7 @@ def function_global(notebook):
             )
 
 
-@rule
-def different_value(notebook):
+def different_value(notebook: Notebook) -> Found:
     """A variable that the pipeline takes from one step and the notebook from another cell."""
     for need, maker in [*met_needs(notebook), *reported_metrics(notebook)]:
         step, name, cell = need
@@ -203,8 +191,7 @@ def different_value(notebook):
         )
 
 
-@rule
-def local_name(notebook):
+def local_name(notebook: Notebook) -> Found:
     """A variable that Kale looks for in a step that has only a local name like it."""
     for (step, name, _), end in met_needs(notebook):
         is_variable = changes(notebook, end, name) or name in {n.name for n in needs(notebook, end)}
@@ -216,8 +203,7 @@ def local_name(notebook):
             )
 
 
-@rule
-def unportable_name(notebook):
+def unportable_name(notebook: Notebook) -> Found:
     """A variable passed between steps whose name Kubeflow Pipelines refuses."""
     for step in notebook.pipeline.steps if is_understood(notebook) else []:
         for name in sorted(step.outs):
@@ -227,3 +213,13 @@ def unportable_name(notebook):
                     f"`{name}` goes from step to step, and Kubeflow Pipelines wants such names to "
                     "begin with a letter and to have only a-z, 0-9 and _; rename it",
                 )
+
+
+RULES = (
+    Rule(missing_prev),
+    Rule(undefined_name),
+    Rule(function_global),
+    Rule(different_value),
+    Rule(local_name),
+    Rule(unportable_name),
+)

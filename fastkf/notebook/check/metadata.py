@@ -2,7 +2,10 @@
 
 import copy
 
-from fastkf.notebook.check.finding import rule
+from fastkf.notebook import kale
+from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.metadata import REMEDY, find_problems
+from fastkf.notebook.model import Notebook
 
 SAVE_IN_JUPYTERLAB = (
     "open the notebook in JupyterLab with Kale's extension, switch Kale on in its panel, and save"
@@ -10,8 +13,7 @@ SAVE_IN_JUPYTERLAB = (
 BREAKS_GENERATED_CODE = ("'", "\n", "\r")
 
 
-@rule
-def metadata_missing(notebook):
+def metadata_missing(notebook: Notebook) -> Found:
     """The metadata lack Kale's settings, the pipeline name or the experiment name."""
     if not notebook.kale:
         yield None, f"the metadata hold no Kale settings (kubeflow_notebook); {SAVE_IN_JUPYTERLAB}"
@@ -21,18 +23,17 @@ def metadata_missing(notebook):
             yield None, f"Kale's settings lack the {key}; set it in Kale's panel in JupyterLab"
 
 
-@rule
-def metadata_invalid(notebook):
+def metadata_invalid(notebook: Notebook) -> Found:
     """Kale refuses a setting in the metadata, such as a pipeline name with capitals or spaces."""
-    from kale.processors.nbprocessor import NotebookConfig
-
     settings = {"pipeline_name": "example", "experiment_name": "example"}
     settings |= {key: value for key, value in notebook.kale.items() if value != ""}
     settings.pop("docker_image", None)  # old_kale reports it
-    try:
-        NotebookConfig(**copy.deepcopy({**settings, "notebook_path": str(notebook.path)}))
-    except Exception as error:  # of many types
-        yield None, f"Kale refuses its settings: {error}; correct kubeflow_notebook in the metadata"
+    refusal = kale.find_refusal(notebook.path, copy.deepcopy(settings))
+    if refusal:
+        yield (
+            None,
+            f"Kale refuses its settings: {refusal}; correct kubeflow_notebook in the metadata",
+        )
     if any(sign in str(settings.get("pipeline_description")) for sign in BREAKS_GENERATED_CODE):
         yield (
             None,
@@ -41,8 +42,13 @@ def metadata_invalid(notebook):
         )
 
 
-@rule
-def metadata_not_normalised(notebook):
+def course_metadata(notebook: Notebook) -> Found:
+    """A key of the course's own metadata (`fastkf`) that has a wrong type."""
+    for problem in find_problems(notebook.metadata):
+        yield None, f"{problem}; {REMEDY}"
+
+
+def metadata_not_normalised(notebook: Notebook) -> Found:
     """Opening the notebook in JupyterLab with Kale's extension would change its metadata."""
     kale = notebook.kale
     if not kale:
@@ -69,8 +75,7 @@ def metadata_not_normalised(notebook):
         )
 
 
-@rule
-def old_kale(notebook):
+def old_kale(notebook: Notebook) -> Found:
     """The notebook was made for Kale 1 or older (`docker_image`, `block:NAME`)."""
     if "docker_image" in notebook.kale:
         yield (
@@ -88,8 +93,7 @@ def old_kale(notebook):
             )
 
 
-@rule
-def papermill_output(notebook):
+def papermill_output(notebook: Notebook) -> Found:
     """The notebook is the output of a papermill run."""
     injected = [cell for cell in notebook.code_cells if "injected-parameters" in cell.tags]
     if injected or "papermill" in notebook.metadata:
@@ -97,3 +101,13 @@ def papermill_output(notebook):
             injected[0] if injected else None,
             "papermill wrote this file when it ran a notebook; use the notebook it was made from",
         )
+
+
+RULES = (
+    Rule(metadata_missing, Severity.WARNING),
+    Rule(metadata_invalid),
+    Rule(course_metadata),
+    Rule(metadata_not_normalised, Severity.WARNING),
+    Rule(old_kale),
+    Rule(papermill_output),
+)

@@ -9,7 +9,8 @@ from functools import cache
 from packaging.utils import canonicalize_name
 
 from fastkf.notebook.check.code import running_cells
-from fastkf.notebook.check.finding import rule
+from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.kale import package_of
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.package.pins import installed_version
 
@@ -24,14 +25,6 @@ def imported_modules(cell: Cell) -> Iterator[str]:
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield "." * node.level + (node.module or "")
-
-
-def package_of(module: str) -> str | None:
-    """The package that Kale installs for a module; None for the standard library."""
-    from kale.common.imports import ImportInfo
-
-    info = ImportInfo(module, names=[], alias=None, is_from=False, line_number=0)
-    return info.get_pypi_package()
 
 
 def installing_cells(notebook: Notebook) -> Iterator[Cell]:
@@ -55,7 +48,7 @@ def installed_packages(notebook: Notebook) -> set[str] | None:
     if any(cell.tree is None for cell in cells):
         return None
     modules = [module for cell in cells for module in imported_modules(cell)]
-    packages = {package_of(module) for module in modules} - {None}
+    packages = {package for package in map(package_of, modules) if package}
     return {canonicalize_name(package) for package in packages | {"kubeflow-kale", "kfp"}}
 
 
@@ -115,8 +108,7 @@ def is_there(module: str, installed: set[str]) -> bool:
     return any(canonicalize_name(provider) in installed for provider in providers(top))
 
 
-@rule
-def unknown_package(notebook):
+def unknown_package(notebook: Notebook) -> Found:
     """A module for which Kale installs a wrong package, or one that nobody here knows."""
     for cell in running_cells(notebook):
         if cell.role == "step":
@@ -127,11 +119,12 @@ def unknown_package(notebook):
                 yield cell, f"`import {module}`: {problem}"
 
 
-@rule
-def import_in_step(notebook):
+def import_in_step(notebook: Notebook) -> Found:
     """An import outside the imports cell: works in the notebook, is not installed in a step."""
     installed = installed_packages(notebook)
-    for cell in running_cells(notebook) if installed is not None else []:
+    if installed is None:
+        return
+    for cell in running_cells(notebook):
         for module in dict.fromkeys(imported_modules(cell)):
             if is_local(notebook, module) or is_there(module, installed):
                 continue
@@ -142,8 +135,7 @@ def import_in_step(notebook):
             )
 
 
-@rule
-def local_module(notebook):
+def local_module(notebook: Notebook) -> Found:
     """An import of a file beside the notebook, or of fastkf: a step's container has neither."""
     for cell in notebook.code_cells:
         for module in dict.fromkeys(imported_modules(cell)):
@@ -156,8 +148,7 @@ def local_module(notebook):
                 )
 
 
-@rule
-def keras_without_backend(notebook):
+def keras_without_backend(notebook: Notebook) -> Found:
     """`keras` alone: its package brings no backend."""
     cells = [cell for cell in running_cells(notebook) if cell.role != "step"]
     imported = {module.split(".")[0] for cell in cells for module in imported_modules(cell)}
@@ -168,8 +159,7 @@ def keras_without_backend(notebook):
         yield cell, "a step that installs keras gets no backend; add `import tensorflow` here"
 
 
-@rule
-def star_import(notebook):
+def star_import(notebook: Notebook) -> Found:
     """`from x import *`: with it, Kale no longer sees which variables a step needs."""
     for cell in running_cells(notebook):
         for node in ast.walk(cell.tree) if cell.tree else []:
@@ -179,3 +169,12 @@ def star_import(notebook):
                     f"`{ast.unparse(node)}` hides from Kale which variables the steps need, and "
                     "none is passed on; import the names you use",
                 )
+
+
+RULES = (
+    Rule(unknown_package),
+    Rule(import_in_step),
+    Rule(local_module),
+    Rule(keras_without_backend),
+    Rule(star_import),
+)

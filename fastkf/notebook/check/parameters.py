@@ -5,9 +5,9 @@ import keyword
 import re
 from collections.abc import Iterator
 
-from fastkf.notebook.check.finding import rule
+from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import bound_names, used_names
+from fastkf.notebook.names import Names
 
 METRICS_LINE = re.compile(r"print\([a-z](?:[_a-z0-9]{0,62}[a-z0-9])?\)")
 BREAKS_GENERATED_CODE = {"'": "a single quote", "\\": "a backslash", "\n": "a line break"}
@@ -20,8 +20,8 @@ def parameter_cells(notebook: Notebook) -> list[Cell]:
 
 def assigned_parameters(notebook: Notebook) -> Iterator[tuple[Cell, str]]:
     for cell in parameter_cells(notebook):
-        for node in cell.tree.body:
-            for name in sorted(bound_names(node)):
+        for node in cell.tree.body if cell.tree else []:
+            for name in sorted(Names.of(node).bound):
                 yield cell, name
 
 
@@ -47,21 +47,19 @@ def explain_parameter(node: ast.stmt) -> str | None:
     )
 
 
-@rule
-def parameter_not_literal(notebook):
+def parameter_not_literal(notebook: Notebook) -> Found:
     """A line of the parameters cell that is not `name = ` a number, text, True or False."""
     for cell in parameter_cells(notebook):
-        for node in cell.tree.body:
+        for node in cell.tree.body if cell.tree else []:
             problem = explain_parameter(node)
             if problem:
                 yield cell, problem
 
 
-@rule
-def parameter_quote(notebook):
+def parameter_quote(notebook: Notebook) -> Found:
     """A text parameter with a quote, a backslash or a line break: the steps fail when they run."""
     for cell in parameter_cells(notebook):
-        for node in ast.walk(cell.tree):
+        for node in ast.walk(cell.tree) if cell.tree else []:
             value = node.value if isinstance(node, ast.Constant) else None
             for sign, name in BREAKS_GENERATED_CODE.items():
                 if isinstance(value, str) and sign in value:
@@ -72,8 +70,7 @@ def parameter_quote(notebook):
                     )
 
 
-@rule
-def parameter_name(notebook):
+def parameter_name(notebook: Notebook) -> Found:
     """A parameter whose name is no good, or taken, once Kale has lower-cased it."""
     taken = {f"{step}_step": f"the code of step `{step}`" for step in notebook.steps}
     for cell, name in assigned_parameters(notebook):
@@ -89,14 +86,13 @@ def parameter_name(notebook):
             taken.setdefault(made, f"the parameter `{name}`")
 
 
-@rule
-def parameter_assigned(notebook):
+def parameter_assigned(notebook: Notebook) -> Found:
     """A cell that sets a parameter anew: the notebook goes on with it, the pipeline does not."""
     parameters = {name for _, name in assigned_parameters(notebook)}
     for cell in notebook.code_cells:
         if cell.role == "pipeline-parameters":
             continue
-        for name in sorted(bound_names(cell.tree) & parameters):
+        for name in sorted(cell.names.bound & parameters):
             yield (
                 cell,
                 f"`{name}` is a pipeline parameter, and the other steps keep its first value; "
@@ -104,10 +100,9 @@ def parameter_assigned(notebook):
             )
 
 
-@rule
-def papermill_tag(notebook):
+def papermill_tag(notebook: Notebook) -> Found:
     """A parameters cell without papermill's tag, or parameters in more than one cell."""
-    cells = [cell for cell in parameter_cells(notebook) if cell.tree.body]
+    cells = [cell for cell in parameter_cells(notebook) if cell.tree and cell.tree.body]
     for cell in cells[:1]:
         if "parameters" not in cell.tags:
             yield (
@@ -122,8 +117,7 @@ def papermill_tag(notebook):
         )
 
 
-@rule
-def metrics_line(notebook):
+def metrics_line(notebook: Notebook) -> Found:
     """A line of the metrics cell that is not `print(name)`, at which Kale stops."""
     for cell in notebook.cells_with_role("pipeline-metrics"):
         lines = filter(str.strip, cell.source.strip().splitlines())
@@ -136,8 +130,7 @@ def metrics_line(notebook):
             )
 
 
-@rule
-def metrics_not_last(notebook):
+def metrics_not_last(notebook: Notebook) -> Found:
     """A step below the metrics cell, at which Kale stops."""
     metrics = notebook.cells_with_role("pipeline-metrics")
     below = (
@@ -153,16 +146,27 @@ def metrics_not_last(notebook):
         )
 
 
-@rule
-def unknown_metric(notebook):
+def unknown_metric(notebook: Notebook) -> Found:
     """A metric that no step computes; Kale leaves it out without a word."""
     steps = notebook.cells_with_role("step")
     if not steps:
         return
-    computed = set().union(*(bound_names(cell.tree) for cell in steps))
-    mentioned = set().union(*(used_names(cell.tree) for cell in steps))
+    computed = {name for cell in steps for name in cell.names.bound}
+    mentioned = {name for cell in steps for name in cell.names.used}
     computed |= mentioned & {name for _, name in assigned_parameters(notebook)}
     for cell in notebook.cells_with_role("pipeline-metrics"):
         for name in re.findall(r"^\s*print\((\w+)\)\s*$", cell.source, re.M):
             if name not in computed:
                 yield cell, f"no step computes `{name}`; assign it in a step or remove the line"
+
+
+RULES = (
+    Rule(parameter_not_literal),
+    Rule(parameter_quote),
+    Rule(parameter_name),
+    Rule(parameter_assigned),
+    Rule(papermill_tag),
+    Rule(metrics_line),
+    Rule(metrics_not_last),
+    Rule(unknown_metric),
+)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fastkf.base.errors import FastkfError
-from fastkf.notebook.check.finding import rule
+from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.model import Cell, Notebook
 
 
@@ -52,16 +52,14 @@ def is_cycle(edges: dict[str, list[str]], previous: str, step: str) -> bool:
     return previous == step or step in steps_before(edges, previous)
 
 
-@rule
-def no_steps(notebook):
+def no_steps(notebook: Notebook) -> Found:
     """The notebook has no step, so there is no pipeline to make."""
     is_old = any(cell.tag_values("block") for cell in notebook.code_cells)
     if not (notebook.steps or notebook.cells_with_role("notebook") or is_old):
         yield None, "no cell is a step; tag the cells that make the pipeline with `step:NAME`"
 
 
-@rule
-def prev_unknown(notebook):
+def prev_unknown(notebook: Notebook) -> Found:
     """`prev:` names a step that does not exist, or one further down."""
     edges = tagged_edges(notebook)
     for cell, step, previous in links(notebook):
@@ -80,8 +78,7 @@ def prev_unknown(notebook):
             )
 
 
-@rule
-def prev_cycle(notebook):
+def prev_cycle(notebook: Notebook) -> Found:
     """Steps that wait for each other, or a step that waits for itself."""
     edges = tagged_edges(notebook)
     for cell, step, previous in links(notebook):
@@ -92,8 +89,7 @@ def prev_cycle(notebook):
             )
 
 
-@rule
-def prev_without_data(notebook):
+def prev_without_data(notebook: Notebook) -> Found:
     """`prev:` names a step whose data do not reach this one, so the pipeline does not wait."""
     if not is_understood(notebook):
         return
@@ -107,8 +103,7 @@ def prev_without_data(notebook):
             )
 
 
-@rule
-def unowned_cell(notebook):
+def unowned_cell(notebook: Notebook) -> Found:
     """Code above all tagged cells, which no step owns: the pipeline leaves it out."""
     if not any(cell.role for cell in notebook.code_cells):
         return
@@ -120,3 +115,12 @@ def unowned_cell(notebook):
                 "the pipeline leaves this code out, since nothing above it is tagged; "
                 "tag the cell imports, functions or step:NAME, or skip if that is what you want",
             )
+
+
+RULES = (
+    Rule(no_steps),
+    Rule(prev_unknown),
+    Rule(prev_cycle),
+    Rule(prev_without_data),
+    Rule(unowned_cell),
+)

@@ -3,8 +3,9 @@
 import difflib
 import re
 
-from fastkf.notebook.check.finding import rule
-from fastkf.notebook.model import SPECIAL_TAGS
+from fastkf.notebook import kale
+from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.model import SPECIAL_TAGS, Cell, Notebook
 
 MODIFIERS = {
     "prev": "prev:NAME",
@@ -21,23 +22,17 @@ GPU_LIMITS = ("nvidia.com/gpu", "amd.com/gpu")
 NAMES_THAT_ARE_TAGS = ("imports", "functions", "skip")
 
 
-def is_kale_tag(tag: str) -> bool:
-    from kale.processors.constants import TAGS_LANGUAGE
-
-    return any(re.match(pattern, tag) for pattern in TAGS_LANGUAGE)
-
-
 def is_modifier(tag: str) -> bool:
     return tag.partition(":")[0] in MODIFIERS and ":" in tag
 
 
-def tags_before_special(cell) -> tuple[str, ...]:
+def tags_before_special(cell: Cell) -> tuple[str, ...]:
     """The tags that Kale reads: those before a special tag, all where there is none."""
     special = [position for position, tag in enumerate(cell.tags) if tag in SPECIAL_TAGS]
     return cell.tags[: special[0]] if special else cell.tags
 
 
-def is_special(cell) -> bool:
+def is_special(cell: Cell) -> bool:
     return any(tag in SPECIAL_TAGS for tag in cell.tags)
 
 
@@ -52,20 +47,18 @@ def suggest_tag(tag: str) -> str:
     )
 
 
-@rule
-def unknown_tag(notebook):
+def unknown_tag(notebook: Notebook) -> Found:
     """A tag that is not in Kale's language, at which Kale stops."""
     for cell in notebook.code_cells:
         if is_special(cell):
             continue
         for tag in cell.tags:
-            if is_kale_tag(tag) or tag.startswith(REPORTED_BY_OTHERS):
+            if kale.is_tag(tag) or tag.startswith(REPORTED_BY_OTHERS):
                 continue
             yield cell, f"Kale does not know the tag `{tag}`; {suggest_tag(tag)}"
 
 
-@rule
-def tag_order(notebook):
+def tag_order(notebook: Notebook) -> Found:
     """A tag of another tool stands before imports, functions, skip or a pipeline tag."""
     for cell in notebook.code_cells:
         if not is_special(cell):
@@ -73,7 +66,7 @@ def tag_order(notebook):
         read = tags_before_special(cell)
         special = cell.tags[len(read)]
         for tag in read:
-            if not is_kale_tag(tag) and not tag.startswith(("block:", "injected-parameters")):
+            if not kale.is_tag(tag) and not tag.startswith(("block:", "injected-parameters")):
                 yield (
                     cell,
                     f"Kale reads the tag `{tag}` first, does not know it, and stops; "
@@ -81,12 +74,11 @@ def tag_order(notebook):
                 )
 
 
-@rule
-def ignored_tag(notebook):
+def ignored_tag(notebook: Notebook) -> Found:
     """A tag of Kale's that Kale passes over, because of where it stands."""
-    seen = set()
+    seen: set[str | None] = set()
     for cell in notebook.cells:
-        kale_tags = [tag for tag in cell.tags if is_kale_tag(tag)]
+        kale_tags = [tag for tag in cell.tags if kale.is_tag(tag)]
         if cell.type != "code":
             ignored, why = kale_tags, "this is not a code cell"
         elif is_special(cell):
@@ -102,8 +94,7 @@ def ignored_tag(notebook):
             yield cell, f"Kale passes over the tag `{tag}`: {why}; move it or remove it"
 
 
-@rule
-def tag_without_step(notebook):
+def tag_without_step(notebook: Notebook) -> Found:
     """`prev:` or another tag that describes a step, on a cell with no step."""
     for cell in notebook.code_cells:
         if is_special(cell) or any(map(cell.tag_values, ("step", "notebook", "block"))):
@@ -112,8 +103,7 @@ def tag_without_step(notebook):
             yield cell, f"the tag `{tag}` needs a step; add `step:NAME` to the cell or remove it"
 
 
-@rule
-def several_steps(notebook):
+def several_steps(notebook: Notebook) -> Found:
     """More than one step tag on a cell."""
     for cell in notebook.code_cells:
         names = cell.tag_values("step")
@@ -121,8 +111,7 @@ def several_steps(notebook):
             yield cell, f"a cell belongs to one step; keep one of step:{', step:'.join(names)}"
 
 
-@rule
-def invalid_step_name(notebook):
+def invalid_step_name(notebook: Notebook) -> Found:
     """A step name with other signs than a-z, 0-9 and _, or one that Kale takes for a tag."""
     for cell in notebook.code_cells:
         if is_special(cell):
@@ -142,11 +131,10 @@ def invalid_step_name(notebook):
                 )
 
 
-@rule
-def duplicate_step_name(notebook):
+def duplicate_step_name(notebook: Notebook) -> Found:
     """A step name that comes back after another step; Kale moves the code up to the first."""
-    seen = set()
-    current = None
+    seen: set[str] = set()
+    current: str | None = None
     for cell in notebook.code_cells:
         name = next(iter(cell.tag_values("step")), None)
         if cell.role != "step" or name is None or name == current:
@@ -161,8 +149,7 @@ def duplicate_step_name(notebook):
         current = name
 
 
-@rule
-def limit_without_effect(notebook):
+def limit_without_effect(notebook: Notebook) -> Found:
     """A limit other than for GPUs, which Kale drops without a word."""
     for cell in notebook.code_cells:
         for limit in cell.tag_values("limit") if cell.role == "step" else []:
@@ -173,3 +160,15 @@ def limit_without_effect(notebook):
                     f"Kale drops the limit of {resource} without a word; remove the tag "
                     f"(only {' and '.join(GPU_LIMITS)} reach the cluster)",
                 )
+
+
+RULES = (
+    Rule(unknown_tag),
+    Rule(tag_order),
+    Rule(ignored_tag),
+    Rule(tag_without_step),
+    Rule(several_steps),
+    Rule(invalid_step_name),
+    Rule(duplicate_step_name),
+    Rule(limit_without_effect),
+)

@@ -1,0 +1,30 @@
+"""What Kale or KFP say against a notebook."""
+
+from pathlib import Path
+
+from fastkf.base.errors import FastkfError
+
+
+class KaleError(FastkfError):
+    """Kale rejects the notebook.
+
+    Attributes:
+        reason: why, in Kale's words.
+    """
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(
+            f"{path}: Kale cannot turn this notebook into a pipeline: {reason}",
+            f"run `fastkf check {path}` to see where",
+        )
+        self.reason = reason
+
+
+class CompileError(FastkfError):
+    """Kale accepts the notebook, and what it generates does not compile."""
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(
+            f"{path}: the pipeline does not compile: {reason}",
+            f"run `fastkf check {path}` to see where",
+        )

@@ -1,0 +1,34 @@
+"""Whether a notebook is the pipeline that it looks like; asked before it is run as one."""
+
+from collections.abc import Iterable
+
+from fastkf.base.errors import FastkfError
+from fastkf.notebook.check import Finding, Severity, check
+from fastkf.notebook.model import Notebook
+
+
+class NotAPipelineError(FastkfError):
+    """As it stands, the notebook is not the pipeline that it looks like.
+
+    Attributes:
+        findings: all of them, harmless ones too, in the order of the cells.
+    """
+
+    def __init__(self, notebook: Notebook, findings: Iterable[Finding]):
+        super().__init__(
+            f"{notebook.path}: as it stands, this notebook is not the pipeline it looks like",
+            "mend what is listed above, then run it again",
+        )
+        self.findings = tuple(findings)
+
+
+def check_tags(notebook: Notebook) -> list[Finding]:
+    """What the rules find in a notebook that is a pipeline all the same.
+
+    Raises:
+        NotAPipelineError: one of the findings is an error.
+    """
+    findings = check(notebook)
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        raise NotAPipelineError(notebook, findings)
+    return findings
