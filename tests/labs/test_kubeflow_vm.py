@@ -18,7 +18,7 @@ import pytest
 from fastkf.course import places
 
 SCRIPT = places.PROJECT / "labs" / "kubeflow_vm.sh"
-STAND_IN = Path(__file__).parents[1] / "stand_in.py"
+STAND_IN = Path(__file__).parents[1] / "helpers" / "stand_in.py"
 PLAIN = "awk bash cat chmod cmp cut dirname env getopt git grep install mkdir mktemp rm sha256sum"
 STOOD_FOR = "apt-get chown curl df free getent id sleep sysctl systemctl uname usermod"
 DOWNLOADS = {"kubectl": "KUBECTL", "kind-linux-amd64": "KIND"}

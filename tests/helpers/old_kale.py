@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 from uv import find_uv_bin
 
-FILES = Path(__file__).parent / "kale_0_5"
+FILES = Path(__file__).parents[1] / "kale_0_5"
 LOCK = FILES / "requirements.txt"
 PARSERS = {version: FILES / f"parser_{version}.txt" for version in ("0.2", "0.3", "0.4")}
 SCRIPT = FILES / "old_kale.py"
