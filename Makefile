@@ -18,7 +18,7 @@ run: $(READY) ## run a lab as notebook and as pipeline: LAB=02_titanic ARGS="-p 
 	@$(BIN)/fastkf run '$(LAB)' $(ARGS)
 
 test: $(READY) ## run every test: ARGS="tests/commands/test_cli.py -x"
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations 15 $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal --durations 15 $(ARGS)
 
 lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser
 	@$(BIN)/fastkf lab $(ARGS)

@@ -1,62 +1,18 @@
 """Fixtures that several test files share."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import browser
 import images
 import pytest
+from commands import Command, fastkf, start
 
 from fastkf.course import places
 
+__all__ = ["LABS", "SOLUTIONS", "Command", "fastkf", "start"]
+
 LABS = sorted(places.NOTEBOOKS.glob("[0-9]*.ipynb"))
 SOLUTIONS = sorted((places.NOTEBOOKS / "solutions").glob("*.ipynb"))
-
-
-@dataclass
-class Command:
-    """A finished `fastkf` command."""
-
-    code: int
-    output: str
-    folder: Path
-
-    @property
-    def record(self) -> dict:
-        return json.loads((self.folder / "run.json").read_text())
-
-
-def start(*words, **settings) -> subprocess.Popen:
-    """Starts the command as a shell does, with Ctrl-C at work even where it is not in the tests."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "fastkf.cli", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        **settings,
-    )
-
-
-def fastkf(*words, folder: Path | None = None, **settings) -> Command:
-    """Calls the command as a user does, in a process of its own."""
-    arguments = [str(word) for word in words]
-    if folder is not None:
-        arguments += ["--output", str(folder)]
-    process = subprocess.run(
-        [sys.executable, "-m", "fastkf.cli", *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=600,
-        **settings,
-    )
-    return Command(process.returncode, process.stdout + process.stderr, folder or Path())
 
 
 @pytest.fixture

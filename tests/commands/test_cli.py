@@ -27,7 +27,7 @@ def notebook(tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command):
-    result = fastkf(command, "--help")
+    result = fastkf(command, "--help", fresh=True)
     assert result.code == 0
     assert "Example" in result.output
     assert f"fastkf {command}" in result.output
@@ -74,7 +74,7 @@ def test_list_shows_each_lab():
 
 
 def test_own_notebook_runs_with_parameters(notebook, run):
-    result = run(notebook, "-p", "count=5", "-p", "fast=false")
+    result = run(notebook, "-p", "count=5", "-p", "fast=false", fresh=True)
     assert result.code == 0, result.output
     record = result.record
     assert record["parameters"] == {"count": 5, "fast": False}

@@ -477,7 +477,8 @@ def test_ends_well_while_it_still_loads(tmp_path):
     folder = tmp_path / "slow"
     folder.mkdir()
     joblib.dump(Slow(str(tmp_path / "loading")), folder / "model.joblib")
-    process = start("serve", folder, env={**os.environ, "PYTHONPATH": os.path.dirname(__file__)})
+    path = os.pathsep.join(sys.path)  # the model is a class of this module
+    process = start("serve", folder, env={**os.environ, "PYTHONPATH": path})
     while not (tmp_path / "loading").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)

@@ -12,13 +12,14 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from commands import Forked, start
 
 from fastkf.base.ports import free_ports
 from fastkf.notebook.model import Notebook
@@ -47,7 +48,7 @@ class Lab:
         logs: the folder of the logs.
     """
 
-    process: subprocess.Popen
+    process: Forked | subprocess.Popen
     output: Path
     page: str
     pipelines: str
@@ -82,13 +83,9 @@ def start_lab(*words, **variables: str) -> Iterator[Lab]:
         [port] = free_ports(1)  # several tests at once would all choose 8888
         options = ["--no-browser", "--port", str(port), *map(str, words)]
         with output.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "fastkf.cli", "lab", *options],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "HOME": str(home), "TMPDIR": str(temporary), **variables},
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            )
+            own = {"HOME": str(home), "TMPDIR": str(temporary)}
+            environment = {**os.environ, **own, **variables}
+            process = start("lab", *options, stdout=file, env=environment)
         try:
             _wait_until_it_answers(process, output)
             text = output.read_text()
@@ -102,7 +99,7 @@ def start_lab(*words, **variables: str) -> Iterator[Lab]:
             process.wait(60)
 
 
-def _wait_until_it_answers(process: subprocess.Popen, output: Path) -> None:
+def _wait_until_it_answers(process: Forked | subprocess.Popen, output: Path) -> None:
     deadline = time.monotonic() + SECONDS_TO_START
     while "Ctrl-C" not in output.read_text():
         assert process.poll() is None, f"fastkf lab ended: {output.read_text()}"

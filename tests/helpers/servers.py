@@ -9,14 +9,13 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 import warnings
 from pathlib import Path
 
 import yaml
+from commands import launch
 from waiting import wait_for
 
 API = "/apis/v2beta1"
@@ -31,16 +30,11 @@ EXECUTOR = (
 class Server:
     """A server in a process of its own, on a free port."""
 
-    def __init__(self, folder: Path, *options, command=(), **environment):
+    def __init__(self, folder: Path, *options, command=(), fresh=False, **environment):
         self.folder = Path(folder)
         words = ["server", "--folder", self.folder, "--port", "0", *options]
-        self.process = subprocess.Popen(
-            [*command, sys.executable, "-m", "fastkf.cli", *map(str, words)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **environment},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        self.process = launch(
+            words, command=command, fresh=fresh, env={**os.environ, **environment}
         )
         line = self.process.stdout.readline()
         self.url = line.split()[-1].partition("/?")[0] if line else None

@@ -33,7 +33,8 @@ URL = "http://127.0.0.1:8080"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Server(tmp_path_factory.mktemp("server")) as server:
+    """One in an interpreter of its own, as a user's: its size is measured."""
+    with Server(tmp_path_factory.mktemp("server"), fresh=True) as server:
         yield server
 
 
