@@ -41,15 +41,23 @@ def train(
 
     Example: `fastkf train labs/distributed_training/tfjob.yaml`
     """
-    from fastkf.train.job import run_job
+    from fastkf.course import data, places
+    from fastkf.train.job import Options, run_job
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folders = {
         name: Path(folder) for name, folder in parse_assignments(volume or [], "--volume").items()
     }
-    variables = parse_assignments(env or [], "--env")
-    record = run_job(manifest, Display(), folders, variables, output, network == "private")
-    raise typer.Exit(0 if record["status"] == "succeeded" else 1)
+    options = Options(
+        volumes=folders,
+        variables=parse_assignments(env or [], "--env"),
+        private=network == "private",
+        output=output,
+        home=places.RUNS,
+    )
+    display = Display()
+    run = run_job(manifest, options, display, lambda folder: data.fetch_folder(folder, display.say))
+    raise typer.Exit(0 if run.has_succeeded else 1)
 
 
 def tune(

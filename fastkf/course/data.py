@@ -116,6 +116,12 @@ def fetch(
     return {name: fetch_source(declared[name], root, progress) for name in wanted}
 
 
+def fetch_folder(folder: Path, progress: Callable[[str], None]) -> None:
+    """Makes ready the data set whose folder it is; does nothing with any other folder."""
+    if folder.parent == places.DATA and folder.name in read_sources():
+        fetch([folder.name], progress=progress)
+
+
 def fetch_source(source: Source, root: Path, progress: Callable[[str], None]) -> Path:
     """Makes one data set ready under `root`; safe to call from several processes at once."""
     folder = root / source.name

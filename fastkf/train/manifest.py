@@ -84,7 +84,7 @@ def read_tfjob(path: Path) -> TFJob:
         name=manifest["metadata"]["name"],
         specs=[
             ReplicaSpec(
-                type=_find_type(name),
+                type=_find_type(name) or name,
                 count=one.get("replicas", 1),
                 restart_policy=one.get("restartPolicy", "Never"),
                 pod=one["template"]["spec"],
@@ -148,7 +148,8 @@ def _check_name(manifest: dict) -> list[str]:
 def _check_pod_names(job: str, specs: dict) -> list[str]:
     last = [(kind, one.get("replicas", 1) - 1) for kind, one in specs.items()]
     over = max(len(f"{job}-{kind}-{index}") for kind, index in last) - LONGEST_NAME
-    return [f"metadata.name: {over} letters too long for the names of its pods"] * (over > 0)
+    problem = f"metadata.name: {over} letters too long for the names of its pods"
+    return [problem] if over > 0 else []
 
 
 def _check_policies(spec: dict) -> list[str]:

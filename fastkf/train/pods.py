@@ -3,12 +3,12 @@
 import json
 import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastkf.base.errors import UsageError
+from fastkf.base.processes import with_own_python
 from fastkf.train.manifest import ReplicaSpec, TFJob
 
 # The annotation fastkf/volume.NAME of a TFJob says which folder, as seen from the manifest, is the
@@ -131,9 +131,9 @@ def _plan_pod(job: TFJob, spec: ReplicaSpec, index: int, cluster, volumes, given
         config = {"cluster": cluster, "task": task, "environment": "cloud"}
         variables["TF_CONFIG"] = json.dumps(config)
     words = [*container["command"], *(container.get("args") or [])]
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment["PYTHONUNBUFFERED"] = "1"
+    # Whoever runs this may be a replica of another job.
+    own = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+    environment = with_own_python(own)
     environment |= {name: _to_local(value, mounts) for name, value in variables.items()}
     command = [_to_local(_expand(word, variables), mounts) for word in words]
     return Pod(spec.type, index, spec.restart_policy, command, environment, mounts)
@@ -186,7 +186,7 @@ def _to_local(text: str, mounts: list[Mount]) -> str:
     """Paths in the container become paths of this machine."""
     for mount in mounts:
         pattern = rf"(?:^|(?<={EDGE})){re.escape(mount.path)}(?=/|$|{EDGE})"
-        text = re.sub(pattern, lambda _, folder=mount.folder: str(folder), text)
+        text = re.sub(pattern, str(mount.folder).replace("\\", r"\\"), text)
     return text
 
 

@@ -1,6 +1,8 @@
 """The status of a TFJob, as the Training Operator writes it into the resource."""
 
-from datetime import UTC, datetime
+from typing import Any
+
+from fastkf.base import clock
 
 ENDED = ("Succeeded", "Failed")
 
@@ -10,14 +12,19 @@ class JobStatus:
 
     def __init__(self, kind: str):
         self.kind = kind
-        self.conditions: list[dict] = []
-        self.start_time = now()
+        self.conditions: list[dict[str, str]] = []
+        self.start_time = _now()
         self.completion_time: str | None = None
 
     @property
     def last(self) -> str | None:
         """The type of the condition that was set last."""
         return self.conditions[-1]["type"] if self.conditions else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job has succeeded or failed."""
+        return self.last in ENDED
 
     def set(self, condition: str, message: str) -> None:
         """Sets a condition: Created, Running, Restarting, Succeeded or Failed.
@@ -31,24 +38,24 @@ class JobStatus:
             one for one in self.conditions if one["type"] not in (condition, excluded)
         ]
         if condition in ENDED:
-            self.completion_time = now()
+            self.completion_time = _now()
             for one in self.conditions:
                 if one["type"] == "Running":
-                    one.update(status="False", lastUpdateTime=now(), lastTransitionTime=now())
+                    one.update(status="False", lastUpdateTime=_now(), lastTransitionTime=_now())
         self.conditions.append(
             {
                 "type": condition,
                 "status": "True",
                 "reason": f"{self.kind}{condition}",
                 "message": message,
-                "lastUpdateTime": now(),
-                "lastTransitionTime": now(),
+                "lastUpdateTime": _now(),
+                "lastTransitionTime": _now(),
             }
         )
 
-    def to_dict(self, replicas: dict[str, dict[str, int]]) -> dict:
+    def to_dict(self, replicas: dict[str, dict[str, int]]) -> dict[str, Any]:
         """The status, with the counts of active, succeeded and failed replicas of each type."""
-        status = {
+        status: dict[str, Any] = {
             "conditions": self.conditions,
             "replicaStatuses": replicas,
             "startTime": self.start_time,
@@ -58,5 +65,5 @@ class JobStatus:
         return status
 
 
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _now() -> str:
+    return clock.format_utc(clock.now(), "seconds")

@@ -17,7 +17,8 @@ from test_processes import wait_until_gone
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.display import Display
-from fastkf.train.job import run_job
+from fastkf.runs.record import read_run
+from fastkf.train.job import Options, run_job
 from fastkf.train.loopback import Loopback
 
 SHOW = """
@@ -85,9 +86,11 @@ class Job:
         return self
 
     def run(self, volumes=None, variables=None, **options):
-        self.record = run_job(
-            self.path, Display(self.console), volumes or {}, variables or {}, self.folder, **options
-        )
+        asked = Options(volumes or {}, variables or {}, output=self.folder, **options)
+        run = run_job(self.path, asked, Display(self.console))
+        self.record = json.loads((self.folder / "run.json").read_text())
+        assert read_run(self.folder).state is run.state
+        assert self.record["status"] == run.state.value
         return self.record["status"]
 
     @property
