@@ -11,7 +11,7 @@ import typer
 from fastkf.base.errors import UsageError
 from fastkf.cli.display import Display
 from fastkf.cli.options import find_notebook, parse_assignments, parse_parameters
-from fastkf.notebook.model import read
+from fastkf.notebook.model import Notebook, read
 
 
 def train(
@@ -110,27 +110,45 @@ def tune(
     Examples: `fastkf tune labs/katib/experiment.yaml` · `fastkf tune titanic --metric cv_accuracy
     --param cv_folds=3,5,10` · `fastkf tune runs/tune_02_titanic/2026-11-24_13-40-51`
     """
+    from fastkf.course import data, places
     from fastkf.tune import start
     from fastkf.tune.notebook import Search
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     path, display = Path(target), Display()
-    options = start.Options(trials, parallel, output, dry_run)
-    choices = {"algorithm": algorithm, "minimize": minimize or None, "goal": goal, "seed": seed}
-    choices |= {"image": image, "trials": trials, "parallel": parallel}
-    choices = {key: value for key, value in choices.items() if value is not None}
+    options = start.Options(trials, parallel, output, dry_run, home=places.RUNS)
+    for_notebooks = {
+        "--metric": metric,
+        "--param": param,
+        "--parameter": parameter,
+        "--algorithm": algorithm,
+        "--minimize": minimize or None,
+        "--goal": goal,
+        "--seed": seed,
+        "--image": image,
+    }
     if path.is_dir() or path.suffix in (".yaml", ".yml"):
-        asked = choices.keys() - {"trials", "parallel"}
-        asked |= (
-            {"metric"} if metric else {"param"} if param else {"parameter"} if parameter else set()
-        )
+        asked = [option for option, value in for_notebooks.items() if value is not None]
         if asked:
-            raise UsageError(f"--{min(asked)}: only for a notebook; a manifest says it itself")
+            raise UsageError(f"{asked[0]}: only for a notebook; a manifest says it itself")
         begin = start.take_up if path.is_dir() else start.tune_manifest
         succeeded = begin(path, options, display)
     else:
-        search = Search(metric, param or [], parse_parameters(parameter or []), **choices)
-        succeeded = start.tune_notebook(read(find_notebook(target)), search, options, display)
+        choices = {"algorithm": algorithm, "seed": seed, "image": image, "goal": goal}
+        choices |= {"trials": trials, "parallel": parallel}
+        search = Search(
+            metric=metric,
+            parameters=param or [],
+            given=parse_parameters(parameter or []),
+            minimize=minimize,
+            **{name: value for name, value in choices.items() if value is not None},
+        )
+
+        def bring(notebook: Notebook) -> None:
+            data.fetch(notebook.course.needs, progress=display.say)
+
+        notebook = read(find_notebook(target))
+        succeeded = start.tune_notebook(notebook, search, options, display, bring)
     raise typer.Exit(0 if succeeded else 1)
 
 

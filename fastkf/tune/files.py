@@ -1,9 +1,11 @@
 """Writes the YAML files of a tuning's folder."""
 
-import os
 from pathlib import Path
+from typing import Any
 
 import yaml
+
+from fastkf.base.files import write_text
 
 
 class _Dumper(yaml.SafeDumper):
@@ -18,9 +20,7 @@ _Dumper.add_representer(
 )
 
 
-def write_yaml(path: Path, *documents: dict) -> None:
-    """Writes a file as a whole: whoever reads it, or is interrupted, finds the old one or this."""
-    draft = path.with_name(f".{path.name}")
-    with draft.open("w", encoding="utf-8") as file:
-        yaml.dump_all(documents, file, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-    os.replace(draft, path)
+def write_yaml(path: Path, *documents: dict[str, Any]) -> None:
+    """Writes documents into one file, as a whole."""
+    text = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    write_text(path, text)

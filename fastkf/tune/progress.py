@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fastkf.base.files import shown_path
 from fastkf.runs.model import State
 from fastkf.runs.progress import Progress
 from fastkf.tune import status
@@ -33,9 +34,10 @@ def show_start(experiment: Experiment, folder: str, kept: int, display: Progress
         f"{experiment.name}: manifest checked; {limit}, {experiment.algorithm}, "
         f"{experiment.parallel} at a time"
     )
+    place = "this folder" if experiment.folder == Path.cwd() else shown_path(experiment.folder)
     container = experiment.primary_container(experiment.spec["trialTemplate"]["trialSpec"])
     display.say(
-        f"The trials are processes of this machine, in {_shown(experiment.folder)}; "
+        f"The trials are processes of this machine, in {place}; "
         f"the image {container['image']} is not used. Files: {folder}"
     )
     if kept:
@@ -71,10 +73,3 @@ def show_summary(
     if not best:
         display.failed(f"no trial has succeeded; their logs: {folder}/trials/*/output.log")
     display.say(f"Result: {folder}/experiment.yaml, report.html, trials.csv")
-
-
-def _shown(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd())) if path != Path.cwd() else "this folder"
-    except ValueError:
-        return str(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 import optuna
 
+from fastkf.base.files import write_text
 from fastkf.runs.report.page import TEMPLATES
 from fastkf.tune.experiment import Experiment
 from fastkf.tune.progress import format_value
@@ -21,13 +22,14 @@ FEWEST_TO_PLOT = 2
 def write_table(experiment: Experiment, trials: list[Trial], path: Path) -> None:
     """Writes a line for each trial: its state, parameters, metrics and seconds."""
     names = [one["name"] for one in experiment.parameters]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["trial", "state", *names, *experiment.metrics, "seconds"])
-        for trial in sorted(trials, key=lambda trial: trial.name):
-            values = [trial.value(experiment, metric) for metric in experiment.metrics]
-            given = [trial.assignments[name] for name in names]
-            rows.writerow([trial.name, trial.state, *given, *values, round(trial.seconds, 2)])
+    table = io.StringIO(newline="")
+    rows = csv.writer(table)
+    rows.writerow(["trial", "state", *names, *experiment.metrics, "seconds"])
+    for trial in sorted(trials, key=lambda trial: trial.name):
+        values = [trial.value(experiment, metric) for metric in experiment.metrics]
+        given = [trial.assignments[name] for name in names]
+        rows.writerow([trial.name, trial.state, *given, *values, round(trial.seconds, 2)])
+    write_text(path, table.getvalue())
 
 
 def write_report(experiment: Experiment, tuning, ending: Ending, path: Path) -> None:
@@ -49,7 +51,7 @@ def write_report(experiment: Experiment, tuning, ending: Ending, path: Path) -> 
         trials=sorted(tuning.trials, key=lambda trial: trial.name),
         plots=draw_plots(tuning.study, experiment.metric),
     )
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def draw_plots(study: optuna.Study, metric: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import copy
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import filelock
 import yaml
 
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.course import data
+from fastkf.base.files import shown_path
 from fastkf.notebook.model import Notebook
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.progress import Progress
@@ -30,14 +31,16 @@ class Options:
 
     Attributes:
         trials, parallel: counts, in the place of the manifest's own.
-        output: the tuning's folder; runs/<name>/<time>/ when None.
+        output: the tuning's folder; home/<name>/<time>/ when None.
         dry_run: check and write the manifest, but start no trial.
+        home: where the folders of runs are.
     """
 
     trials: int | None = None
     parallel: int | None = None
     output: Path | None = None
     dry_run: bool = False
+    home: Path = Path("runs")
 
 
 def tune_manifest(path: Path, options: Options, display: Progress) -> bool:
@@ -52,7 +55,7 @@ def tune_manifest(path: Path, options: Options, display: Progress) -> bool:
     if options.dry_run:
         display.done(f"{path}: no problems")
         return True
-    folder = make_run_folder(manifest["metadata"]["name"], options.output)
+    folder = make_run_folder(manifest["metadata"]["name"], options.output, options.home)
     there = Experiment(manifest, path.resolve().parent).folder
     annotations = manifest["metadata"].get("annotations") or {}
     annotations = {**annotations, FOLDER: os.path.relpath(there, folder.resolve())}
@@ -61,8 +64,17 @@ def tune_manifest(path: Path, options: Options, display: Progress) -> bool:
     return run_tuning(folder, display)
 
 
-def tune_notebook(notebook: Notebook, search: Search, options: Options, display: Progress) -> bool:
+def tune_notebook(
+    notebook: Notebook,
+    search: Search,
+    options: Options,
+    display: Progress,
+    bring: Callable[[Notebook], None] = lambda notebook: None,
+) -> bool:
     """Makes the Experiment that tunes a notebook and runs it; True when it succeeded.
+
+    Args:
+        bring: called before the first trial; may put in place what the notebook needs.
 
     Raises:
         UsageError: the notebook cannot be tuned so.
@@ -71,7 +83,7 @@ def tune_notebook(notebook: Notebook, search: Search, options: Options, display:
     documents = make_manifest(notebook, search)
     if problems := check_experiment(documents[-1]):
         raise UsageError("\n".join(f"{notebook.path}: {problem}" for problem in problems))
-    folder = make_run_folder(f"tune_{notebook.name}", options.output)
+    folder = make_run_folder(f"tune_{notebook.name}", options.output, options.home)
     there = os.path.relpath(notebook.path.resolve().parent, folder.resolve())
     documents[-1]["metadata"]["annotations"] = {FOLDER: there}
     write_yaml(folder / MANIFEST, *documents)
@@ -79,7 +91,7 @@ def tune_notebook(notebook: Notebook, search: Search, options: Options, display:
     if options.dry_run:
         display.done(f"wrote {folder / MANIFEST}")
         return True
-    data.fetch(notebook.course.needs, progress=display.say)
+    bring(notebook)
     return run_tuning(folder, display)
 
 
@@ -109,7 +121,7 @@ def run_tuning(folder: Path, display: Progress) -> bool:
             f"{experiment.folder}: no such folder; {folder / MANIFEST} names it in the "
             f"annotation {FOLDER}: the trials run there"
         )
-    shown = os.path.relpath(folder) if folder.resolve().is_relative_to(Path.cwd()) else str(folder)
+    shown = shown_path(folder)
     try:
         with filelock.FileLock(folder / ".lock", timeout=0):
             return _run(experiment, folder, shown, display)

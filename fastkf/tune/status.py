@@ -5,8 +5,9 @@ Katib 0.19: pkg/controller.v1beta1/experiment/util/status_util.go.
 
 from dataclasses import dataclass
 
+from fastkf.base import clock
 from fastkf.tune.experiment import Experiment
-from fastkf.tune.trials import ENDED, Trial, make_condition, read_clock
+from fastkf.tune.trials import ENDED, Trial, make_condition
 
 # Katib's fields for the trials of each state: the list of names, and their number.
 FIELDS = {
@@ -72,7 +73,7 @@ def make_status(
     ]
     status = {"startTime": since, "conditions": conditions, "trials": len(trials)}
     if ending:
-        now = read_clock()
+        now = clock.format_utc(clock.now())
         conditions[1].update(status="False", lastUpdateTime=now, lastTransitionTime=now)
         conditions.append(make_condition(ending.type, ending.reason, ending.message, now))
         status["completionTime"] = now

@@ -5,12 +5,13 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import yaml
 
-from fastkf.base import processes
+from fastkf.base import clock, processes
+from fastkf.base.files import write_text
 from fastkf.runs.report.view import clean_text
 from fastkf.tune.early_stopping import Watch
 from fastkf.tune.experiment import API_VERSION, Experiment
@@ -80,7 +81,7 @@ class Trial:
 
     def conclude(self, state: str, message: str, experiment: Experiment) -> None:
         """Sets the trial's end, with what it printed by then, and writes its files."""
-        records, now = self.read_records(experiment), read_clock()
+        records, now = self.read_records(experiment), clock.format_utc(clock.now())
         if state == "Succeeded":
             observation = observe(records, experiment.metrics)
             strategy = experiment.strategies[experiment.metric]
@@ -100,8 +101,7 @@ class Trial:
 
     def _write_metrics(self, records: list[Record]) -> None:
         rows = [f"{record.name},{record.value}\n" for record in records]
-        path = self.folder / "metrics.csv"
-        path.write_text("".join(["metric,value\n", *rows]), encoding="utf-8")
+        write_text(self.folder / "metrics.csv", "".join(["metric,value\n", *rows]))
 
 
 class RunningTrial:
@@ -110,7 +110,7 @@ class RunningTrial:
     def __init__(self, trial: Trial, experiment: Experiment):
         self.trial, self.experiment = trial, experiment
         status = trial.resource["status"]
-        now = read_clock()
+        now = clock.format_utc(clock.now())
         status["startTime"] = now
         status["conditions"] = [
             make_condition("Created", "TrialCreated", "Trial is created", now),
@@ -152,11 +152,9 @@ class RunningTrial:
         command = [*container["command"], *(container.get("args") or [])]
         if PYTHON.fullmatch(command[0]):
             command[0] = sys.executable
-        binaries = str(Path(sys.executable).parent)
         given = {one["name"]: one.get("value", "") for one in container.get("env") or []}
         environment = {
-            **os.environ,
-            "PATH": os.pathsep.join([binaries, os.environ.get("PATH", os.defpath)]),
+            **processes.with_own_python(os.environ),
             TRIAL_FOLDER: str(self.trial.folder.resolve()),
             **given,
         }
@@ -216,7 +214,3 @@ def make_condition(kind: str, reason: str, message: str, time: str) -> dict[str,
         "lastUpdateTime": time,
         "lastTransitionTime": time,
     }
-
-
-def read_clock() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -16,12 +16,12 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from fastkf.base import processes
+from fastkf.base import clock, processes
 from fastkf.tune import algorithms, status
 from fastkf.tune.early_stopping import make_rules, read_values
 from fastkf.tune.experiment import Experiment
 from fastkf.tune.files import write_yaml
-from fastkf.tune.trials import RunningTrial, Trial, make_trial, read_clock, read_trial
+from fastkf.tune.trials import RunningTrial, Trial, make_trial, read_trial
 
 SECONDS_BETWEEN_LOOKS = 0.1
 
@@ -35,8 +35,9 @@ class Tuning:
 
     def __init__(self, experiment: Experiment, folder: Path, since: str | None = None):
         self.experiment, self.folder = experiment, folder
-        self.since = since or read_clock()
-        self.study = open_study(folder, experiment)
+        self.since = since or clock.format_utc(clock.now())
+        self.storage = optuna.storages.RDBStorage(f"sqlite:///{(folder / 'study.db').resolve()}")
+        self.study = open_study(self.storage, experiment)
         self.trials: list[Trial] = []  # that have ended
         self._running: dict[int, RunningTrial] = {}
         self._interrupted: list[int] = []  # numbers of trials to run again
@@ -148,8 +149,9 @@ class Tuning:
             self.study.tell(number, state=TrialState.FAIL)
 
     def _proposal(self, number: int) -> optuna.Trial:
-        frozen = self.study.get_trials(deepcopy=False)[number]
-        return optuna.Trial(self.study, frozen._trial_id)
+        study_id = self.storage.get_study_id_from_name(self.experiment.name)
+        trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return optuna.Trial(self.study, trial_id)
 
     def _save(self, ending: status.Ending | None = None) -> None:
         """Writes the Experiment with its status, when that has changed."""
@@ -161,12 +163,12 @@ class Tuning:
             self._saved = current
 
 
-def open_study(folder: Path, experiment: Experiment) -> optuna.Study:
-    """Optuna's study of a tuning, made when the folder has none."""
+def open_study(storage: optuna.storages.BaseStorage, experiment: Experiment) -> optuna.Study:
+    """Optuna's study of a tuning, made when the storage has none."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna.create_study(
         study_name=experiment.name,
-        storage=f"sqlite:///{(folder / 'study.db').resolve()}",
+        storage=storage,
         direction="maximize" if experiment.maximize else "minimize",
         load_if_exists=True,
     )

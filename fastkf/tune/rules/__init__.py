@@ -6,14 +6,31 @@ suggestion services), and what else would fail here or on a cluster.
 
 from fastkf.base.manifests import find_misfits
 from fastkf.tune.experiment import API_VERSION
-from fastkf.tune.rules import algorithm, parameters, spec, trial  # noqa: F401 (they add rules)
+from fastkf.tune.rules.algorithm import early_stopping, search_algorithm
 from fastkf.tune.rules.cluster import find_differences
-from fastkf.tune.rules.rule import RULES
+from fastkf.tune.rules.parameters import search_parameters
+from fastkf.tune.rules.rule import Manifest, Rule
+from fastkf.tune.rules.spec import collector, counts, name, objective, resume_policy
+from fastkf.tune.rules.trial import trial_parameters, trial_spec
 
 __all__ = ["check_experiment", "find_differences"]
 
+# In the order in which their fields stand in a manifest.
+RULES: tuple[Rule, ...] = (
+    name,
+    objective,
+    search_algorithm,
+    early_stopping,
+    counts,
+    resume_policy,
+    search_parameters,
+    trial_parameters,
+    trial_spec,
+    collector,
+)
 
-def check_experiment(manifest: dict) -> list[str]:
+
+def check_experiment(manifest: Manifest) -> list[str]:
     """What is wrong with an Experiment: for each problem the field, and what to do."""
     from kubeflow_katib_api.models import V1beta1Experiment
 

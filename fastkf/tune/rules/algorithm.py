@@ -2,12 +2,11 @@
 
 from fastkf.base.manifests import suggest
 from fastkf.tune import algorithms
-from fastkf.tune.rules.parameters import NUMBERS, parameters
-from fastkf.tune.rules.rule import Problems, find_repeated, rule
+from fastkf.tune.rules.parameters import NUMBERS, search_parameters
+from fastkf.tune.rules.rule import Manifest, Problems, find_repeated
 
 
-@rule
-def algorithm(manifest):
+def search_algorithm(manifest: Manifest) -> Problems:
     own = manifest["spec"].get("algorithm") or {}
     name, where = own.get("algorithmName"), "spec.algorithm"
     if name in algorithms.ONLY_ON_A_CLUSTER:
@@ -36,14 +35,13 @@ def _search_space(spec: dict, name: str) -> Problems:
         ]
         if stepless:
             yield f"spec.parameters: grid needs a step for {', '.join(stepless)}"
-        elif not list(parameters({"spec": spec})):
+        elif not list(search_parameters({"spec": spec})):
             size, most = len(algorithms.make_grid(own)), spec.get("maxTrialCount") or 0
             if most > size:
                 yield f"spec.maxTrialCount: {most} is more than the grid's {size} points"
 
 
-@rule
-def early_stopping(manifest):
+def early_stopping(manifest: Manifest) -> Problems:
     own, where = manifest["spec"].get("earlyStopping"), "spec.earlyStopping"
     if own is None:
         return

@@ -1,7 +1,7 @@
 """Rules on the parameters of an Experiment and their feasible spaces."""
 
 from fastkf.tune.metrics import as_number
-from fastkf.tune.rules.rule import Problems, find_repeated, rule
+from fastkf.tune.rules.rule import Manifest, Problems, find_repeated
 
 NUMBERS = ("double", "int")
 LISTS = ("discrete", "categorical")
@@ -9,8 +9,7 @@ DISTRIBUTIONS = ("uniform", "logUniform")
 ONLY_ON_A_CLUSTER = ("normal", "logNormal")
 
 
-@rule
-def parameters(manifest):
+def search_parameters(manifest: Manifest) -> Problems:
     own = manifest["spec"].get("parameters") or []
     if manifest["spec"].get("nasConfig"):
         yield "spec.nasConfig: the search for architectures does not run here; give parameters"

@@ -2,15 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
+Manifest = dict[str, Any]
 Problems = Iterator[str]
-RULES: list[Callable[[dict], Problems]] = []
-
-
-def rule(function: Callable[[dict], Problems]) -> Callable[[dict], Problems]:
-    """Adds a rule: from the manifest, whose fields have their types, to what is wrong with it."""
-    RULES.append(function)
-    return function
+# A rule: from the manifest, whose fields have their types, to what is wrong with it.
+Rule = Callable[[Manifest], Problems]
 
 
 def find_repeated(names: list, where: str) -> Problems:

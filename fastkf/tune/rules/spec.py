@@ -2,7 +2,7 @@
 
 import re
 
-from fastkf.tune.rules.rule import find_repeated, rule
+from fastkf.tune.rules.rule import Manifest, Problems, find_repeated
 
 LONGEST_NAME = 40  # the suggestion's service has the algorithm's name behind it
 NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -11,8 +11,7 @@ STRATEGIES = ("min", "max", "latest")
 RESUME_POLICIES = ("Never", "LongRunning", "FromVolume")
 
 
-@rule
-def name(manifest):
+def name(manifest: Manifest) -> Problems:
     own = (manifest.get("metadata") or {}).get("name") or ""
     if not NAME.fullmatch(own) or len(own) > LONGEST_NAME:
         yield (
@@ -21,8 +20,7 @@ def name(manifest):
         )
 
 
-@rule
-def objective(manifest):
+def objective(manifest: Manifest) -> Problems:
     own, where = manifest["spec"].get("objective") or {}, "spec.objective"
     if own.get("type") not in ("maximize", "minimize"):
         yield f"{where}.type: {own.get('type')!r}; must be maximize or minimize"
@@ -43,8 +41,7 @@ def objective(manifest):
             yield f"{place}.value: {strategy.get('value')!r}; must be min, max or latest"
 
 
-@rule
-def counts(manifest):
+def counts(manifest: Manifest) -> Problems:
     spec = manifest["spec"]
     most, failed = spec.get("maxTrialCount"), spec.get("maxFailedTrialCount")
     parallel = spec.get("parallelTrialCount")
@@ -62,8 +59,7 @@ def counts(manifest):
         yield "spec.maxTrialCount: missing, and there is no goal: this would never end"
 
 
-@rule
-def collector(manifest):
+def collector(manifest: Manifest) -> Problems:
     own = manifest["spec"].get("metricsCollectorSpec") or {}
     kind = (own.get("collector") or {}).get("kind") or "StdOut"
     where = "spec.metricsCollectorSpec"
@@ -81,8 +77,7 @@ def collector(manifest):
                 yield f"{place}: needs two groups in brackets, the name and the value"
 
 
-@rule
-def resume_policy(manifest):
+def resume_policy(manifest: Manifest) -> Problems:
     own = manifest["spec"].get("resumePolicy")
     if own and own not in RESUME_POLICIES:
         yield f"spec.resumePolicy: {own!r}; must be one of {', '.join(RESUME_POLICIES)}"

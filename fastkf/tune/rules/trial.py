@@ -4,11 +4,10 @@ import re
 
 from fastkf.base.manifests import find_misfits
 from fastkf.tune.experiment import META_REFERENCE, PLACEHOLDER
-from fastkf.tune.rules.rule import Problems, find_repeated, rule
+from fastkf.tune.rules.rule import Manifest, Problems, find_repeated
 
 
-@rule
-def trial_parameters(manifest):
+def trial_parameters(manifest: Manifest) -> Problems:
     spec = manifest["spec"]
     template, where = spec.get("trialTemplate") or {}, "spec.trialTemplate.trialParameters"
     given = template.get("trialParameters") or []
@@ -52,8 +51,7 @@ def _is_meta(reference: str, template: dict) -> bool:
     return found[1] in ("Name", "Namespace", "Kind", "APIVersion")
 
 
-@rule
-def trial_spec(manifest):
+def trial_spec(manifest: Manifest) -> Problems:
     template, where = manifest["spec"].get("trialTemplate") or {}, "spec.trialTemplate"
     job = template.get("trialSpec")
     if template.get("configMap"):
