@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import optuna
@@ -146,10 +147,12 @@ def make_grid(parameters: list[dict]) -> list[dict]:
     ]
 
 
-def _make_tpe(experiment: Experiment, settings: dict, seed: int | None):
+def _make_tpe(
+    experiment: Experiment, settings: dict[str, str], seed: int | None
+) -> optuna.samplers.TPESampler:
     # Katib's hyperopt service draws at random only the trials that it is asked for first.
     startup = experiment.parallel if experiment.algorithm == "tpe" else 10
-    options = {}
+    options: dict[str, Any] = {}
     if "gamma" in settings:
         gamma = float(settings["gamma"])
         options["gamma"] = lambda n: min(math.ceil(gamma * math.sqrt(n)), 25)  # hyperopt's
@@ -183,8 +186,8 @@ def _distribution(parameter: dict) -> BaseDistribution:
     if parameter["parameterType"] == "int":
         step = int(space.get("step") or 1)
         return IntDistribution(int(space["min"]), int(space["max"]), log=log, step=step)
-    step = float(space["step"]) if space.get("step") else None
-    return FloatDistribution(float(space["min"]), float(space["max"]), log=log, step=step)
+    width = float(space["step"]) if space.get("step") else None
+    return FloatDistribution(float(space["min"]), float(space["max"]), log=log, step=width)
 
 
 def _grid_values(parameter: dict) -> list:

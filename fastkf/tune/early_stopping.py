@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean
 
 from fastkf.tune.experiment import Experiment
-from fastkf.tune.metrics import as_number, read_records
+from fastkf.tune.metrics import Record, as_number, read_records
 
 MIN_TRIALS, START_STEP = 3, 4  # Katib's defaults
 
@@ -43,7 +43,7 @@ def make_rules(experiment: Experiment, succeeded: Iterable) -> list[dict]:
     ]
 
 
-def read_values(records, metric: str) -> list[float]:
+def read_values(records: Iterable[Record], metric: str) -> list[float]:
     """The numbers that a trial printed for a metric, in their order."""
     numbers = (as_number(record.value) for record in records if record.name == metric)
     return [number for number in numbers if number is not None]
@@ -54,7 +54,8 @@ class Watch:
 
     def __init__(self, log: Path, rule: dict, experiment: Experiment):
         self._log, self._rule, self._experiment = log, rule, experiment
-        self._position, self._values = 0, []
+        self._position = 0
+        self._values: list[float] = []
 
     def says_stop(self) -> bool:
         """Whether the trial has just come to the step of the rule, and is behind it."""

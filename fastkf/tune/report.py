@@ -4,7 +4,9 @@ import base64
 import csv
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import optuna
@@ -15,6 +17,10 @@ from fastkf.tune.experiment import Experiment
 from fastkf.tune.progress import format_value
 from fastkf.tune.status import Ending, find_best
 from fastkf.tune.trials import Trial
+from fastkf.tune.tuning import Tuning
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FEWEST_TO_PLOT = 2
 
@@ -32,11 +38,11 @@ def write_table(experiment: Experiment, trials: list[Trial], path: Path) -> None
     write_text(path, table.getvalue())
 
 
-def write_report(experiment: Experiment, tuning, ending: Ending, path: Path) -> None:
+def write_report(experiment: Experiment, tuning: Tuning, ending: Ending, path: Path) -> None:
     """Writes the page.
 
     Args:
-        tuning: the `fastkf.tune.tuning.Tuning` that has ended.
+        tuning: it has ended.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([Path(__file__).parent / "templates", TEMPLATES]),
@@ -64,7 +70,7 @@ def draw_plots(study: optuna.Study, metric: str) -> dict[str, str]:
     complete = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
     if len(complete) < FEWEST_TO_PLOT:
         return {}
-    drawn = {"History": plots.plot_optimization_history}
+    drawn: dict[str, Callable[..., Axes]] = {"History": plots.plot_optimization_history}
     if len({trial.value for trial in complete}) > 1:  # else nothing is more important
         drawn["Parameter importances"] = plots.plot_param_importances
     if len(complete[0].params) > 1:
@@ -75,7 +81,7 @@ def draw_plots(study: optuna.Study, metric: str) -> dict[str, str]:
         }
 
 
-def _encode(figure) -> str:
+def _encode(figure: Any) -> str:
     import matplotlib.pyplot as plt
 
     picture = io.BytesIO()

@@ -52,10 +52,14 @@ def find_ending(experiment: Experiment, trials: list[Trial], exhausted: bool) ->
 
 def find_best(experiment: Experiment, trials: list[Trial]) -> Trial | None:
     """The trial with the best objective, the earliest of equals; None when none has one."""
-    measured = [trial for trial in trials if trial.value(experiment) is not None]
-    measured.sort(key=lambda trial: trial.name)
-    choose = max if experiment.maximize else min
-    return choose(measured, key=lambda trial: trial.value(experiment), default=None)
+    best: tuple[float, Trial] | None = None
+    for trial in sorted(trials, key=lambda trial: trial.name):
+        value = trial.value(experiment)
+        if value is None:
+            continue
+        if best is None or (value > best[0] if experiment.maximize else value < best[0]):
+            best = value, trial
+    return best[1] if best else None
 
 
 def make_status(
@@ -100,6 +104,8 @@ def _end(kind: str, reason: str, what: str) -> Ending:
     return Ending(kind, reason, f"Experiment has {kind.lower()} because {what}")
 
 
-def _reaches_goal(experiment: Experiment, value: float) -> bool:
+def _reaches_goal(experiment: Experiment, value: float | None) -> bool:
     goal = experiment.goal
-    return goal is not None and (value >= goal if experiment.maximize else value <= goal)
+    if goal is None or value is None:
+        return False
+    return value >= goal if experiment.maximize else value <= goal

@@ -101,6 +101,7 @@ class Tuning:
 
     def _start_next(self) -> bool:
         """Starts a trial that was interrupted, or a new one; False when there is none."""
+        proposal: optuna.Trial | None
         if self._interrupted:
             proposal = self._proposal(self._interrupted.pop(0))
         else:
