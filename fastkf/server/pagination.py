@@ -63,7 +63,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Request:
+class ListRequest:
     """What a client asks of a list; from the query's page_token, page_size, sort_by and filter."""
 
     page_token: str = ""
@@ -73,7 +73,7 @@ class Request:
 
 
 def list_page(
-    session: Session, query: Select, fields: dict[str, ColumnElement], asked: Request
+    session: Session, query: Select, fields: dict[str, ColumnElement], request: ListRequest
 ) -> Page:
     """One page of the rows of a query.
 
@@ -84,9 +84,9 @@ def list_page(
     Raises:
         ApiError: a bad token, size, sorting or filter.
     """
-    if asked.page_size < 0:
+    if request.page_size < 0:
         raise invalid("page_size is negative")
-    sort_by, filter_text, after = _read_token(asked)
+    sort_by, filter_text, after = _read_token(request)
     identity = next(iter(fields.values()))
     column, descending = _read_sorting(sort_by, fields)
     for condition in read_filter(filter_text, fields):
@@ -98,7 +98,7 @@ def list_page(
         last = tuple_(literal(_read_place(after, column), key.type), after[1])
         query = query.where(place < last if descending else place > last)
     order = [key.desc(), identity.desc()] if descending else [key, identity]
-    size = min(asked.page_size or DEFAULT_SIZE, LARGEST_SIZE)
+    size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
     found = session.execute(query.add_columns(key, identity).order_by(*order).limit(size + 1)).all()
     rows = [one[0] for one in found[:size]]
     token = _make_token(sort_by, filter_text, found[size - 1][-2:]) if len(found) > size else None
@@ -199,18 +199,18 @@ def _make_token(sort_by: str, filter_text: str, place) -> str:
     return base64.urlsafe_b64encode(content.encode()).decode()
 
 
-def _read_token(asked: Request) -> tuple[str, str, list | None]:
-    if not asked.page_token:
-        return asked.sort_by, asked.filter, None
+def _read_token(request: ListRequest) -> tuple[str, str, list | None]:
+    if not request.page_token:
+        return request.sort_by, request.filter, None
     try:
-        content = base64.b64decode(asked.page_token, altchars=b"-_", validate=True)
+        content = base64.b64decode(request.page_token, altchars=b"-_", validate=True)
         sort_by, filter_text, *place = json.loads(content)
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise invalid("page_token: not one that this server has given") from error
     well_formed = isinstance(sort_by, str) and isinstance(filter_text, str) and len(place) == 2
     if not well_formed or not isinstance(place[1], str):
         raise invalid("page_token: not one that this server has given")
-    changed = (asked.sort_by or sort_by, asked.filter or filter_text) != (sort_by, filter_text)
+    changed = (request.sort_by or sort_by, request.filter or filter_text) != (sort_by, filter_text)
     if changed:
         raise invalid("page_token: given for another sort_by or filter; ask for the first page")
     return sort_by, filter_text, place

@@ -11,8 +11,6 @@ from fastkf.server.errors import invalid
 from fastkf.server.queue import RunQueue
 from fastkf.server.settings import Settings
 
-LONGEST_NAME = 255
-
 
 def get_database(request: Request) -> Database:
     return request.app.state.database
@@ -49,30 +47,8 @@ def read_listing(
     page_size: int = 0,
     sort_by: str = "",
     filter: Annotated[str, Query()] = "",
-) -> pagination.Request:
-    return pagination.Request(page_token, page_size, sort_by, filter)
-
-
-def read_text(body: dict, field: str, required: bool = False, longest: int = 10_000) -> str:
-    """A text field of a request, "" when it is not there.
-
-    Raises:
-        ApiError: it is no text, too long, or missing.
-    """
-    value = body.get(field)
-    if value is None:
-        value = ""
-    if not isinstance(value, str):
-        raise invalid(f"{field} is not a text")
-    if len(value) > longest:
-        raise invalid(f"{field} is longer than {longest} characters")
-    if required and not value.strip():
-        raise invalid(f"{field} is empty")
-    return value
-
-
-def read_name(body: dict, field: str = "display_name") -> str:
-    return read_text(body, field, required=True, longest=LONGEST_NAME)
+) -> pagination.ListRequest:
+    return pagination.ListRequest(page_token, page_size, sort_by, filter)
 
 
 def _refuse(constant: str):
@@ -83,4 +59,4 @@ FromDatabase = Annotated[Database, Depends(get_database)]
 WithQueue = Annotated[RunQueue, Depends(get_queue)]
 WithSettings = Annotated[Settings, Depends(get_settings)]
 Body = Annotated[dict, Depends(read_body)]
-Listing = Annotated[pagination.Request, Depends(read_listing)]
+Listing = Annotated[pagination.ListRequest, Depends(read_listing)]

@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from fastkf.server import database as db
 from fastkf.server import schemas
-from fastkf.server.api.context import Body, FromDatabase, Listing, read_name, read_text
+from fastkf.server.api.context import Body, FromDatabase, Listing
+from fastkf.server.api.requests import read_name, read_text
 from fastkf.server.errors import ApiError, Code, not_found
 from fastkf.server.pagination import list_page
 from fastkf.server.runs import new_id
@@ -50,15 +51,16 @@ def default_experiment(session: Session) -> db.Experiment:
 
 @router.post("")
 def create_experiment(body: Body, database: FromDatabase) -> dict:
-    name = read_name(body)
+    name, description = read_name(body), read_text(body, "description")
+    namespace = read_text(body, "namespace")
     with database.write() as session:
         if session.scalar(select(db.Experiment).where(db.Experiment.display_name == name)):
             raise ApiError(Code.ALREADY_EXISTS, f"an experiment {name} exists already")
         row = db.Experiment(
             id=new_id(),
             display_name=name,
-            description=read_text(body, "description"),
-            namespace=read_text(body, "namespace"),
+            description=description,
+            namespace=namespace,
             created_at=db.now(),
         )
         session.add(row)
@@ -67,9 +69,9 @@ def create_experiment(body: Body, database: FromDatabase) -> dict:
 
 
 @router.get("")
-def list_experiments(asked: Listing, database: FromDatabase) -> dict:
+def list_experiments(listing: Listing, database: FromDatabase) -> dict:
     with database.read() as session:
-        return schemas.experiments(list_page(session, select(db.Experiment), FIELDS, asked))
+        return schemas.experiments(list_page(session, select(db.Experiment), FIELDS, listing))
 
 
 @router.get("/{experiment_id}")

@@ -12,9 +12,8 @@ from fastkf.server.api.context import (
     FromDatabase,
     Listing,
     WithSettings,
-    read_name,
-    read_text,
 )
+from fastkf.server.api.requests import Labels, read_object
 from fastkf.server.errors import ApiError, Code, invalid, not_found
 from fastkf.server.pagination import list_page
 from fastkf.server.runs import new_id
@@ -58,25 +57,25 @@ def find_version(session: Session, pipeline_id: str | None, version_id: str) -> 
     return found
 
 
-def add_pipeline(session: Session, fields: dict) -> db.Pipeline:
-    """A new pipeline; name or display_name is needed.
+def add_pipeline(session: Session, labels: Labels) -> db.Pipeline:
+    """A new pipeline.
 
     Raises:
         ApiError: the name is taken.
     """
-    name = read_name(fields, "name" if fields.get("name") else "display_name")
-    if session.scalar(select(db.Pipeline).where(db.Pipeline.name == name)):
+    if session.scalar(select(db.Pipeline).where(db.Pipeline.name == labels.name)):
         message = (
-            f"a pipeline {name} exists already; upload a version of it, or choose another name"
+            f"a pipeline {labels.name} exists already; upload a version of it, or choose another "
+            "name"
         )
         raise ApiError(Code.ALREADY_EXISTS, message)
     row = db.Pipeline(
         id=new_id(),
-        name=name,
-        display_name=read_text(fields, "display_name") or name,
-        description=read_text(fields, "description"),
-        namespace=read_text(fields, "namespace"),
-        tags=read_tags(fields),
+        name=labels.name,
+        display_name=labels.display_name,
+        description=labels.description,
+        namespace=labels.namespace,
+        tags=labels.tags,
         created_at=db.now(),
     )
     session.add(row)
@@ -85,26 +84,25 @@ def add_pipeline(session: Session, fields: dict) -> db.Pipeline:
 
 
 def add_version(
-    session: Session, settings: Settings, pipeline: db.Pipeline, fields: dict, package: Package
+    session: Session, settings: Settings, pipeline: db.Pipeline, labels: Labels, package: Package
 ) -> db.PipelineVersion:
     """A new version of a pipeline, and its file.
 
     Raises:
         ApiError: the pipeline has a version of that name.
     """
-    name = read_name(fields, "name" if fields.get("name") else "display_name")
     versions = select(db.PipelineVersion).where(db.PipelineVersion.pipeline_id == pipeline.id)
-    if session.scalar(versions.where(db.PipelineVersion.name == name)):
-        message = f"the pipeline {pipeline.name} has a version {name} already"
+    if session.scalar(versions.where(db.PipelineVersion.name == labels.name)):
+        message = f"the pipeline {pipeline.name} has a version {labels.name} already"
         raise ApiError(Code.ALREADY_EXISTS, message)
     row = db.PipelineVersion(
         id=new_id(),
         pipeline_id=pipeline.id,
-        name=name,
-        display_name=read_text(fields, "display_name") or name,
-        description=read_text(fields, "description"),
-        code_source_url=read_text(fields, "code_source_url"),
-        tags=read_tags(fields),
+        name=labels.name,
+        display_name=labels.display_name,
+        description=labels.description,
+        code_source_url=labels.code_source_url,
+        tags=labels.tags,
         created_at=db.now(),
         spec=package.as_answer(),
     )
@@ -114,35 +112,29 @@ def add_version(
     return row
 
 
-def read_tags(fields: dict) -> dict:
-    tags = fields.get("tags") or {}
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise invalid("tags: not an object of texts")
-    return tags
-
-
 @router.post("")
 def create_pipeline(body: Body, database: FromDatabase) -> dict:
     """A pipeline without a version."""
+    labels = Labels.read(body)
     with database.write() as session:
-        return schemas.pipeline(add_pipeline(session, body))
+        return schemas.pipeline(add_pipeline(session, labels))
 
 
 @router.post("/create")
 def create_pipeline_and_version(body: Body, database: FromDatabase, settings: WithSettings) -> dict:
-    fields = _read_object(body, "pipeline")
-    version = _read_object(body, "pipeline_version")
-    package = _read_package(version)
+    labels = Labels.read(read_object(body, "pipeline"))
+    version = read_object(body, "pipeline_version")
+    package, of_version = _read_package(version), Labels.read({"name": labels.name, **version})
     with database.write() as session:
-        row = add_pipeline(session, fields)
-        add_version(session, settings, row, {"name": row.name, **version}, package)
+        row = add_pipeline(session, labels)
+        add_version(session, settings, row, of_version, package)
         return schemas.pipeline(row)
 
 
 @router.get("")
-def list_pipelines(asked: Listing, database: FromDatabase) -> dict:
+def list_pipelines(listing: Listing, database: FromDatabase) -> dict:
     with database.read() as session:
-        return schemas.pipelines(list_page(session, select(db.Pipeline), FIELDS, asked))
+        return schemas.pipelines(list_page(session, select(db.Pipeline), FIELDS, listing))
 
 
 @router.get("/names/{name}")
@@ -186,20 +178,20 @@ def delete_pipeline(
 def create_version(
     pipeline_id: str, body: Body, database: FromDatabase, settings: WithSettings
 ) -> dict:
-    package = _read_package(body)
+    package, labels = _read_package(body), Labels.read(body)
     with database.write() as session:
         pipeline = find_pipeline(session, pipeline_id)
-        row = add_version(session, settings, pipeline, body, package)
+        row = add_version(session, settings, pipeline, labels, package)
         return schemas.version(row, row.spec)
 
 
 @router.get("/{pipeline_id}/versions")
-def list_versions(pipeline_id: str, asked: Listing, database: FromDatabase) -> dict:
+def list_versions(pipeline_id: str, listing: Listing, database: FromDatabase) -> dict:
     of_it = select(db.PipelineVersion).where(db.PipelineVersion.pipeline_id == pipeline_id)
     with database.read() as session:
         find_pipeline(session, pipeline_id)
         query = of_it.options(undefer(db.PipelineVersion.spec))
-        return schemas.versions(list_page(session, query, VERSION_FIELDS, asked))
+        return schemas.versions(list_page(session, query, VERSION_FIELDS, listing))
 
 
 @router.get("/{pipeline_id}/versions/{version_id}")
@@ -218,13 +210,6 @@ def delete_version(
         session.delete(find_version(session, pipeline_id, version_id))
     settings.version_file(version_id).unlink(missing_ok=True)
     return {}
-
-
-def _read_object(body: dict, field: str) -> dict:
-    value = body.get(field)
-    if not isinstance(value, dict):
-        raise invalid(f"{field} is missing, or no object")
-    return value
 
 
 def _read_package(fields: dict) -> Package:

@@ -16,12 +16,11 @@ from fastkf.server.api.context import (
     Listing,
     WithQueue,
     WithSettings,
-    read_name,
-    read_text,
 )
 from fastkf.server.api.experiments import default_experiment, find_experiment
 from fastkf.server.api.pipelines import find_version
-from fastkf.server.errors import ApiError, Code, invalid, not_found
+from fastkf.server.api.requests import RunRequest
+from fastkf.server.errors import ApiError, Code, not_found
 from fastkf.server.pagination import list_page
 from fastkf.server.settings import Settings
 
@@ -61,33 +60,27 @@ def create_run(
     queue: WithQueue,
     experiment_id: str = "",
 ) -> dict:
-    name = read_name(body)
-    spec = body.get("pipeline_spec")
-    sent = None if spec is None else Package.from_spec(spec)
+    wanted = RunRequest.read(body)
+    sent = None if wanted.spec is None else Package.from_spec(wanted.spec)
     with database.write() as session:
-        package, version = _choose_package(session, body, sent)
-        experiment = _choose_experiment(session, read_text(body, "experiment_id") or experiment_id)
-        runtime = body.get("runtime_config") or {}
-        if not isinstance(runtime, dict) or not isinstance(runtime.get("parameters") or {}, dict):
-            raise invalid("runtime_config: not an object with the object parameters")
-        given = runtime.get("parameters") or {}
-        check_arguments(package, given)
-        moment = db.now()
+        package, version = _choose_package(session, wanted, sent)
+        experiment = _choose_experiment(session, wanted.experiment_id or experiment_id)
+        check_arguments(package, wanted.parameters)
         row = db.Run(
             id=runs.new_id(),
             experiment_id=experiment.id,
-            display_name=name,
-            description=read_text(body, "description"),
-            service_account=read_text(body, "service_account"),
+            display_name=wanted.display_name,
+            description=wanted.description,
+            service_account=wanted.service_account,
             pipeline_name=package.name,
             pipeline_id=version and version.pipeline_id,
             pipeline_version_id=version and version.id,
-            parameters=given,
-            pipeline_root=read_text(runtime, "pipeline_root"),
+            parameters=wanted.parameters,
+            pipeline_root=wanted.pipeline_root,
             state_history=[],
             storage_state="AVAILABLE",
             spec=None if version else package.as_answer(),
-            created_at=moment,
+            created_at=(moment := db.now()),
             scheduled_at=moment,
         )
         runs.set_state(row, "PENDING")
@@ -99,13 +92,13 @@ def create_run(
 
 
 @router.get("")
-def list_runs(asked: Listing, database: FromDatabase, experiment_id: str = "") -> dict:
+def list_runs(listing: Listing, database: FromDatabase, experiment_id: str = "") -> dict:
     query = select(db.Run)
     with database.read() as session:
         if experiment_id:
             find_experiment(session, experiment_id)
             query = query.where(db.Run.experiment_id == experiment_id)
-        return schemas.runs(list_page(session, query, FIELDS, asked))
+        return schemas.runs(list_page(session, query, FIELDS, listing))
 
 
 @router.get("/{run_id}")
@@ -178,19 +171,14 @@ def _store(database: db.Database, run_id: str, storage_state: str) -> dict:
 
 
 def _choose_package(
-    session: Session, body: dict, sent: Package | None
+    session: Session, wanted: RunRequest, sent: Package | None
 ) -> tuple[Package, db.PipelineVersion | None]:
-    reference = body.get("pipeline_version_reference")
-    if (reference is None) == (sent is None):
-        raise invalid("one of pipeline_spec and pipeline_version_reference is needed")
+    """The package that came with the request, or the version that it names."""
     if sent is not None:
         return sent, None
-    if not isinstance(reference, dict):
-        raise invalid("pipeline_version_reference: not an object")
-    pipeline_id = read_text(reference, "pipeline_id")
-    version_id = read_text(reference, "pipeline_version_id")
-    if not version_id:
-        version_id = _newest_version(session, pipeline_id)
+    assert wanted.reference is not None
+    pipeline_id = wanted.reference.pipeline_id
+    version_id = wanted.reference.version_id or _newest_version(session, pipeline_id)
     version = find_version(session, pipeline_id, version_id)
     return Package.from_spec(version.spec), version
 

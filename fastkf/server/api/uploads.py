@@ -11,6 +11,7 @@ from fastkf.package.model import Package
 from fastkf.server import schemas
 from fastkf.server.api.context import FromDatabase, WithSettings
 from fastkf.server.api.pipelines import add_pipeline, add_version, find_pipeline
+from fastkf.server.api.requests import Labels
 from fastkf.server.errors import invalid
 
 router = APIRouter(prefix="/pipelines")
@@ -56,10 +57,10 @@ def upload_pipeline(
     package: Uploaded, fields: Fields, database: FromDatabase, settings: WithSettings
 ) -> dict:
     """A new pipeline, and its first version under the same name."""
-    fields["name"] = fields["name"] or fields["display_name"] or package.name
+    labels = _label(fields, package)
     with database.write() as session:
-        pipeline = add_pipeline(session, fields)
-        add_version(session, settings, pipeline, fields, package)
+        pipeline = add_pipeline(session, labels)
+        add_version(session, settings, pipeline, labels, package)
         return schemas.pipeline(pipeline)
 
 
@@ -73,8 +74,14 @@ def upload_version(
 ) -> dict:
     if not pipelineid:
         raise invalid("pipelineid is missing")
-    fields["name"] = fields["name"] or fields["display_name"] or package.name
+    labels = _label(fields, package)
     with database.write() as session:
         pipeline = find_pipeline(session, pipelineid)
-        row = add_version(session, settings, pipeline, fields, package)
+        row = add_version(session, settings, pipeline, labels, package)
         return schemas.version(row, row.spec)
+
+
+def _label(fields: dict, package: Package) -> Labels:
+    """What the client calls it, or else the package."""
+    name = fields["name"] or fields["display_name"] or package.name
+    return Labels.read({**fields, "name": name})

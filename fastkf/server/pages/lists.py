@@ -26,8 +26,8 @@ ReadRecord = Callable[[str], dict]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the address of a list of runs asks for; what makes no sense is as if not asked."""
+class RunFilter:
+    """Which runs the address of a list is for; what makes no sense in it is left out."""
 
     name: str = ""
     state: str = ""
@@ -35,7 +35,7 @@ class Asked:
     page: int = 1
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> "Asked":
+    def read(cls, query: Mapping[str, str]) -> "RunFilter":
         page, state = query.get("page", ""), query.get("state", "")
         return cls(
             name=query.get("name", "").strip()[:200],
@@ -50,13 +50,13 @@ class Asked:
 
     def address(self, page: int) -> str:
         """The query of another page of the same list."""
-        asked = {"name": self.name, "state": self.state, "archived": "1" if self.archived else ""}
-        asked["page"] = str(page) if page > 1 else ""
-        return urlencode({key: value for key, value in asked.items() if value})
+        query = {"name": self.name, "state": self.state, "archived": "1" if self.archived else ""}
+        query["page"] = str(page) if page > 1 else ""
+        return urlencode({key: value for key, value in query.items() if value})
 
 
 def list_runs(
-    session: Session, read_record: ReadRecord, asked: Asked, within: Select | None = None
+    session: Session, read_record: ReadRecord, wanted: RunFilter, within: Select | None = None
 ) -> dict:
     """One page of the runs, the newest first, with their metrics.
 
@@ -65,15 +65,15 @@ def list_runs(
     """
     query = select(db.Run) if within is None else within
     query = query.where(
-        db.Run.storage_state == ("ARCHIVED" if asked.archived else "AVAILABLE"),
+        db.Run.storage_state == ("ARCHIVED" if wanted.archived else "AVAILABLE"),
     )
-    if asked.state:
-        query = query.where(db.Run.state.in_(STATES[asked.state]))
-    if asked.name:
-        query = query.where(func.instr(func.lower(db.Run.display_name), asked.name.lower()) > 0)
+    if wanted.state:
+        query = query.where(db.Run.state.in_(STATES[wanted.state]))
+    if wanted.name:
+        query = query.where(func.instr(func.lower(db.Run.display_name), wanted.name.lower()) > 0)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     pages = max(1, -(-total // ROWS))
-    page = min(asked.page, pages)
+    page = min(wanted.page, pages)
     order = query.order_by(db.Run.created_at.desc(), db.Run.id.desc())
     rows = session.scalars(order.limit(ROWS).offset((page - 1) * ROWS)).all()
     runs = [summarise(run, read_record(run.id)) for run in rows]
@@ -85,7 +85,7 @@ def list_runs(
         "first": (page - 1) * ROWS + 1,
         "page": page,
         "pages": pages,
-        "asked": asked,
+        "filter": wanted,
         "states": list(STATES),
         "live": any(run["live"] for run in runs),
         "metric_names": names if len(names) <= MOST_METRIC_COLUMNS else None,

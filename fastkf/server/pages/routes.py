@@ -17,7 +17,7 @@ from fastkf.runs.report.view import format_time, show_value
 from fastkf.server import database as db
 from fastkf.server.pages import files
 from fastkf.server.pages.package import read_package
-from fastkf.server.pages.views import Missing, Views
+from fastkf.server.pages.views import NotFoundError, Views
 from fastkf.server.settings import Settings
 
 HOME = Path(__file__).parent
@@ -59,40 +59,55 @@ RunFolder = Annotated[Path, Depends(_find_run_folder)]
 def router(settings: Settings) -> APIRouter:
     """The pages of a server, whose database is `app.state.database`."""
     pages = APIRouter(include_in_schema=False)
-    _add_page(pages, Views(settings))
+    render = _make_renderer()
+    _add_page(pages, render)
+    _add_fragments(pages, Views(settings), render)
     _add_files(pages)
     return pages
 
 
-def _add_page(router: APIRouter, views: Views) -> None:
-    """The one page, what it is made of, and the fragments that its script shows in it."""
+Render = Callable[..., Response]
+
+
+def _make_renderer() -> Render:
+    """`render(request, template, context, status=200)`: the answer that a template makes."""
     environment = make_environment(HOME / "templates")
     environment.filters["moment"] = lambda moment: format_time(moment.astimezone().isoformat())
     environment.filters["value"] = show_value
-    static = _load_static()
 
-    def answer(request: Request, template: str, context: dict, status: int = 200) -> Response:
+    def render(request: Request, template: str, context: dict, status: int = 200) -> Response:
         html = environment.get_template(f"{template}.html.jinja").render(context)
         return _answer_tagged(request, html.encode(), "text/html; charset=utf-8", status)
 
+    return render
+
+
+def _add_page(router: APIRouter, render: Render) -> None:
+    """The one page, and what it is made of."""
+    static = _load_static()
+
     @router.get("/")
-    def send_page(request: Request):
-        return answer(request, "page", {})
+    def send_page(request: Request) -> Response:
+        return render(request, "page", {})
 
     @router.get("/static/{name}")
-    def send_static(request: Request, name: str):
+    def send_static(request: Request, name: str) -> Response:
         if name not in static:
             raise _no_file()
         return _answer_tagged(request, *static[name])
 
+
+def _add_fragments(router: APIRouter, views: Views, render: Render) -> None:
+    """What the page's script shows in it, for each of its addresses."""
+
     def add(address: str, template: str, view: Callable[..., dict]) -> None:
-        def respond(request: Request):
+        def respond(request: Request) -> Response:
             try:
                 with request.app.state.database.read() as session:
                     context = view(session, dict(request.query_params), **request.path_params)
-            except Missing as missing:
-                return answer(request, "missing", {"what": str(missing)}, 404)
-            return answer(request, template, context)
+            except NotFoundError as error:
+                return render(request, "missing", {"what": str(error)}, 404)
+            return render(request, template, context)
 
         router.add_api_route(f"/fragments{address}", respond, methods=["GET"])
 

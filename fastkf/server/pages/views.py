@@ -13,7 +13,7 @@ from fastkf.server.runs import read_record
 from fastkf.server.settings import Settings
 
 
-class Missing(Exception):
+class NotFoundError(Exception):
     """There is no such thing; says which."""
 
 
@@ -24,7 +24,7 @@ class Views:
         self.settings = settings
 
     def runs(self, session: Session, query: dict) -> dict:
-        return {"list": lists.list_runs(session, self._record, lists.Asked.read(query))}
+        return {"list": lists.list_runs(session, self._record, lists.RunFilter.read(query))}
 
     def run(self, session: Session, query: dict, id: str) -> dict:
         run = _find(session, db.Run, id, "run")
@@ -64,9 +64,9 @@ class Views:
         if version_id:
             version = next((one for one in versions if one.id == version_id), None)
             if version is None:
-                raise Missing(f"version {version_id} of the pipeline {pipeline.display_name}")
+                raise NotFoundError(f"version {version_id} of the pipeline {pipeline.display_name}")
         package = Package.from_spec(version.spec) if version else None
-        asked = lists.Asked.read(query)
+        wanted, within = lists.RunFilter.read(query), lists.runs_of_pipeline(pipeline)
         form = {
             "pipeline_id": id,
             "version_id": version and version.id,
@@ -82,7 +82,7 @@ class Views:
             "graph": draw_package(package, pipeline.display_name),
             "parameters": list_fields(package),
             "form": self._form(session, package, {}) | form,
-            "list": lists.list_runs(session, self._record, asked, lists.runs_of_pipeline(pipeline)),
+            "list": lists.list_runs(session, self._record, wanted, within),
         }
 
     def experiments(self, session: Session, query: dict) -> dict:
@@ -91,10 +91,10 @@ class Views:
     def experiment(self, session: Session, query: dict, id: str) -> dict:
         experiment = _find(session, db.Experiment, id, "experiment")
         within = select(db.Run).where(db.Run.experiment_id == id)
-        asked = lists.Asked.read(query)
+        wanted = lists.RunFilter.read(query)
         return {
             "experiment": experiment,
-            "list": lists.list_runs(session, self._record, asked, within),
+            "list": lists.list_runs(session, self._record, wanted, within),
         }
 
     def _record(self, id: str) -> dict:
@@ -122,5 +122,5 @@ class Views:
 def _find(session: Session, kind: type, id: str, name: str):
     row = session.get(kind, id)
     if row is None:
-        raise Missing(f"{name} {id}")
+        raise NotFoundError(f"{name} {id}")
     return row
