@@ -18,13 +18,12 @@ USER_VARIABLE, PASSWORD_VARIABLE = "DEX_USERNAME", "DEX_PASSWORD"
 
 
 class Credentials:
-    """Nobody: requests without credentials.
+    """Nobody's: requests without credentials."""
 
-    Attributes:
-        name: the kind of credentials, in words.
-    """
-
-    name = "without credentials"
+    @property
+    def name(self) -> str:
+        """The kind of credentials, in words."""
+        return "without credentials"
 
     def headers(self) -> dict[str, str]:
         """The headers that every request carries."""
@@ -55,7 +54,10 @@ class Cookie(Credentials):
     """The cookie of a session that someone else has begun."""
 
     text: str
-    name = "with the session's cookie that Kale is told of"
+
+    @property
+    def name(self) -> str:
+        return "with the session's cookie that Kale is told of"
 
     def headers(self) -> dict[str, str]:
         return {"cookie": self.text}
@@ -79,9 +81,13 @@ class DexSession(Credentials):
     """A session that Dex's login form gives for a user name and a password."""
 
     def __init__(self, host: str, user: str, password: str, ca_file: Path | None = None):
-        self.name = f"as {user}, through Dex"
+        self._user = user
         self._login = lambda: dex.login(host, user, password, ca_file)
         self._cookie = self._login()
+
+    @property
+    def name(self) -> str:
+        return f"as {self._user}, through Dex"
 
     def headers(self) -> dict[str, str]:
         return {"cookie": self._cookie} if self._cookie else {}

@@ -79,8 +79,8 @@ def _send(client, host: str, page, form, user: str, password: str) -> httpx.Resp
 def _next_page(host: str, page: httpx.Response) -> str:
     """Where a page without a form leads on: the connector with passwords, or the start."""
     soup = BeautifulSoup(page.text, "html.parser")
-    links = [link["href"] for link in soup.find_all("a", href=True)]
-    links += [form["action"] for form in _forms(page) if form.get("action")]
+    links = [str(link["href"]) for link in soup.find_all("a", href=True)]
+    links += [str(form["action"]) for form in _forms(page) if form.get("action")]
     for wanted in (LOCAL_CONNECTOR, START):
         if found := next((link for link in links if wanted.search(link)), None):
             return urljoin(str(page.url), found)

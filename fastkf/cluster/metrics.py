@@ -23,7 +23,7 @@ FRAME = struct.Struct(">BI")  # kind, length of what follows
 
 # Of ml_metadata/proto/metadata_store.proto and metadata_store_service.proto, what is needed.
 INT, DOUBLE, STRING = 3, 1, 9  # FieldDescriptorProto.Type
-MESSAGES = {
+MESSAGES: dict[str, list[tuple[str, int, int | str | list[str]]]] = {
     "Value": [("int_value", 1, INT), ("double_value", 2, DOUBLE)],
     "Property": [("key", 1, STRING), ("value", 2, "Value")],
     "Artifact": [("id", 1, INT), ("custom_properties", 5, ["Property"]), ("type", 8, STRING)],
@@ -81,7 +81,7 @@ def _read_metadata(connection: Connection, run_id: str) -> dict[str, float]:
         return {}
     asked = messages["ArtifactsRequest"](context_id=answer.context.id)
     answer = _call(connection, "GetArtifactsByContext", asked, messages["ArtifactsAnswer"])
-    values = {}
+    values: dict[str, int | float | str] = {}
     for artifact in sorted(answer.artifacts, key=lambda one: one.id):
         if artifact.type in METRIC_TYPES:
             for entry in artifact.custom_properties:
@@ -136,12 +136,12 @@ def make_messages() -> dict:
     for name, fields in MESSAGES.items():
         message = file.message_type.add(name=name)
         for field, number, kind in fields:
-            repeated, kind = isinstance(kind, list), kind[0] if isinstance(kind, list) else kind
+            repeated, one = isinstance(kind, list), kind[0] if isinstance(kind, list) else kind
             added = message.field.add(name=field, number=number, label=3 if repeated else 1)
-            if isinstance(kind, str):
-                added.type, added.type_name = added.TYPE_MESSAGE, f".fastkf.{kind}"
+            if isinstance(one, str):
+                added.type, added.type_name = added.TYPE_MESSAGE, f".fastkf.{one}"
             else:
-                added.type = kind
+                added.type = one
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     named = {name: pool.FindMessageTypeByName(f"fastkf.{name}") for name in MESSAGES}

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fastkf.base.files import user_folder
-from fastkf.lab import pages
+from fastkf.lab import proxy
 from fastkf.lab.pipelines import PAGES_VARIABLE, Pipelines
 
 # Defaults of JupyterLab's settings: what users chose in their own settings comes before them.
@@ -64,7 +64,7 @@ class Jupyter:
         """Where the pages of the runs are, for the same browser."""
         links = self.pipelines.variables.get(PAGES_VARIABLE) or ""
         is_own = links.startswith(self.base_url)
-        return f"{self.address}{pages.PATH}/" if is_own else f"{self.pipelines.address}/"
+        return f"{self.address}{proxy.PATH}/" if is_own else f"{self.pipelines.address}/"
 
     @property
     def command(self) -> list[str | Path]:
@@ -105,7 +105,7 @@ class Jupyter:
                 "allow_remote_access": self.base_url != "/",
                 "root_dir": str(self.root),
                 "open_browser": self.browser,
-                "jpserver_extensions": {pages.__name__: bool(self.pipelines.pages)},
+                "jpserver_extensions": {proxy.__name__: bool(self.pipelines.pages)},
             },
             "PipelinesPages": self.pipelines.pages,
             "LabApp": {

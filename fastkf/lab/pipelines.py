@@ -12,7 +12,7 @@ from fastkf.base.local_server import LocalServer
 from fastkf.cluster import auth
 from fastkf.cluster.connection import PREFIX
 from fastkf.cluster.target import PAGES_VARIABLE, Endpoint, check_connection, open_connection
-from fastkf.lab.pages import PATH
+from fastkf.lab.proxy import PATH
 from fastkf.server import peer_credentials
 
 KALE_LINKS = ("KALE_RUN_LINK", "KALE_UPLOAD_LINK")
@@ -28,7 +28,7 @@ class Pipelines:
         address: of its API.
         kale: the content of Kale's kfp_server_config.json.
         variables: environment variables of JupyterLab and its kernels; None takes one away.
-        pages: what JupyterLab's extension passes on (`fastkf.lab.pages`); {} for nothing.
+        pages: what JupyterLab's extension passes on (`fastkf.lab.proxy`); {} for nothing.
         warning: why it cannot be used now, or "".
     """
 
@@ -86,7 +86,9 @@ def cluster_pipelines(server: Endpoint, private: Path, base_url: str) -> Pipelin
         **describe(connection.credentials, private),
     }
     # kfp takes the token of a pod for an address that it finds by itself, not for a named one.
-    variables = {} if host == POD_ENDPOINT else {ENDPOINT_VARIABLE: host}
+    variables: dict[str, str | None] = {}
+    if host != POD_ENDPOINT:
+        variables[ENDPOINT_VARIABLE] = host
     if base_url != "/" and is_inside(host) and PAGES_VARIABLE not in os.environ:
         variables[PAGES_VARIABLE] = PREFIX  # the gateway of the cluster has the pages there
     return Pipelines(host, {k: v for k, v in kale.items() if v}, variables, warning=warning)
@@ -101,7 +103,7 @@ def describe(who: auth.Credentials, private: Path | None = None) -> dict:
         # Not resolved: in a pod the file is a link, to another place each time it is renewed.
         config = {"file_path": str(who.path.absolute())}
         return {"auth_type": "existing_bearer_token", "auth_config": config}
-    if cookie := who.headers().get("cookie"):
+    if private and (cookie := who.headers().get("cookie")):
         file = private / "cookies"
         file.write_text(cookie, encoding="utf-8")
         return {"auth_type": "dex", "auth_config": {"file_path": str(file)}}

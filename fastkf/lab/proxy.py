@@ -2,11 +2,16 @@
 
 Kale's panel links to these pages. Whoever reaches JupyterLab from afar, through Kubeflow's gateway
 or a forwarded port, reaches them too, with JupyterLab's own token or cookie.
+
+It is no use of jupyter-server-proxy (4.6 was tried): that passes JupyterLab's cookie on, takes
+changes that a page of another origin sends with it, opens every port of this machine in the same
+way, holds an answer back until it is whole, and goes on reading when nobody is there any more.
 """
 
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,20 +21,41 @@ from tornado import iostream, web
 from traitlets import Unicode
 from traitlets.config import Configurable
 
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
 PATH = "pipelines"
 # Headers of one connection (RFC 9110, 7.6.1), and those that are JupyterLab's alone: the pipelines
 # server is asked under its own name.
 OF_CONNECTION = {
-    *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
-    *("te", "trailer", "transfer-encoding", "upgrade"),
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 }
 OF_JUPYTER = {
-    *("authorization", "content-length", "cookie", "host", "origin", "referer", "x-xsrftoken"),
-    *("sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"),
+    "authorization",
+    "content-length",
+    "cookie",
+    "host",
+    "origin",
+    "referer",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-fetch-user",
+    "x-xsrftoken",
 }
 
 
 class PipelinesPages(Configurable):
+    """The pages, as JupyterLab's configuration names them."""
+
     address = Unicode(help="Where the pages are: http://127.0.0.1:PORT").tag(config=True)
     token_file = Unicode(help="The file with the bearer token for them").tag(config=True)
 
@@ -39,7 +65,7 @@ class PagesHandler(JupyterHandler):
 
     def initialize(self, client: httpx.AsyncClient) -> None:
         self.client = client
-        self.work = None
+        self.work: asyncio.Future[None] | None = None
 
     def check_xsrf_cookie(self) -> None:
         """Not asked for: the pages know nothing of JupyterLab's token. See `_is_foreign`."""
@@ -101,7 +127,7 @@ def _jupyter_server_extension_points() -> list[dict]:
     return [{"module": __name__}]
 
 
-def _load_jupyter_server_extension(server) -> None:
+def _load_jupyter_server_extension(server: "ServerApp") -> None:
     config = PipelinesPages(parent=server)
     token = Path(config.token_file).read_text(encoding="utf-8").strip()
     client = httpx.AsyncClient(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from fastkf.base import local_server
 from fastkf.base.endpoint import HEALTH
@@ -56,7 +57,7 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
     port = choose_port(options.port)
     base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
     with services() as (private, start):
-        running = []
+        running: list[Service] = []
         if options.server:
             pipelines = cluster_pipelines(options.server, private, base_url)
         else:
@@ -82,10 +83,19 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
         lab.wait(lambda: answers(f"{jupyter.address}api"))
         running.append(lab)
         ready(jupyter, private)
-        while True:
-            for service in running:
-                service.check()
-            time.sleep(SECONDS_BETWEEN_CHECKS)
+        watch(running)
+
+
+def watch(running: list[Service]) -> NoReturn:
+    """Looks at the services for as long as they go.
+
+    Raises:
+        FastkfError: one has ended.
+    """
+    while True:
+        for service in running:
+            service.check()
+        time.sleep(SECONDS_BETWEEN_CHECKS)
 
 
 def find_server(start: Callable[..., Service], running: list[Service]) -> LocalServer:

@@ -8,21 +8,25 @@ filter and where the page ends, so a page can be asked for with the token alone.
 
 import base64
 import binascii
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import unquote_plus
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from fastkf.server.database import EPOCH, Time
 from fastkf.server.errors import invalid
 
+Column = InstrumentedAttribute[Any]
+Fields = Mapping[str, Column]
 DEFAULT_SIZE, LARGEST_SIZE = 20, 1000
 MOST_PREDICATES, MOST_VALUES = 20, 1000
-OPERATIONS = {
+OPERATIONS: dict[str | int, str] = {
     1: "EQUALS",
     2: "NOT_EQUALS",
     3: "GREATER_THAN",
@@ -32,7 +36,7 @@ OPERATIONS = {
     8: "IN",
     9: "IS_SUBSTRING",
 }
-COMPARISONS: dict[str, Callable[[ColumnElement, object], ColumnElement]] = {
+COMPARISONS: dict[str, Callable[[Any, Any], ColumnElement]] = {
     "EQUALS": lambda column, value: column == value,
     "NOT_EQUALS": lambda column, value: column != value,
     "GREATER_THAN": lambda column, value: column > value,
@@ -72,9 +76,7 @@ class ListRequest:
     filter: str = ""
 
 
-def list_page(
-    session: Session, query: Select, fields: dict[str, ColumnElement], request: ListRequest
-) -> Page:
+def list_page(session: Session, query: Select, fields: Fields, request: ListRequest) -> Page:
     """One page of the rows of a query.
 
     Args:
@@ -91,7 +93,7 @@ def list_page(
     column, descending = _read_sorting(sort_by, fields)
     for condition in read_filter(filter_text, fields):
         query = query.where(condition)
-    total = session.scalar(select(func.count()).select_from(query.subquery()))
+    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     key = _sorting_key(column)
     if after is not None:
         place = tuple_(key, identity)
@@ -105,7 +107,7 @@ def list_page(
     return Page(rows, total, token)
 
 
-def read_filter(text: str, fields: dict[str, ColumnElement]) -> list[ColumnElement]:
+def read_filter(text: str, fields: Fields) -> list[ColumnElement]:
     """The conditions of a filter.
 
     Raises:
@@ -131,14 +133,14 @@ def _read_json(text: str):
     raise invalid("filter: not JSON")
 
 
-def _read_predicate(predicate: dict, fields: dict[str, ColumnElement]) -> ColumnElement:
+def _read_predicate(predicate: dict, fields: Fields) -> ColumnElement:
     key = predicate.get("key")
     if not isinstance(key, str) or key not in fields:
         raise invalid(f"filter: no support for filtering on field {key!r}; use {', '.join(fields)}")
     operation = predicate.get("operation")
     if not isinstance(operation, str | int) or isinstance(operation, bool):
         raise invalid("filter: a predicate has no operation")
-    operation = OPERATIONS.get(operation, operation)
+    operation = str(OPERATIONS.get(operation, operation))
     if operation not in COMPARISONS:
         raise invalid(f"filter: invalid predicate operation: {operation}")
     name, value = _read_value(predicate)
@@ -157,12 +159,12 @@ def _read_predicate(predicate: dict, fields: dict[str, ColumnElement]) -> Column
     return COMPARISONS[operation](func.lower(func.coalesce(column, "")), lowered)
 
 
-def _read_value(predicate: dict) -> tuple[str, object]:
+def _read_value(predicate: dict) -> tuple[str, Any]:
     given = [name for name, other in VALUES.items() if name in predicate or other in predicate]
     if len(given) != 1:
         raise invalid("filter: a predicate has one value (string_value, timestamp_value, ...)")
     name = given[0]
-    value = predicate.get(name, predicate.get(VALUES[name]))
+    value: Any = predicate.get(name, predicate.get(VALUES[name]))
     if name.endswith("s"):
         value = value.get("values", []) if isinstance(value, dict) else None
         if not isinstance(value, list) or len(value) > MOST_VALUES:
@@ -182,7 +184,7 @@ def _read_time(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=EPOCH.tzinfo)
 
 
-def _read_sorting(sort_by: str, fields: dict[str, ColumnElement]) -> tuple[ColumnElement, bool]:
+def _read_sorting(sort_by: str, fields: Fields) -> tuple[Column, bool]:
     words = sort_by.split() or ["created_at"]
     if len(words) > 2 or words[-1].lower() not in ("asc", "desc", words[0].lower()):
         raise invalid(f"sort_by: not of the form 'field', 'field asc' or 'field desc': {sort_by!r}")
@@ -216,19 +218,20 @@ def _read_token(request: ListRequest) -> tuple[str, str, list | None]:
     return sort_by, filter_text, place
 
 
-def _sorting_key(column: ColumnElement) -> ColumnElement:
+def _sorting_key(column: Column) -> ColumnElement:
     """What is sorted by: text without regard to case; what is missing comes first."""
     if isinstance(column.type, Time):
         return func.coalesce(column, literal(EPOCH, column.type), type_=column.type)
     return func.lower(func.coalesce(column, ""))
 
 
-def _read_place(place: list, column: ColumnElement) -> datetime | str:
+def _read_place(place: list, column: Column) -> datetime | str:
     """The sorting key of the row that a page ends with."""
-    kind = int if isinstance(column.type, Time) else str
-    try:
-        if isinstance(place[0], kind):
-            return Time().process_result_value(place[0], None) if kind is int else place[0]
-    except OverflowError:
-        pass
+    value = place[0]
+    if isinstance(column.type, Time):
+        with contextlib.suppress(OverflowError):
+            if isinstance(value, int) and (moment := Time().process_result_value(value, None)):
+                return moment
+    elif isinstance(value, str):
+        return value
     raise invalid("page_token: not one that this server has given")

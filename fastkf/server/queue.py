@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -109,7 +110,7 @@ class RunQueue:
         folder = self._settings.run_folder(run_id)
         (folder / "logs").mkdir(exist_ok=True)
         with (folder / "logs" / LOG).open("wb") as log:
-            command = [sys.executable, "-m", "fastkf.server.execute", folder]
+            command: list[str | Path] = [sys.executable, "-m", "fastkf.server.execute", folder]
             return processes.start(command, log, folder)
 
     def _follow(self, run_id: str) -> None:

@@ -49,6 +49,7 @@ class Guard:
         send = _with_headers(send)
         headers = Headers(scope=scope)
         refusal = self._refuse(scope, headers)
+        response: Response
         if refusal is not None:
             response = answer(refusal.code, refusal.message)
         elif scope["method"] == "GET" and PARAMETER in _query(scope):
@@ -76,12 +77,12 @@ class Guard:
 
     def _has_token(self, scope: Scope, headers: Headers) -> bool:
         token = self._settings.token
+        if not token:
+            return False
         kind, _, sent = headers.get("authorization", "").partition(" ")
         candidates = [sent.strip() if kind.lower() == "bearer" else "", _cookie(scope, headers)]
         candidates.append(_query(scope).get(PARAMETER, ""))
-        return bool(token) and any(
-            hmac.compare_digest(one.encode(), token.encode()) for one in candidates
-        )
+        return any(hmac.compare_digest(one.encode(), token.encode()) for one in candidates)
 
     def _is_own_name(self, host: str) -> bool:
         """Whether a host is written as an address, or is a name of this machine alone."""

@@ -9,12 +9,12 @@ from fastkf.server import schemas
 from fastkf.server.api.context import Body, FromDatabase, Listing
 from fastkf.server.api.requests import read_name, read_text
 from fastkf.server.errors import ApiError, Code, not_found
-from fastkf.server.pagination import list_page
+from fastkf.server.pagination import Fields, list_page
 from fastkf.server.runs import new_id
 
 router = APIRouter(prefix="/experiments")
 DEFAULT = "Default"
-FIELDS = {
+FIELDS: Fields = {
     "experiment_id": db.Experiment.id,
     "id": db.Experiment.id,
     "display_name": db.Experiment.display_name,

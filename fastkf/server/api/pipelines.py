@@ -15,12 +15,12 @@ from fastkf.server.api.context import (
 )
 from fastkf.server.api.requests import Labels, read_object
 from fastkf.server.errors import ApiError, Code, invalid, not_found
-from fastkf.server.pagination import list_page
+from fastkf.server.pagination import Fields, list_page
 from fastkf.server.runs import new_id
 from fastkf.server.settings import Settings
 
 router = APIRouter(prefix="/pipelines")
-FIELDS = {
+FIELDS: Fields = {
     "pipeline_id": db.Pipeline.id,
     "id": db.Pipeline.id,
     "name": db.Pipeline.name,
@@ -29,7 +29,7 @@ FIELDS = {
     "namespace": db.Pipeline.namespace,
     "created_at": db.Pipeline.created_at,
 }
-VERSION_FIELDS = {
+VERSION_FIELDS: Fields = {
     "pipeline_version_id": db.PipelineVersion.id,
     "id": db.PipelineVersion.id,
     "pipeline_id": db.PipelineVersion.pipeline_id,

@@ -21,11 +21,11 @@ from fastkf.server.api.experiments import default_experiment, find_experiment
 from fastkf.server.api.pipelines import find_version
 from fastkf.server.api.requests import RunRequest
 from fastkf.server.errors import ApiError, Code, not_found
-from fastkf.server.pagination import list_page
+from fastkf.server.pagination import Fields, list_page
 from fastkf.server.settings import Settings
 
 router = APIRouter(prefix="/runs")
-FIELDS = {
+FIELDS: Fields = {
     "run_id": db.Run.id,
     "id": db.Run.id,
     "display_name": db.Run.display_name,

@@ -109,8 +109,8 @@ class Views:
         experiment = session.get(db.Experiment, run.experiment_id)
         query = select(db.Pipeline).where(lists.is_pipeline_of(run))
         pipeline = session.scalars(query).first()
-        version = run.pipeline_version_id
-        version = version and session.get(db.PipelineVersion, version)
+        id = run.pipeline_version_id
+        version = session.get(db.PipelineVersion, id) if id else None
         return {"experiment": experiment, "pipeline": pipeline, "version": version}
 
     def _form(self, session: Session, package: Package | None, given: dict) -> dict:
