@@ -13,6 +13,7 @@ from servers import chain
 from fastkf.package.model import Package
 from fastkf.server.pages import files
 from fastkf.server.pages.package import draw_package, list_fields
+from fastkf.server.pages.routes import HOME
 
 SCRIPT = "<script>alert('from a package')</script>"
 PATHS = (
@@ -93,8 +94,27 @@ def test_the_page_allows_its_own_script_alone_and_nothing_from_elsewhere(get):
 
 
 def test_the_page_is_small(get):
-    sizes = [len(get(path).body) for path in ("/", "/static/pages.js", "/static/pages.css")]
-    assert sum(sizes) < 60_000
+    addresses = ["/", "/static/pages.css", *(f"/static/{name}" for name in modules(get))]
+    assert sum(len(get(address).body) for address in addresses) < 60_000
+
+
+def modules(get) -> set[str]:
+    """The page's script and the modules that it imports, and they in turn."""
+    found, waiting = set(), ["pages.js"]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        answer = get(f"/static/{name}")
+        assert answer.status == 200
+        assert answer.headers["Content-Type"].startswith("text/javascript")
+        imported = re.findall(rb'^import .* from "\./([\w.]+)";$', answer.body, re.M)
+        waiting += {one.decode() for one in imported} - found
+    return found
+
+
+def test_no_module_of_the_script_is_left_out(get):
+    served = {path.name for path in (HOME / "static").glob("*.js")}
+    assert modules(get) == served
 
 
 @pytest.fixture

@@ -188,8 +188,9 @@ def _load_static() -> dict[str, tuple[bytes, str]]:
     folder = HOME / "static"
     own = (folder / "pages.css").read_text(encoding="utf-8")
     style = "\n".join([(SHARED / "report.css").read_text(encoding="utf-8"), STYLE, own])
+    kind = "text/javascript; charset=utf-8"
     return {
+        **{script.name: (script.read_bytes(), kind) for script in folder.glob("*.js")},
         "pages.css": (style.encode(), "text/css; charset=utf-8"),
-        "pages.js": ((folder / "pages.js").read_bytes(), "text/javascript; charset=utf-8"),
         "icon.svg": ((folder / "icon.svg").read_bytes(), "image/svg+xml"),
     }
