@@ -1,23 +1,39 @@
 """The command `fastkf`: a module for each group of commands."""
 
-import sys
+from typing import Annotated
 
 import typer
 
-from fastkf.base.errors import FastkfError
 from fastkf.cli import cluster, components, diagnosis, lab, labs, migrate, server, storage
 
 app = typer.Typer(
     name="fastkf",
-    help="Kubeflow labs as Kale notebooks: check, run, compile, and compare them.",
+    help="Kale notebooks and Kubeflow pipelines on this machine: check, run, compile, compare.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=diagnosis.show_version,
+            is_eager=True,
+            help="Show the version, and the folder of the course, if there is one.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("list")(labs.list_labs)
-for command in (
+for function in (
     labs.run,
     lab.lab,
     labs.compile,
@@ -25,7 +41,10 @@ for command in (
     components.train,
     labs.check,
     migrate.migrate,
-    labs.test,
+):
+    app.command()(function)
+app.command("test")(labs.run_tests)
+for function in (
     components.tune,
     labs.draw,
     components.serve,
@@ -33,19 +52,9 @@ for command in (
     labs.data,
     diagnosis.doctor,
 ):
-    app.command()(command)
+    app.command()(function)
 app.add_typer(storage.storage, name="storage")
 
 
 def main() -> None:
-    try:
-        app()
-    except FastkfError as error:
-        print(f"fastkf: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        print(f"fastkf: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("fastkf: interrupted", file=sys.stderr)
-        sys.exit(1)
+    app()

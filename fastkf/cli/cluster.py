@@ -1,15 +1,15 @@
 """The command that sends a run to a Kubeflow Pipelines server."""
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fastkf.base.errors import UsageError
-from fastkf.cli.display import Display
+from fastkf.cli.command import command
 from fastkf.cli.options import find_notebook, parse_parameters
 from fastkf.notebook.model import read
+from fastkf.runs.progress import Progress
 
 Host = Annotated[
     str | None,
@@ -37,6 +37,7 @@ Namespace = Annotated[
 ]
 
 
+@command(extra="submit")
 def submit(
     target: Annotated[
         str | None,
@@ -85,7 +86,9 @@ def submit(
     terminate: Annotated[
         str | None, typer.Option(metavar="RUN", help="Submit nothing: end this run.")
     ] = None,
-) -> None:
+    *,
+    display: Progress,
+) -> bool:
     """Run a notebook or a package on a Kubeflow Pipelines server, and follow it.
 
     Checks and compiles a notebook, uploads the package as a new version of its pipeline, starts a
@@ -99,27 +102,32 @@ def submit(
     from fastkf.cluster import submit as cluster
     from fastkf.cluster.target import Endpoint
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    display = Display()
     server = Endpoint(
         host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
     )
     options = cluster.Options(
-        *(parse_parameters(parameter or []), data_dir, image, experiment, version, output),
-        *(wait, patience),
+        given=parse_parameters(parameter or []),
+        data_dir=data_dir,
+        image=image,
+        experiment=experiment,
+        version=version,
+        output=output,
+        wait=wait,
+        patience=patience,
     )
-    if len([given for given in (target, follow, terminate) if given]) != 1:
+    named = [one for one in (target, follow, terminate) if one]
+    if len(named) != 1:
         raise UsageError("name a notebook or a package; or give --follow RUN, or --terminate RUN")
     if terminate:
         cluster.terminate_run(terminate, server, display)
-        return
+        return True
     if follow:
         record = cluster.follow_run(follow, server, options, display)
-    elif Path(target).suffix in (".yaml", ".yml"):
-        source = cluster.read_package_source(Path(target), options)
+    elif Path(named[0]).suffix in (".yaml", ".yml"):
+        source = cluster.read_package_source(Path(named[0]), options)
         record = cluster.submit(source, server, options, display)
     else:
-        notebook = read(find_notebook(target))
+        notebook = read(find_notebook(named[0]))
         source = cluster.read_notebook_source(notebook, options, display)
         record = cluster.submit(source, server, options, display)
-    raise typer.Exit(0 if record is None or record["status"] == "succeeded" else 1)
+    return record is None or record["status"] == "succeeded"

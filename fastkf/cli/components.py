@@ -1,7 +1,6 @@
 """The commands for what else Kubeflow has: training, tuning, serving."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,11 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 from fastkf.base.errors import UsageError
-from fastkf.cli.display import Display
+from fastkf.cli.command import command
 from fastkf.cli.options import find_notebook, parse_assignments, parse_parameters
 from fastkf.notebook.model import Notebook, read
+from fastkf.runs.progress import Progress
 
 
+@command(extra="train")
 def train(
     manifest: Annotated[Path, typer.Argument(metavar="TFJOB.yaml", help="A TFJob's manifest.")],
     volume: Annotated[
@@ -32,7 +33,9 @@ def train(
         Path | None,
         typer.Option("--output", metavar="DIR", help="The run's folder [runs/<name>/<time>/]."),
     ] = None,
-) -> None:
+    *,
+    display: Progress,
+) -> bool:
     """Run the replicas of a TFJob as processes of this machine, each with its TF_CONFIG.
 
     The run's folder gets a log for each replica, the volumes, run.json, and the TFJob with its
@@ -44,7 +47,6 @@ def train(
     from fastkf.course import data, places
     from fastkf.train.job import Options, run_job
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folders = {
         name: Path(folder) for name, folder in parse_assignments(volume or [], "--volume").items()
     }
@@ -55,11 +57,11 @@ def train(
         output=output,
         home=places.RUNS,
     )
-    display = Display()
     run = run_job(manifest, options, display, lambda folder: data.fetch_folder(folder, display.say))
-    raise typer.Exit(0 if run.has_succeeded else 1)
+    return run.has_succeeded
 
 
+@command(extra="tune")
 def tune(
     target: Annotated[
         str,
@@ -99,7 +101,9 @@ def tune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check, write the manifest, start no trial.")
     ] = False,
-) -> None:
+    *,
+    display: Progress,
+) -> bool:
     """Tune a Katib Experiment or a Kale notebook on this machine, or go on with a tuning.
 
     An Experiment's own trial command runs as a process, and its `name=value` lines are read as
@@ -114,44 +118,38 @@ def tune(
     from fastkf.tune import start
     from fastkf.tune.notebook import Search
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    path, display = Path(target), Display()
+    path = Path(target)
     options = start.Options(trials, parallel, output, dry_run, home=places.RUNS)
-    for_notebooks = {
-        "--metric": metric,
-        "--param": param,
-        "--parameter": parameter,
-        "--algorithm": algorithm,
-        "--minimize": minimize or None,
-        "--goal": goal,
-        "--seed": seed,
-        "--image": image,
-    }
     if path.is_dir() or path.suffix in (".yaml", ".yml"):
-        asked = [option for option, value in for_notebooks.items() if value is not None]
-        if asked:
-            raise UsageError(f"{asked[0]}: only for a notebook; a manifest says it itself")
+        for_notebooks = {"algorithm": algorithm, "goal": goal, "image": image, "metric": metric}
+        for_notebooks |= {"minimize": minimize or None, "param": param, "parameter": parameter}
+        for_notebooks |= {"seed": seed}
+        for name, value in for_notebooks.items():
+            if value not in (None, []):
+                raise UsageError(f"--{name}: only for a notebook; a manifest says it itself")
         begin = start.take_up if path.is_dir() else start.tune_manifest
-        succeeded = begin(path, options, display)
-    else:
-        choices = {"algorithm": algorithm, "seed": seed, "image": image, "goal": goal}
-        choices |= {"trials": trials, "parallel": parallel}
-        search = Search(
-            metric=metric,
-            parameters=param or [],
-            given=parse_parameters(parameter or []),
-            minimize=minimize,
-            **{name: value for name, value in choices.items() if value is not None},
-        )
+        return begin(path, options, display)
 
-        def bring(notebook: Notebook) -> None:
-            data.fetch(notebook.course.needs, progress=display.say)
+    def bring(notebook: Notebook) -> None:
+        data.fetch(notebook.course.needs, progress=display.say)
 
-        notebook = read(find_notebook(target))
-        succeeded = start.tune_notebook(notebook, search, options, display, bring)
-    raise typer.Exit(0 if succeeded else 1)
+    search = Search(
+        metric=metric,
+        parameters=param or [],
+        given=parse_parameters(parameter or []),
+        algorithm=algorithm or Search.algorithm,
+        trials=trials or Search.trials,
+        parallel=parallel or Search.parallel,
+        minimize=minimize,
+        goal=goal,
+        seed=seed,
+        image=image or Search.image,
+    )
+    notebook = read(find_notebook(target))
+    return start.tune_notebook(notebook, search, options, display, bring)
 
 
+@command(extra="serve")
 def serve(
     models: Annotated[
         list[Path],
@@ -164,6 +162,8 @@ def serve(
         int, typer.Option(min=0, max=65535, show_default=False, help="[a free one]")
     ] = 0,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    *,
+    display: Progress,
 ) -> None:
     """Serve models with kserve's model server, with KServe's V1 and V2 REST protocols.
 
@@ -174,6 +174,6 @@ def serve(
     """
     from fastkf.serving import serve_models
 
-    serve_models(models, host, port, Display())
+    serve_models(models, host, port, display)
     sys.stdout.flush()
     os._exit(0)  # Python would take seconds to dismantle TensorFlow

@@ -1,14 +1,31 @@
-"""The command that says what is ready."""
+"""What says which version this is, and what on this machine is ready."""
 
+from importlib import metadata
 from typing import Annotated
 
 import typer
 
+from fastkf.base.diagnosis import Check
 from fastkf.base.errors import UsageError
 from fastkf.cli.cluster import CaFile, DexUser, Host, Namespace, TokenFile
-from fastkf.cli.display import Display
+from fastkf.cli.command import command
+from fastkf.cli.extras import require
+from fastkf.course import places
+from fastkf.runs.model import State
+from fastkf.runs.progress import Progress
+
+STATES = {True: State.SUCCEEDED, False: State.FAILED, None: State.SKIPPED}
 
 
+def show_version(wanted: bool) -> None:
+    """Prints the version and the course's folder, and ends."""
+    if wanted:
+        course = f"course: {places.COURSE}" if places.COURSE else "no course here"
+        print(f"fastkf {metadata.version('fastkf')} ({course})")
+        raise typer.Exit
+
+
+@command()
 def doctor(
     cluster: Annotated[
         bool, typer.Option("--cluster", help="Look at a Kubeflow instead of this machine.")
@@ -21,7 +38,9 @@ def doctor(
     dex_user: DexUser = None,
     ca_file: CaFile = None,
     namespace: Namespace = None,
-) -> None:
+    *,
+    display: Progress,
+) -> bool:
     """Say what on this machine is ready for the labs and what is not, with the remedy.
 
     With --cluster, whether a Kubeflow is: its API's version, the sign-in, the namespace, the
@@ -33,33 +52,32 @@ def doctor(
     asked = {"--host": host, "--image": image, "--token-file": token_file}
     asked |= {"--dex-user": dex_user, "--ca-file": ca_file, "--namespace": namespace}
     if cluster:
+        require("submit", "doctor --cluster")
         from fastkf.cluster.examine import examine
         from fastkf.cluster.target import Endpoint
 
-        server = Endpoint(
+        endpoint = Endpoint(
             host=host,
             token_file=token_file,
             dex_user=dex_user,
             ca_file=ca_file,
             namespace=namespace,
         )
-        checks = examine(server, image)
+        checks = examine(endpoint, image)
     elif given := [option for option, value in asked.items() if value]:
         raise UsageError(f"{given[0]}: only with --cluster")
     else:
         from fastkf.course.doctor import diagnose
 
         checks = diagnose()
-    display, healthy = Display(), True
-    for result in checks:
-        healthy = healthy and result.ok is not False
-        show(result, display)
-    raise typer.Exit(0 if healthy else 1)
+    healthy = True
+    for check in checks:
+        healthy = healthy and check.ok is not False
+        show(check, display)
+    return healthy
 
 
-def show(check, display: Display) -> None:
+def show(check: Check, display: Progress) -> None:
     """A line for what a check found, and one for what to do."""
-    mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]–[/]"}[check.ok]
     remedy = "" if check.ok else f"\n  → {check.remedy}"
-    display.console.print(f"{mark} {check.name}: ", end="")
-    display.console.print(f"{check.detail}{remedy}", markup=False)
+    display.show_outcome(STATES[check.ok], f"{check.name}: {check.detail}{remedy}")

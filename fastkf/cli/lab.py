@@ -1,6 +1,5 @@
 """The command `fastkf lab`."""
 
-import signal
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +8,13 @@ import typer
 
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cli.cluster import CaFile, DexUser, Namespace, TokenFile
-from fastkf.cli.display import Display
+from fastkf.cli.command import command
 from fastkf.cli.options import find_tested
 from fastkf.course import places
+from fastkf.runs.progress import Progress
 
 
+@command(extra="lab")
 def lab(
     words: Annotated[
         list[str] | None,
@@ -40,6 +41,8 @@ def lab(
     dex_user: DexUser = None,
     ca_file: CaFile = None,
     namespace: Namespace = None,
+    *,
+    display: Progress,
 ) -> None:
     """Open notebooks in JupyterLab, where one click runs them as a pipeline.
 
@@ -55,8 +58,7 @@ def lab(
     from fastkf.cluster.target import Endpoint
     from fastkf.lab.session import Options, work
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    display, began = Display(), time.monotonic()
+    began = time.monotonic()
     has_place = bool(words) and not words[0].startswith("-")
     if not host and (token_file or dex_user or ca_file or namespace):
         raise UsageError("credentials and a namespace are for a Kubeflow: give its --host")
@@ -64,7 +66,11 @@ def lab(
         host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
     )
     options = Options(
-        place=find_place(words[0]) if has_place else places.NOTEBOOKS,
+        place=find_place(words[0])
+        if has_place
+        else places.NOTEBOOKS
+        if places.COURSE
+        else Path.cwd(),
         server=endpoint if host else None,
         port=port,
         base_url=base_url,
@@ -102,7 +108,7 @@ def find_place(name: str) -> Path:
     return place.resolve()
 
 
-def fetch_data(place: Path, display: Display) -> None:
+def fetch_data(place: Path, display: Progress) -> None:
     """Fetches what is missing of the course's data, for the course's own notebooks."""
     from fastkf.course.data import fetch, is_complete, read_sources
 

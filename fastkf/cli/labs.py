@@ -1,44 +1,52 @@
 """The commands for labs and other Kale notebooks."""
 
 import json
-import signal
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from fastkf.base.errors import UsageError
-from fastkf.cli.display import Display
+from fastkf.cli.command import command
+from fastkf.cli.extras import require
 from fastkf.cli.options import (
     NotebookName,
     NotebookNames,
-    chosen,
     find_notebook,
+    find_notebooks,
     find_tested,
-    lab_paths,
     parse_parameters,
 )
 from fastkf.course import places
-from fastkf.notebook.model import Notebook, read
+from fastkf.notebook.model import read
+from fastkf.runs.progress import Progress
+
+NO_COURSE = (
+    "There is no course here, so there are no labs. Every command takes the path of a Kale "
+    f"notebook; {places.COURSE_VARIABLE} names the folder of the course."
+)
 
 
-def list_labs() -> None:
+@command(name="list")
+def list_labs(*, display: Progress) -> None:
     """Show the labs: title, steps, what they need, typical time.
 
     Example: `fastkf list`
     """
-    table = Table("lab", "title", "steps", "data", "minutes")
-    table.columns[0].min_width = max(len(path.stem) for path in lab_paths())  # to be typed whole
-    for path in lab_paths():
+    if not places.COURSE:
+        display.say(NO_COURSE)
+        return
+    rows = []
+    for path in places.list_labs():
         lab = read(path)
         needs = ", ".join(lab.course.needs) or "–"
         minutes = str(lab.course.minutes or "–")
-        table.add_row(lab.name, lab.title, str(len(lab.steps)), needs, minutes)
-    Display().console.print(table)
+        rows.append((lab.name, lab.title, str(len(lab.steps)), needs, minutes))
+    display.show_table(("lab", "title", "steps", "data", "minutes"), rows)
 
 
+@command()
 def run(
     notebook: Annotated[
         str,
@@ -65,7 +73,9 @@ def run(
     docker: Annotated[
         bool, typer.Option("--docker", help="Run a package's containers in their images.")
     ] = False,
-) -> None:
+    *,
+    display: Progress,
+) -> bool:
     """Run a notebook as a notebook and as a pipeline on this machine, and compare the metrics.
 
     The run's folder gets the executed notebook, the pipeline package, the steps' logs, run.json
@@ -77,24 +87,26 @@ def run(
     Examples: `fastkf run 02_titanic` · `fastkf run my.ipynb -p epochs=2 --only pipeline` ·
     `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     given, path = parse_parameters(parameter or []), Path(notebook)
     if path.suffix in (".yaml", ".yml"):
         from fastkf.run.package import run_package
 
+        if docker:
+            require("docker", "run --docker")
         if only:
             raise UsageError(f"{path}: --only is for notebooks; a package is a pipeline only")
-        record = run_package(path, given, Display(), output, components, docker)
+        record = run_package(path, given, display, output, components, docker)
     else:
         from fastkf.run.notebook import run_notebook
 
         if docker or components:
             option = "--docker" if docker else "--components"
             raise UsageError(f"{notebook}: {option} is for packages; `fastkf compile` makes one")
-        record = run_notebook(read(find_notebook(notebook)), given, Display(), only, output)
-    raise typer.Exit(0 if record["status"] == "succeeded" else 1)
+        record = run_notebook(read(find_notebook(notebook)), given, display, only, output)
+    return bool(record["status"] == "succeeded")
 
 
+@command()
 def compile(
     notebook: NotebookName,
     output: Annotated[
@@ -118,10 +130,13 @@ def compile(
     print(compile_notebook(source, output or Path(f"{source.pipeline_name}.yaml"), image))
 
 
+@command()
 def check(
     notebooks: NotebookNames = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",
-) -> None:
+    *,
+    display: Progress,
+) -> bool:
     """Check the tags, imports, parameters and metrics of notebooks against what Kale honours.
 
     A finding names the file, the cell (counted from 1, text cells too), the rule, and what to do.
@@ -131,18 +146,20 @@ def check(
     """
     from fastkf.notebook.check import check as check_notebook
 
-    findings = [finding for path in chosen(notebooks) for finding in check_notebook(read(path))]
+    paths = find_notebooks(notebooks)
+    findings = [finding for path in paths for finding in check_notebook(read(path))]
     if format == "json":
         print(json.dumps([{**asdict(f), "path": str(f.path)} for f in findings], indent=2))
     else:
         for finding in findings:
             print(finding)
         if not findings:
-            Display().done(f"{len(chosen(notebooks))} notebooks, no findings")
-    raise typer.Exit(1 if findings else 0)
+            display.done(f"{len(paths)} notebooks, no findings")
+    return not findings
 
 
-def test(
+@command(extra="test", name="test")
+def run_tests(
     notebooks: Annotated[
         list[str] | None,
         typer.Argument(
@@ -164,7 +181,7 @@ def test(
     update_golden: Annotated[
         bool, typer.Option("--update-golden", help="Take the pipelines as they are now as right.")
     ] = False,
-) -> None:
+) -> bool:
     """Run the regression suite on notebooks: rules, outputs, package, execution, pipeline.
 
     Prints a line a check, and writes junit.xml and summary.html; what failed keeps its executed
@@ -174,28 +191,36 @@ def test(
     """
     from fastkf.course.regression.plugin import run_suite, write_golden
 
+    if not notebooks and not places.COURSE:
+        raise UsageError("name a notebook or a folder; there is no course here to test")
     targets = [find_tested(name) for name in notebooks or [str(places.NOTEBOOKS)]]
     if update_golden:
         for path in targets:
             for notebook in [path] if path.is_file() else sorted(path.glob("*.ipynb")):
                 print(write_golden(read(notebook)))
-        return
-    raise typer.Exit(run_suite(targets, quick, changed, jobs, output))
+        return True
+    return run_suite(targets, quick, changed, jobs, output) == 0
 
 
+@command()
 def draw(notebooks: NotebookNames = None) -> None:
     """Draw the pipelines of notebooks from their tags, as images/<name>.svg beside each.
 
     Example: `fastkf draw 02_titanic`
     """
-    for path in chosen(notebooks):
+    from fastkf.notebook.picture import draw_picture
+
+    for path in find_notebooks(notebooks):
         print(draw_picture(read(path)))
 
 
+@command()
 def data(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets; all when none.")
     ] = None,
+    *,
+    display: Progress,
 ) -> None:
     """Fetch the data sets of the labs and verify them by hash.
 
@@ -206,13 +231,4 @@ def data(
     known = read_sources()
     if unknown := set(names or []) - set(known):
         raise UsageError(f"no data set {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
-    fetch(names or None, progress=Display().say)
-
-
-def draw_picture(notebook: Notebook) -> Path:
-    from fastkf.runs.drawing.layout import draw_pipeline
-
-    picture = notebook.path.parent / "images" / f"{notebook.name}.svg"
-    picture.parent.mkdir(exist_ok=True)
-    picture.write_text(draw_pipeline(notebook.dependencies, title=notebook.title))
-    return picture
+    fetch(names or None, progress=display.say)

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from fastkf.cli.display import Display
+from fastkf.cli.command import command
+from fastkf.runs.progress import Progress
 
 
+@command()
 def migrate(
     notebook: Annotated[
         Path, typer.Argument(metavar="OLD.ipynb", help="A notebook for Kale before 2.0.")
@@ -20,7 +22,9 @@ def migrate(
         bool,
         typer.Option("--in-place", help="Replace OLD.ipynb; a copy stays as OLD_old_kale.ipynb."),
     ] = False,
-) -> None:
+    *,
+    display: Progress,
+) -> bool:
     """Turn a notebook for Kale 0.2 to 0.7 into one that today's Kale compiles.
 
     Translates tags and metadata, gathers the steps' imports in the imports cell, and takes magics
@@ -33,12 +37,11 @@ def migrate(
 
     new, backup = room.name_new(notebook, output, in_place)
     result = room.migrate(notebook, new)
-    display = Display()
     if not result.done:
         display.done(f"{notebook}: current already, nothing to change")
         if result.left:
             display.say(f"  what is still to mend: fastkf check {notebook}")
-        return
+        return True
     room.write(result, new, notebook, backup)
     display.done(f"{notebook} → {new}" + (f" (the old one: {backup})" if backup else ""))
     show(display, "Changed", result.done)
@@ -49,11 +52,11 @@ def migrate(
         display.done(f"it compiles; see to what is left, then: fastkf run {new}")
     else:
         display.done(f"it compiles; next: fastkf run {new}")
-    raise typer.Exit(1 if result.left else 0)
+    return not result.left
 
 
-def show(display: Display, title: str, lines: list[str]) -> None:
+def show(display: Progress, title: str, lines: list[str]) -> None:
     if lines:
         display.say(title)
     for line in lines:
-        display.console.print(f"  {line}", markup=False)
+        display.say(f"  {line}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fastkf.base.errors import UsageError
-from fastkf.course import places
+from fastkf.course.places import list_labs
 
 NotebookName = Annotated[
     str, typer.Argument(metavar="NOTEBOOK", help="A lab's name, or the path of any Kale notebook.")
@@ -18,12 +18,16 @@ NotebookNames = Annotated[
 ]
 
 
-def lab_paths() -> list[Path]:
-    return sorted(places.NOTEBOOKS.glob("[0-9]*.ipynb"))
+def find_notebooks(names: list[str] | None) -> list[Path]:
+    """The notebooks of these names; every lab's when there are no names.
 
-
-def chosen(names: list[str] | None) -> list[Path]:
-    return [find_notebook(name) for name in names] if names else lab_paths()
+    Raises:
+        UsageError: there is nothing of that name, or nothing at all.
+    """
+    found = [find_notebook(name) for name in names] if names else list_labs()
+    if not found:
+        raise UsageError("name a notebook; there is no course here whose labs could be meant")
+    return found
 
 
 def find_notebook(name: str) -> Path:
@@ -35,10 +39,11 @@ def find_notebook(name: str) -> Path:
     path = Path(name)
     if path.suffix or path.exists():
         return path
-    labs = [lab for lab in lab_paths() if name in (lab.stem, lab.stem.split("_", 1)[-1])]
+    labs = [lab for lab in list_labs() if name in (lab.stem, lab.stem.split("_", 1)[-1])]
     if len(labs) != 1:
-        known = ", ".join(lab.stem for lab in lab_paths())
-        raise UsageError(f"{name}: no such lab or notebook; the labs: {known}")
+        known = ", ".join(lab.stem for lab in list_labs())
+        there = f"the labs: {known}" if known else "there is no course here, so give its path"
+        raise UsageError(f"{name}: no such lab or notebook; {there}")
     return labs[0]
 
 

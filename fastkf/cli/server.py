@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fastkf.cli.command import command
 from fastkf.course import places
 
 if TYPE_CHECKING:
     from fastkf.server.settings import SharedFolder
 
 
+@command(extra="server")
 def server(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     host: Annotated[

@@ -3,14 +3,14 @@
 import json
 import os
 import shlex
-import signal
 import time
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from fastkf.cli.display import Display
+from fastkf.cli.command import command
+from fastkf.runs.progress import Progress
 
 storage = typer.Typer(
     help="An object store (SeaweedFS, with the API of S3) on this machine, for the labs.",
@@ -25,6 +25,7 @@ StoreFolder = Annotated[
 
 
 @storage.command("start")
+@command(extra="storage", name="storage start")
 def start_storage(
     folder: StoreFolder = None,
     owner: Annotated[
@@ -35,6 +36,8 @@ def start_storage(
             help="A store to throw away: with this process it ends, and its new folder is removed.",
         ),
     ] = None,
+    *,
+    display: Progress,
 ) -> None:
     """Start the store and wait until it answers. It goes on until `fastkf storage stop`.
 
@@ -43,18 +46,18 @@ def start_storage(
 
     Examples: `fastkf storage start` · `fastkf storage start --folder my_store`
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     store = open_store(folder)
     began = time.monotonic()
     if store.start(owner):
-        Display().done("the object store runs", time.monotonic() - began)
+        display.done("the object store runs", time.monotonic() - began)
     else:
-        Display().done("the object store runs already")
+        display.done("the object store runs already")
     show_store(store)
 
 
 @storage.command("stop")
-def stop_storage(folder: StoreFolder = None) -> None:
+@command(extra="storage", name="storage stop")
+def stop_storage(folder: StoreFolder = None, *, display: Progress) -> None:
     """Stop the store. Its data stay, for the next start.
 
     SeaweedFS takes some 15 seconds to close everything.
@@ -63,25 +66,27 @@ def stop_storage(folder: StoreFolder = None) -> None:
     """
     store = open_store(folder)
     if store.find_server() and not store.is_temporary:
-        Display().say("closing the object store; SeaweedFS takes some 15 seconds")
+        display.say("closing the object store; SeaweedFS takes some 15 seconds")
     if store.stop():
-        Display().done("the object store has ended")
+        display.done("the object store has ended")
     else:
-        Display().say(f"no object store runs in {store.folder}")
+        display.say(f"no object store runs in {store.folder}")
 
 
 @storage.command("status")
-def show_storage(folder: StoreFolder = None) -> None:
+@command(extra="storage", name="storage status")
+def show_storage(folder: StoreFolder = None) -> bool:
     """Show whether the store runs, where, and how large it is. The exit code is 1 when it does not.
 
     Example: `fastkf storage status`
     """
     store = open_store(folder)
     show_store(store)
-    raise typer.Exit(0 if store.status().running else 1)
+    return bool(store.status().running)
 
 
 @storage.command("env")
+@command(extra="storage", name="storage env")
 def print_environment(
     folder: StoreFolder = None,
     format: Annotated[Literal["shell", "json"], typer.Option(help="How to print.")] = "shell",
@@ -100,7 +105,10 @@ def print_environment(
 
 
 @storage.command("copy")
-def copy_objects(source: str, target: str, folder: StoreFolder = None) -> None:
+@command(extra="storage", name="storage copy")
+def copy_objects(
+    source: str, target: str, folder: StoreFolder = None, *, display: Progress
+) -> None:
     """Copy a file, or a folder and all below it, to a bucket or back.
 
     The bucket is made when it is missing. Where AWS_ENDPOINT_URL_S3 is set, that store is meant.
@@ -110,10 +118,11 @@ def copy_objects(source: str, target: str, folder: StoreFolder = None) -> None:
     from fastkf.storage.objects import copy
 
     for place, size in copy(connect_store(folder), source, target):
-        Display().done(f"{place} ({size:,} bytes)")
+        display.done(f"{place} ({size:,} bytes)")
 
 
 @storage.command("list")
+@command(extra="storage", name="storage list")
 def list_storage(
     url: Annotated[str, typer.Argument(metavar="[s3://BUCKET/KEY]")] = "s3://",
     folder: StoreFolder = None,

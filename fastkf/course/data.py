@@ -58,6 +58,11 @@ class Source:
 
 def read_sources(path: Path = SOURCES) -> dict[str, Source]:
     """The data sets that `path` declares, by name."""
+    if not (path.exists() or places.COURSE):
+        raise FastkfError(
+            "there is no course here, so there are no data sets",
+            f"run it in the folder of the course, or let {places.COURSE_VARIABLE} name that folder",
+        )
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -106,6 +111,8 @@ def fetch(
     Without `names`, all that `sources` declares. What is there and right is kept as it is; what
     is there and wrong is never overwritten, since it may be someone's work.
     """
+    if names is not None and not (names := list(names)):
+        return {}  # a notebook of any origin, which may be no part of the course
     declared = read_sources(sources)
     wanted = list(declared if names is None else names)
     for name in wanted:

@@ -1,17 +1,15 @@
 """Says what on this machine is ready for the labs and what is not, and what to do about it."""
 
-import http.client
-import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from importlib import metadata
 from pathlib import Path
+
+import httpx
+from packaging.requirements import Requirement
 
 from fastkf.base.diagnosis import Check
 from fastkf.base.endpoint import ENDPOINT_VARIABLE, HEALTH, find_endpoint
@@ -28,44 +26,31 @@ def diagnose() -> list[Check]:
     """Looks at everything, at once; takes three seconds at most and never raises."""
     looks = {
         "Python": check_python,
-        "Packages": check_packages,
+        "Course": check_course,
+        "Packages": check_packages if places.COURSE else check_core,
         "Data": check_data,
         "Disk": check_disk,
         "Docker": check_docker,
         "kubectl": check_kubectl,
         "Kubeflow": check_endpoint,
     }
-    found: dict[str, list[Check]] = {}
-    threads = [
-        threading.Thread(target=look, args=(name, check, found), daemon=True)
-        for name, check in looks.items()
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=PATIENCE + 0.3)
-    late = "took too long to look at"
-    return [
-        check
-        for name in looks
-        for check in found.get(name, [Check(name, None, late, "Run `fastkf doctor` again.")])
-    ]
+    pool = ThreadPoolExecutor(len(looks))
+    found = {name: pool.submit(check) for name, check in looks.items()}
+    wait(found.values(), PATIENCE + 0.3)
+    pool.shutdown(wait=False)
+    return [check for name, future in found.items() for check in read_finding(name, future)]
 
 
-def look(
-    name: str, check: Callable[[], Check | list[Check]], found: dict[str, list[Check]]
-) -> None:
-    """Puts what a check finds into `found`; what goes wrong in it is a finding too."""
-    try:
-        checks = check()
-    except Exception as error:
-        checks = Check(
-            name,
-            False,
-            f"cannot be looked at ({type(error).__name__}: {error})",
-            "Put right what it says, then run `fastkf doctor` again.",
-        )
-    found[name] = checks if isinstance(checks, list) else [checks]
+def read_finding(name: str, future: Future[Check | list[Check]]) -> list[Check]:
+    """What a check has found; that it broke, or is not done yet, is a finding too."""
+    if not future.done():
+        return [Check(name, None, "took too long to look at", "Run `fastkf doctor` again.")]
+    if error := future.exception():
+        detail = f"cannot be looked at ({type(error).__name__}: {error})"
+        remedy = "Put right what it says, then run `fastkf doctor` again."
+        return [Check(name, False, detail, remedy)]
+    found = future.result()
+    return found if isinstance(found, list) else [found]
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
@@ -79,6 +64,36 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
         f"{text} is not supported",
         f"Install Python {oldest} to {newest}, then `make PYTHON=/path/to/it set-up`.",
     )
+
+
+def check_course(folder: Path | None = places.COURSE) -> Check:
+    """Says which folder of the course is used."""
+    if folder is None:
+        remedy = (
+            f"Only the labs need it: run in its folder, or let {places.COURSE_VARIABLE} name it."
+        )
+        return Check("Course", None, "not here", remedy)
+    if not places.is_course(folder):
+        remedy = (
+            f"Let {places.COURSE_VARIABLE} name a folder with data/sources.toml and notebooks/."
+        )
+        return Check("Course", False, f"{folder} is no folder of the course", remedy)
+    return Check("Course", True, str(folder))
+
+
+def check_core() -> Check:
+    """Compares what is installed with what this package asks for, where there is no lock."""
+    wanted = [Requirement(text) for text in metadata.requires("fastkf") or []]
+    wanted = [one for one in wanted if not one.marker or one.marker.evaluate({"extra": ""})]
+    wrong = [
+        f"{one} ({version or 'missing'})"
+        for one in wanted
+        if not ((version := find_version(one.name)) and one.specifier.contains(version, True))
+    ]
+    if not wrong:
+        return Check("Packages", True, f"all {len(wanted)} that fastkf asks for")
+    remedy = f"`{sys.executable} -m pip install --upgrade fastkf`"
+    return Check("Packages", False, f"not as fastkf asks for: {shorten(wrong)}", remedy)
 
 
 def check_packages(lock: Path = places.LOCK) -> Check:
@@ -97,8 +112,8 @@ def check_packages(lock: Path = places.LOCK) -> Check:
     ]
     if not missing and not different:
         return Check("Packages", True, f"all {len(locked)} as locked")
-    parts = [f"{len(missing)} missing: {shorten(missing)}"] * bool(missing)
-    parts += [f"{len(different)} different: {shorten(different)}"] * bool(different)
+    parts = [f"{len(missing)} missing: {shorten(missing)}"] if missing else []
+    parts += [f"{len(different)} different: {shorten(different)}"] if different else []
     return Check("Packages", False, "; ".join(parts), advise_install(lock))
 
 
@@ -123,6 +138,8 @@ def shorten(items: list[str], most: int = 4) -> str:
 
 def check_data(sources: Path = data.SOURCES, root: Path = places.DATA) -> list[Check]:
     """Looks at the data sets. One that is not there yet is fetched by the lab that needs it."""
+    if not sources.exists() and not places.COURSE:
+        return []
     return [check_data_set(source, root) for source in data.read_sources(sources).values()]
 
 
@@ -141,7 +158,7 @@ def check_data_set(source: data.Source, root: Path) -> Check:
     )
 
 
-def check_disk(folder: Path = places.PROJECT) -> Check:
+def check_disk(folder: Path = places.COURSE or Path()) -> Check:
     free = shutil.disk_usage(folder).free / 1e9
     if free >= RUN_GB:
         return Check("Disk", True, f"{free:.0f} GB free in {folder}")
@@ -208,32 +225,41 @@ def check_endpoint(seconds: float = PATIENCE) -> Check:
         return Check("Kubeflow", None, "no endpoint is named", remedy)
     where = f"{endpoint} ({named_by})"
     try:
-        health = read_health(endpoint, seconds)
-    except urllib.error.HTTPError as error:
-        problem = f"answers {error.code} {error.reason}"
-        remedy = "Check the address"
-        if error.code in (401, 403):
-            remedy = "Log in as your Kubeflow asks, and tell Kale how (its panel, or its config)"
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        problem = f"does not answer ({getattr(error, 'reason', error)})"
+        response = ask_health(endpoint, seconds)
+    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
+        problem = f"does not answer ({error or type(error).__name__})"
         remedy = "Check the address, and that Kubeflow runs and its port is forwarded"
     else:
-        if health is not None:
+        if response.is_success and (health := read_health(response)) is not None:
             # The API's own server, and that of the pages, name it differently.
             version = health.get("tag_name") or health.get("apiServerTagName")
             version = version or "of an unknown version"
             return Check("Kubeflow", True, f"Pipelines {version} answers at {where}")
-        problem = "answers, but not as Kubeflow Pipelines does (a login page?)"
-        remedy = "Check the address, and log in if your Kubeflow asks for it"
+        problem, remedy = describe_response(response)
     return Check("Kubeflow", None, f"{where} {problem}", f"{remedy}; {named_by} names it.")
 
 
-def read_health(endpoint: str, seconds: float) -> dict | None:
+def ask_health(endpoint: str, seconds: float) -> httpx.Response:
+    """What answers there; not through a proxy, as kfp's client does not use one either."""
+    with httpx.Client(transport=httpx.HTTPTransport(), timeout=seconds) as client:
+        return client.get(f"{endpoint}{HEALTH}", follow_redirects=True)
+
+
+def read_health(response: httpx.Response) -> dict[str, object] | None:
     """What Kubeflow Pipelines says of its health; None when something else answers."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # like kfp's client
-    with direct.open(f"{endpoint}{HEALTH}", timeout=seconds) as answer:
-        try:
-            health = json.load(answer)
-        except ValueError:
-            return None
+    try:
+        health = response.json()
+    except ValueError:
+        return None
     return health if isinstance(health, dict) else None
+
+
+def describe_response(response: httpx.Response) -> tuple[str, str]:
+    """What is wrong with a response, and what to do."""
+    if response.is_success:
+        problem = "answers, but not as Kubeflow Pipelines does (a login page?)"
+        return problem, "Check the address, and log in if your Kubeflow asks for it"
+    problem = f"answers {response.status_code} {response.reason_phrase}"
+    if response.status_code in (401, 403):
+        return problem, "Log in as your Kubeflow asks, and tell Kale how (its panel, or its config)"
+    return problem, "Check the address"

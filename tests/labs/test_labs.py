@@ -6,9 +6,9 @@ import nbformat
 import pytest
 from conftest import LABS, SOLUTIONS
 
-from fastkf.cli.labs import draw_picture
 from fastkf.course.regression import plugin
 from fastkf.notebook.model import read
+from fastkf.notebook.picture import draw_picture
 
 LINES_OF_A_CELL = 30
 

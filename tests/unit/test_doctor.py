@@ -293,7 +293,7 @@ def test_the_whole_diagnosis(commands, nowhere):
     assert time.monotonic() - started < 3
     names = [check.name.split()[0] for check in checks]
     assert list(dict.fromkeys(names)) == [
-        *("Python", "Packages", "Data", "Disk"),
+        *("Python", "Course", "Packages", "Data", "Disk"),
         *("Docker", "kubectl", "Kubeflow"),
     ]
     assert all(check.remedy for check in checks if not check.ok)

@@ -1,0 +1,69 @@
+"""What every command does around its own work."""
+
+import functools
+import inspect
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+
+import typer
+
+from fastkf.base.errors import FastkfError
+from fastkf.cli.display import Display
+from fastkf.cli.extras import require
+
+DEBUG_VARIABLE = "FASTKF_DEBUG"
+INTERRUPTED = 130
+
+
+def command(
+    extra: str | None = None, name: str | None = None
+) -> Callable[[Callable[..., bool | None]], Callable[..., None]]:
+    """Makes a function a command: it returns False when its work failed, and raises FastkfError.
+
+    SIGTERM ends it as Ctrl-C does. What it raises becomes one line, and with FASTKF_DEBUG=1 a
+    traceback too. A parameter `display` is the terminal, and no option.
+
+    Args:
+        extra: the extra of this package that it needs.
+        name: as it is typed, where that is not the function's name.
+    """
+
+    def wrap(function: Callable[..., bool | None]) -> Callable[..., None]:
+        typed = name or function.__name__
+        signature = inspect.signature(function)
+        options = [one for key, one in signature.parameters.items() if key != "display"]
+        has_display = len(options) < len(signature.parameters)
+
+        @functools.wraps(function)
+        def run(*args: object, **kwargs: object) -> None:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            terminal = {"display": Display()} if has_display else {}
+            try:
+                if extra:
+                    require(extra, typed)
+                succeeded = function(*args, **kwargs, **terminal)
+            except (FastkfError, OSError, KeyboardInterrupt) as error:
+                raise typer.Exit(report(error)) from error
+            raise typer.Exit(1 if succeeded is False else 0)
+
+        run.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+        return run
+
+    return wrap
+
+
+def report(error: FastkfError | OSError | KeyboardInterrupt) -> int:
+    """Tells the user what ended a command; the exit code."""
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(error)
+    if isinstance(error, FastkfError):
+        text, code = str(error), error.exit_code
+    elif isinstance(error, OSError):
+        text, code = f"{error.filename or 'a file'}: {error.strerror or error}", 1
+    else:
+        text, code = "interrupted", INTERRUPTED
+    print(f"fastkf: {text}", file=sys.stderr)
+    return code

@@ -1,0 +1,14 @@
+"""The picture of a notebook's pipeline, drawn from its tags."""
+
+from pathlib import Path
+
+from fastkf.notebook.model import Notebook
+from fastkf.runs.drawing.layout import draw_pipeline
+
+
+def draw_picture(notebook: Notebook) -> Path:
+    """Draws the pipeline as images/<name>.svg beside the notebook; returns the file."""
+    picture = notebook.path.parent / "images" / f"{notebook.name}.svg"
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_text(draw_pipeline(notebook.dependencies, title=notebook.title))
+    return picture
