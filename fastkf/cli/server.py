@@ -56,6 +56,8 @@ def shared_folders() -> "dict[str, SharedFolder]":
     """The data of the course, which its notebooks name as ../data, as their own folder does."""
     from fastkf.server.settings import SharedFolder
 
+    if not places.COURSE:
+        return {}
     remedy = (
         "`fastkf data` fetches those of the course; for data of your own give the whole path, "
         "which begins with /"
