@@ -72,6 +72,7 @@ class Display:
         table = Table(*headings, title=title, title_justify="left")
         for row in rows:
             table.add_row(*[_draw_cell(cell) for cell in row])
+        table.columns[0].no_wrap = True  # names, which are typed whole
         self.console.print(table)
 
     @contextmanager
