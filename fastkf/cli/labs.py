@@ -1,7 +1,6 @@
 """The commands for labs and other Kale notebooks."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -149,7 +148,7 @@ def check(
     paths = find_notebooks(notebooks)
     findings = [finding for path in paths for finding in check_notebook(read(path))]
     if format == "json":
-        print(json.dumps([{**asdict(f), "path": str(f.path)} for f in findings], indent=2))
+        print(json.dumps([finding.as_dict() for finding in findings], indent=2))
     else:
         for finding in findings:
             print(finding)

@@ -12,7 +12,7 @@ class KaleError(FastkfError):
         reason: why, in Kale's words.
     """
 
-    def __init__(self, path: Path, reason: str):
+    def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"{path}: Kale cannot turn this notebook into a pipeline: {reason}",
             f"run `fastkf check {path}` to see where",
@@ -23,7 +23,7 @@ class KaleError(FastkfError):
 class CompileError(FastkfError):
     """Kale accepts the notebook, and what it generates does not compile."""
 
-    def __init__(self, path: Path, reason: str):
+    def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"{path}: the pipeline does not compile: {reason}",
             f"run `fastkf check {path}` to see where",

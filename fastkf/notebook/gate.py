@@ -14,7 +14,7 @@ class NotAPipelineError(FastkfError):
         findings: all of them, harmless ones too, in the order of the cells.
     """
 
-    def __init__(self, notebook: Notebook, findings: Iterable[Finding]):
+    def __init__(self, notebook: Notebook, findings: Iterable[Finding]) -> None:
         super().__init__(
             f"{notebook.path}: as it stands, this notebook is not the pipeline it looks like",
             "mend what is listed above, then run it again",

@@ -921,8 +921,8 @@ def test_findings_name_file_cell_rule_and_remedy(write):
         "only a-z, 0-9 and _; write `step:load_data`"
     ]
     assert (
-        str(Finding("a.ipynb", None, "no-steps", Severity.ERROR, "none"))
-        == "a.ipynb: no-steps: none"
+        str(Finding("a.ipynb", None, "no-steps", Severity.ERROR, "none", "tag one"))
+        == "a.ipynb: no-steps: none; tag one"
     )
 
 
@@ -940,7 +940,7 @@ def test_findings_come_in_the_order_of_the_cells(write):
 @pytest.mark.parametrize("block", [block for block, _ in WRONG_COURSE_METADATA])
 def test_a_damaged_block_of_the_course_has_one_remedy(block, write):
     notebook = write([LOAD], metadata={**notebook_metadata(), "fastkf": block})
-    assert [finding.message.partition("; ")[2] for finding in check(notebook)] == [
+    assert [finding.remedy for finding in check(notebook)] == [
         "correct the metadata in JupyterLab's property inspector, or remove the key"
     ]
 
@@ -961,6 +961,15 @@ def test_the_whole_block_of_the_course(write):
 def test_findings_become_json(write):
     finding = check(write([LOAD], kale={"base_image": "x"}))[0]
     assert json.loads(json.dumps(asdict(finding)))["rule"] == "metadata-not-normalised"
+    assert json.loads(json.dumps(finding.as_dict())) == {
+        "path": finding.path,
+        "cell": None,
+        "rule": "metadata-not-normalised",
+        "severity": "warning",
+        "problem": finding.problem,
+        "remedy": finding.remedy,
+        "message": f"{finding.problem}; {finding.remedy}",
+    }
 
 
 def test_a_good_notebook_with_everything(write):

@@ -17,7 +17,7 @@ def rejected_by_kale(notebook: Notebook) -> Found:
     try:
         notebook.pipeline  # noqa: B018
     except KaleError as error:
-        yield None, f"Kale stops with: {' '.join(error.reason.split())}; put right what it names"
+        yield None, f"Kale stops with: {' '.join(error.reason.split())}", "put right what it names"
 
 
 LAST_RULE = Rule(rejected_by_kale)

@@ -48,8 +48,8 @@ def magic(notebook: Notebook) -> Found:
         if is_ipython(cell):
             yield (
                 cell,
-                f"`{find_magic(cell)}` is for Jupyter only, and the pipeline runs plain Python; "
-                f"{TO_SKIP}",
+                f"`{find_magic(cell)}` is for Jupyter only, and the pipeline runs plain Python",
+                TO_SKIP,
             )
 
 
@@ -63,7 +63,8 @@ def leading_percent(notebook: Notebook) -> Found:
                 yield (
                     cell,
                     f"Kale takes line {token.start[0]}, which begins with `%`, for a magic and "
-                    "drops it; end the line above with the `%`, or use an f-string",
+                    "drops it",
+                    "end the line above with the `%`, or use an f-string",
                 )
 
 
@@ -80,7 +81,7 @@ def syntax_error(notebook: Notebook) -> Found:
             number = error.lineno if isinstance(error, SyntaxError) else None
             line = f" in line {number}" if number else ""
             reason = error.msg if isinstance(error, SyntaxError) else error
-            yield cell, f"Python cannot read this cell: {reason}{line}; correct the code"
+            yield cell, f"Python cannot read this cell: {reason}{line}", "correct the code"
 
 
 def interactive_input(notebook: Notebook) -> Found:
@@ -92,7 +93,8 @@ def interactive_input(notebook: Notebook) -> Found:
                 yield (
                     cell,
                     f"{called}() waits for someone to type, and nobody is there when the notebook "
-                    "runs by itself; make the value a pipeline parameter",
+                    "runs by itself",
+                    "make the value a pipeline parameter",
                 )
 
 
@@ -105,7 +107,8 @@ def temporary_file(notebook: Notebook) -> Found:
                 yield (
                     cell,
                     f"{value!r} stays in the container of its step, and on one machine two "
-                    "runs share it; pass the value on in a variable, or use the tempfile module "
+                    "runs share it",
+                    "pass the value on in a variable, or use the tempfile module "
                     "for a file that only this step needs",
                 )
 

@@ -1,7 +1,7 @@
 """What a rule is, and what it finds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from fastkf.notebook.model import Cell, Notebook
@@ -22,14 +22,25 @@ class Finding:
         path: the notebook's file.
         cell: counts from 1, text cells included; None for the file as a whole.
         rule: the name of the rule.
-        message: what is wrong and what to do.
+        severity: what it means for the pipeline.
+        problem: what is wrong.
+        remedy: what to do about it.
     """
 
     path: str
     cell: int | None
     rule: str
     severity: Severity
-    message: str
+    problem: str
+    remedy: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.problem}; {self.remedy}"
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The finding as JSON has it."""
+        return {**asdict(self), "message": self.message}
 
     def __str__(self) -> str:
         place = f"cell {self.cell}: " if self.cell else ""
@@ -44,7 +55,8 @@ class Finding:
         return self.path, self.cell or 0, self.rule, self.message
 
 
-Found = Iterator[tuple[Cell | None, str]]
+# Cells (None: the file), each with what is wrong there and what to do about it.
+Found = Iterator[tuple[Cell | None, str, str]]
 
 
 @dataclass(frozen=True)
@@ -52,8 +64,8 @@ class Rule:
     """A rule that notebooks keep.
 
     Attributes:
-        find: yields cells (None: the file) with what is wrong there; the rule is named as this
-            function, with hyphens, and its docstring explains the rule in one line.
+        find: what finds cells that break the rule; the rule is named as this function, with
+            hyphens, and its docstring explains the rule in one line.
     """
 
     find: Callable[[Notebook], Found]
@@ -73,6 +85,6 @@ class Rule:
         Raises:
             FastkfError: Kale is missing, or in a version that the tests have not seen.
         """
-        for cell, message in self.find(notebook):
+        for cell, problem, remedy in self.find(notebook):
             number = cell.number if cell else None
-            yield Finding(str(notebook.path), number, self.name, self.severity, message)
+            yield Finding(str(notebook.path), number, self.name, self.severity, problem, remedy)

@@ -128,12 +128,18 @@ def missing_prev(notebook: Notebook) -> Found:
             continue
         maker = makers[-1]
         if any(name in c.names.imported for c in notebook.steps[maker]):
-            remedy = f"imports; move the import from step `{maker}` to the imports cell"
+            how, remedy = "imports", f"move the import from step `{maker}` to the imports cell"
         elif maker in steps_before(tagged_edges(notebook), step):
-            remedy = "makes in a way that Kale does not pass on; assign it with a plain `=` there"
+            how, remedy = (
+                "makes in a way that Kale does not pass on",
+                "assign it with a plain `=` there",
+            )
         else:
-            remedy = f"makes, and gets it only with the tag `prev:{maker}`; add it to this step"
-        yield cell, f"step `{step}` uses `{name}`, which step `{maker}` {remedy}"
+            how, remedy = (
+                f"makes, and gets it only with the tag `prev:{maker}`",
+                "add it to this step",
+            )
+        yield cell, f"step `{step}` uses `{name}`, which step `{maker}` {how}", remedy
 
 
 def undefined_name(notebook: Notebook) -> Found:
@@ -151,7 +157,7 @@ def undefined_name(notebook: Notebook) -> Found:
             remedy = f"cell {makers[0].number} makes it: move that cell up, into a step"
         else:
             remedy = "correct the name, or make the variable in a step above"
-        yield cell, f"step `{step}` uses `{name}`, which no step above makes; {remedy}"
+        yield cell, f"step `{step}` uses `{name}`, which no step above makes", remedy
 
 
 def lacks(notebook: Notebook, step: str, name: str) -> bool:
@@ -172,7 +178,8 @@ def function_global(notebook: Notebook) -> Found:
             yield (
                 find_use(cells, name),
                 f"`{name}` is neither made here nor a pipeline parameter, and step "
-                f"`{lacking[0]}` does not get it; hand it to the function as an argument",
+                f"`{lacking[0]}` does not get it",
+                "hand it to the function as an argument",
             )
 
 
@@ -187,7 +194,8 @@ def different_value(notebook: Notebook) -> Found:
         yield (
             cell,
             f"`{name}` comes from step `{maker}` in the pipeline, but from cell {writer.number} "
-            f"({place}) in the notebook; use another name there, or let prev: and data lead here",
+            f"({place}) in the notebook",
+            "use another name there, or let prev: and data lead here",
         )
 
 
@@ -199,7 +207,8 @@ def local_name(notebook: Notebook) -> Found:
             yield (
                 find_use(notebook.steps[end], name),
                 f"`{name}` is a local name here (in a comprehension or lambda), and Kale takes it "
-                f"for the variable `{name}` that step `{step}` uses; rename it here",
+                f"for the variable `{name}` that step `{step}` uses",
+                "rename it here",
             )
 
 
@@ -211,7 +220,8 @@ def unportable_name(notebook: Notebook) -> Found:
                 yield (
                     find_use(notebook.steps[step.name], name),
                     f"`{name}` goes from step to step, and Kubeflow Pipelines wants such names to "
-                    "begin with a letter and to have only a-z, 0-9 and _; rename it",
+                    "begin with a letter and to have only a-z, 0-9 and _",
+                    "rename it",
                 )
 
 

@@ -16,11 +16,11 @@ BREAKS_GENERATED_CODE = ("'", "\n", "\r")
 def metadata_missing(notebook: Notebook) -> Found:
     """The metadata lack Kale's settings, the pipeline name or the experiment name."""
     if not notebook.kale:
-        yield None, f"the metadata hold no Kale settings (kubeflow_notebook); {SAVE_IN_JUPYTERLAB}"
+        yield None, "the metadata hold no Kale settings (kubeflow_notebook)", SAVE_IN_JUPYTERLAB
         return
     for key in ("pipeline_name", "experiment_name"):
         if not notebook.kale.get(key):
-            yield None, f"Kale's settings lack the {key}; set it in Kale's panel in JupyterLab"
+            yield None, f"Kale's settings lack the {key}", "set it in Kale's panel in JupyterLab"
 
 
 def metadata_invalid(notebook: Notebook) -> Found:
@@ -32,20 +32,22 @@ def metadata_invalid(notebook: Notebook) -> Found:
     if refusal:
         yield (
             None,
-            f"Kale refuses its settings: {refusal}; correct kubeflow_notebook in the metadata",
+            f"Kale refuses its settings: {refusal}",
+            "correct kubeflow_notebook in the metadata",
         )
     if any(sign in str(settings.get("pipeline_description")) for sign in BREAKS_GENERATED_CODE):
         yield (
             None,
             "the pipeline_description holds a single quote or a line break, which breaks the code "
-            "that Kale generates; write it on one line, without the quote",
+            "that Kale generates",
+            "write it on one line, without the quote",
         )
 
 
 def course_metadata(notebook: Notebook) -> Found:
     """A key of the course's own metadata (`fastkf`) that has a wrong type."""
     for problem in find_problems(notebook.metadata):
-        yield None, f"{problem}; {REMEDY}"
+        yield None, problem, REMEDY
 
 
 def metadata_not_normalised(notebook: Notebook) -> Found:
@@ -70,7 +72,7 @@ def metadata_not_normalised(notebook: Notebook) -> Found:
     if found:
         yield (
             None,
-            f"opening it in JupyterLab changes the metadata ({', '.join(found)}); "
+            f"opening it in JupyterLab changes the metadata ({', '.join(found)})",
             "open it there once with Kale's extension, save, and keep that file",
         )
 
@@ -80,16 +82,16 @@ def old_kale(notebook: Notebook) -> Found:
     if "docker_image" in notebook.kale:
         yield (
             None,
-            "docker_image is a setting of Kale before 2.0, which Kale refuses; remove it from the "
-            "metadata, and name an image per step with the tag image:REF if one is needed; "
-            "`fastkf migrate` translates old notebooks",
+            "docker_image is a setting of Kale before 2.0, which Kale refuses",
+            "remove it from the metadata, and name an image per step with the tag image:REF if one "
+            "is needed; `fastkf migrate` translates old notebooks",
         )
     for cell in notebook.code_cells:
         for name in cell.tag_values("block"):
             yield (
                 cell,
-                f"block:{name} is a tag of Kale before 2.0; write `step:{name or 'NAME'}`, or let "
-                "`fastkf migrate` translate the notebook",
+                f"block:{name} is a tag of Kale before 2.0",
+                f"write `step:{name or 'NAME'}`, or let `fastkf migrate` translate the notebook",
             )
 
 
@@ -99,7 +101,8 @@ def papermill_output(notebook: Notebook) -> Found:
     if injected or "papermill" in notebook.metadata:
         yield (
             injected[0] if injected else None,
-            "papermill wrote this file when it ran a notebook; use the notebook it was made from",
+            "papermill wrote this file when it ran a notebook",
+            "use the notebook it was made from",
         )
 
 

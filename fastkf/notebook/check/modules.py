@@ -74,28 +74,30 @@ def is_known(package: str) -> bool:
     return installed_version(package) is not None
 
 
-def explain_package(module: str) -> str | None:
+def explain_package(module: str) -> tuple[str, str] | None:
     """Why a step will lack a module although it is imported, and what to do; None: it has it."""
     top = module.split(".")[0]
     package = package_of(module)
     if package is None or package != top or is_known(package):
         return None
     if top == "__future__":
-        return "Kale would install a package `__future__`; remove the import"
+        return "Kale would install a package `__future__`", "remove the import"
     if top in sys.stdlib_module_names:
         return (
             f"Kale does not know that `{top}` comes with Python and would install a package of "
-            "that name; import it in the steps that use it"
+            "that name",
+            "import it in the steps that use it",
         )
     if providers(top):
         return (
             f"Kale would install `{package}`, but the module comes with "
-            f"{' or '.join(providers(top))}; import another module of that package here, and "
-            f"`{module}` in the steps that use it"
+            f"{' or '.join(providers(top))}",
+            f"import another module of that package here, and `{module}` in the steps that use it",
         )
     return (
         f"Kale would install `{package}`, and nothing here can tell whether that is the package "
-        f"of this module; install it here, and import a module named as its package"
+        f"of this module",
+        "install it here, and import a module named as its package",
     )
 
 
@@ -116,7 +118,7 @@ def unknown_package(notebook: Notebook) -> Found:
         for module in dict.fromkeys(imported_modules(cell)):
             problem = None if is_local(notebook, module) else explain_package(module)
             if problem:
-                yield cell, f"`import {module}`: {problem}"
+                yield cell, f"`import {module}`: {problem[0]}", problem[1]
 
 
 def import_in_step(notebook: Notebook) -> Found:
@@ -131,7 +133,8 @@ def import_in_step(notebook: Notebook) -> Found:
             yield (
                 cell,
                 f"no step will have `{module}`: Kale installs what the cells tagged imports and "
-                "functions import; move the import to the imports cell",
+                "functions import",
+                "move the import to the imports cell",
             )
 
 
@@ -143,7 +146,7 @@ def local_module(notebook: Notebook) -> Found:
             if is_own or (cell in running_cells(notebook) and is_local(notebook, module)):
                 yield (
                     cell,
-                    f"a step's container does not have `{module}`, which is no published package; "
+                    f"a step's container does not have `{module}`, which is no published package",
                     "put what you need of it in a functions cell",
                 )
 
@@ -156,7 +159,7 @@ def keras_without_backend(notebook: Notebook) -> Found:
         cell = next(
             c for c in cells if any(m.split(".")[0] == "keras" for m in imported_modules(c))
         )
-        yield cell, "a step that installs keras gets no backend; add `import tensorflow` here"
+        yield cell, "a step that installs keras gets no backend", "add `import tensorflow` here"
 
 
 def star_import(notebook: Notebook) -> Found:
@@ -167,7 +170,8 @@ def star_import(notebook: Notebook) -> Found:
                 yield (
                     cell,
                     f"`{ast.unparse(node)}` hides from Kale which variables the steps need, and "
-                    "none is passed on; import the names you use",
+                    "none is passed on",
+                    "import the names you use",
                 )
 
 

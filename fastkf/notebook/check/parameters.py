@@ -10,6 +10,7 @@ from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names
 
 METRICS_LINE = re.compile(r"print\([a-z](?:[_a-z0-9]{0,62}[a-z0-9])?\)")
+PARAMETER_NAME = "a parameter begins with a letter and has only a-z, 0-9 and _"
 BREAKS_GENERATED_CODE = {"'": "a single quote", "\\": "a backslash", "\n": "a line break"}
 
 
@@ -25,25 +26,26 @@ def assigned_parameters(notebook: Notebook) -> Iterator[tuple[Cell, str]]:
                 yield cell, name
 
 
-def explain_parameter(node: ast.stmt) -> str | None:
+def explain_parameter(node: ast.stmt) -> tuple[str, str] | None:
     """What is wrong with a line of the parameters cell and what to do; None: nothing."""
     line = ast.unparse(node).splitlines()[0]
     if isinstance(node, ast.AnnAssign):
-        return f"`{line}` has a type; write it without"
+        return f"`{line}` has a type", "write it without"
     if not isinstance(node, ast.Assign):
-        return f"`{line}` is no parameter; move it to another cell"
+        return f"`{line}` is no parameter", "move it to another cell"
     if len(node.targets) > 1 or not isinstance(node.targets[0], ast.Name):
-        return f"`{line}` sets more than one name; write one `name = value` on each line"
+        return f"`{line}` sets more than one name", "write one `name = value` on each line"
     value = node.value
     if isinstance(value, ast.Constant) and isinstance(value.value, int | float | str):
         return None
     if isinstance(value, ast.UnaryOp) and isinstance(value.operand, ast.Constant):
         return (
-            f"Kale refuses the sign in `{line}`; give the positive number and negate it in a step"
+            f"Kale refuses the sign in `{line}`",
+            "give the positive number and negate it in a step",
         )
     return (
-        f"`{line}` is not a plain number, text, True or False; "
-        "give one, and make the real value from it in a step"
+        f"`{line}` is not a plain number, text, True or False",
+        "give one, and make the real value from it in a step",
     )
 
 
@@ -53,7 +55,7 @@ def parameter_not_literal(notebook: Notebook) -> Found:
         for node in cell.tree.body if cell.tree else []:
             problem = explain_parameter(node)
             if problem:
-                yield cell, problem
+                yield cell, *problem
 
 
 def parameter_quote(notebook: Notebook) -> Found:
@@ -65,7 +67,7 @@ def parameter_quote(notebook: Notebook) -> Found:
                 if isinstance(value, str) and sign in value:
                     yield (
                         cell,
-                        f"{value!r} holds {name}, which breaks the code that Kale generates; "
+                        f"{value!r} holds {name}, which breaks the code that Kale generates",
                         "choose a value without it",
                     )
 
@@ -77,11 +79,15 @@ def parameter_name(notebook: Notebook) -> Found:
         in_code = {name.lower(), f"{name.lower()}_param" if name.isupper() else name}
         clash = next((taken[made] for made in sorted(in_code) if made in taken), None)
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name):
-            yield cell, f"`{name}`: a parameter begins with a letter and has only a-z, 0-9 and _"
+            yield cell, f"`{name}`: {PARAMETER_NAME}", "rename it"
         elif keyword.iskeyword(name.lower()):
-            yield cell, f"Kale lower-cases `{name}` to a word of Python's own; choose another name"
+            yield (
+                cell,
+                f"Kale lower-cases `{name}` to a word of Python's own",
+                "choose another name",
+            )
         elif clash:
-            yield cell, f"Kale lower-cases `{name}`, and it meets {clash}; choose another name"
+            yield cell, f"Kale lower-cases `{name}`, and it meets {clash}", "choose another name"
         for made in in_code:
             taken.setdefault(made, f"the parameter `{name}`")
 
@@ -95,7 +101,7 @@ def parameter_assigned(notebook: Notebook) -> Found:
         for name in sorted(cell.names.bound & parameters):
             yield (
                 cell,
-                f"`{name}` is a pipeline parameter, and the other steps keep its first value; "
+                f"`{name}` is a pipeline parameter, and the other steps keep its first value",
                 "use another name here",
             )
 
@@ -108,12 +114,14 @@ def papermill_tag(notebook: Notebook) -> Found:
             yield (
                 cell,
                 "papermill does not find the parameters, so the notebook cannot run with other "
-                "values; add the tag `parameters` behind `pipeline-parameters`",
+                "values",
+                "add the tag `parameters` behind `pipeline-parameters`",
             )
     for cell in cells[1:]:
         yield (
             cell,
-            f"papermill sets the parameters of one cell only; move these to cell {cells[0].number}",
+            "papermill sets the parameters of one cell only",
+            f"move these to cell {cells[0].number}",
         )
 
 
@@ -126,7 +134,8 @@ def metrics_line(notebook: Notebook) -> Found:
             yield (
                 cell,
                 f"`{wrong[0]}`: a metrics cell has only lines `print(name)`, the name in lower "
-                "case; compute the value in a step, and put other code in another cell",
+                "case",
+                "compute the value in a step, and put other code in another cell",
             )
 
 
@@ -141,7 +150,7 @@ def metrics_not_last(notebook: Notebook) -> Found:
     if below:
         yield (
             metrics[0],
-            f"step `{below[0].step}` stands below the metrics; "
+            f"step `{below[0].step}` stands below the metrics",
             "make the metrics cell the last of the pipeline",
         )
 
@@ -157,7 +166,7 @@ def unknown_metric(notebook: Notebook) -> Found:
     for cell in notebook.cells_with_role("pipeline-metrics"):
         for name in re.findall(r"^\s*print\((\w+)\)\s*$", cell.source, re.M):
             if name not in computed:
-                yield cell, f"no step computes `{name}`; assign it in a step or remove the line"
+                yield cell, f"no step computes `{name}`", "assign it in a step or remove the line"
 
 
 RULES = (

@@ -56,7 +56,7 @@ def no_steps(notebook: Notebook) -> Found:
     """The notebook has no step, so there is no pipeline to make."""
     is_old = any(cell.tag_values("block") for cell in notebook.code_cells)
     if not (notebook.steps or notebook.cells_with_role("notebook") or is_old):
-        yield None, "no cell is a step; tag the cells that make the pipeline with `step:NAME`"
+        yield None, "no cell is a step", "tag the cells that make the pipeline with `step:NAME`"
 
 
 def prev_unknown(notebook: Notebook) -> Found:
@@ -67,13 +67,13 @@ def prev_unknown(notebook: Notebook) -> Found:
             known = ", ".join(name for name in notebook.steps if is_above(notebook, name, step))
             yield (
                 cell,
-                f"there is no step `{previous}` for prev:{previous}; "
+                f"there is no step `{previous}` for prev:{previous}",
                 f"name a step above ({known or 'there is none: remove the tag'})",
             )
         elif not is_above(notebook, previous, step) and not is_cycle(edges, previous, step):
             yield (
                 cell,
-                f"step `{previous}` of prev:{previous} stands further down; "
+                f"step `{previous}` of prev:{previous} stands further down",
                 f"move it above step `{step}`",
             )
 
@@ -85,7 +85,8 @@ def prev_cycle(notebook: Notebook) -> Found:
         if not is_above(notebook, previous, step) and is_cycle(edges, previous, step):
             yield (
                 cell,
-                f"with prev:{previous}, step `{step}` waits for itself; remove this tag",
+                f"with prev:{previous}, step `{step}` waits for itself",
+                "remove this tag",
             )
 
 
@@ -98,8 +99,8 @@ def prev_without_data(notebook: Notebook) -> Found:
             yield (
                 cell,
                 f"step `{step}` takes no variable from step `{previous}`, so the pipeline does not "
-                f"wait for it as prev:{previous} asks; use a variable of `{previous}` here or "
-                "remove the tag",
+                f"wait for it as prev:{previous} asks",
+                f"use a variable of `{previous}` here or remove the tag",
             )
 
 
@@ -112,7 +113,7 @@ def unowned_cell(notebook: Notebook) -> Found:
         if cell.role is None and not cell.tags and not is_empty:
             yield (
                 cell,
-                "the pipeline leaves this code out, since nothing above it is tagged; "
+                "the pipeline leaves this code out, since nothing above it is tagged",
                 "tag the cell imports, functions or step:NAME, or skip if that is what you want",
             )
 

@@ -55,7 +55,7 @@ def unknown_tag(notebook: Notebook) -> Found:
         for tag in cell.tags:
             if kale.is_tag(tag) or tag.startswith(REPORTED_BY_OTHERS):
                 continue
-            yield cell, f"Kale does not know the tag `{tag}`; {suggest_tag(tag)}"
+            yield cell, f"Kale does not know the tag `{tag}`", suggest_tag(tag)
 
 
 def tag_order(notebook: Notebook) -> Found:
@@ -69,7 +69,7 @@ def tag_order(notebook: Notebook) -> Found:
             if not kale.is_tag(tag) and not tag.startswith(("block:", "injected-parameters")):
                 yield (
                     cell,
-                    f"Kale reads the tag `{tag}` first, does not know it, and stops; "
+                    f"Kale reads the tag `{tag}` first, does not know it, and stops",
                     f"put `{special}` first",
                 )
 
@@ -91,7 +91,7 @@ def ignored_tag(notebook: Notebook) -> Found:
             why = "it is read from the first cell of the step only"
             seen.add(step)
         for tag in ignored:
-            yield cell, f"Kale passes over the tag `{tag}`: {why}; move it or remove it"
+            yield cell, f"Kale passes over the tag `{tag}`: {why}", "move it or remove it"
 
 
 def tag_without_step(notebook: Notebook) -> Found:
@@ -100,7 +100,7 @@ def tag_without_step(notebook: Notebook) -> Found:
         if is_special(cell) or any(map(cell.tag_values, ("step", "notebook", "block"))):
             continue
         for tag in filter(is_modifier, cell.tags):
-            yield cell, f"the tag `{tag}` needs a step; add `step:NAME` to the cell or remove it"
+            yield cell, f"the tag `{tag}` needs a step", "add `step:NAME` to the cell or remove it"
 
 
 def several_steps(notebook: Notebook) -> Found:
@@ -108,7 +108,7 @@ def several_steps(notebook: Notebook) -> Found:
     for cell in notebook.code_cells:
         names = cell.tag_values("step")
         if len(names) > 1 and not is_special(cell):
-            yield cell, f"a cell belongs to one step; keep one of step:{', step:'.join(names)}"
+            yield cell, "a cell belongs to one step", f"keep one of step:{', step:'.join(names)}"
 
 
 def invalid_step_name(notebook: Notebook) -> Found:
@@ -120,13 +120,14 @@ def invalid_step_name(notebook: Notebook) -> Found:
             if name in NAMES_THAT_ARE_TAGS:
                 yield (
                     cell,
-                    f"Kale takes step:{name} for the tag `{name}`; give the step another name",
+                    f"Kale takes step:{name} for the tag `{name}`",
+                    "give the step another name",
                 )
             elif not re.fullmatch("[a-z][a-z0-9_]*", name):
                 made = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
                 yield (
                     cell,
-                    "a step name begins with a letter and has only a-z, 0-9 and _; "
+                    "a step name begins with a letter and has only a-z, 0-9 and _",
                     f"write `step:{made or 'NAME'}`",
                 )
 
@@ -143,7 +144,8 @@ def duplicate_step_name(notebook: Notebook) -> Found:
             yield (
                 cell,
                 f"step `{name}` already stands further up, and Kale runs this code there, before "
-                f"the steps in between; give this step another name or move the cell up",
+                f"the steps in between",
+                "give this step another name or move the cell up",
             )
         seen.add(name)
         current = name
@@ -157,8 +159,8 @@ def limit_without_effect(notebook: Notebook) -> Found:
             if resource not in GPU_LIMITS:
                 yield (
                     cell,
-                    f"Kale drops the limit of {resource} without a word; remove the tag "
-                    f"(only {' and '.join(GPU_LIMITS)} reach the cluster)",
+                    f"Kale drops the limit of {resource} without a word",
+                    f"remove the tag (only {' and '.join(GPU_LIMITS)} reach the cluster)",
                 )
 
 
