@@ -14,12 +14,11 @@ from fastkf.migrate.draft import Draft, Note, read_draft
 from fastkf.migrate.imports import gather_imports, tag_first_imports
 from fastkf.migrate.magics import comment_out_installs, move_magics
 from fastkf.migrate.settings import MISSPELT, translate_settings
-from fastkf.migrate.tags import is_kale_tag, translate_tags
+from fastkf.migrate.tags import is_tag_of_any_kale, translate_tags
 from fastkf.notebook.check import check
 from fastkf.notebook.check.modules import installed_packages
+from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import KALE_METADATA
-
-TEMPORARY = {"prefix": ".migrate-", "suffix": ".ipynb", "encoding": "utf-8"}
 
 
 @dataclass(frozen=True)
@@ -77,23 +76,24 @@ def translate(draft: Draft) -> None:
 
 def has_kale(draft: Draft) -> bool:
     tags = [tag for cell in draft.code_cells for tag in cell.tags if tag not in ("in", "out")]
-    return any(map(is_kale_tag, tags)) or bool({KALE_METADATA, MISSPELT} & set(draft.metadata))
+    keys = {KALE_METADATA, MISSPELT} & set(draft.metadata)
+    return bool(keys) or any(map(is_tag_of_any_kale, tags))
 
 
 def check_result(draft: Draft, new: Path) -> bool:
     """Adds to what is left what `fastkf check` finds, and tries to compile the result."""
-    from fastkf.notebook.compile import compile_notebook
-
     # Beside the new file, where the modules that the notebook imports may be.
     with (
-        tempfile.NamedTemporaryFile("w", dir=new.parent, **TEMPORARY) as file,
+        tempfile.NamedTemporaryFile(
+            "w", dir=new.parent, prefix=".migrate-", suffix=".ipynb", encoding="utf-8"
+        ) as file,
         tempfile.TemporaryDirectory(prefix="fastkf-migrate-") as folder,
     ):
         file.write(draft.to_json())
         file.flush()
         notebook = draft.notebook(Path(file.name))
         findings = check(notebook)
-        missing = installed_packages(notebook)
+        installed = installed_packages(notebook)
         try:
             compile_notebook(notebook, Path(folder) / "package.yaml")
             compiles = True
@@ -102,31 +102,37 @@ def check_result(draft: Draft, new: Path) -> bool:
             if not findings:
                 draft.leave(None, str(error).replace(file.name, str(new)))
     for finding in findings:
-        cell = draft.cells[finding.cell - 1] if finding.cell else None
-        draft.leave(cell, f"{finding.rule}: {finding.message}")
-    for cell, package in draft.installed if missing is not None else []:
-        if canonicalize_name(package) not in missing:
+        holder = draft.cells[finding.cell - 1] if finding.cell else None
+        draft.leave(holder, f"{finding.rule}: {finding.message}")
+    if installed is not None:
+        explain_packages(draft, installed)
+    return compiles
+
+
+def explain_packages(draft: Draft, installed: set[str]) -> None:
+    """Leaves the packages that the old notebook installed and that no step will have."""
+    for cell, package in draft.installed:
+        if canonicalize_name(package) not in installed:
             draft.leave(
                 cell,
                 f"no step installs {package}: Kale installs what the imports cell imports; import "
                 "it there if a step needs it",
             )
-    return compiles
 
 
 def in_order(draft: Draft, notes: list[Note]) -> list[Note]:
     """The whole file's first, then cell by cell; those of a removed cell where it was."""
 
-    def place(note: Note) -> tuple:
+    def place(note: Note) -> tuple[int, int]:
         if note.cell is None:
             return 0, 0
-        return 1, draft.number(note.cell) or note.cell.was
+        return 1, draft.number(note.cell) or note.cell.was or 0
 
     return sorted(notes, key=place)
 
 
 def describe(draft: Draft, note: Note) -> str:
-    number = note.cell and draft.number(note.cell)
+    number = draft.number(note.cell) if note.cell else None
     return f"cell {number}: {note.text}" if number else note.text
 
 

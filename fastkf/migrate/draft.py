@@ -5,6 +5,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fastkf.notebook.model import Cell, Notebook, classify, read
 
@@ -13,7 +14,7 @@ from fastkf.notebook.model import Cell, Notebook, classify, read
 class DraftCell:
     """A cell's JSON, and its number in the old file; None for a cell made here."""
 
-    node: dict
+    node: dict[str, Any]
     was: int | None = None
 
     @property
@@ -22,7 +23,7 @@ class DraftCell:
 
     @tags.setter
     def tags(self, tags: list[str]) -> None:
-        metadata = self.node.setdefault("metadata", {})
+        metadata = self.node["metadata"] = self.node.get("metadata") or {}
         if tags:
             metadata["tags"] = list(dict.fromkeys(tags))
         else:
@@ -62,7 +63,7 @@ class Draft:
     """
 
     path: Path
-    content: dict
+    content: dict[str, Any]
     cells: list[DraftCell]
     done: list[Note] = field(default_factory=list)
     left: list[Note] = field(default_factory=list)
@@ -73,8 +74,10 @@ class Draft:
         return [cell for cell in self.cells if cell.is_code]
 
     @property
-    def metadata(self) -> dict:
-        return self.content.setdefault("metadata", {})
+    def metadata(self) -> dict[str, Any]:
+        if not isinstance(self.content.get("metadata"), dict):
+            self.content["metadata"] = {}
+        return self.content["metadata"]
 
     def note(self, cell: DraftCell | None, text: str) -> None:
         self.done.append(Note(cell, text))

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import re
 import sys
+from collections.abc import Sequence
 
 from fastkf.migrate.draft import Draft, DraftCell
 from fastkf.migrate.magics import python_of
@@ -92,17 +93,20 @@ def imported(node: ast.Import | ast.ImportFrom) -> list[tuple[str, str]]:
     return [(n.asname or n.name, f"{node.module}:{n.name}") for n in node.names]
 
 
-def move_imports(draft, cell: DraftCell, seen: Cell, meanings) -> list[str]:
+def move_imports(
+    draft: Draft, cell: DraftCell, seen: Cell, meanings: dict[str, set[str]]
+) -> list[str]:
     """Takes the imports out of a step's cell; returns them."""
+    body = statements(seen)
     nodes = [
         node
-        for node in seen.tree.body
+        for node in body
         if isinstance(node, IMPORTS) and can_move(draft, cell, seen, node, meanings)
     ]
     gone = [node for node in nodes if has_lines_of_its_own(node, seen, nodes)]
     if not gone:
         return []
-    if len(gone) == len(seen.tree.body) and not cell.node.get("outputs"):
+    if len(gone) == len(body) and not cell.node.get("outputs"):
         draft.hand_on_tags(cell)
         draft.cells.remove(cell)
         draft.note(cell, "removed: all it had are imports, now in the imports cell")
@@ -112,11 +116,22 @@ def move_imports(draft, cell: DraftCell, seen: Cell, meanings) -> list[str]:
     return [text_of(node, seen) for node in gone]
 
 
-def can_move(draft: Draft, cell: DraftCell, seen: Cell, node, meanings) -> bool:
+def statements(seen: Cell) -> list[ast.stmt]:
+    return seen.tree.body if seen.tree else []
+
+
+def can_move(
+    draft: Draft,
+    cell: DraftCell,
+    seen: Cell,
+    node: ast.Import | ast.ImportFrom,
+    meanings: dict[str, set[str]],
+) -> bool:
     """Whether the import means the same in the imports cell; says so when a person must decide."""
     text = ast.unparse(node)
-    is_from = isinstance(node, ast.ImportFrom)
-    if is_from and (node.level or node.module == "__future__" or node.names[0].name == "*"):
+    if isinstance(node, ast.ImportFrom) and (
+        node.level or node.module == "__future__" or node.names[0].name == "*"
+    ):
         return False
     one = Cell(0, "code", text)
     modules = list(imported_modules(one))
@@ -141,9 +156,13 @@ def can_move(draft: Draft, cell: DraftCell, seen: Cell, node, meanings) -> bool:
     return True
 
 
-def has_lines_of_its_own(node: ast.stmt, seen: Cell, with_it: list[ast.stmt]) -> bool:
-    others = [other for other in seen.tree.body if other is not node and other not in with_it]
-    return not any(o.lineno <= node.end_lineno and o.end_lineno >= node.lineno for o in others)
+def has_lines_of_its_own(node: ast.stmt, seen: Cell, with_it: Sequence[ast.stmt]) -> bool:
+    others = [other for other in statements(seen) if other is not node and other not in with_it]
+    return not any(lines_of(node) & lines_of(other) for other in others)
+
+
+def lines_of(node: ast.stmt) -> set[int]:
+    return set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
 
 
 def text_of(node: ast.stmt, seen: Cell) -> str:
@@ -155,9 +174,9 @@ def text_of(node: ast.stmt, seen: Cell) -> str:
     ).rstrip()
 
 
-def without(source: str, nodes: list[ast.stmt]) -> str:
+def without(source: str, nodes: Sequence[ast.stmt]) -> str:
     """The source without the lines of these statements, nor blank lines at its top."""
-    gone = {line for node in nodes for line in range(node.lineno, node.end_lineno + 1)}
+    gone = {line for node in nodes for line in lines_of(node)}
     lines = source.splitlines(keepends=True)
     return "".join(line for n, line in enumerate(lines, start=1) if n not in gone).lstrip("\n")
 

@@ -155,7 +155,7 @@ def replace_cell(draft: Draft, cell: DraftCell, seen: Cell, pieces: list[Piece])
     time = re.findall(r"^\s*(%%?time|%%capture)\b", seen.source, re.M)
     names = ", ".join(f"`{line}`" for line in dict.fromkeys([*time, *magics]))
     draft.note(cell, f"now plain Python, without {names}")
-    tags, main = cell.tags, [f"step:{seen.step}" if seen.step else seen.role]
+    tags, main = cell.tags, [f"step:{seen.step}" if seen.step else str(seen.role)]
     cell.source = codes[-1].text.strip("\n")
     cell.tags = tags if len(codes) == 1 else main
     place = draft.cells.index(cell)

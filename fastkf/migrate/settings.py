@@ -5,6 +5,7 @@ and kale/processors/nbprocessor.py of Kale 0.7.0 and 2.3.0.
 """
 
 import re
+from typing import Any
 
 from fastkf.migrate.draft import Draft, DraftCell, order_tags
 from fastkf.notebook.check.tags import GPU_LIMITS
@@ -44,8 +45,7 @@ def translate_settings(draft: Draft) -> None:
     if MISSPELT in draft.metadata:
         draft.metadata.setdefault(KALE_METADATA, draft.metadata.pop(MISSPELT))
         draft.note(None, f"metadata: {MISSPELT} → {KALE_METADATA}")
-    given = draft.metadata.get(KALE_METADATA)
-    old = dict(given) if isinstance(given, dict) else {}
+    old = dict(as_dict(draft.metadata.get(KALE_METADATA)))
     new = {key: old[key] for key in KEPT if key in old}
     new |= translate_names(draft, old)
     new["steps_defaults"] = []
@@ -65,13 +65,23 @@ def translate_settings(draft: Draft) -> None:
     translate_kernel(draft)
 
 
+def as_dict(given: Any) -> dict[str, Any]:
+    """An object of the file's; empty where something else stands."""
+    return given if isinstance(given, dict) else {}
+
+
+def as_list(given: Any) -> list[Any]:
+    """A list of the file's; empty where something else stands."""
+    return given if isinstance(given, list) else []
+
+
 def translate_names(draft: Draft, old: dict) -> dict:
     """The names of pipeline and experiment, and the description, in a form Kale takes."""
     new = {
         "pipeline_name": name_pipeline(draft, old.get("pipeline_name")),
         "pipeline_description": describe(old.get("pipeline_description")),
     }
-    given = old.get("experiment") if isinstance(old.get("experiment"), dict) else {}
+    given = as_dict(old.get("experiment"))
     name = str(old.get("experiment_name") or given.get("name") or new["pipeline_name"])
     new["experiment_name"] = name
     for key, value in new.items():
@@ -84,26 +94,26 @@ def translate_names(draft: Draft, old: dict) -> dict:
     return {**new, "experiment": {"id": "new", "name": name}}
 
 
-def name_pipeline(draft: Draft, given) -> str:
+def name_pipeline(draft: Draft, given: Any) -> str:
     name = str(given or Notebook(draft.path, (), {}).pipeline_name)
     if re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", name):
         return name
     return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "pipeline"
 
 
-def describe(given) -> str:
+def describe(given: Any) -> str:
     """The description without what breaks the code that Kale generates."""
     text = given if isinstance(given, str) else ""
     return " ".join(text.replace("'", "’").split()) if re.search(r"['\n\r]", text) else text
 
 
-def show(value) -> str:
+def show(value: Any) -> str:
     return "none" if value in (None, "") else str(value)
 
 
 def translate_volumes(draft: Draft, old: dict) -> list[dict]:
     """Today only existing volumes (type pvc) are mounted; the other types have no effect."""
-    volumes = old.get("volumes") if isinstance(old.get("volumes"), list) else []
+    volumes = as_list(old.get("volumes"))
     kept = []
     for volume in (volume for volume in volumes if isinstance(volume, dict)):
         name, mount = volume.get("name"), volume.get("mount_point")
@@ -146,11 +156,11 @@ def translate_image(draft: Draft, old: dict) -> None:
 
 def translate_katib(draft: Draft, old: dict) -> None:
     """Kale no longer starts Katib experiments."""
-    metadata = old.get("katib_metadata") if isinstance(old.get("katib_metadata"), dict) else {}
+    metadata = as_dict(old.get("katib_metadata"))
     for key in OF_KATIB:
         if key in old:
             draft.note(None, f"metadata: {key} is removed")
-    searched = metadata.get("parameters") or metadata.get("katib_parameters") or []
+    searched = as_list(metadata.get("parameters") or metadata.get("katib_parameters"))
     if old.get("katib_run") or old.get("katib") or searched:
         names = [str(p["name"]) for p in searched if isinstance(p, dict) and p.get("name")]
         which = f" of {', '.join(names)}" if names else ""
@@ -163,8 +173,7 @@ def translate_katib(draft: Draft, old: dict) -> None:
 
 def translate_defaults(draft: Draft, old: dict) -> None:
     """What held for all steps becomes tags of each step, which the panel leaves alone."""
-    defaults = [str(tag) for tag in old.get("steps_defaults") or []]
-    defaults = defaults if isinstance(old.get("steps_defaults"), list) else []
+    defaults = list(map(str, as_list(old.get("steps_defaults"))))
     if defaults:
         draft.note(None, f"metadata: steps_defaults → tags of each step: {' '.join(defaults)}")
     for tag in [tag for tag in defaults if is_cpu_or_memory(tag)]:
@@ -190,7 +199,7 @@ def subject(tag: str) -> tuple[str, ...]:
 
 
 def first_cells(draft: Draft) -> list[DraftCell]:
-    first = {}
+    first: dict[str | None, DraftCell] = {}
     for cell, seen in draft.pairs():
         if seen.role == "step":
             first.setdefault(seen.step, cell)
@@ -198,7 +207,7 @@ def first_cells(draft: Draft) -> list[DraftCell]:
 
 
 def translate_kernel(draft: Draft) -> None:
-    kernel = draft.metadata.get("kernelspec") or {}
+    kernel = as_dict(draft.metadata.get("kernelspec"))
     if kernel.get("name") != KERNEL["name"] or not kernel.get("display_name"):
         draft.note(None, f"metadata: kernel {show(kernel.get('name'))} → {KERNEL['name']}")
         draft.metadata["kernelspec"] = dict(KERNEL)

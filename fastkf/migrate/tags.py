@@ -8,6 +8,7 @@ import ast
 import re
 
 from fastkf.migrate.draft import Draft, DraftCell, order_tags
+from fastkf.notebook.check.parameters import explain_parameter
 from fastkf.notebook.check.tags import GPU_LIMITS, MODIFIERS, NAMES_THAT_ARE_TAGS
 from fastkf.notebook.model import SPECIAL_TAGS
 
@@ -20,7 +21,7 @@ INJECTED = "injected-parameters"
 PAPERMILL = "parameters"
 
 
-def is_kale_tag(tag: str) -> bool:
+def is_tag_of_any_kale(tag: str) -> bool:
     """Whether a tag was Kale's in any version, but for those that papermill has too."""
     known = tag in SPECIAL_TAGS or tag in WITHOUT_EFFECT or bool(STEP.fullmatch(tag))
     return known or tag.partition(":")[0] in (*MODIFIERS, "notebook")
@@ -60,7 +61,7 @@ def find_special(tags: list[str]) -> str | None:
     return None
 
 
-def split(form: re.Pattern, tag: str) -> list[str]:
+def split(form: re.Pattern[str], tag: str) -> list[str]:
     match = form.fullmatch(tag)
     return [name.strip() for name in match[1].split(";") if name.strip()] if match else []
 
@@ -96,7 +97,7 @@ def translate_special(draft: Draft, cell: DraftCell, special: str) -> str:
     if special == PAPERMILL:
         role = "pipeline-parameters" if has_only_values(cell.source) else "functions"
     others = [tag for tag in cell.tags if tag != role]
-    kept = [tag for tag in others if not is_kale_tag(tag)]
+    kept = [tag for tag in others if not is_tag_of_any_kale(tag)]
     if role == "pipeline-parameters" and is_first_parameters(draft, cell):
         kept = [PAPERMILL, *kept]
     replace_tags(draft, cell, [role, *kept])
@@ -110,8 +111,6 @@ def translate_special(draft: Draft, cell: DraftCell, special: str) -> str:
 
 
 def has_only_values(source: str) -> bool:
-    from fastkf.notebook.check.parameters import explain_parameter
-
     try:
         return not any(explain_parameter(node) for node in ast.parse(source).body)
     except SyntaxError:
@@ -143,12 +142,14 @@ def translate_modifiers(draft: Draft, cell: DraftCell, names: dict[str, str]) ->
     return new
 
 
-def translate_continuation(draft, cell: DraftCell, current: list[str], is_behind_skip) -> None:
+def translate_continuation(
+    draft: Draft, cell: DraftCell, current: list[str], is_behind_skip: bool
+) -> None:
     """A cell without a name of its own: old Kale merged it into the one above."""
-    kept = [tag for tag in cell.tags if not is_kale_tag(tag)]
+    kept = [tag for tag in cell.tags if not is_tag_of_any_kale(tag)]
     is_unnamed = any(STEP.fullmatch(tag) for tag in cell.tags)
     # Kale installs nothing for the imports of an untagged cell behind a skip cell.
-    is_unseen = is_behind_skip and current and current[0] in ("imports", "functions")
+    is_unseen = is_behind_skip and current[:1] in (["imports"], ["functions"])
     is_named = is_unnamed or (is_unseen and cell.source.strip())
     replace_tags(
         draft,

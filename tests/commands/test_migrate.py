@@ -369,3 +369,31 @@ def test_outputs_and_all_else_stay_as_they_are(tmp_path):
     assert new["cells"] == content["cells"]
     assert {**new, "cells": 0, "metadata": 0} == {**content, "cells": 0, "metadata": 0}
     assert new["metadata"]["toc"] == {"base_numbering": 1}
+
+
+DAMAGED = ["x", 5, True, ["x"], [5], {"x": 5}, None]
+SETTINGS = [
+    "docker_image",
+    "experiment",
+    "experiment_name",
+    "katib_metadata",
+    "katib_run",
+    "pipeline_description",
+    "pipeline_name",
+    "steps_defaults",
+    "volumes",
+]
+
+
+@pytest.mark.parametrize("value", DAMAGED, ids=str)
+def test_damaged_metadata_end_in_no_traceback(value, tmp_path):
+    cells = [("block:load", "x = 1")]
+    blocks: list = [{"kubeflow_notebook": {key: value}} for key in SETTINGS]
+    blocks.append({"kubeflow_notebook": {"katib_metadata": {"parameters": value}}})
+    blocks += [{key: value} for key in ("kubeflow_notebook", "kernelspec", "language_info")]
+    blocks += [None] if value is None else []
+    for block in blocks:
+        path = write_notebook(tmp_path / "old.ipynb", cells, metadata={})
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({**content, "metadata": block}))
+        assert json.loads(translate(path))["cells"][0]["metadata"]["tags"][0] == "step:load", block
