@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fastkf.base.errors import FastkfError
-from fastkf.course import data, places
+from fastkf.course import data, places, recipes
 
 MEMBERS = ["example/titanic_train.csv", "example/titanic_test.csv"]
 ONE_HOT = [
@@ -28,9 +28,9 @@ name,survived,passenger_class,sex,age,siblings_spouses,parents_children,fare,por
 
 def source_table(rows):
     """A table in the form of the source, its one-hot columns 0 where a row does not name them."""
-    columns = [*data.TITANIC_COLUMNS, *ONE_HOT]
+    columns = [*recipes.TITANIC_COLUMNS, *ONE_HOT]
     lines = [columns, *([row.get(column, "0") for column in columns] for row in rows)]
-    return data.write_csv(lines)
+    return recipes.write_csv(lines)
 
 
 CUMINGS = {
@@ -224,14 +224,14 @@ def test_stops_pip_when_interrupted(monkeypatch):
 
 def test_converts_an_orange_table():
     table = b"Category\tText\nd\tstring\nclass\t\n\nearn\ta, b \nmoney-fx\tc\n"
-    assert data.convert_orange_table(table) == b'topic,text\nearn,"a, b"\nmoney-fx,c\n'
+    assert recipes.convert_orange_table(table) == b'topic,text\nearn,"a, b"\nmoney-fx,c\n'
 
 
 def test_every_data_set_has_a_recipe_and_a_section_in_the_readme():
     declared = data.read_sources()
     readme = (places.DATA / "README.md").read_text()
     for name, source in declared.items():
-        assert source.recipe in data.RECIPES
+        assert source.recipe in recipes.RECIPES
         assert f"\n## {name}\n" in readme
         assert all(f"`{name}/{pin.name}`" in readme for pin in source.files)
 
@@ -251,7 +251,7 @@ def count(passengers, column):
 
 
 def test_the_real_titanic_table_is_what_its_readme_says(titanic):
-    assert list(titanic[0]) == data.TITANIC_HEADER
+    assert list(titanic[0]) == recipes.TITANIC_HEADER
     assert count(titanic, "survived") == {"0": 549, "1": 342}
     assert count(titanic, "passenger_class") == {"1": 216, "2": 184, "3": 491}
     assert count(titanic, "sex") == {"female": 314, "male": 577}
