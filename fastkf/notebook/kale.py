@@ -106,7 +106,7 @@ def find_refusal(path: Path, settings: Mapping[str, Any]) -> str | None:
         path: the notebook.
         settings: deep copies of them, since Kale changes what it is given.
     """
-    _open()
+    prepare()
     from kale.processors.nbprocessor import NotebookConfig
 
     try:
@@ -123,7 +123,7 @@ def is_tag(tag: str) -> bool:
 
 def package_of(module: str) -> str | None:
     """The package that Kale installs for a module; None for the standard library."""
-    _open()
+    prepare()
     from kale.common.imports import ImportInfo
 
     info = ImportInfo(module, names=[], alias=None, is_from=False, line_number=0)
@@ -134,7 +134,7 @@ def package_of(module: str) -> str | None:
 @cache
 def missing_names(source: str) -> frozenset[str]:
     """The names that code uses and nothing in it makes; it is plain Python."""
-    _open()
+    prepare()
     from kale.common.flakeutils import pyflakes_report
 
     with warnings.catch_warnings(action="ignore"):
@@ -143,14 +143,14 @@ def missing_names(source: str) -> frozenset[str]:
 
 def default_image() -> str:
     """The container image of a step that names none."""
-    _open()
+    prepare()
     from kale.pipeline import DEFAULT_BASE_IMAGE
 
     return str(DEFAULT_BASE_IMAGE)
 
 
 @cache
-def _open() -> None:
+def prepare() -> None:
     """What comes before the first import of Kale.
 
     Raises:
@@ -162,7 +162,7 @@ def _open() -> None:
 
 @cache
 def _tag_patterns() -> tuple[str, ...]:
-    _open()
+    prepare()
     from kale.processors.constants import TAGS_LANGUAGE
 
     return tuple(TAGS_LANGUAGE)
@@ -170,7 +170,7 @@ def _tag_patterns() -> tuple[str, ...]:
 
 def _process(path: Path, settings: Mapping[str, str]) -> Any:
     """A `kale.NotebookProcessor` that has done its work."""
-    _open()
+    prepare()
     from kale import NotebookProcessor
 
     with _quiet():

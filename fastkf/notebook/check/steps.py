@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from fastkf.base.errors import FastkfError
 from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.errors import KaleError
 from fastkf.notebook.model import Cell, Notebook
 
 
@@ -13,7 +13,7 @@ def is_understood(notebook: Notebook) -> bool:
         return False
     try:
         return bool(notebook.pipeline)
-    except FastkfError:
+    except KaleError:
         return False
 
 
