@@ -172,7 +172,7 @@ def serve(
 
     Examples: `fastkf serve models/titanic` · `fastkf serve models/* --port 8080`
     """
-    from fastkf.serving import serve_models
+    from fastkf.serving.serve import serve_models
 
     serve_models(models, host, port, display)
     sys.stdout.flush()

@@ -1,7 +1,5 @@
 """Models in folders, as KServe's and TensorFlow Serving's own servers expect them."""
 
-import contextlib
-import os
 import re
 from pathlib import Path
 
@@ -32,6 +30,7 @@ def find_models(folders: list[Path]) -> list[Path]:
 
 
 def check_folder(folder: Path) -> None:
+    """Raises UsageError unless the folder is there, well named, and holds one model."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; name the folder that a model is in")
     if not NAME.fullmatch(folder.name):
@@ -48,6 +47,7 @@ def check_folder(folder: Path) -> None:
 
 
 def find_pickled(folder: Path) -> list[Path]:
+    """The files that joblib or pickle may have written."""
     return sorted(path for path in folder.iterdir() if path.suffix in PICKLED and path.is_file())
 
 
@@ -56,38 +56,6 @@ def find_versions(folder: Path) -> dict[int, Path]:
     versions = [path for path in folder.iterdir() if path.name.isascii() and path.name.isdigit()]
     versions = [path for path in versions if (path / SAVED_MODEL).is_file()]
     return {int(path.name): path for path in sorted(versions, key=lambda path: int(path.name))}
-
-
-def load_model(folder: Path):
-    """The model in a folder, loaded.
-
-    Loading a pickled model runs whatever code is in it.
-
-    Raises:
-        FastkfError: it does not load.
-    """
-    if pickled := find_pickled(folder):
-        from fastkf.serving.pickled import PickledModel
-
-        return PickledModel(folder.name, pickled[0])
-    with _silent_tensorflow():
-        from fastkf.serving.saved_model import SavedModel
-
-        return SavedModel(folder.name, find_versions(folder))
-
-
-@contextlib.contextmanager
-def _silent_tensorflow():
-    """TensorFlow tells of its build on the file descriptor itself, whatever it is asked."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _advise(folder: Path) -> str:

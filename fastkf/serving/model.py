@@ -55,7 +55,3 @@ class ServedModel(kserve.Model):
 
     def check_result(self, values: np.ndarray) -> None:
         check_finite(values, f"{self.name}: the result is not a finite number; look for huge input")
-
-
-def first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

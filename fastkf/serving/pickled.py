@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import joblib
 import kserve
@@ -11,8 +12,8 @@ from kserve.errors import InvalidInput
 from kserve.utils.utils import get_predict_response
 from sklearn.exceptions import InconsistentVersionWarning
 
-from fastkf.base.errors import FastkfError
-from fastkf.serving.model import ServedModel, first_line
+from fastkf.base.errors import FastkfError, first_line
+from fastkf.serving.model import ServedModel
 from fastkf.serving.tensors import read_tensor
 
 
@@ -89,7 +90,7 @@ class PickledModel(ServedModel):
         return table[self.columns] if self.columns else table
 
 
-def load_estimator(path: Path) -> tuple[object, list[str]]:
+def load_estimator(path: Path) -> tuple[Any, list[str]]:
     """What is in the file, and warnings in words.
 
     Raises:
@@ -137,7 +138,7 @@ def as_table(rows: list) -> pd.DataFrame:
 
 def read_column(tensor: kserve.InferInput) -> list:
     """One value a row, from a tensor of shape [rows] or [rows, 1]; null where it is missing."""
-    if tensor._raw_data is None and len(tensor.shape) in (1, 2) and None in tensor.data:
+    if tensor.data is not None and len(tensor.shape) in (1, 2) and None in tensor.data:
         values = np.array(tensor.data, dtype=object)
         if values.size != np.prod(tensor.shape, dtype=int):
             raise InvalidInput(f"{tensor.name}: its shape does not fit its {values.size} values")

@@ -93,12 +93,16 @@ def find_model(dataplane: DataPlane, name: str, version: str | None = None) -> S
     return model
 
 
-async def answer_http_error(_, error: HTTPException) -> JSONResponse:
+async def answer_http_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def answer_wrong_form(_, error: RequestValidationError) -> JSONResponse:
+async def answer_wrong_form(_: Request, error: Exception) -> Response:
     """FastAPI tries a body as JSON and as bytes, and lists the faults of both, with the body."""
+    if not isinstance(error, RequestValidationError):
+        raise error
     faults = [fault for fault in error.errors() if fault["loc"][-1] != "bytes"]
     return JSONResponse({"error": "; ".join(describe_fault(fault) for fault in faults[:5])}, 422)
 

@@ -14,9 +14,9 @@ from kserve.utils.numpy_codec import from_np_dtype
 from kserve.utils.utils import generate_uuid
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel as SavedModelFile
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, first_line
 from fastkf.serving.folders import SAVED_MODEL
-from fastkf.serving.model import ServedModel, first_line
+from fastkf.serving.model import ServedModel
 from fastkf.serving.tensors import as_array, check_finite, read_tensor
 
 SIGNATURE = "serving_default"
@@ -43,7 +43,7 @@ class SavedModel(ServedModel):
             return self
         if number in self.folders and number not in self.others:
             self.others[number] = SavedModel(self.name, self.folders, number)
-        return self.others.get(number)
+        return None if number is None else self.others.get(number)
 
     def get_input_types(self) -> list[dict]:
         return [describe(name, spec) for name, spec in inputs_of(self.signature()).items()]

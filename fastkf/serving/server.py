@@ -1,27 +1,35 @@
-"""kserve's model server, on one socket, with answers that say what is wrong with a request."""
+"""kserve's REST server, on one socket, with answers that say what is wrong with a request."""
 
 import asyncio
-import functools
+import contextlib
 import logging
 import socket
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import kserve
+from fastapi import FastAPI
 from fastapi.exceptions import FastAPIDeprecationWarning
-from kserve import model_server
+from kserve.context import set_predictor_config
 from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
 from kserve.logging import KSERVE_LOG_CONFIG, configure_logging
+from kserve.predictor_config import PredictorConfig
 from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.model_repository_extension import ModelRepositoryExtension
+from kserve.protocol.rest.server import RESTServer
 
 from fastkf.base.errors import FastkfError
-from fastkf.serving.folders import check_folder, load_model
+from fastkf.serving.folders import check_folder
+from fastkf.serving.load import load_model
 from fastkf.serving.model import ServedModel
 from fastkf.serving.routes import add_routes
 
 SECONDS_TO_FINISH = 5
+SECONDS_BETWEEN_LOOKS = 0.02
 # What a client did wrong is in the answer; the log is for what the server did wrong.
 FAULTS_OF_CLIENTS = (InvalidInput, ModelNotFound, ModelNotReady, NotImplementedError)
 
@@ -29,15 +37,17 @@ FAULTS_OF_CLIENTS = (InvalidInput, ModelNotFound, ModelNotReady, NotImplementedE
 class Repository(kserve.ModelRepository):
     """Models by their names, and their versions as NAME/versions/NUMBER."""
 
-    def __init__(self):
+    def __init__(self, models: Iterable[ServedModel] = ()):
         super().__init__()
         self.folders: dict[str, Path] = {}
+        for model in models:
+            self.update(model)
 
     def update(self, model: ServedModel, name: str | None = None) -> None:
         super().update(model, name)
         self.folders[name or model.name] = model.folder
 
-    def get_model(self, name: str):
+    def get_model(self, name: str) -> ServedModel | None:
         name, _, version = name.partition("/versions/")
         model = super().get_model(name)
         try:
@@ -59,7 +69,7 @@ class Repository(kserve.ModelRepository):
 class Decoder(DataPlane):
     """Answers a request that kserve cannot take apart as a wrong one, not as its own failure."""
 
-    def decode(self, *arguments, **options):
+    def decode(self, *arguments: Any, **options: Any) -> Any:
         try:
             return super().decode(*arguments, **options)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -69,49 +79,84 @@ class Decoder(DataPlane):
             raise InvalidInput(f"the request cannot be read ({text})") from error
 
 
-class Server(kserve.ModelServer):
-    """kserve's server, without gRPC.
+class Server(RESTServer):
+    """kserve's REST server with an application of its own.
+
+    `kserve.ModelServer` would add routes to an application that all servers of a process share, and
+    listen on all interfaces.
 
     Args:
+        models: loaded ones.
         listener: a bound socket.
         on_ready: called when requests are answered.
     """
 
-    def __init__(self, listener: socket.socket, on_ready: Callable[[], None]):
-        configure_logging(quiet_logging())
-        # kserve builds its answers in a way that FastAPI wants to drop.
-        warnings.simplefilter("ignore", FastAPIDeprecationWarning)
+    def __init__(
+        self,
+        models: Iterable[ServedModel],
+        listener: socket.socket,
+        on_ready: Callable[[], None],
+    ):
+        repository = Repository(models)
+        self.app = FastAPI(
+            title="KServe ModelServer",
+            version=metadata.version("kserve"),
+            docs_url=None,
+            redoc_url=None,
+        )
         super().__init__(
-            registered_models=Repository(),
-            enable_grpc=False,
-            enable_latency_logging=False,
+            self.app,
+            Decoder(model_registry=repository),
+            ModelRepositoryExtension(model_registry=repository),
+            http_port=listener.getsockname()[1],
             grace_period=SECONDS_TO_FINISH,
         )
-        self.dataplane = Decoder(model_registry=self.registered_models)
-        self.listener = listener
-        self.on_ready = on_ready
-        add_routes(model_server.app, self.dataplane)
+        self.listener, self.on_ready = listener, on_ready
+
+    def create_application(self) -> None:
+        """Called once, when the server starts. Of two routes, the one added first answers."""
+        add_routes(self.app, self.dataplane)
+        self._add_middlewares(self.app)
+        self._register_endpoints(self.app)
+        self._add_exception_handlers(self.app)
+
+    def serve(self) -> None:
+        """Answers requests until SIGINT or SIGTERM, which come up again when it has ended."""
+        # Requests are read as a predictor's, which is kserve's default, not as a transformer's.
+        set_predictor_config(PredictorConfig(predictor_host=""))
+        self.create_application()
+        with quiet():
+            asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        """kserve listens on all interfaces and has no option for it; uvicorn takes a socket."""
-        server = self._rest_server._server
-        server.serve = functools.partial(server.serve, sockets=[self.listener])
-        await asyncio.gather(super()._serve(), self._announce(server))
+        await asyncio.gather(self._server.serve(sockets=[self.listener]), self._announce())
 
-    async def _announce(self, server) -> None:
-        while not server.started and not server.should_exit:
-            await asyncio.sleep(0.02)
-        if server.started:
+    async def _announce(self) -> None:
+        while not self._server.started and not self._server.should_exit:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        if self._server.started:
             self.on_ready()
 
 
 class FaultsOfServer(logging.Filter):
+    """Keeps what is no client's fault."""
+
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], FAULTS_OF_CLIENTS))
 
 
-def quiet_logging() -> dict:
-    """kserve's logging, down to what somebody must look at."""
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Has kserve log only what somebody must look at."""
+    configure_logging(quiet_logging())
+    with warnings.catch_warnings():
+        # kserve builds each answer in a way that FastAPI wants to drop.
+        warnings.simplefilter("ignore", FastAPIDeprecationWarning)
+        yield
+
+
+def quiet_logging() -> dict[str, Any]:
+    """kserve's configuration of logging, down to what somebody must look at."""
     handlers = {
         name: {**handler, "stream": sys.stderr, "filters": ["faults"]}
         for name, handler in KSERVE_LOG_CONFIG["handlers"].items()

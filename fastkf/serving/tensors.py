@@ -40,7 +40,7 @@ def read_tensor(tensor: InferInput) -> np.ndarray:
             f"{tensor.name}: no datatype {tensor.datatype}; there are BOOL, BYTES, INT8 to INT64, "
             "UINT8 to UINT64, FP16, FP32 and FP64"
         )
-    if tensor._raw_data is None:
+    if tensor.data is not None:  # else it came as bytes behind the JSON
         values = as_array(tensor.data, dtype, tensor.name)
     else:
         try:

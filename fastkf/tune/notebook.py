@@ -8,7 +8,7 @@ import nbformat
 from fastkf.base.errors import UsageError
 from fastkf.notebook.check import Severity, check
 from fastkf.notebook.model import Notebook
-from fastkf.notebook.parameters import read_parameters
+from fastkf.notebook.parameters import read_parameter, read_parameters
 from fastkf.tune.experiment import API_VERSION
 from fastkf.tune.metrics import as_number
 from fastkf.tune.rules.spec import LONGEST_NAME
@@ -53,7 +53,7 @@ def make_manifest(notebook: Notebook, search: Search) -> list[dict]:
     """
     _refuse(notebook, search)
     name = _make_name(notebook)
-    parameters = [read_parameter(notebook, text) for text in search.parameters]
+    parameters = [make_parameter(notebook, text) for text in search.parameters]
     config_map = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -77,7 +77,7 @@ def make_manifest(notebook: Notebook, search: Search) -> list[dict]:
     return [config_map, experiment]
 
 
-def read_parameter(notebook: Notebook, text: str) -> dict:
+def make_parameter(notebook: Notebook, text: str) -> dict:
     """A parameter of the search from `name=LOW..HIGH[:log][:step=N]` or `name=A,B,C`.
 
     Raises:
@@ -85,7 +85,6 @@ def read_parameter(notebook: Notebook, text: str) -> dict:
     """
     name, _, values = text.partition("=")
     if found := PARAMETER.fullmatch(text):
-        read_parameters(notebook, {name: found["low"]})
         return _make_range(notebook, name, found["low"], found["high"], found["options"])
     words = values.split(",")
     if len(words) < 2 or not all(words):
@@ -93,19 +92,17 @@ def read_parameter(notebook: Notebook, text: str) -> dict:
             f"--param {text}: give a range, name=0.001..0.1 (:log, :step=0.1 may follow), or a "
             "list, name=32,64,128; a single value goes with -p"
         )
-    for word in words:
-        read_parameters(notebook, {name: word})
-    numbers = type(notebook.parameters[name]) in KIND_OF
-    kind = "discrete" if numbers else "categorical"
+    values_read = [read_parameter(notebook, name, word) for word in words]
+    kind = "discrete" if type(values_read[0]) in KIND_OF else "categorical"
     return {"name": name, "parameterType": kind, "feasibleSpace": {"list": words}}
 
 
 def _make_range(notebook: Notebook, name: str, low: str, high: str, options: str) -> dict:
-    kind = KIND_OF.get(type(notebook.parameters[name]))
+    kind = KIND_OF.get(type(read_parameter(notebook, name, low)))
     where = f"--param {name}={low}..{high}{options}"
     if kind is None:
         raise UsageError(f"{where}: {name} is no number in {notebook.path}; give a list")
-    read_parameters(notebook, {name: high})
+    read_parameter(notebook, name, high)
     space = {"min": low, "max": high}
     for option in options.split(":")[1:]:
         word, _, value = option.partition("=")

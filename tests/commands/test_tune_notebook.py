@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from fastkf.base.errors import UsageError
 from fastkf.cli import app
 from fastkf.notebook.model import read
-from fastkf.tune.notebook import Search, make_manifest, read_parameter
+from fastkf.tune.notebook import Search, make_manifest, make_parameter
 from fastkf.tune.rules import check_experiment, find_differences
 
 CELLS = [
@@ -192,7 +192,7 @@ def test_parameters_that_papermill_does_not_find_are_refused(tmp_path):
 
 
 def test_true_and_false_are_a_list(notebook):
-    assert read_parameter(read(notebook), "flag=true,false") == {
+    assert make_parameter(read(notebook), "flag=true,false") == {
         "name": "flag",
         "parameterType": "categorical",
         "feasibleSpace": {"list": ["true", "false"]},

@@ -1,0 +1,49 @@
+"""Loads the model of a folder with the library that made it."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastkf.serving.folders import find_pickled, find_versions
+from fastkf.serving.model import ServedModel
+
+
+def load_model(folder: Path) -> ServedModel:
+    """The model in a folder that `fastkf.serving.folders` has passed.
+
+    Loading a pickled model runs whatever code is in it.
+
+    Raises:
+        FastkfError: it does not load.
+    """
+    if pickled := find_pickled(folder):
+        from fastkf.serving.pickled import PickledModel
+
+        return PickledModel(folder.name, pickled[0])
+    with _silent_import():
+        from fastkf.serving.saved_model import SavedModel
+    return SavedModel(folder.name, find_versions(folder))
+
+
+@contextlib.contextmanager
+def _silent_import() -> Iterator[None]:
+    """Keeps TensorFlow's words about its build from the terminal when it is imported.
+
+    It writes them on the file descriptor itself before it reads how much it should write. The
+    descriptor is the whole process's, so this is for the first import alone: other threads may have
+    something to say later.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,25 @@
+"""The model server's application: one for each server, however many a process makes."""
+
+import socket
+
+from fastkf.serving.server import Server
+
+
+def paths(server) -> list[str]:
+    return sorted(getattr(route, "path", "") for route in server.app.routes)
+
+
+def make_server() -> Server:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Server([], listener, on_ready=lambda: None)
+    server.create_application()
+    return server
+
+
+def test_a_second_server_leaves_the_first_as_it_is():
+    first = make_server()
+    before = paths(first)
+    second = make_server()
+    assert paths(first) == before == paths(second)
+    assert first.app is not second.app
+    assert len(first.app.user_middleware) == len(second.app.user_middleware)
