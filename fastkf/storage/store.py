@@ -6,18 +6,19 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 import psutil
 from filelock import FileLock, Timeout
 
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.files import user_folder, write_text
 from fastkf.base.ports import free_ports, is_free
 from fastkf.storage import weed
+from fastkf.storage.health import REGION, answers
 
-REGION = "us-east-1"  # any: SeaweedFS has none, and clients ask for one
 LOCK, LOG, STATE = "lock", "weed.log", "server.json"
 LINES_OF_LOG = 8
 SECONDS_TO_START = 120
@@ -36,7 +37,7 @@ class Status:
 
 
 def default_folder() -> Path:
-    return platformdirs.user_data_path("fastkf") / "storage"
+    return user_folder("storage")
 
 
 class Store:
@@ -149,7 +150,7 @@ class Store:
             )
 
     @contextlib.contextmanager
-    def _lock(self):
+    def _lock(self) -> Iterator[None]:
         try:
             with FileLock(self.folder / LOCK, timeout=SECONDS_TO_START + SECONDS_TO_END):
                 yield
@@ -185,23 +186,7 @@ class Store:
 
     def _answers(self, port: int) -> bool:
         """Whether the server takes its access keys."""
-        import urllib3
-        from minio import Minio
-        from minio.error import MinioException
-
-        access_key, secret_key = weed.read_credentials(self.folder)
-        client = Minio(
-            f"{weed.ADDRESS}:{port}",
-            access_key=access_key,
-            secret_key=secret_key,
-            secure=False,
-            http_client=urllib3.PoolManager(timeout=5, retries=False),
-        )
-        try:
-            client.list_buckets()
-        except (MinioException, urllib3.exceptions.HTTPError):
-            return False
-        return True
+        return answers(weed.ADDRESS, port, *weed.read_credentials(self.folder))
 
     def _why_not_up(self, code: int | None) -> str:
         log = self.folder / LOG
@@ -238,7 +223,7 @@ class Store:
 
     def _write_state(self, ports: dict[str, int], running: bool, temporary: bool) -> None:
         state = {"ports": ports, "running": running, "temporary": temporary}
-        weed.write_private(self.folder / STATE, json.dumps(state, indent=2))
+        write_text(self.folder / STATE, json.dumps(state, indent=2), weed.PRIVATE)
 
 
 def start_watch(folder: Path, owner: int) -> None:

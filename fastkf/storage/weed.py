@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.files import write_text
 
 ADDRESS = "127.0.0.1"
 ROLES = ("master", "volume", "filer", "s3")
@@ -26,6 +27,7 @@ PORTS = tuple(f"{role}.port{kind}" for role in ROLES for kind in ("", ".grpc"))
 CREDENTIALS = "credentials.json"
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 YEARS = 50
+PRIVATE = 0o600
 # A volume is a file of objects: one for each bucket at first, instead of seven.
 MASTER = """\
 [master.volume_growth]
@@ -113,13 +115,13 @@ def write_configuration(folder: Path) -> None:
         keys = {"accessKey": secrets.token_hex(10).upper(), "secretKey": secrets.token_hex(20)}
         actions = ["Admin", "Read", "List", "Tagging", "Write"]
         identity = {"name": "learner", "credentials": [keys], "actions": actions}
-        write_private(folder / CREDENTIALS, json.dumps({"identities": [identity]}, indent=2))
+        write_text(folder / CREDENTIALS, json.dumps({"identities": [identity]}, indent=2), PRIVATE)
     if not (folder / CERTIFICATE).exists():
         certificate, key = make_certificate()
-        write_private(folder / KEY, key)
-        write_private(folder / CERTIFICATE, certificate)
-    write_private(folder / "master.toml", MASTER)
-    write_private(folder / "security.toml", security(folder))
+        write_text(folder / KEY, key, PRIVATE)
+        write_text(folder / CERTIFICATE, certificate, PRIVATE)
+    write_text(folder / "master.toml", MASTER, PRIVATE)
+    write_text(folder / "security.toml", security(folder), PRIVATE)
 
 
 def read_credentials(folder: Path) -> tuple[str, str]:
@@ -138,15 +140,6 @@ def read_credentials(folder: Path) -> tuple[str, str]:
             f"{path}: these are not the store's keys ({error}); delete the file while the store "
             "is stopped, and the next start makes new keys for the same data"
         ) from error
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only the user can read, whole or not at all."""
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    new.touch(mode=0o600)
-    new.write_text(text)
-    new.replace(path)
 
 
 def security(folder: Path) -> str:
