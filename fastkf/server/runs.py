@@ -2,11 +2,11 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fastkf.base.clock import format_utc
 from fastkf.package.arguments import complete_arguments
 from fastkf.package.model import Package
 from fastkf.runs import record as records
@@ -21,11 +21,6 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def format_time(moment: datetime) -> str:
-    """RFC 3339, in UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def task_id(run_id: str, task: str) -> str:
     """How the API names a task of a run."""
     return f"{run_id}.{task}"
@@ -34,7 +29,7 @@ def task_id(run_id: str, task: str) -> str:
 def set_state(run: db.Run, state: str, error: str | None = None) -> None:
     """Moves the run to a state and keeps it in the history."""
     moment = db.now()
-    entry = {"update_time": format_time(moment)}
+    entry = {"update_time": format_utc(moment)}
     entry |= {"state": state} | ({"error": error} if error else {})
     run.state, run.error = state, error
     run.state_history = [*run.state_history, entry]

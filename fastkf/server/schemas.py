@@ -19,10 +19,11 @@ filters are compared with. `kfp.Client.wait_for_run_completion` takes both spell
 
 import kfp_server_api as kfp
 
+from fastkf.base.clock import format_utc
 from fastkf.server import database as db
 from fastkf.server.artifacts import Artifact, list_artifacts
 from fastkf.server.pagination import Page
-from fastkf.server.runs import format_time, task_id
+from fastkf.server.runs import task_id
 
 CONFIGURATION = kfp.Configuration()
 CONFIGURATION.client_side_validation = False
@@ -104,8 +105,8 @@ def _experiment(row: db.Experiment):
         display_name=row.display_name,
         description=row.description,
         namespace=row.namespace,
-        created_at=format_time(row.created_at),
-        last_run_created_at=format_time(row.last_run_created_at or db.EPOCH),
+        created_at=format_utc(row.created_at),
+        last_run_created_at=format_utc(row.last_run_created_at or db.EPOCH),
         storage_state=row.storage_state,
     )
 
@@ -119,7 +120,7 @@ def _pipeline(row: db.Pipeline):
         description=row.description,
         namespace=row.namespace,
         tags=row.tags,
-        created_at=format_time(row.created_at),
+        created_at=format_utc(row.created_at),
     )
 
 
@@ -133,7 +134,7 @@ def _version(row: db.PipelineVersion, spec: dict | None):
         description=row.description,
         code_source_url=row.code_source_url,
         tags=row.tags,
-        created_at=format_time(row.created_at),
+        created_at=format_utc(row.created_at),
         pipeline_spec=spec,
     )
 
@@ -158,9 +159,9 @@ def _run(row: db.Run):
         storage_state=row.storage_state,
         state_history=[_status(**one) for one in row.state_history],
         error=row.error and _error(row.error),
-        created_at=format_time(row.created_at),
-        scheduled_at=format_time(row.scheduled_at),
-        finished_at=row.finished_at and format_time(row.finished_at),
+        created_at=format_utc(row.created_at),
+        scheduled_at=format_utc(row.scheduled_at),
+        finished_at=row.finished_at and format_utc(row.finished_at),
     )
 
 
@@ -193,7 +194,7 @@ def _task(row: db.Run, step: dict, made: list[Artifact]):
         task_id=task_id(row.id, step["task"]),
         display_name=step["task"],
         pod_name=step["task"],
-        create_time=format_time(row.created_at),
+        create_time=format_utc(row.created_at),
         start_time=start,
         end_time=end,
         state=STEP_STATES[status],

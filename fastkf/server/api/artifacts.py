@@ -21,6 +21,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from fastkf.base.clock import format_utc
 from fastkf.base.files import find_inside
 from fastkf.server import runs
 from fastkf.server.api.context import FromDatabase, WithSettings
@@ -40,7 +41,7 @@ def get_artifact(artifact_id: str, database: FromDatabase, settings: WithSetting
         created_at = find_run(session, run_id).created_at
     for artifact in list_artifacts(run_id, runs.read_record(settings, run_id)):
         if artifact.id == artifact_id:
-            return {**_as_answer(artifact), "created_at": runs.format_time(created_at)}
+            return {**_as_answer(artifact), "created_at": format_utc(created_at)}
     raise not_found("artifact", artifact_id)
 
 
