@@ -388,11 +388,12 @@ def test_a_jupyterlab_that_does_not_start_says_why(tmp_path):
         (["--port", "{taken}"], "another program listens there"),
     ],
 )
-def test_wrong_use(words, message, upstream, monkeypatch):
+def test_wrong_use(words, message, upstream, monkeypatch, capsys):
     monkeypatch.chdir(places.PROJECT)
     words = [word.format(taken=upstream.server_port) for word in words]
-    with pytest.raises(UsageError, match=re.escape(message)):
-        app(["lab", "--no-browser", *words], standalone_mode=False)
+    code = app(["lab", "--no-browser", *words], standalone_mode=False)
+    assert code == UsageError.exit_code
+    assert message in capsys.readouterr().err
 
 
 def test_the_commands_of_the_guide(tmp_path, monkeypatch):
