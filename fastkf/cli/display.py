@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -17,7 +16,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from fastkf.runs.model import State, Step
+from fastkf.base.files import shown_path
+from fastkf.runs.model import Run, State, Step
+from fastkf.runs.problems import Problem, list_problems
 from fastkf.runs.progress import Advance, Cell
 
 MARKS = {
@@ -96,78 +97,55 @@ class Display:
 
             yield advance
 
-    def show_summary(self, record: dict, folder: str) -> None:
-        """The tables of a finished run: its steps, its metrics, and where the rest is.
-
-        Args:
-            record: the content of run.json.
-            folder: the run's folder, as the user would type it.
-        """
-        pipeline = record["pipeline"]
-        if pipeline:
-            self.console.print(_steps_table(pipeline["steps"]))
-        if any(part and part["metrics"] for part in (record["notebook"], pipeline)):
-            self.console.print(_metrics_table(record))
-        for name, value in (pipeline or {}).get("outputs", {}).items():
-            self.console.print(f"Output {name}: ", end="")
-            self.console.print(str(value), markup=False)
-        for error in _errors(record, Path(folder)):
-            self.failed(error)
-        style = "bold green" if record["status"] == "succeeded" else "bold red"
-        self.console.print(f"[{style}]{record['name']} {record['status']}[/] {record['seconds']} s")
-        self.console.print(f"Report: {folder}/report.html")
+    def show_run(self, run: Run) -> None:
+        """The tables of a finished run: its steps, its metrics, and where the rest is."""
+        if run.pipeline:
+            self.console.print(_steps_table(run.steps))
+        if any(part and part.metrics for part in (run.notebook, run.pipeline)):
+            self.console.print(_metrics_table(run))
+        for name, value in run.pipeline.outputs.items() if run.pipeline else ():
+            self.say(f"Output {name}: {value}")
+        for problem in list_problems(run):
+            self.failed(_describe_problem(problem))
+        outcome = f"{run.name} {run.state}"
+        self.conclude(outcome, run.has_succeeded, f"{run.seconds:.1f} s")
+        self.say(f"Report: {shown_path(run.folder)}/report.html")
 
 
 def _draw_cell(cell: Cell) -> Text:
     return Text.from_markup(MARKS[cell]) if isinstance(cell, State) else Text(cell)
 
 
-def _steps_table(steps: list[dict]) -> Table:
+def _steps_table(steps: Iterable[Step]) -> Table:
     table = Table("", "step", "state", "seconds", "after", title="Pipeline", title_justify="left")
     table.columns[3].justify = "right"
     for step in steps:
-        after = ", ".join(step["after"])
-        seconds = f"{step['seconds']:.1f}"
-        table.add_row(MARKS[step["status"]], step["name"], step["status"], seconds, after)
+        cells = (step.name, step.state.value, f"{step.seconds:.1f}", ", ".join(step.after))
+        table.add_row(MARKS[step.state], *map(Text, cells))
     return table
 
 
-def _metrics_table(record: dict) -> Table:
+def _metrics_table(run: Run) -> Table:
     table = Table("metric", title="Metrics", title_justify="left")
-    parts = [part for part in ("notebook", "pipeline") if record[part]]
-    for part in parts:
-        table.add_column(part, justify="right")
-    if record["parity"]:
+    parts = {"notebook": run.notebook, "pipeline": run.pipeline}
+    metrics = {name: part.metrics for name, part in parts.items() if part}
+    for name in metrics:
+        table.add_column(name, justify="right")
+    if run.parity:
         table.add_column("equal")
-    names = dict.fromkeys(name for part in parts for name in record[part]["metrics"])
-    for name in names:
-        row = [_number(record[part]["metrics"].get(name)) for part in parts]
-        if record["parity"]:
-            row.append(MARKS["succeeded" if record["parity"][name]["equal"] else "failed"])
-        table.add_row(name, *row)
+    for name in dict.fromkeys(name for values in metrics.values() for name in values):
+        row = [Text(_number(values.get(name))) for values in metrics.values()]
+        if name in run.parity:
+            state = State.SUCCEEDED if run.parity[name].equal else State.FAILED
+            row.append(_draw_cell(state))
+        table.add_row(Text(name), *row)
     return table
 
 
-def _number(value) -> str:
+def _number(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
-def _errors(record: dict, folder: Path) -> list[str]:
-    """The messages a learner needs, the first cause first."""
-    errors = [record["error"]] if record.get("error") else []
-    notebook, pipeline = record["notebook"], record["pipeline"]
-    if notebook and notebook.get("error"):
-        errors.append(f"notebook: {notebook['error']}")
-    for step in pipeline["steps"] if pipeline else []:
-        if step["error"]:
-            log = Path("logs", f"{step['name']}.log")
-            where = f" (log: {log})" if (folder / log).exists() else ""
-            errors.append(f"step {step['name']}: {step['error']}{where}")
-    for name, values in record["parity"].items():
-        if not values["equal"]:
-            errors.append(
-                f"metric {name}: the notebook gives {values['notebook']}, the pipeline "
-                f"{values['pipeline']}; look for a missing seed, or a variable that a step "
-                "changes after another step has received it"
-            )
-    return errors
+def _describe_problem(problem: Problem) -> str:
+    text = problem.text if problem.where == "run" else f"{problem.where}: {problem.text}"
+    return f"{text} (log: {problem.log})" if problem.log else text

@@ -10,7 +10,7 @@ from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.tasks import Task
 from fastkf.notebook.model import Notebook
-from fastkf.runs.report.view import TERMINAL_CODES
+from fastkf.runs.text import TERMINAL_CODES
 
 LAST_LINES = 12
 # Kale 2.3, kale/common/jputils.py: "... Kale jputils:338 [ERROR] Error: NAME: MESSAGE"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fastkf.notebook.model import Notebook
-from fastkf.runs.drawing.layout import draw_pipeline
+from fastkf.runs.drawing.svg import draw_pipeline
 
 
 def draw_picture(notebook: Notebook) -> Path:

@@ -19,7 +19,7 @@ from fastkf.package.kale import name_step
 from fastkf.runs.compare import SAME, is_equal
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.model import State, Step
-from fastkf.runs.record import ended_step_record, new_record, write_record
+from fastkf.runs.record import ended_step_record, new_record, read_run, write_record
 from fastkf.runs.report import page
 
 
@@ -71,8 +71,9 @@ def keep_record(record: dict, folder: Path, display: Display, tolerance: float =
     record["parity"] = compare(record, tolerance)
     record["status"] = "succeeded" if error is None and _succeeded(record) else "failed"
     _write(folder, record, error)
-    page.write_report(folder)
-    display.show_summary(record, shown_path(folder))
+    run = read_run(folder)
+    page.write_report(run)
+    display.show_run(run)
 
 
 def compare(record: dict, tolerance: float) -> dict:

@@ -205,5 +205,6 @@ class Run:
             pipeline = pipeline.end(state)
         notebook = self.notebook
         if notebook and not notebook.state.has_ended:
-            notebook = replace(notebook, state=notebook.state.when_run_ended)
+            said = notebook.error or "interrupted"
+            notebook = replace(notebook, state=notebook.state.when_run_ended, error=said)
         return replace(self, state=state, error=error, notebook=notebook, pipeline=pipeline)

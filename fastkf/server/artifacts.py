@@ -7,6 +7,8 @@ of their own, RUN.TASK.OUTPUT.NAME, each with a number.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from fastkf.runs.model import Run
+
 METRICS = "system.Metrics"
 
 
@@ -30,24 +32,31 @@ class Artifact:
     number: float | None = None
 
 
-def list_artifacts(run_id: str, record: dict | None) -> Iterator[Artifact]:
+def list_artifacts(run_id: str, run: Run | None) -> Iterator[Artifact]:
     """The artifacts that the steps of a run have made until now."""
-    for step in ((record or {}).get("pipeline") or {}).get("steps", []):
-        for output, made in (step.get("outputs") or {}).get("artifacts", {}).items():
-            where = {"task": step["task"], "step": step["name"], "output": output}
-            identity = f"{run_id}.{step['task']}.{output}"
-            if made["type"] != METRICS:
+    for step in run.steps if run else ():
+        for output, made in step.outputs.artifacts.items() if step.outputs else ():
+            identity = f"{run_id}.{step.task}.{output}"
+            if made.type != METRICS:
                 yield Artifact(
                     id=identity,
-                    **where,
+                    task=step.task,
+                    step=step.name,
+                    output=output,
                     name=output,
-                    type=made["type"],
-                    uri=made["uri"],
-                    metadata=made["metadata"],
+                    type=made.type,
+                    uri=made.uri,
+                    metadata=made.metadata,
                 )
                 continue
-            for name, value in made["metadata"].items():
+            for name, value in made.metadata.items():
                 if isinstance(value, int | float):
                     yield Artifact(
-                        id=f"{identity}.{name}", **where, name=name, type=made["type"], number=value
+                        id=f"{identity}.{name}",
+                        task=step.task,
+                        step=step.name,
+                        output=output,
+                        name=name,
+                        type=made.type,
+                        number=value,
                     )

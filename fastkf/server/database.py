@@ -22,6 +22,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, deferred, mapped_co
 
 from fastkf.base.errors import FastkfError
 
+# The states in which a run goes on, of those that the API knows (V2beta1RuntimeState).
+GOING = ("PENDING", "RUNNING", "CANCELING")
 LAYOUT = 1  # of the tables; another number is another version's file
 SECONDS_TO_WAIT = 30
 CONNECTIONS = 60
@@ -126,6 +128,10 @@ class Run(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     spec: Mapped[dict | None] = deferred(mapped_column(JSON))
+
+    @property
+    def is_going(self) -> bool:
+        return self.state in GOING
 
 
 class Database:

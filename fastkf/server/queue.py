@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from fastkf.base import processes
+from fastkf.runs.model import State
 from fastkf.server import database as db
 from fastkf.server import runs
 from fastkf.server.settings import Settings
@@ -94,8 +95,8 @@ class RunQueue:
                 return False
             runs.set_state(run, "RUNNING")
             run.started_at = db.now()
-        record = runs.read_record(self._settings, run.id) or {}
-        if missing := runs.find_missing(self._settings, record.get("parameters") or {}):
+        kept = runs.read_run(self._settings, run.id)
+        if missing := runs.find_missing(self._settings, kept.parameters if kept else {}):
             self._write_outcome(run.id, "FAILED", missing)
             return True
         try:
@@ -140,9 +141,9 @@ class RunQueue:
             return "SUCCEEDED", None
         if self._ended:
             return "FAILED", "the server was ended while the run was going"
-        record = runs.read_record(self._settings, run_id) or {}
-        if record.get("status") == "failed":
-            return "FAILED", record.get("error") or "the run failed"
+        run = runs.read_run(self._settings, run_id)
+        if run and run.state is State.FAILED:
+            return "FAILED", run.error or "the run failed"
         if code == KILLED:
             return "FAILED", "the run's process was killed, as the system does when memory runs out"
         log = self._settings.run_folder(run_id) / "logs" / LOG

@@ -2,19 +2,20 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fastkf.base.clock import format_utc
+from fastkf.base.errors import FastkfError
 from fastkf.package.arguments import complete_arguments
 from fastkf.package.model import Package
-from fastkf.runs import record as records
-from fastkf.runs.record import new_record, write_record
+from fastkf.runs import record
+from fastkf.runs.model import PipelineResult, Run, State, Step
+from fastkf.runs.record import write_run
 from fastkf.server import database as db
 from fastkf.server.settings import Settings
-
-STATUS_OF = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELED": "canceled"}
 
 
 def new_id() -> str:
@@ -33,7 +34,7 @@ def set_state(run: db.Run, state: str, error: str | None = None) -> None:
     entry |= {"state": state} | ({"error": error} if error else {})
     run.state, run.error = state, error
     run.state_history = [*run.state_history, entry]
-    if state in STATUS_OF:
+    if state not in db.GOING:
         run.finished_at = moment
 
 
@@ -44,9 +45,18 @@ def make_folder(settings: Settings, run: db.Run, package: Package) -> None:
     for name, shared in settings.shared.items():
         (folder / name).symlink_to(shared.path, target_is_directory=True)
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
-    parameters = complete_arguments(package, run.parameters)
-    record = new_record(package.name, package.description or package.name, parameters)
-    write_record(folder, {**record, "status": "pending"})
+    write_run(_new_run(settings, run, package))
+
+
+def _new_run(settings: Settings, run: db.Run, package: Package) -> Run:
+    """The run before its first attempt."""
+    return Run(
+        folder=settings.run_folder(run.id),
+        name=package.name,
+        title=package.description or package.name,
+        parameters=complete_arguments(package, run.parameters),
+        started=db.now(),
+    )
 
 
 def find_missing(settings: Settings, parameters: Mapping[str, object]) -> str | None:
@@ -66,42 +76,30 @@ def prepare_retry(settings: Settings, run: db.Run, package: Package) -> None:
 
     Where there are pipelines inside the pipeline, loops or conditions, all steps run again.
     """
-    record = read_record(settings, run.id) or {}
-    steps = (record.get("pipeline") or {}).get("steps", [])
-    done = [one for one in steps if one["status"] == "succeeded" and "outputs" in one]
-    kept = done if package.is_flat else []
-    again = {"status": "pending", "started": None, "seconds": 0.0, "error": None}
-    waiting = [
-        {"name": step["name"], "task": step["task"], "after": step["after"], **again}
-        for step in steps
-        if step not in kept
-    ]
-    record |= {"status": "pending", "pipeline": {"status": "pending", "steps": [*kept, *waiting]}}
-    record.pop("error", None)
-    write_record(settings.run_folder(run.id), record)
+    earlier = read_run(settings, run.id) or _new_run(settings, run, package)
+    kept = [step for step in earlier.steps if package.is_flat and _is_kept(step)]
+    waiting = [Step(one.name, one.task, one.after) for one in earlier.steps if one not in kept]
+    pipeline = PipelineResult(State.PENDING, steps=(*kept, *waiting))
+    write_run(replace(earlier, state=State.PENDING, error=None, pipeline=pipeline))
 
 
-def read_record(settings: Settings, run_id: str) -> dict | None:
-    """The content of a run's run.json, None when there is none that can be read."""
+def _is_kept(step: Step) -> bool:
+    return step.state is State.SUCCEEDED and step.outputs is not None
+
+
+def read_run(settings: Settings, run_id: str) -> Run | None:
+    """What a run's run.json tells, None when there is none that can be read."""
     try:
-        return records.read_record(settings.run_folder(run_id))
-    except (OSError, ValueError):
+        return record.read_run(settings.run_folder(run_id))
+    except FastkfError:
         return None
 
 
 def end_record(settings: Settings, run: db.Run) -> None:
     """Has run.json say what the database says, where the run's own process could not."""
-    record = read_record(settings, run.id)
-    status = STATUS_OF[run.state]
-    if record is None or record["status"] == status:
-        return
-    for step in (record.get("pipeline") or {}).get("steps", []):
-        if step["status"] in ("pending", "running"):
-            step["status"] = "failed" if step["status"] == "running" else "skipped"
-    if record.get("pipeline"):
-        record["pipeline"]["status"] = "failed"
-    record |= {"status": status, "error": run.error}
-    write_record(settings.run_folder(run.id), record)
+    kept, state = read_run(settings, run.id), State[run.state]
+    if kept is not None and kept.state is not state:
+        write_run(kept.end(state, run.error))
 
 
 def fail_interrupted(session: Session) -> list[db.Run]:

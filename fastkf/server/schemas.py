@@ -17,9 +17,12 @@ entry is the real state, here and on a Kubeflow), the runs of a list, the steps'
 filters are compared with. `kfp.Client.wait_for_run_completion` takes both spellings.
 """
 
+from datetime import timedelta
+
 import kfp_server_api as kfp
 
 from fastkf.base.clock import format_utc
+from fastkf.runs.model import Run, Step
 from fastkf.server import database as db
 from fastkf.server.artifacts import Artifact, list_artifacts
 from fastkf.server.pagination import Page
@@ -28,15 +31,7 @@ from fastkf.server.runs import task_id
 CONFIGURATION = kfp.Configuration()
 CONFIGURATION.client_side_validation = False
 TO_JSON = kfp.ApiClient(CONFIGURATION).sanitize_for_serialization
-ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 PANEL_SPELLING = {"RUNNING": "Running", "PENDING": None, "CANCELING": None}
-STEP_STATES = {
-    "pending": "PENDING",
-    "running": "RUNNING",
-    "succeeded": "SUCCEEDED",
-    "failed": "FAILED",
-    "skipped": "SKIPPED",
-}
 
 
 def experiment(row: db.Experiment) -> dict:
@@ -51,19 +46,19 @@ def version(row: db.PipelineVersion, spec: dict | None) -> dict:
     return TO_JSON(_version(row, spec))
 
 
-def run(row: db.Run, record: dict | None, spec: dict | None) -> dict:
+def run(row: db.Run, kept: Run | None, spec: dict | None) -> dict:
     """One run, as Kale's panel reads it too.
 
     Args:
-        record: the content of its run.json.
+        kept: what its run.json tells.
         spec: the package, of a run that was not made from a pipeline version.
     """
     model = _run(row)
     model.state = PANEL_SPELLING.get(row.state, row.state)
     if row.pipeline_version_id is None:
         model.pipeline_spec = spec
-    if record is not None:
-        model.run_details = _make("V2beta1RunDetails", task_details=_tasks(row, record))
+    if kept is not None:
+        model.run_details = _make("V2beta1RunDetails", task_details=_tasks(row, kept))
     return TO_JSON(model)
 
 
@@ -174,31 +169,29 @@ def _error(message: str):
     return _make("GoogleRpcStatus", code=13, message=message)
 
 
-def _tasks(row: db.Run, record: dict) -> list:
-    steps = (record.get("pipeline") or {}).get("steps", [])
-    made = list(list_artifacts(row.id, record))
-    return [_task(row, step, [one for one in made if one.task == step["task"]]) for step in steps]
+def _tasks(row: db.Run, kept: Run) -> list:
+    made = list(list_artifacts(row.id, kept))
+    # A run that was killed with the server could not end its steps.
+    steps = kept.steps if row.is_going else [step.end_with_run() for step in kept.steps]
+    return [_task(row, step, [one for one in made if one.task == step.task]) for step in steps]
 
 
-def _task(row: db.Run, step: dict, made: list[Artifact]):
-    status = step["status"]
-    if row.state in ENDED and status in ("pending", "running"):  # it was killed with the server
-        status = "failed" if status == "running" else "skipped"
+def _task(row: db.Run, step: Step, made: list[Artifact]):
     outputs: dict[str, list[str]] = {}
     for artifact in made:
         outputs.setdefault(artifact.output, []).append(artifact.id)
-    start, end = step.get("started_at"), step.get("ended_at")
+    ended = step.started and step.state.has_ended
     return _make(
         "V2beta1PipelineTaskDetail",
         run_id=row.id,
-        task_id=task_id(row.id, step["task"]),
-        display_name=step["task"],
-        pod_name=step["task"],
+        task_id=task_id(row.id, step.task),
+        display_name=step.task,
+        pod_name=step.task,
         create_time=format_utc(row.created_at),
-        start_time=start,
-        end_time=end,
-        state=STEP_STATES[status],
-        error=step.get("error") and _error(step["error"]),
+        start_time=step.started and format_utc(step.started),
+        end_time=format_utc(step.started + timedelta(seconds=step.seconds)) if ended else None,
+        state=step.state.name,
+        error=step.error and _error(step.error),
         outputs={
             key: _make("V2beta1ArtifactList", artifact_ids=ids) for key, ids in outputs.items()
         },

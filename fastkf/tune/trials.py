@@ -12,7 +12,7 @@ import yaml
 
 from fastkf.base import clock, processes
 from fastkf.base.files import write_text
-from fastkf.runs.report.view import clean_text
+from fastkf.runs.text import clean_text
 from fastkf.tune.early_stopping import Watch
 from fastkf.tune.experiment import API_VERSION, Experiment
 from fastkf.tune.files import write_yaml

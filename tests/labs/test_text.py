@@ -350,7 +350,7 @@ MESSAGES = [
     ("tools/set_up.py", "pip could not install the packages"),
     ("fastkf/course/data.py", "this is not the file that the lab expects; it is damaged or was "),
     ("fastkf/run/notebook.py", "not empty; name a new folder with --output"),
-    ("fastkf/cli/display.py", "look for a missing seed"),
+    ("fastkf/runs/problems.py", "look for a missing seed"),
     ("fastkf/cli/options.py", "no such lab or notebook"),
     ("fastkf/engine/docker_run.py", "no Docker engine answers"),
     ("fastkf/tune/trials.py", "it printed no "),

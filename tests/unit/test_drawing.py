@@ -6,14 +6,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from fastkf.runs.drawing.layout import (
-    STATUSES,
-    assign_layers,
-    draw_pipeline,
-    format_seconds,
-    lay_out,
-    reduce_edges,
-)
+from fastkf.runs.drawing.layout import assign_layers, lay_out, reduce_edges
+from fastkf.runs.drawing.svg import STATUSES, draw_pipeline
+from fastkf.runs.text import format_seconds
 
 SVG = "{http://www.w3.org/2000/svg}"
 MODELS = ["train_forest", "train_tree", "train_svm", "train_logistic", "train_boosting"]

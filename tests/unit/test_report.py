@@ -9,8 +9,10 @@ import pytest
 from bs4 import BeautifulSoup
 
 from fastkf.base.errors import FastkfError
-from fastkf.runs.report.page import LARGEST_OUTPUT, LARGEST_PLOTS, LOG_LINES, write_report
-from fastkf.runs.report.view import clean_text
+from fastkf.runs.record import read_run
+from fastkf.runs.report import page as report
+from fastkf.runs.report.contents import LARGEST_OUTPUT, LARGEST_PLOTS, LOG_LINES
+from fastkf.runs.text import clean_text
 
 SCRIPT = "<script>alert('from the notebook')</script>"
 PNG = base64.encodebytes(b"\x89PNG\r\n" + bytes(range(90))).decode()
@@ -96,6 +98,10 @@ def write_notebook(folder: Path, *cells: dict) -> None:
     write(folder, "notebook.ipynb", json.dumps({"nbformat": 4, "cells": list(cells)}))
 
 
+def write_report(folder: Path) -> Path:
+    return report.write_report(read_run(folder))
+
+
 def page_of(folder: Path) -> BeautifulSoup:
     return BeautifulSoup(write_report(folder).read_text(encoding="utf-8"), "html.parser")
 
@@ -147,7 +153,9 @@ def test_different_metrics_are_marked_and_named_as_the_problem(folder):
     page = page_of(folder)
     row = rows(section(page, "Metrics").find("table"))[0]
     assert row == ["test_accuracy", "0.8268156424581006", "0.8268156424", "different"]
-    assert "test_accuracy is 0.82681564245" in section(page, "What went wrong").get_text()
+    problems = section(page, "What went wrong")
+    assert [h.string for h in problems.find_all("h3")] == ["Metric test_accuracy"]
+    assert "the notebook gives 0.82681564245" in problems.get_text()
 
 
 def test_the_graph_shows_every_step_with_its_status(folder):

@@ -39,7 +39,7 @@ def get_artifact(artifact_id: str, database: FromDatabase, settings: WithSetting
     run_id = artifact_id.partition(".")[0]
     with database.read() as session:
         created_at = find_run(session, run_id).created_at
-    for artifact in list_artifacts(run_id, runs.read_record(settings, run_id)):
+    for artifact in list_artifacts(run_id, runs.read_run(settings, run_id)):
         if artifact.id == artifact_id:
             return {**_as_answer(artifact), "created_at": format_utc(created_at)}
     raise not_found("artifact", artifact_id)
@@ -59,7 +59,7 @@ def list_artifact_tasks(
     for run_id in run_ids:
         with database.read() as session:
             find_run(session, run_id)
-        for artifact in list_artifacts(run_id, runs.read_record(settings, run_id)):
+        for artifact in list_artifacts(run_id, runs.read_run(settings, run_id)):
             task_id = runs.task_id(run_id, artifact.task)
             if not task_ids or task_id in task_ids:
                 links.append(
@@ -83,7 +83,7 @@ def read_artifact(
     """The bytes of an artifact, as {"data": BASE64}."""
     with database.read() as session:
         find_run(session, run_id)
-    for artifact in list_artifacts(run_id, runs.read_record(settings, run_id)):
+    for artifact in list_artifacts(run_id, runs.read_run(settings, run_id)):
         if (artifact.task, artifact.output) == (node_id, artifact_name) and artifact.uri:
             path = find_inside(settings.run_folder(run_id), artifact.uri)
             if path is not None:

@@ -18,9 +18,9 @@ def read_log(
     """What a step has printed until now."""
     with database.read() as session:
         find_run(session, run_id)
-    record = runs.read_record(settings, run_id) or {}
-    for step in (record.get("pipeline") or {}).get("steps", []):
-        path = settings.run_folder(run_id) / "logs" / f"{step['name']}.log"
-        if step["task"] == node_id and path.is_file():
+    run = runs.read_run(settings, run_id)
+    for step in run.steps if run else ():
+        path = settings.run_folder(run_id) / "logs" / f"{step.name}.log"
+        if step.task == node_id and path.is_file():
             return FileResponse(path, media_type="text/plain; charset=utf-8")
     raise not_found("a log of node", node_id)

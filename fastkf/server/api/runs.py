@@ -105,7 +105,7 @@ def list_runs(listing: Listing, database: FromDatabase, experiment_id: str = "")
 def get_run(run_id: str, database: FromDatabase, settings: WithSettings) -> dict:
     with database.read() as session:
         row = find_run(session, run_id)
-        return schemas.run(row, runs.read_record(settings, run_id), row.spec)
+        return schemas.run(row, runs.read_run(settings, run_id), row.spec)
 
 
 @router.delete("/{run_id}")

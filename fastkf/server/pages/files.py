@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import quote as quote_url
 
 from fastkf.base.files import find_inside
-from fastkf.runs.report.page import NO_OUTPUT
-from fastkf.runs.report.view import clean_text
+from fastkf.runs.report.contents import NO_OUTPUT
+from fastkf.runs.report.rows import StepRow
+from fastkf.runs.text import clean_text
 
 CHUNK = 256 * 1024  # of a log, in bytes, for one answer
 LONGEST_TAIL = 16 * 1024  # of a line that has not ended
@@ -22,16 +23,17 @@ def quote(text: str) -> str:
     return quote_url(text, safe="")
 
 
-def list_reports(folder: Path, steps: list[dict]) -> list[dict]:
+def list_reports(folder: Path, rows: list[StepRow]) -> list[dict]:
     """The steps with an HTML report that has something in it, and whether it has pictures."""
     reports = []
-    for number, step in enumerate(steps, start=1):
-        path = find_report(folder, step["name"])
+    for number, row in enumerate(rows, start=1):
+        path = find_report(folder, row.name)
         if path:
             with path.open("rb") as file:
                 start = file.read(CHUNK)
             pictured = b"<img" in start or b"<svg" in start
-            reports.append({"id": f"report-{number}", "pictured": pictured, **step})
+            id = f"report-{number}"
+            reports.append({"id": id, "pictured": pictured, "name": row.name, "status": row.status})
     return reports
 
 

@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from fastkf.runs.report.view import show_value
+from fastkf.runs.model import Run
+from fastkf.runs.text import show_value
 from fastkf.server import database as db
-from fastkf.server.pages.run_page import LIVE, summarise
+from fastkf.server.pages.run_page import summarise
 
 ROWS = 25
 MOST_METRIC_COLUMNS = 4
@@ -22,7 +23,7 @@ STATES = {
     "canceled": ("CANCELED",),
 }
 
-ReadRecord = Callable[[str], dict]
+ReadRun = Callable[[str], Run | None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class RunFilter:
 
 
 def list_runs(
-    session: Session, read_record: ReadRecord, wanted: RunFilter, within: Select | None = None
+    session: Session, read_run: ReadRun, wanted: RunFilter, within: Select | None = None
 ) -> dict:
     """One page of the runs, the newest first, with their metrics.
 
@@ -76,7 +77,7 @@ def list_runs(
     page = min(wanted.page, pages)
     order = query.order_by(db.Run.created_at.desc(), db.Run.id.desc())
     rows = session.scalars(order.limit(ROWS).offset((page - 1) * ROWS)).all()
-    runs = [summarise(run, read_record(run.id)) for run in rows]
+    runs = [summarise(run, read_run(run.id)) for run in rows]
     _name_experiments(session, runs)
     names = list(dict.fromkeys(name for run in runs for name in run["metrics"]))
     return {
@@ -112,7 +113,7 @@ def list_pipelines(session: Session, name: str) -> list[dict]:
                 "created": row.created_at,
                 "versions": len(versions),
                 "version": versions[0] if versions else None,
-                "last": last and summarise(last, {}),
+                "last": last and summarise(last, None),
             }
         )
     return pipelines
@@ -161,18 +162,18 @@ def list_experiments(session: Session) -> list[dict]:
             "runs": sum(counts.get(row.id, {}).values()),
             "succeeded": counts.get(row.id, {}).get("SUCCEEDED", 0),
             "failed": counts.get(row.id, {}).get("FAILED", 0),
-            "going": sum(counts.get(row.id, {}).get(state, 0) for state in LIVE),
+            "going": sum(counts.get(row.id, {}).get(state, 0) for state in db.GOING),
         }
         for row in rows
     ]
     return sorted(experiments, key=lambda one: one["last"] or one["created"], reverse=True)
 
 
-def compare(session: Session, read_record: ReadRecord, ids: list[str]) -> dict:
+def compare(session: Session, read_run: ReadRun, ids: list[str]) -> dict:
     """Runs side by side: the rows of their parameters and metrics, and which differ."""
     asked = list(dict.fromkeys(ids))[:MOST_COMPARED]
     rows = {run.id: run for run in session.scalars(select(db.Run).where(db.Run.id.in_(asked)))}
-    runs = [summarise(rows[id], read_record(id)) for id in asked if id in rows]
+    runs = [summarise(rows[id], read_run(id)) for id in asked if id in rows]
     _name_experiments(session, runs)
     return {
         "runs": runs,

@@ -11,7 +11,7 @@ from fastkf.base.errors import FastkfError
 from fastkf.package.errors import PackageError
 from fastkf.package.model import Package
 from fastkf.package.parameters import Parameter
-from fastkf.runs.drawing.layout import draw_pipeline
+from fastkf.runs.drawing.svg import draw_pipeline
 
 TAKES = {
     int: "a whole number",

@@ -10,10 +10,10 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from sqlalchemy.orm import Session
 
 from fastkf.base.files import find_inside
-from fastkf.runs.drawing.layout import STYLE
+from fastkf.runs.drawing.svg import STYLE
 from fastkf.runs.report.page import TEMPLATES as SHARED
 from fastkf.runs.report.page import make_environment
-from fastkf.runs.report.view import format_time, show_value
+from fastkf.runs.text import format_time, show_value
 from fastkf.server import database as db
 from fastkf.server.pages import files
 from fastkf.server.pages.package import read_package
@@ -72,7 +72,7 @@ Render = Callable[..., Response]
 def _make_renderer() -> Render:
     """`render(request, template, context, status=200)`: the answer that a template makes."""
     environment = make_environment(HOME / "templates")
-    environment.filters["moment"] = lambda moment: format_time(moment.astimezone().isoformat())
+    environment.filters["moment"] = lambda moment: format_time(moment.astimezone())
     environment.filters["value"] = show_value
 
     def render(request: Request, template: str, context: dict, status: int = 200) -> Response:

@@ -4,12 +4,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fastkf.package.model import Package
-from fastkf.runs.report.view import get_table
+from fastkf.runs.model import Run
 from fastkf.server import database as db
 from fastkf.server.pages import lists
 from fastkf.server.pages.package import draw_package, list_fields, read_package
 from fastkf.server.pages.run_page import show_run, summarise
-from fastkf.server.runs import read_record
+from fastkf.server.runs import read_run
 from fastkf.server.settings import Settings
 
 
@@ -24,21 +24,21 @@ class Views:
         self.settings = settings
 
     def runs(self, session: Session, query: dict) -> dict:
-        return {"list": lists.list_runs(session, self._record, lists.RunFilter.read(query))}
+        return {"list": lists.list_runs(session, self._read, lists.RunFilter.read(query))}
 
     def run(self, session: Session, query: dict, id: str) -> dict:
         run = _find(session, db.Run, id, "run")
-        record = self._record(id)
-        package = None if get_table(record, "pipeline").get("steps") else self._package(run)
+        kept = self._read(id)
+        package = None if kept and kept.steps else self._package(run)
         folder = self.settings.run_folder(id)
-        shown = show_run(run, record, package, folder, query.get("step"))
+        shown = show_run(run, kept, package, folder, query.get("step"))
         return {**shown, **self._around(session, run)}
 
     def new_run(self, session: Session, query: dict) -> dict:
         """The form for another run with the package and the parameters of one that there was."""
         run = _find(session, db.Run, query.get("run", ""), "run")
         version = self._around(session, run)["version"]
-        record = self._record(run.id)
+        kept = self._read(run.id)
         form = {
             "pipeline_id": version and version.pipeline_id,
             "version_id": version and version.id,
@@ -46,12 +46,12 @@ class Views:
             "experiment_id": run.experiment_id,
             "name": run.display_name,
         }
-        fields = self._form(session, self._package(run), get_table(record, "parameters"))
-        return {"run": summarise(run, record), "form": fields | form}
+        fields = self._form(session, self._package(run), kept.parameters if kept else {})
+        return {"run": summarise(run, kept), "form": fields | form}
 
     def compare(self, session: Session, query: dict) -> dict:
         ids = [id for id in query.get("runlist", "").split(",") if id]
-        return lists.compare(session, self._record, ids)
+        return lists.compare(session, self._read, ids)
 
     def pipelines(self, session: Session, query: dict) -> dict:
         name = query.get("name", "").strip()[:200]
@@ -82,7 +82,7 @@ class Views:
             "graph": draw_package(package, pipeline.display_name),
             "parameters": list_fields(package),
             "form": self._form(session, package, {}) | form,
-            "list": lists.list_runs(session, self._record, wanted, within),
+            "list": lists.list_runs(session, self._read, wanted, within),
         }
 
     def experiments(self, session: Session, query: dict) -> dict:
@@ -94,12 +94,11 @@ class Views:
         wanted = lists.RunFilter.read(query)
         return {
             "experiment": experiment,
-            "list": lists.list_runs(session, self._record, wanted, within),
+            "list": lists.list_runs(session, self._read, wanted, within),
         }
 
-    def _record(self, id: str) -> dict:
-        record = read_record(self.settings, id)
-        return record if isinstance(record, dict) else {}
+    def _read(self, id: str) -> Run | None:
+        return read_run(self.settings, id)
 
     def _package(self, run: db.Run) -> Package | None:
         return read_package(self.settings.run_folder(run.id) / "pipeline.yaml")
