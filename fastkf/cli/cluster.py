@@ -7,9 +7,10 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
+from fastkf.cli.display import Display
 from fastkf.cli.options import find_notebook, parse_parameters
 from fastkf.notebook.model import read
-from fastkf.runs.progress import Progress
+from fastkf.runs.model import Run, State
 
 Host = Annotated[
     str | None,
@@ -87,7 +88,7 @@ def submit(
         str | None, typer.Option(metavar="RUN", help="Submit nothing: end this run.")
     ] = None,
     *,
-    display: Progress,
+    display: Display,
 ) -> bool:
     """Run a notebook or a package on a Kubeflow Pipelines server, and follow it.
 
@@ -122,12 +123,27 @@ def submit(
         cluster.terminate_run(terminate, server, display)
         return True
     if follow:
-        record = cluster.follow_run(follow, server, options, display)
+        run = cluster.follow_run(follow, server, options, display)
     elif Path(named[0]).suffix in (".yaml", ".yml"):
         source = cluster.read_package_source(Path(named[0]), options)
-        record = cluster.submit(source, server, options, display)
+        run = cluster.submit(source, server, options, display)
     else:
         notebook = read(find_notebook(named[0]))
         source = cluster.read_notebook_source(notebook, options, display)
-        record = cluster.submit(source, server, options, display)
-    return record is None or record["status"] == "succeeded"
+        run = cluster.submit(source, server, options, display)
+    if run is None:  # it is not waited for
+        return True
+    _show_run(run, display)
+    return run.has_succeeded
+
+
+def _show_run(run: Run, display: Display) -> None:
+    from fastkf.cluster.logs import end_of_log
+
+    display.show_run(run)
+    for step in run.steps:
+        log = run.folder / "logs" / f"{step.name}.log"
+        if step.state is State.FAILED and log.exists():
+            display.say(f"The end of the log of {step.name}:")
+            display.say(end_of_log(log.read_text(encoding="utf-8")))
+    display.say(f"Run: {run.link}")

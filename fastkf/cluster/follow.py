@@ -9,8 +9,7 @@ import tenacity
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError, RejectedError, UnansweredError
 from fastkf.cluster.tasks import ENDED, Task, read_steps, run_state
-from fastkf.engine.local import Step
-from fastkf.runs import model
+from fastkf.runs.model import State, Step
 from fastkf.runs.progress import Advance, Progress
 
 PATIENCE = 600.0  # seconds without a connection
@@ -96,15 +95,13 @@ class Follower:
         return tell
 
     def _show(self, display: Progress, shown: set[str], advance: Advance) -> None:
-        ended = [step for step in self.steps if step.status in ("succeeded", "failed")]
+        ended = [one for one in self.steps if one.state in (State.SUCCEEDED, State.FAILED)]
         for step in ended:
             if step.name not in shown:
                 shown.add(step.name)
-                state = model.State(step.status)
-                display.show_step(
-                    model.Step(step.name, step.name, state=state, seconds=step.seconds)
-                )
-        advance(len(ended), ", ".join(one.name for one in self.steps if one.status == "running"))
+                display.show_step(step)
+        running = [one.name for one in self.steps if one.state is State.RUNNING]
+        advance(len(ended), ", ".join(running))
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -1,7 +1,8 @@
 """The log of a step, and the exception of a learner in it."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
@@ -9,7 +10,7 @@ import httpx
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.tasks import Task
-from fastkf.notebook.model import Notebook
+from fastkf.runs.model import Failure
 from fastkf.runs.text import TERMINAL_CODES
 
 LAST_LINES = 12
@@ -21,19 +22,6 @@ ARROW = re.compile(r"^-+> (\d+) (.*)$", re.M)
 TRACEBACK = re.compile(
     r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+?(\w[\w.]*(?::.*)?)$", re.M
 )
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An exception in a log.
-
-    Attributes:
-        error: its name and message.
-        line: the line of the cell that raised it, from 1, and its text; None when not known.
-    """
-
-    error: str
-    line: tuple[int, str] | None = None
 
 
 def fetch_log(connection: Connection, run_id: str, namespace: str, task: Task) -> str:
@@ -61,27 +49,34 @@ def fetch_log(connection: Connection, run_id: str, namespace: str, task: Task) -
 
 
 def find_failure(log: str) -> Failure | None:
-    """The first exception in a log: after it, Kale goes on with later cells, which fail too."""
+    """The first exception in a log: after it, Kale goes on with later cells, which fail too.
+
+    Returns:
+        Where Kale tells them, with the line of the cell and its text; the source is not in a log.
+    """
     if kale := KALE_ERROR.search(log):
         arrow = ARROW.search(log, kale.end())
         after = KALE_ERROR.search(log, kale.end())
         if arrow and not (after and after.start() < arrow.start()):
-            return Failure(kale[1].strip(), (int(arrow[1]), arrow[2].strip()))
-        return Failure(kale[1].strip())
+            return _read_failure(kale[1], int(arrow[1]), arrow[2].strip())
+        return _read_failure(kale[1])
     found = TRACEBACK.search(log)
-    return Failure(found[1].strip()) if found else None
+    return _read_failure(found[1]) if found else None
 
 
-def describe_failure(failure: Failure, step: str, notebook: Notebook | None) -> str:
-    """The exception, with the cell of the notebook and its line."""
-    if failure.line is None:
-        return failure.error
-    number, text = failure.line
-    for cell in notebook.steps.get(step, []) if notebook else []:
-        lines = cell.source.strip().splitlines()
-        if number <= len(lines) and lines[number - 1].strip() == text:
-            return f"{failure.error} (cell {cell.number}, line {number}: {text})"
-    return f"{failure.error} (line {number} of the step's cell: {text})"
+def find_source(failure: Failure, cells: Iterable[str]) -> Failure:
+    """The failure with the source of the cell, among those of its step, that has its line."""
+    for source in cells:
+        lines = source.strip().splitlines()
+        number = failure.line or 0
+        if 0 < number <= len(lines) and lines[number - 1].strip() == failure.text:
+            return replace(failure, source=source)
+    return failure
+
+
+def _read_failure(said: str, line: int | None = None, text: str | None = None) -> Failure:
+    name, _, message = said.strip().partition(": ")
+    return Failure(name, message, line=line, text=text)
 
 
 def end_of_log(log: str) -> str:

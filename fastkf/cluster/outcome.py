@@ -1,5 +1,6 @@
 """What became of a run: its record, as `fastkf run` keeps it, from what the server tells."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from fastkf.cluster import logs
@@ -10,36 +11,46 @@ from fastkf.cluster.target import Client
 from fastkf.cluster.tasks import run_state
 from fastkf.notebook.model import Notebook
 from fastkf.package.model import Package
-from fastkf.runs.record import ended_step_record
+from fastkf.runs.model import PipelineResult, Run, State, Step
+from fastkf.runs.problems import clean_source, explain
 
 METRICS = "system.Metrics"
 
 
-def fill_record(
-    record: dict,
-    client: Client,
-    follower: Follower,
-    package: Package,
-    notebook: Notebook | None,
-    folder: Path,
-) -> None:
-    """Adds what is known of a run that has ended; logs of failed steps go to folder/logs."""
-    run, seconds = follower.run, _seconds(follower)
-    steps = []
-    for step in _in_order(follower.steps, notebook):
-        error = None
-        if step.status == "failed":
-            error = _explain(step.name, client, follower, notebook, folder)
-        steps.append(ended_step_record(step, error))
-    status = "succeeded" if run_state(run) == "SUCCEEDED" else "failed"
-    pipeline = {"status": status, "seconds": seconds, "steps": steps, "metrics": {}}
-    record |= {"status": status, "seconds": seconds, "pipeline": pipeline}
-    if status == "failed" and not any(step["error"] for step in steps):
-        record["error"] = _run_error(run)
-    _add_metrics(record, client, follower, package)
+def complete_run(
+    run: Run, client: Client, follower: Follower, package: Package, notebook: Notebook | None
+) -> tuple[Run, str | None]:
+    """What is known of a run that has ended; logs of failed steps go to the folder's logs/.
+
+    Args:
+        run: as it is before it has ended.
+        package: what runs.
+        notebook: what it was compiled from; None for a package.
+
+    Returns:
+        The run, and what could not be read of it.
+    """
+    told, seconds = follower.run, _seconds(follower)
+    steps = tuple(
+        replace(step, error=_explain(step.name, client, follower, notebook, run.folder))
+        if step.state is State.FAILED
+        else step
+        for step in _in_order(follower.steps, notebook)
+    )
+    state = State.SUCCEEDED if run_state(told) == "SUCCEEDED" else State.FAILED
+    error = None
+    if state is State.FAILED and not any(step.error for step in steps):
+        error = _run_error(told)
+    metrics, warning = _fetch_metrics(client, follower, package, state)
+    pipeline = PipelineResult(state, told.created_at, seconds, steps, metrics)
+    note = f"{run.note} {warning}" if warning else run.note
+    ended = replace(run, state=state, seconds=seconds, pipeline=pipeline, note=note, error=error)
+    return ended, warning
 
 
-def _explain(name: str, client: Client, follower: Follower, notebook, folder: Path) -> str:
+def _explain(
+    name: str, client: Client, follower: Follower, notebook: Notebook | None, folder: Path
+) -> str:
     """The exception of a step that failed, from what the API says or else from its log."""
     task = follower.tasks[name]
     log = logs.fetch_log(client.connection, follower.run_id, client.namespace, task)
@@ -49,24 +60,31 @@ def _explain(name: str, client: Client, follower: Follower, notebook, folder: Pa
     if run_state(follower.run) == "CANCELED":
         return "ended with the run, which was terminated"
     failure = logs.find_failure(log)
-    described = failure and logs.describe_failure(failure, name, notebook)
-    if task.error and not (described and "(cell " in described):
+    cells = notebook.steps.get(name, []) if notebook else []
+    if failure:
+        failure = logs.find_source(failure, [cell.source for cell in cells])
+    if task.error and not (failure and failure.source):
         return task.error
-    told = "see the end of its log" if log else "the server has no log of it"
-    return described or f"failed; {told}"
+    if failure:
+        names = {clean_source(cell.source): f"cell {cell.number}" for cell in cells}
+        return explain(failure, names)
+    return f"failed; {'see the end of its log' if log else 'the server has no log of it'}"
 
 
-def _add_metrics(record: dict, client: Client, follower: Follower, package: Package) -> None:
+def _fetch_metrics(
+    client: Client, follower: Follower, package: Package, state: State
+) -> tuple[dict, str | None]:
+    """The metrics, and what is to be said where there are some that cannot be read."""
     artifacts = [id for task in follower.tasks.values() for id in task.artifacts]
     try:
-        metrics = fetch_metrics(client.connection, follower.run_id, artifacts)
-        record["pipeline"]["metrics"] = metrics
+        return fetch_metrics(client.connection, follower.run_id, artifacts), None
     except ClusterError as error:
-        if record["status"] == "succeeded" and METRICS in package.artifact_types:
-            record["note"] += f" Its metrics cannot be read from here: {error}."
+        if state is State.SUCCEEDED and METRICS in package.artifact_types:
+            return {}, f"Its metrics cannot be read from here: {error}."
+        return {}, None
 
 
-def _in_order(steps: list, notebook: Notebook | None) -> list:
+def _in_order(steps: list[Step], notebook: Notebook | None) -> list[Step]:
     order = list(notebook.steps) if notebook else []
     return sorted(steps, key=lambda one: order.index(one.name) if one.name in order else len(order))
 

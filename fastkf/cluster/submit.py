@@ -3,19 +3,18 @@
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import kfp_server_api
 
+from fastkf.base import clock
 from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
-from fastkf.cli.display import Display
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import PATIENCE, DetachedError, Follower
-from fastkf.cluster.logs import end_of_log
-from fastkf.cluster.outcome import fill_record
+from fastkf.cluster.outcome import complete_run
 from fastkf.cluster.target import Client, Endpoint, connect
 from fastkf.cluster.upload import create_run, find_experiment, upload
 from fastkf.course import places
@@ -26,7 +25,9 @@ from fastkf.package.arguments import read_arguments
 from fastkf.package.model import Package
 from fastkf.run.notebook import check_tags
 from fastkf.runs.folder import make_run_folder
-from fastkf.runs.record import new_record, write_record
+from fastkf.runs.model import Run, State
+from fastkf.runs.progress import Progress
+from fastkf.runs.record import write_run
 from fastkf.runs.report import page
 
 DATA = "data_dir"  # the parameter of a lab that says where its data are
@@ -74,7 +75,7 @@ class Source:
     notebook: Notebook | None = None
 
 
-def read_notebook_source(notebook: Notebook, options: Options, display: Display) -> Source:
+def read_notebook_source(notebook: Notebook, options: Options, progress: Progress) -> Source:
     """Checks the notebook and reads its parameters.
 
     Raises:
@@ -83,7 +84,7 @@ def read_notebook_source(notebook: Notebook, options: Options, display: Display)
     """
     given = _with_data(notebook.path, options, notebook.parameters)
     arguments = read_parameters(notebook, given)
-    check_tags(notebook, display)
+    check_tags(notebook, progress)
     return Source(
         path=notebook.path,
         name=notebook.name,
@@ -117,8 +118,8 @@ def read_package_source(path: Path, options: Options) -> Source:
     )
 
 
-def submit(source: Source, server: Endpoint, options: Options, display: Display) -> dict | None:
-    """Uploads and runs; returns the record of the run, None when it is not waited for.
+def submit(source: Source, server: Endpoint, options: Options, progress: Progress) -> Run | None:
+    """Uploads and runs; returns the run, None when it is not waited for.
 
     Raises:
         UsageError: no server is named, a folder that is not empty.
@@ -126,42 +127,39 @@ def submit(source: Source, server: Endpoint, options: Options, display: Display)
         DetachedError: the run goes on, but is not followed any more.
     """
     client = connect(server)
-    display.done(f"connected to {client}, {client.connection.credentials.name}")
-    _warn_of_data(source, client, display)
+    progress.done(f"connected to {client}, {client.connection.credentials.name}")
+    _warn_of_data(source, client, progress)
     with _folder(source, options) as folder:
-        package = _make_package(source, folder, options, display)
-        run_id = _start(source, package, client, options, display)
+        package = _make_package(source, folder, options, progress)
+        run_id = _start(source, package, client, options, progress)
         if not options.wait:
-            display.say(f"Follow it: {client.command('--follow', run_id)}")
+            progress.say(f"Follow it: {client.command('--follow', run_id)}")
             return None
         compiled = Package.read(package)
-        parameters = {**source.defaults, **source.arguments}
-        record = new_record(source.name, source.title, parameters)
+        run = Run(folder, source.name, source.title, {**source.defaults, **source.arguments})
         follower = Follower(client.connection, run_id, compiled.steps, options.patience)
-        _follow(follower, client, compiled, source.notebook, record, folder, display)
-    return record
+        return _follow(run, follower, client, compiled, source.notebook, progress)
 
 
-def follow_run(run_id: str, server: Endpoint, options: Options, display: Display) -> dict:
-    """Follows a run that is on the server; returns its record.
+def follow_run(run_id: str, server: Endpoint, options: Options, progress: Progress) -> Run:
+    """Follows a run that is on the server to its end.
 
     Raises:
         ClusterError: there is no such run, or the server cannot be asked.
         DetachedError: the run goes on, but is not followed any more.
     """
     client = connect(server)
-    run = kfp_server_api.RunServiceApi(client.connection).run_service_get_run(run_id)
-    package = _fetch_package(client, run)
-    parameters = (run.runtime_config and run.runtime_config.parameters) or {}
-    record = new_record(package.name, run.display_name, parameters)
-    folder = make_run_folder(record["name"], options.output, places.RUNS)
+    told = kfp_server_api.RunServiceApi(client.connection).run_service_get_run(run_id)
+    package = _fetch_package(client, told)
+    parameters = (told.runtime_config and told.runtime_config.parameters) or {}
+    folder = make_run_folder(package.name, options.output, places.RUNS)
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
     follower = Follower(client.connection, run_id, package.steps, options.patience)
-    _follow(follower, client, package, None, record, folder, display)
-    return record
+    run = Run(folder, package.name, told.display_name, parameters)
+    return _follow(run, follower, client, package, None, progress)
 
 
-def terminate_run(run_id: str, server: Endpoint, display: Display) -> None:
+def terminate_run(run_id: str, server: Endpoint, progress: Progress) -> None:
     """Ends a run that is on the server.
 
     Raises:
@@ -169,8 +167,8 @@ def terminate_run(run_id: str, server: Endpoint, display: Display) -> None:
     """
     client = connect(server)
     kfp_server_api.RunServiceApi(client.connection).run_service_terminate_run(run_id)
-    display.done(f"the run {run_id} is told to end")
-    display.say(f"Run: {client.link(run_id)}")
+    progress.done(f"the run {run_id} is told to end")
+    progress.say(f"Run: {client.link(run_id)}")
 
 
 @contextmanager
@@ -183,21 +181,21 @@ def _folder(source: Source, options: Options):
             yield Path(folder)
 
 
-def _make_package(source: Source, folder: Path, options: Options, display: Display) -> Path:
+def _make_package(source: Source, folder: Path, options: Options, progress: Progress) -> Path:
     package, began = folder / "pipeline.yaml", time.monotonic()
     if source.notebook:
         compile_notebook(source.notebook, package, options.image)
-        display.done(f"compiled {shown_path(source.path)}", time.monotonic() - began)
+        progress.done(f"compiled {shown_path(source.path)}", time.monotonic() - began)
     else:
         package.write_bytes(source.path.read_bytes())
     return package
 
 
-def _start(source: Source, package: Path, client: Client, options, display: Display) -> str:
+def _start(source: Source, package: Path, client: Client, options, progress: Progress) -> str:
     connection, namespace, began = client.connection, client.namespace, time.monotonic()
     version = upload(connection, package, source.pipeline, options.version, namespace)
     kind = "a new pipeline" if version.is_new_pipeline else f"version {version.name}"
-    display.done(f"uploaded {source.pipeline}: {kind}", time.monotonic() - began)
+    progress.done(f"uploaded {source.pipeline}: {kind}", time.monotonic() - began)
     experiment = options.experiment or source.experiment
     run_id = create_run(
         connection,
@@ -206,41 +204,40 @@ def _start(source: Source, package: Path, client: Client, options, display: Disp
         experiment_id=find_experiment(connection, experiment, namespace),
         parameters=_as_compiled(source),
     )
-    display.done(f"started the run {run_id} in the experiment {experiment}")
-    display.say(f"Run: {client.link(run_id)}")
+    progress.done(f"started the run {run_id} in the experiment {experiment}")
+    progress.say(f"Run: {client.link(run_id)}")
     return run_id
 
 
-def _follow(follower, client: Client, package, notebook, record, folder, display) -> None:
-    record |= {
-        "status": "running",
-        "note": f"Ran on {client}.",
-        "link": client.link(follower.run_id),
-    }
-    write_record(folder, record)
+def _follow(
+    run: Run,
+    follower: Follower,
+    client: Client,
+    package: Package,
+    notebook: Notebook | None,
+    progress: Progress,
+) -> Run:
+    run = replace(
+        run,
+        state=State.RUNNING,
+        started=clock.now(),
+        note=f"Ran on {client}.",
+        link=client.link(follower.run_id),
+    )
+    write_run(run)
     try:
-        follower.follow(display)
+        follower.follow(progress)
     except ClusterError as end:  # what ends the following ends no run
         raise DetachedError(
             f"{end}\n  follow it again: {client.command('--follow', follower.run_id)}\n"
             f"  or end it: {client.command('--terminate', follower.run_id)}"
         ) from end
-    fill_record(record, client, follower, package, notebook, folder)
-    write_record(folder, record)
-    page.write_report(folder)
-    display.show_summary(record, shown_path(folder))
-    _show_rest(record, folder, display)
-
-
-def _show_rest(record: dict, folder: Path, display: Display) -> None:
-    for step in record["pipeline"]["steps"]:
-        log = folder / "logs" / f"{step['name']}.log"
-        if step["status"] == "failed" and log.exists():
-            display.say(f"The end of the log of {step['name']}:")
-            display.say(end_of_log(log.read_text(encoding="utf-8")))
-    if "cannot be read" in record["note"]:
-        display.warn(record["note"])
-    display.say(f"Run: {record['link']}")
+    run, warning = complete_run(run, client, follower, package, notebook)
+    write_run(run)
+    page.write_report(run)
+    if warning:
+        progress.warn(warning)
+    return run
 
 
 def _fetch_package(client: Client, run) -> Package:
@@ -272,12 +269,12 @@ def _with_data(path: Path, options: Options, parameters: dict) -> dict[str, str]
     return {**options.given, DATA: options.data_dir}
 
 
-def _warn_of_data(source: Source, client: Client, display: Display) -> None:
+def _warn_of_data(source: Source, client: Client, progress: Progress) -> None:
     """A step in a container has none of this machine's folders."""
     place = {**source.defaults, **source.arguments}.get(DATA)
     is_relative = isinstance(place, str) and "://" not in place and not Path(place).is_absolute()
     if is_relative and not client.health.is_local:
-        display.warn(
+        progress.warn(
             f"{DATA} is {place}: a step's container on a cluster has no such folder; name a place "
             "that it can read, an object store's or one in the image: --data-dir s3://BUCKET/FOLDER"
         )

@@ -1,18 +1,18 @@
 """The steps of a run, as its package names them and as the API tells how they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from fastkf.engine.local import Step
 from fastkf.package.kale import name_step
+from fastkf.runs.model import State, Step
 
-STATUSES = {
-    "SUCCEEDED": "succeeded",
-    "SKIPPED": "skipped",
-    "FAILED": "failed",
-    "CANCELED": "failed",
-    "RUNNING": "running",
-    "CANCELING": "running",
+STATES = {
+    "SUCCEEDED": State.SUCCEEDED,
+    "SKIPPED": State.SKIPPED,
+    "FAILED": State.FAILED,
+    "CANCELED": State.FAILED,
+    "RUNNING": State.RUNNING,
+    "CANCELING": State.RUNNING,
 }
 ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 
@@ -56,21 +56,13 @@ def _name(detail, after: dict) -> str:
 
 
 def _read_step(name: str, after: list[str], detail, run) -> Step:
-    status = STATUSES.get(str(detail.state).upper(), "pending") if detail else "pending"
-    if status in ("pending", "running") and run_state(run) in ENDED:
-        status = "skipped" if status == "pending" else "failed"
+    state = STATES.get(str(detail.state).upper(), State.PENDING) if detail else State.PENDING
+    step = Step(name, (detail and detail.display_name) or name, tuple(after), state)
     began = detail and (_moment(detail.start_time) or _moment(detail.create_time))
-    created, ended = _moment(run.created_at), detail and _moment(detail.end_time)
-    if status == "pending" or began is None:
-        return Step(name, after, status)
-    ended = ended or datetime.now(began.tzinfo)
-    return Step(
-        name,
-        after,
-        status,
-        started=max(0.0, (began - created).total_seconds()) if created else None,
-        seconds=max(0.0, (ended - began).total_seconds()),
-    )
+    if began and state is not State.PENDING:
+        ended = _moment(detail.end_time) or datetime.now(began.tzinfo)
+        step = replace(step, started=began, seconds=max(0.0, (ended - began).total_seconds()))
+    return step.end_with_run() if run_state(run) in ENDED else step
 
 
 def _read_task(detail) -> Task:

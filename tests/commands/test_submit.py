@@ -24,6 +24,7 @@ from fastkf.cluster.upload import find_experiment, name_version, upload
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
 from fastkf.package.errors import PackageError
+from fastkf.runs.model import Run
 
 ADDING = [
     ("markdown", "# Adding"),
@@ -95,7 +96,7 @@ def shown():
     return Shown()
 
 
-def send(package, host, shown, folder=None, server=None, **options) -> dict | None:
+def send(package, host, shown, folder=None, server=None, **options) -> Run | None:
     """Submits a package in this process."""
     options = submit.Options(options.pop("given", {}), output=folder, **options)
     source = submit.read_package_source(package, options)
@@ -156,9 +157,9 @@ def test_a_connection_lost_on_the_way_is_taken_up_again(proxy, package, tmp_path
     one_run = r"GET /apis/v2beta1/runs/[\w-]+$"
     for do in (drop, answer(502, "bad gateway"), cut, slow(1), answer(500, '{"message":"locked"}')):
         proxy.hinder(one_run, do, times=1)
-    record = send(package, proxy.url, shown, tmp_path, given={"count": "4"})
-    assert record["status"] == "succeeded", shown.text
-    assert record["pipeline"]["metrics"] == {"total_value": 8.0}
+    run = send(package, proxy.url, shown, tmp_path, given={"count": "4"})
+    assert run.state == "succeeded", shown.text
+    assert run.pipeline.metrics == {"total_value": 8.0}
     assert all(rule.times == 0 for rule in proxy.rules)
     assert "no answer" in shown.text
     assert "trying again for up to 10 minutes" in shown.text
@@ -207,10 +208,10 @@ def test_patience_ends_and_says_how_to_go_on(proxy, package, tmp_path, shown):
     run_id = told.split("--follow ")[1].split()[0]
     options = submit.Options({}, output=tmp_path / "again")
     on_terminal = Shown(terminal=True)
-    record = submit.follow_run(run_id, Endpoint(proxy.url), options, on_terminal.display)
+    run = submit.follow_run(run_id, Endpoint(proxy.url), options, on_terminal.display)
     assert "pipeline, steps" in on_terminal.text  # the bar
-    assert record["status"] == "succeeded"
-    assert record["pipeline"]["metrics"] == {"total_value": 6.0}
+    assert run.state == "succeeded"
+    assert run.pipeline.metrics == {"total_value": 6.0}
 
 
 def test_a_run_that_is_not_waited_for(local, package, tmp_path):

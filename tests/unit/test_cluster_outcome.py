@@ -17,12 +17,13 @@ from fastkf.cluster.auth import Credentials
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import Follower
-from fastkf.cluster.outcome import fill_record
+from fastkf.cluster.outcome import complete_run
 from fastkf.cluster.target import Client, Endpoint
 from fastkf.cluster.tasks import Task, read_steps
 from fastkf.notebook.model import read
 from fastkf.package.model import Package
-from fastkf.runs.record import new_record
+from fastkf.runs.model import Run
+from fastkf.runs.problems import explain
 
 BEGAN = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -113,12 +114,12 @@ def test_drivers_and_executors_are_no_steps():
         make_task("train-step", "RUNNING", 31, None, ["train-pod"]),
     )
     steps, tasks = read_steps(run, after)
-    assert [(step.name, step.status) for step in steps] == [
+    assert [(step.name, step.state) for step in steps] == [
         ("load_data", "succeeded"),
         ("train", "running"),
         ("test", "pending"),
     ]
-    assert (steps[0].started, steps[0].seconds) == (10.0, 20.0)
+    assert (steps[0].started, steps[0].seconds) == (BEGAN + timedelta(seconds=10), 20.0)
     assert steps[1].seconds > 0  # and not back to 1970, which stands for "not yet"
     assert tasks["load_data"].pods == ("executor-pod",)
     assert tasks["test"] == Task()
@@ -127,11 +128,11 @@ def test_drivers_and_executors_are_no_steps():
 def test_of_what_a_run_that_succeeded_does_not_list_nothing_is_said():
     run = make_run("SUCCEEDED", make_task("one", "SUCCEEDED", 1, 2), make_task("two", "SKIPPED"))
     steps, tasks = read_steps(run, {"one": [], "loop": ["one"], "two": ["loop", "one"]})
-    assert [(step.name, step.status) for step in steps] == [
+    assert [(step.name, step.state) for step in steps] == [
         ("one", "succeeded"),
         ("two", "skipped"),
     ]
-    assert steps[1].after == ["one"]
+    assert steps[1].after == ("one",)
     assert "loop" not in tasks
 
 
@@ -139,18 +140,18 @@ def test_of_what_a_run_that_succeeded_does_not_list_nothing_is_said():
 def test_when_a_run_has_ended_no_step_waits_or_runs(state):
     run = make_run(state, make_task("one", "RUNNING"))
     steps, _ = read_steps(run, {"one": [], "two": ["one"]})
-    assert [step.status for step in steps] == ["failed", "skipped"]
+    assert [step.state for step in steps] == ["failed", "skipped"]
 
 
 @pytest.mark.parametrize("state", [None, "RUNNING", "Running", "PENDING"])
 def test_a_run_that_goes_on_has_not_ended(state):
     steps, _ = read_steps(make_run(state, make_task("one", "RUNNING")), {"one": []})
-    assert steps[0].status == "running"
+    assert steps[0].state == "running"
 
 
 def test_a_run_without_details_waits():
     run = kfp_server_api.V2beta1Run(run_id="r1")
-    assert [step.status for step in read_steps(run, {"one": []})[0]] == ["pending"]
+    assert [step.state for step in read_steps(run, {"one": []})[0]] == ["pending"]
 
 
 def test_the_first_exception_is_found_in_kales_log(tmp_path):
@@ -161,15 +162,16 @@ def test_the_first_exception_is_found_in_kales_log(tmp_path):
     ]
     notebook = read(write_notebook(tmp_path / "n.ipynb", cells))
     failure = logs.find_failure(KALE_LOG)
-    assert logs.describe_failure(failure, "bad", notebook) == (
+    found = logs.find_source(failure, [cell.source for cell in notebook.steps["bad"]])
+    assert explain(found, {found.source: "cell 3"}) == (
         "ZeroDivisionError: division by zero (cell 3, line 2: ratio = total / 0)"
     )
-    without = logs.describe_failure(failure, "bad", None)
+    without = explain(logs.find_source(failure, []), {})
     assert without.endswith("(line 2 of the step's cell: ratio = total / 0)")
 
 
 def test_the_exception_of_a_plain_component_is_found():
-    assert logs.find_failure(TRACEBACK).error == "ValueError: no rows"
+    assert explain(logs.find_failure(TRACEBACK), {}) == "ValueError: no rows"
     assert logs.find_failure("Killed\n") is None
 
 
@@ -289,40 +291,39 @@ def test_metrics_come_from_the_api_where_it_lists_artifacts(kubeflow, connection
         metrics.fetch_metrics(connection, "r1", ["c"])
 
 
-def fill(connection, run, package, folder, notebook=None) -> dict:
-    """The record of a run that has ended so."""
+def complete(connection, told, package, folder, notebook=None) -> Run:
+    """The run that has ended so."""
     follower = Follower(connection, "r1", package.steps, patience=0)
-    follower.run = run
-    follower.steps, follower.tasks = read_steps(run, follower.after)
-    record = {**new_record("example", "Example", {}), "note": "Ran there."}
+    follower.run = told
+    follower.steps, follower.tasks = read_steps(told, follower.after)
     client = Client(Endpoint(), connection, health=None, namespace="me")
-    fill_record(record, client, follower, package, notebook, folder)
-    return record
+    run = Run(folder, "example", "Example", note="Ran there.")
+    return complete_run(run, client, follower, package, notebook)[0]
 
 
 def test_the_record_of_a_run_that_succeeded(kubeflow, connection, tmp_path):
     metadata_of(kubeflow, ("system.Metrics", {"accuracy": 0.75}))
     package = make_package({"one-step": [], "two-step": ["one-step"]})
     tasks = [make_task("one-step", "SUCCEEDED", 1, 3), make_task("two-step", "SUCCEEDED", 4, 9)]
-    run = make_run("SUCCEEDED", *tasks, finished_at=BEGAN + timedelta(seconds=10))
-    record = fill(connection, run, package, tmp_path)
-    assert (record["status"], record["seconds"]) == ("succeeded", 10.0)
-    assert record["pipeline"]["metrics"] == {"accuracy": 0.75}
-    assert [step["name"] for step in record["pipeline"]["steps"]] == ["one", "two"]
-    assert record["note"] == "Ran there."
+    told = make_run("SUCCEEDED", *tasks, finished_at=BEGAN + timedelta(seconds=10))
+    run = complete(connection, told, package, tmp_path)
+    assert (run.state, run.seconds) == ("succeeded", 10.0)
+    assert run.pipeline.metrics == {"accuracy": 0.75}
+    assert [step.name for step in run.steps] == ["one", "two"]
+    assert run.note == "Ran there."
 
 
 def test_metrics_out_of_reach_are_said_in_the_record(kubeflow, connection, tmp_path):
     package = make_package({"one-step": []})
-    record = fill(
+    run = complete(
         connection,
         make_run("SUCCEEDED", make_task("one-step", "SUCCEEDED", 1, 2)),
         package,
         tmp_path,
     )
-    assert record["status"] == "succeeded"
-    assert record["pipeline"]["metrics"] == {}
-    assert "Its metrics cannot be read from here: /ml_metadata" in record["note"]
+    assert run.state == "succeeded"
+    assert run.pipeline.metrics == {}
+    assert "Its metrics cannot be read from here: /ml_metadata" in run.note
 
 
 def test_the_record_of_a_run_that_failed_has_the_exception_and_the_log(
@@ -334,32 +335,32 @@ def test_the_record_of_a_run_that_failed_has_the_exception_and_the_log(
         make_task("good-step", "SUCCEEDED", 1, 3),
         make_task("bad-step", "FAILED", 4, 9, ["bad-pod"]),
     ]
-    record = fill(connection, make_run("FAILED", *tasks), package, tmp_path)
-    good, bad, late = record["pipeline"]["steps"]
-    assert (record["status"], late["status"]) == ("failed", "skipped")
-    assert bad["error"].startswith("ZeroDivisionError: division by zero (line 2")
+    run = complete(connection, make_run("FAILED", *tasks), package, tmp_path)
+    good, bad, late = run.steps
+    assert (run.state, late.state) == ("failed", "skipped")
+    assert bad.error.startswith("ZeroDivisionError: division by zero (line 2")
     assert (tmp_path / "logs" / "bad.log").read_text() == KALE_LOG
-    assert "error" not in record
+    assert run.error is None
 
 
 def test_without_a_log_the_record_says_so(kubeflow, connection, tmp_path):
     package = make_package({"bad-step": []})
-    run = make_run("FAILED", make_task("bad-step", "FAILED", 4, 9, ["gone-pod"]))
-    record = fill(connection, run, package, tmp_path)
-    assert record["pipeline"]["steps"][0]["error"] == "failed; the server has no log of it"
+    told = make_run("FAILED", make_task("bad-step", "FAILED", 4, 9, ["gone-pod"]))
+    run = complete(connection, told, package, tmp_path)
+    assert run.steps[0].error == "failed; the server has no log of it"
 
 
 def test_a_run_that_failed_before_any_step_has_the_servers_reason(kubeflow, connection, tmp_path):
     error = kfp_server_api.GoogleRpcStatus(code=13, message="the workflow is invalid")
     history = [kfp_server_api.V2beta1RuntimeStatus(state="FAILED", error=error)]
-    record = fill(
+    run = complete(
         connection, make_run("FAILED", state_history=history), make_package({"a": []}), tmp_path
     )
-    assert record["error"] == "the workflow is invalid"
+    assert run.error == "the workflow is invalid"
 
 
 def test_a_run_that_was_terminated_says_so(kubeflow, connection, tmp_path):
-    run = make_run("CANCELED", make_task("a", "RUNNING", 1))
-    record = fill(connection, run, make_package({"a": []}), tmp_path)
-    assert record["status"] == "failed"
-    assert "terminated" in record["pipeline"]["steps"][0]["error"]
+    told = make_run("CANCELED", make_task("a", "RUNNING", 1))
+    run = complete(connection, told, make_package({"a": []}), tmp_path)
+    assert run.state == "failed"
+    assert "terminated" in run.steps[0].error
