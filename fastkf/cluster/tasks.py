@@ -1,5 +1,6 @@
 """The steps of a run, as its package names them and as the API tells how they are."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,7 +27,7 @@ class Task:
     artifacts: tuple[str, ...] = ()
 
 
-def read_steps(run, after: dict[str, list[str]]) -> tuple[list[Step], dict[str, Task]]:
+def read_steps(run, after: Mapping[str, Sequence[str]]) -> tuple[list[Step], dict[str, Task]]:
     """How each step is now, and what else the API tells of it.
 
     The API calls a step by its task's name; beside the tasks there are the drivers of KFP, and the
@@ -50,7 +51,7 @@ def run_state(run) -> str:
     return str(run.state or "").upper()
 
 
-def _name(detail, after: dict) -> str:
+def _name(detail, after: Mapping[str, Sequence[str]]) -> str:
     name = detail.display_name or ""
     return name if name in after else name_step(name)
 
