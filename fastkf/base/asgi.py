@@ -20,6 +20,7 @@ class RequestTooLargeError(HTTPException):
 
 
 def answer_too_large(text: str) -> Response:
+    """The answer of an application that has no form of its own for errors."""
     return JSONResponse({"error": text}, 413)
 
 

@@ -22,8 +22,8 @@ def find_models(folders: list[Path]) -> list[Path]:
         check_folder(folder)
         if found.get(folder.name, folder) != folder:
             raise UsageError(
-                f"{folder} and {found[folder.name]}: two models of one name; "
-                "a model is called as its folder is, so rename one"
+                f"{folder} and {found[folder.name]}: two models of one name",
+                "a model is called as its folder is, so rename one",
             )
         found[folder.name] = folder
     return list(found.values())
@@ -32,18 +32,18 @@ def find_models(folders: list[Path]) -> list[Path]:
 def check_folder(folder: Path) -> None:
     """Raises UsageError unless the folder is there, well named, and holds one model."""
     if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder; name the folder that a model is in")
+        raise UsageError(f"{folder}: no such folder", "name the folder that a model is in")
     if not NAME.fullmatch(folder.name):
         raise UsageError(
-            f"{folder}: a model is called as its folder is, and its name is part of an address; "
-            "rename the folder to letters, digits, - and _"
+            f"{folder}: a model is called as its folder is, and its name is part of an address",
+            "rename the folder to letters, digits, - and _",
         )
     pickled = find_pickled(folder)
     if len(pickled) > 1:
         names = ", ".join(path.name for path in pickled)
-        raise UsageError(f"{folder}: {len(pickled)} models in one folder: {names}; keep one")
+        raise UsageError(f"{folder}: {len(pickled)} models in one folder: {names}", "keep one")
     if not pickled and not find_versions(folder):
-        raise UsageError(f"{folder}: no model in it; {_advise(folder)}")
+        raise UsageError(f"{folder}: no model in it", _advise(folder))
 
 
 def find_pickled(folder: Path) -> list[Path]:

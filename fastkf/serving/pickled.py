@@ -102,8 +102,9 @@ def load_estimator(path: Path) -> tuple[Any, list[str]]:
             estimator = joblib.load(path)
         except Exception as error:
             raise FastkfError(
-                f"{path}: does not load ({type(error).__name__}: {first_line(error)}); it may be "
-                "damaged, or need other versions of packages than are here: train it again here"
+                f"{path}: does not load ({type(error).__name__}: {first_line(error)})",
+                "it may be damaged, or need other versions of packages than are here: train it "
+                "again here",
             ) from error
     if not callable(getattr(estimator, "predict", None)):
         raise FastkfError(f"{path}: holds a {type(estimator).__name__}, which cannot predict")

@@ -138,13 +138,13 @@ def load(folder: Path):
         loaded = tf.saved_model.load(str(folder))
     except Exception as error:
         raise FastkfError(
-            f"{folder}: does not load ({type(error).__name__}: {first_line(error)}); it may be "
-            "damaged, or made by a newer TensorFlow: export it again here"
+            f"{folder}: does not load ({type(error).__name__}: {first_line(error)})",
+            "it may be damaged, or made by a newer TensorFlow: export it again here",
         ) from error
     if SIGNATURE not in loaded.signatures:
         raise FastkfError(
-            f"{folder}: has no signature {SIGNATURE}, so it cannot be served; "
-            "export it with Keras's model.export()"
+            f"{folder}: has no signature {SIGNATURE}, so it cannot be served",
+            "export it with Keras's model.export()",
         )
     return loaded
 

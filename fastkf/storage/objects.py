@@ -62,7 +62,7 @@ def place_of(name: str, in_folder: bool, target: str) -> str:
 
 def receive(store: S3FileSystem, source: str, part: str, place: Path) -> None:
     if place.exists():
-        raise UsageError(f"{place}: is there already; name another target")
+        raise UsageError(f"{place}: is there already", "name another target")
     place.parent.mkdir(parents=True, exist_ok=True)
     store.get_file(f"{source.rstrip('/')}/{part}" if part else source, str(place))
 

@@ -132,7 +132,7 @@ class Store:
             names = {path.name for path in self.folder.iterdir()} - {LOCK, LOG}
             if names and empty:
                 raise UsageError(
-                    f"{self.folder}: not empty; a store to throw away removes its folder"
+                    f"{self.folder}: not empty", "a store to throw away removes its folder"
                 )
             if names and not self.is_store():
                 raise UsageError(f"{self.folder}: other files are in it; name a new --folder")
@@ -141,12 +141,13 @@ class Store:
             free = shutil.disk_usage(self.folder).free
         except OSError as error:
             raise UsageError(
-                f"{self.folder}: cannot hold the store ({error.strerror}); name another --folder"
+                f"{self.folder}: cannot hold the store ({error.strerror})", "name another --folder"
             ) from error
         if free < BYTES_TO_START:
             raise UsageError(
                 f"{self.folder}: only {free / 1e6:.0f} MB are free there, and the store needs "
-                f"{BYTES_TO_START / 1e6:.0f} MB; make room, or name another --folder"
+                f"{BYTES_TO_START / 1e6:.0f} MB",
+                "make room, or name another --folder",
             )
 
     @contextlib.contextmanager

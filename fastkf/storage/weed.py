@@ -137,8 +137,9 @@ def read_credentials(folder: Path) -> tuple[str, str]:
         return keys["accessKey"], keys["secretKey"]
     except (ValueError, KeyError, TypeError) as error:
         raise FastkfError(
-            f"{path}: these are not the store's keys ({error}); delete the file while the store "
-            "is stopped, and the next start makes new keys for the same data"
+            f"{path}: these are not the store's keys ({error})",
+            "delete the file while the store is stopped, and the next start makes new keys for the "
+            "same data",
         ) from error
 
 

@@ -127,7 +127,9 @@ def _read_manifest(path: Path) -> dict:
     jobs = [one for one in manifests if (one.get("apiVersion"), one.get("kind")) == (API, KIND)]
     if len(jobs) != 1:
         found = ", ".join(f"{one.get('kind')} ({one.get('apiVersion')})" for one in manifests)
-        raise UsageError(f"{path}: wants one {KIND} of {API}; there is: {found or 'no manifest'}")
+        raise UsageError(
+            f"{path}: wants one {KIND} of {API}", f"there is: {found or 'no manifest'}"
+        )
     return jobs[0]
 
 

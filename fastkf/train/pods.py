@@ -69,7 +69,7 @@ def find_volumes(job: TFJob, given: Mapping[str, Path], folder: Path) -> dict[st
     sources = {one["name"]: one for spec in job.specs for one in spec.pod.get("volumes") or []}
     if unknown := set(given) - set(sources):
         known = ", ".join(sources) or "none"
-        raise UsageError(f"{job.path}: no volume {', '.join(unknown)}; its volumes: {known}")
+        raise UsageError(f"{job.path}: no volume {', '.join(unknown)}", f"its volumes: {known}")
     annotations = job.manifest["metadata"].get("annotations") or {}
     volumes = {}
     for name, source in sources.items():
@@ -82,7 +82,8 @@ def find_volumes(job: TFJob, given: Mapping[str, Path], folder: Path) -> dict[st
         else:
             raise UsageError(
                 f"{job.path}: volume {name} is a {_kind(source)}, and only a cluster knows what "
-                f"it holds; say which folder it is here: --volume {name}=FOLDER"
+                "it holds",
+                f"say which folder it is here: --volume {name}=FOLDER",
             )
     return volumes
 
@@ -171,8 +172,8 @@ def _read_variables(job: TFJob, spec: ReplicaSpec, index: int, given) -> dict[st
             variables[name] = known[path]
         elif not any(isinstance(part, dict) and part.get("optional") for part in source.values()):
             raise UsageError(
-                f"{job.path}: only a cluster knows the value of {name} ({_kind(source)}); "
-                f"say what it is here: --env {name}=VALUE"
+                f"{job.path}: only a cluster knows the value of {name} ({_kind(source)})",
+                f"say what it is here: --env {name}=VALUE",
             )
     return variables
 

@@ -140,7 +140,8 @@ def read_manifest(path: Path) -> dict:
     found = [one for one in documents if isinstance(one, dict) and one.get("kind") == "Experiment"]
     if len(found) != 1:
         raise UsageError(
-            f"{path}: {len(found) or 'no'} resources of kind Experiment; the file must have one"
+            f"{path}: {len(found) or 'no'} resources of kind Experiment",
+            "the file must have one",
         )
     return found[0]
 

@@ -101,7 +101,7 @@ def _make_range(notebook: Notebook, name: str, low: str, high: str, options: str
     kind = KIND_OF.get(type(read_parameter(notebook, name, low)))
     where = f"--param {name}={low}..{high}{options}"
     if kind is None:
-        raise UsageError(f"{where}: {name} is no number in {notebook.path}; give a list")
+        raise UsageError(f"{where}: {name} is no number in {notebook.path}", "give a list")
     read_parameter(notebook, name, high)
     space = {"min": low, "max": high}
     for option in options.split(":")[1:]:
@@ -111,7 +111,7 @@ def _make_range(notebook: Notebook, name: str, low: str, high: str, options: str
         elif word == "step" and as_number(value) is not None:
             space["step"] = value
         else:
-            raise UsageError(f"{where}: no option {option!r}; there are log and step=N")
+            raise UsageError(f"{where}: no option {option!r}", "there are log and step=N")
     return {"name": name, "parameterType": kind, "feasibleSpace": space}
 
 
@@ -122,16 +122,16 @@ def _refuse(notebook: Notebook, search: Search) -> None:
         raise UsageError("\n".join(map(str, findings)))
     known = ", ".join(notebook.metrics) or "none"
     if search.metric is None:
-        raise UsageError(f"--metric: say which to tune; the metrics of {notebook.path}: {known}")
+        raise UsageError("--metric: say which to tune", f"the metrics of {notebook.path}: {known}")
     if search.metric not in notebook.metrics:
-        raise UsageError(f"{notebook.path}: no metric {search.metric}; its metrics: {known}")
+        raise UsageError(f"{notebook.path}: no metric {search.metric}", f"its metrics: {known}")
     if not search.parameters:
         known = ", ".join(f"{name} = {value}" for name, value in notebook.parameters.items())
-        raise UsageError(f"--param: say what to try; the parameters of {notebook.path}: {known}")
+        raise UsageError("--param: say what to try", f"the parameters of {notebook.path}: {known}")
     if not re.fullmatch(r"[-.\w]+", notebook.path.name, re.ASCII):
         raise UsageError(
-            f"{notebook.path}: rename the notebook; on a cluster its name may have letters, "
-            "digits, _, - and . only"
+            f"{notebook.path}: rename the notebook",
+            "on a cluster its name may have letters, digits, _, - and . only",
         )
     names = [text.partition("=")[0] for text in search.parameters]
     read_parameters(notebook, search.given)
