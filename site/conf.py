@@ -18,6 +18,8 @@ root_doc = "README"
 include_patterns = [
     "README.md",
     "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
     "data/README.md",
     "labs/*.md",
     "labs/*/*.md",
@@ -58,7 +60,7 @@ CONTENTS = {
         "labs/*/README",
     ],
     "Solutions": ["notebooks/solutions/*"],
-    "Project": ["CONTRIBUTING", "data/README"],
+    "Project": ["CONTRIBUTING", "CHANGELOG", "SECURITY", "data/README"],
 }
 LINK = re.compile(r"\[([^\[\]]+)\]\(([^()#\s:\"\\]+)\)")
 
