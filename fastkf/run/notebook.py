@@ -9,8 +9,8 @@ from fastkf.base.errors import FastkfError
 from fastkf.base.files import shown_path
 from fastkf.cli.display import Display
 from fastkf.course import data, places
-from fastkf.engine.local import LocalRun
 from fastkf.engine.notebook import NotebookRun, execute_notebook
+from fastkf.engine.run import LocalRun
 from fastkf.notebook import gate
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook, describe_error, find_cell

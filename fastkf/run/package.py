@@ -7,7 +7,7 @@ another folder that is named. What images share may lie beside these folders; it
 as where an image says ENV PYTHONPATH. Artifacts and
 parameters are passed by `kfp.local`, as Kubeflow Pipelines passes them.
 
-Steps of Python components (Kale's too) run as they do in `fastkf.engine.local`.
+Steps of Python components (Kale's too) run as they do in `fastkf.engine.run`.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from pathlib import Path
 from fastkf.base.files import shown_path
 from fastkf.cli.display import Display
 from fastkf.course import places
-from fastkf.engine.container_run import ContainerRun, in_order
+from fastkf.engine.tasks.container import ContainerRun, in_order
 from fastkf.engine.warm.parent import CAN_FORK
 from fastkf.package.arguments import complete_arguments, read_arguments
 from fastkf.package.containers import Container, find_folders, list_containers
@@ -74,7 +74,7 @@ def _choose(
     package: Package, containers: dict[str, Container], components: Path, docker: bool
 ) -> Callable[[Path], ContainerRun]:
     if docker:
-        from fastkf.engine.docker_run import DockerRun, connect
+        from fastkf.engine.tasks.docker import DockerRun, connect
 
         connect().close()
         return lambda folder: DockerRun(folder, package.path, containers)

@@ -300,7 +300,7 @@ def new_record(name: str, title: str, parameters: dict) -> dict:
 
 
 def step_record(step, error: str | None) -> dict:
-    """A `fastkf.engine.local.Step` as run.json keeps it, with its error in a learner's words."""
+    """A `fastkf.engine.run.Step` as run.json keeps it, with its error in a learner's words."""
     return {
         "name": step.name,
         "status": step.status,

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fastkf.base.errors import FastkfError
-from fastkf.engine.container_run import in_order
-from fastkf.engine.retried import RetriedRun
+from fastkf.engine.memo import RetriedRun
+from fastkf.engine.tasks.container import in_order
 from fastkf.package import kale
 from fastkf.package.model import Package
 from fastkf.runs.record import ended_step_record, read_record, step_record, write_record

@@ -13,7 +13,7 @@ from build import write_notebook
 from conftest import fastkf, start
 from waiting import wait_for
 
-from fastkf.engine.local import LocalRun
+from fastkf.engine.run import LocalRun
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
 

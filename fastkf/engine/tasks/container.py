@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from fastkf.base import processes
-from fastkf.engine.local import KALE_METRICS, LocalRun, Step
+from fastkf.engine.run import KALE_METRICS, LocalRun, Step
 
 METRICS, HTML = "system.Metrics", "system.HTML"
 LINES_OF_AN_ERROR = 6

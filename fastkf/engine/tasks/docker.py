@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 
 from fastkf.base.errors import FastkfError
-from fastkf.engine.container_run import ContainerRun
+from fastkf.engine.tasks.container import ContainerRun
 from fastkf.package.containers import Container
 
 LABEL = "fastkf.run"

@@ -2,7 +2,7 @@
 
 import re
 
-from fastkf.engine.container_run import ContainerRun
+from fastkf.engine.tasks.container import ContainerRun
 
 
 class RetriedRun(ContainerRun):
