@@ -6,8 +6,11 @@ from typing import Any
 
 from fastkf.package.errors import PackageError
 
+# The names of the tasks that lead to a task, from the pipeline's own.
+Place = tuple[str, ...]
 
-def list_tasks(spec: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+
+def list_tasks(spec: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Task to the tasks it waits for, in an order that respects that, of a PipelineSpec.
 
     Only tasks that run something are listed. A task after a nested pipeline is after all of its
@@ -16,9 +19,33 @@ def list_tasks(spec: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     Raises:
         PackageError: tasks wait for each other.
     """
-    after: dict[str, tuple[str, ...]] = {}
-    _flatten(spec, spec.get("root") or {}, (), after, ())
+    places = list_places(spec)
+    names = name_places(places)
+    after = {
+        names[place]: tuple(sorted(names[other] for other in others))
+        for place, others in places.items()
+    }
     return {task: after[task] for task in sort_tasks(after)}
+
+
+def list_places(spec: Mapping[str, Any]) -> dict[Place, tuple[Place, ...]]:
+    """The places of the same tasks, with the places that each waits for.
+
+    Raises:
+        PackageError: tasks wait for each other.
+    """
+    after: dict[Place, tuple[Place, ...]] = {}
+    _flatten(spec, spec.get("root") or {}, (), (), after, ())
+    return after
+
+
+def name_places(places: Iterable[Place]) -> dict[Place, str]:
+    """The name of the task in each place: its own, after those around it where there are two."""
+    places = list(places)
+    names = [place[-1] for place in places]
+    return {
+        place: place[-1] if names.count(place[-1]) == 1 else "-".join(place) for place in places
+    }
 
 
 def sort_tasks(after: Mapping[str, Iterable[str]]) -> list[str]:
@@ -56,33 +83,36 @@ def find_dependencies(task: Mapping[str, Any]) -> list[str]:
 
 
 def _flatten(
-    spec: dict[str, Any],
-    component: dict[str, Any],
-    above: tuple[str, ...],
-    after: dict[str, tuple[str, ...]],
+    spec: Mapping[str, Any],
+    component: Mapping[str, Any],
+    here: Place,
+    above: tuple[Place, ...],
+    after: dict[Place, tuple[Place, ...]],
     around: tuple[str, ...],
-) -> list[str]:
-    """Adds a DAG's tasks to `after`; returns the names of those that run something.
+) -> list[Place]:
+    """Adds a DAG's tasks to `after`; returns the places of those that run something.
 
     Args:
+        here: the place of the DAG.
         above: what the first tasks of the DAG wait for.
         around: the components that the DAG is inside of; one in itself is never run.
     """
     tasks = (component.get("dag") or {}).get("tasks") or {}
     beside = {task: find_dependencies(content) for task, content in tasks.items()}
-    ends: dict[str, list[str]] = {}  # what is over when the task is
-    found: list[str] = []
+    ends: dict[str, list[Place]] = {}  # what is over when the task is
+    found: list[Place] = []
     for task in sort_tasks(beside):
-        waits_for = {name for other in beside[task] for name in ends.get(other, [other])}
-        names = tuple(sorted(waits_for)) or above
+        place = (*here, task)
+        waits_for = {one for other in beside[task] for one in ends.get(other, [])}
+        before = tuple(sorted(waits_for)) or above
         component_name = (tasks[task].get("componentRef") or {}).get("name", "")
         part = (spec.get("components") or {}).get(component_name) or {}
         if "dag" in part and component_name not in around:
-            inner = _flatten(spec, part, names, after, (*around, component_name))
-            ends[task] = inner or list(names)
+            inner = _flatten(spec, part, place, before, after, (*around, component_name))
+            ends[task] = inner or list(before)
             found += inner
         else:
-            after[task] = names
-            ends[task] = [task]
-            found.append(task)
+            after[place] = before
+            ends[task] = [place]
+            found.append(place)
     return found

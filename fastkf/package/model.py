@@ -12,7 +12,7 @@ import yaml
 from fastkf.base.errors import UsageError
 from fastkf.package import format, kale, upload
 from fastkf.package.errors import PackageError
-from fastkf.package.graph import find_dependencies, list_tasks
+from fastkf.package.graph import Place, find_dependencies, list_places, list_tasks, name_places
 from fastkf.package.parameters import Parameter, read_parameters
 
 HOW_TO_COMPILE = "compile one with the KFP SDK, or with `fastkf compile NOTEBOOK`"
@@ -118,6 +118,11 @@ class Package:
             PackageError: tasks wait for each other.
         """
         return list_tasks(self.spec)
+
+    @property
+    def places(self) -> dict[Place, str]:
+        """The place of each task in the pipelines inside each other, to the task as in `tasks`."""
+        return name_places(list_places(self.spec))
 
     @property
     def steps(self) -> dict[str, tuple[str, ...]]:
