@@ -1,48 +1,21 @@
-"""A run that goes on where an earlier attempt of it has ended."""
+"""What an earlier attempt of a run has made, so that it need not be made again."""
 
-import re
+from collections.abc import Iterable
 
-from fastkf.engine.tasks.container import ContainerRun
+from fastkf.runs.model import State, Step
 
 
-class RetriedRun(ContainerRun):
-    """A run whose finished tasks are not run again: their outputs are those of before.
+class Memo:
+    """The steps that have succeeded, with what they have made.
 
     Args:
-        kept: task to its step in run.json, of the tasks that have succeeded.
+        steps: of an earlier attempt, in the same folder.
     """
 
-    def __init__(self, *arguments, kept: dict[str, dict], **options):
-        super().__init__(*arguments, **options)
-        self._kept = kept
+    def __init__(self, steps: Iterable[Step] = ()):
+        executions = [one for step in steps for one in step.steps or (step,)]
+        self._kept = {one.name: one for one in executions if one.state is State.SUCCEEDED}
 
-    def _recall(self, task: str) -> dict | None:
-        if task not in self._kept:
-            return None
-        step, noted = self.steps[task], self._kept[task]
-        step.status, step.seconds = "succeeded", noted["seconds"]
-        outputs = noted["outputs"]
-        self.executions[task] = {"inputs": noted["inputs"], "outputs": outputs}
-        artifacts = {
-            name: self._make_artifact(name, made) for name, made in outputs["artifacts"].items()
-        }
-        return {**outputs["parameters"], **artifacts}
-
-    def _make_artifact(self, name: str, made: dict):
-        from kfp.dsl.executor import create_artifact_instance
-
-        metadata = {key: self._move(value) for key, value in made["metadata"].items()}
-        return create_artifact_instance(
-            {
-                "name": name,
-                "type": {"schemaTitle": made["type"]},
-                "uri": str(self.run_folder / made["uri"]),
-                "metadata": metadata,
-            }
-        )
-
-    def _move(self, value):
-        """Kale notes where a variable was saved: in the earlier attempt's folder, gone by now."""
-        if not isinstance(value, str):
-            return value
-        return re.sub(r"^.*/fastkf-[^/]+(?=/steps/)", str(self.scratch), value)
+    def recall(self, step: Step) -> Step | None:
+        """The step as it ended; None when it must run."""
+        return self._kept.get(step.name)

@@ -1,44 +1,40 @@
 """Runs a notebook file as a notebook, through papermill."""
 
+import itertools
 import logging
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
+from fastkf.base.iri import import_jsonschema
+from fastkf.base.quiet import quiet_logging
 from fastkf.notebook.model import Notebook, describe_error, read
+from fastkf.runs.model import NotebookResult, State
 
 ANSI_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+Metric = float | str
 
 
 class QuietKernelManager(AsyncKernelManager):
     """Keeps what the kernel itself logs off the terminal; what cells print is in the notebook."""
 
-    def start_kernel(self, **options):
+    def start_kernel(self, **options: Any) -> Any:
         return super().start_kernel(stderr=subprocess.DEVNULL, **options)
-
-
-@dataclass
-class NotebookRun:
-    """How the execution ended: `status` is "succeeded" or "failed"; metrics as the cells print."""
-
-    status: str
-    seconds: float
-    metrics: dict[str, float | str] = field(default_factory=dict)
-    error: str | None = None
 
 
 def execute_notebook(
     notebook: Notebook,
     output: Path,
-    parameters: dict,
+    parameters: Mapping[str, Any],
     on_cell: Callable[[int, int], None],
     copy: Path | None = None,
-) -> NotebookRun:
+) -> NotebookResult:
     """Executes the notebook in its own folder and writes the executed copy, failed or not.
 
     Args:
@@ -47,68 +43,107 @@ def execute_notebook(
         parameters: pipeline parameters that differ from the notebook's.
         on_cell: called with the number of code cells done and their total.
         copy: a file with some of the notebook's cells, executed in its place.
+
+    Returns:
+        How it ended; the metrics are those that its cells have printed.
     """
+    began = time.monotonic()
+    error = _execute(notebook, output, dict(parameters), on_cell, copy or notebook.path)
+    return NotebookResult(
+        State.FAILED if error else State.SUCCEEDED,
+        time.monotonic() - began,
+        dict(read_metrics(output)) if output.exists() else {},
+        error,
+    )
+
+
+def _execute(
+    notebook: Notebook,
+    output: Path,
+    parameters: dict[str, Any],
+    on_cell: Callable[[int, int], None],
+    path: Path,
+) -> str | None:
+    """Executes the file; returns why it has failed, in words for whoever wrote the notebook."""
+    import_jsonschema()
     import papermill
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-    total, done = len(notebook.code_cells), 0
-
-    def count_cell(cell, cell_index, **_):
-        nonlocal done
-        if cell.cell_type == "code":
-            done = min(done + 1, total)
-            on_cell(done, total)
-
-    began = time.monotonic()
-    status, error = "succeeded", None
-    # Stays off after an interruption: asyncio then tells of each task that was cut off.
-    logging.disable(logging.CRITICAL)
     try:
-        papermill.execute_notebook(
-            str(copy or notebook.path),
-            str(output),
-            parameters=parameters,
-            cwd=str(notebook.path.resolve().parent),
-            kernel_name="python3",
-            progress_bar=False,
-            kernel_manager_class=QuietKernelManager,
-            on_cell_executed=count_cell,
-        )
+        with quiet_logging():
+            papermill.execute_notebook(
+                str(path),
+                str(output),
+                parameters=parameters,
+                cwd=str(notebook.path.resolve().parent),
+                kernel_name="python3",
+                progress_bar=False,
+                kernel_manager_class=QuietKernelManager,
+                on_cell_executed=_count_cells(len(notebook.code_cells), on_cell),
+            )
     except papermill.PapermillExecutionError as failure:
-        status = "failed"
-        error = describe_error(
-            notebook, failure.ename, failure.evalue, failure.source, _line(failure.traceback)
-        )
+        line = _line(failure.traceback)
+        return describe_error(notebook, failure.ename, failure.evalue, failure.source, line)
     except (CellExecutionError, DeadKernelError) as failure:
-        status, error = "failed", f"{type(failure).__name__}: {failure}"
-    logging.disable(logging.NOTSET)
-    seconds = time.monotonic() - began
-    return NotebookRun(status, seconds, read_metrics(output) if output.exists() else {}, error)
+        return f"{type(failure).__name__}: {failure}"
+    except KeyboardInterrupt:
+        # asyncio tells of each task that was cut off when its loop is thrown away, after this.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        raise
+    return None
 
 
-def read_metrics(path: Path) -> dict[str, float | str]:
-    """The metrics that an executed notebook's metrics cells print, one a line."""
-    metrics = {}
+def _count_cells(total: int, on_cell: Callable[[int, int], None]) -> Callable[..., None]:
+    """What papermill calls after each cell."""
+    done = itertools.count(1)
+
+    def count_cell(cell: Any, cell_index: int, **_: Any) -> None:
+        if cell.cell_type == "code":
+            on_cell(min(next(done), total), total)  # papermill adds one for the parameters
+
+    return count_cell
+
+
+def read_metrics(path: Path) -> dict[str, Metric]:
+    """The metrics that an executed notebook's metrics cells print."""
+    metrics: dict[str, Metric] = {}
     for cell in read(path).cells_with_role("pipeline-metrics"):
         metrics |= printed_metrics(cell.source, cell.outputs)
     return metrics
 
 
-def printed_metrics(source: str, outputs: Iterable[dict]) -> dict[str, float | str]:
-    """Name to value of each `print(name)` of a metrics cell, from the cell's outputs."""
+def printed_metrics(source: str, outputs: Iterable[Mapping[str, Any]]) -> dict[str, Metric]:
+    """Name to value of each `print(name)` of a metrics cell, from the cell's outputs.
+
+    A value may have several lines, where it is clear which: a number ends what is printed around
+    it. Where it is not, nothing is known of any of them.
+    """
     names = re.findall(r"^\s*print\((\w+)\)\s*$", source, re.M)
-    printed = "".join("".join(o.get("text", "")) for o in outputs if "text" in o)
-    return {name: _number(text) for name, text in zip(names, printed.splitlines(), strict=False)}
+    texts = [one.get("text", "") for one in outputs if one.get("name", "stdout") == "stdout"]
+    lines = "".join("".join(text) for text in texts).splitlines()
+    values = lines if len(lines) <= len(names) else _join_words(lines)
+    if len(values) > len(names):
+        return {}
+    return {name: _number(text) for name, text in zip(names, values, strict=False)}
 
 
-def _number(text: str) -> float | str:
+def _join_words(lines: list[str]) -> list[str]:
+    """Each number alone, and the lines between numbers as one text."""
+    values: list[str] = []
+    for are_numbers, group in itertools.groupby(lines, lambda line: _number(line) != line):
+        texts = list(group)
+        values += texts if are_numbers else ["\n".join(texts)]
+    return values
+
+
+def _number(text: str) -> Metric:
     try:
         return float(text)
     except ValueError:
         return text
 
 
-def _line(trace: list[str]) -> int | None:
+def _line(trace: Iterable[str]) -> int | None:
     """The line of the failing cell, from IPython's traceback (its outermost frame)."""
     found = re.search(r"Cell In\[\d+\], line (\d+)", ANSI_CODES.sub("", "\n".join(trace)))
     return int(found.group(1)) if found else None

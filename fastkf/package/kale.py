@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fastkf.runs.model import Failure
+
 BLOCK = re.compile(r"_kale_block\d+")
 EXECUTOR = "kfp.dsl.executor_main"
 
@@ -44,18 +46,11 @@ def name_step(task: str) -> str:
     return task.removesuffix("-step").replace("-", "_") if task.endswith("-step") else task
 
 
-def explain(error: dict[str, Any] | None, blocks: list[str]) -> str | None:
-    """The exception of a step with the learner's own line that raised it.
-
-    Args:
-        error: what `fastkf.engine.warm.interpreter.write_error` has kept.
-    """
-    if error is None:
-        return None
-    described = f"{error['name']}: {error['message']}".strip().strip(":").strip()
-    source, text = error.get("source"), error.get("text")
-    if not source or not text:
+def explain(failure: Failure, blocks: list[str]) -> str:
+    """The exception of a step with the learner's own line that raised it."""
+    described = f"{failure.name}: {failure.message}".strip().strip(":").strip()
+    if not failure.source or not failure.text:
         return described
-    if source.strip() in blocks:
-        return f"{described} (line {error['line']} of the step's cell: {text})"
-    return f"{described} (in the code that Kale adds to pass data between steps: {text})"
+    if failure.source.strip() in blocks:
+        return f"{described} (line {failure.line} of the step's cell: {failure.text})"
+    return f"{described} (in the code that Kale adds to pass data between steps: {failure.text})"

@@ -1,25 +1,35 @@
 """Runs a Kale notebook three ways, as `fastkf run` does, and compares the metrics."""
 
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
+from fastkf.base.clock import now
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import shown_path
 from fastkf.cli.display import Display
 from fastkf.course import data, places
-from fastkf.engine.notebook import NotebookRun, execute_notebook
-from fastkf.engine.run import LocalRun
+from fastkf.engine.notebook import execute_notebook
+from fastkf.engine.run import run_package
+from fastkf.engine.tasks import Executor, Kind
+from fastkf.engine.tasks.python import PythonTasks
 from fastkf.notebook import gate
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook, describe_error, find_cell
 from fastkf.notebook.parameters import read_parameters
-from fastkf.package.kale import name_step
+from fastkf.package.model import Package
 from fastkf.runs.compare import SAME, is_equal
 from fastkf.runs.folder import make_run_folder
-from fastkf.runs.model import State, Step
-from fastkf.runs.record import ended_step_record, new_record, read_run, write_record
+from fastkf.runs.model import Failure, NotebookResult, PipelineResult, State, Step
+from fastkf.runs.record import (
+    describe_notebook,
+    describe_pipeline,
+    new_record,
+    read_run,
+    write_record,
+)
 from fastkf.runs.report import page
 
 
@@ -110,17 +120,20 @@ def check_tags(notebook: Notebook, display: Display) -> None:
 
 def _run_parts(notebook, parameters, only, folder: Path, record: dict, display: Display) -> None:
     with ExitStack() as stack:
-        local_run = None
+        tasks = None
         if only != "notebook":
             began = time.monotonic()
             package = compile_notebook(notebook, folder / "pipeline.yaml")
             display.done(f"compiled {shown_path(package)}", time.monotonic() - began)
-            local_run = stack.enter_context(_prepare_local_run(notebook, folder))
+            # Before the notebook runs: the warm parent imports meanwhile, and is forked while this
+            # process has no other threads.
+            tasks = stack.enter_context(_python_tasks(notebook))
         if only != "pipeline":
-            record["notebook"] = asdict(NotebookRun("failed", 0.0, error="interrupted"))
+            interrupted = NotebookResult(State.FAILED, error="interrupted")
+            record["notebook"] = describe_notebook(interrupted)
             record["notebook"] = _run_as_notebook(notebook, parameters, folder, display)
-        if local_run and (not record["notebook"] or record["notebook"]["status"] == "succeeded"):
-            _run_as_pipeline(local_run, notebook, package, parameters, record, display)
+        if tasks and (not record["notebook"] or record["notebook"]["status"] == "succeeded"):
+            _run_as_pipeline(tasks, notebook, package, parameters, record, display)
 
 
 def _run_as_notebook(notebook, parameters, folder: Path, display: Display) -> dict:
@@ -129,69 +142,105 @@ def _run_as_notebook(notebook, parameters, folder: Path, display: Display) -> di
         result = execute_notebook(
             notebook, folder / "notebook.ipynb", parameters, lambda done, total: advance(done)
         )
-    if result.status == "succeeded":
+    if result.state is State.SUCCEEDED:
         display.done(f"ran as a notebook, {cells} cells", result.seconds)
-    return {**asdict(result), "seconds": round(result.seconds, 1)}
+    return describe_notebook(result)
 
 
-def _prepare_local_run(notebook: Notebook, folder: Path) -> LocalRun:
+def _python_tasks(notebook: Notebook) -> PythonTasks:
     imports = "\n".join(cell.source for cell in notebook.cells_with_role("imports"))
-    return LocalRun(folder.resolve(), notebook.path.resolve().parent, imports, name_step=name_step)
+    return PythonTasks(notebook.path.resolve().parent, imports)
 
 
-def _run_as_pipeline(local_run, notebook, package, parameters, record, display) -> None:
+def _run_as_pipeline(
+    tasks: PythonTasks,
+    notebook: Notebook,
+    path: Path,
+    parameters: dict,
+    record: dict,
+    display: Display,
+) -> None:
     arguments = {name.lower(): value for name, value in parameters.items()}
     order = list(notebook.steps)
     try:
-        run_pipeline(local_run, package, arguments, len(order), record, display)
-    finally:
-        steps = sorted(
-            local_run.steps.values(),
-            key=lambda step: order.index(step.name) if step.name in order else len(order),
+        run_pipeline(
+            Package.load(path),
+            arguments,
+            path.parent,
+            {"python": tasks},
+            record,
+            display,
+            lambda failure: _explain(failure, notebook),
         )
-        record["pipeline"]["steps"] = [
-            ended_step_record(step, _explain(step.error, notebook)) for step in steps
-        ]
+    finally:
+        record["pipeline"]["steps"].sort(
+            key=lambda step: order.index(step["name"]) if step["name"] in order else len(order)
+        )
 
 
 def run_pipeline(
-    local_run: LocalRun, package: Path, arguments: dict, total: int, record: dict, display: Display
+    package: Package,
+    arguments: dict,
+    folder: Path,
+    executors: Mapping[Kind, Executor],
+    record: dict,
+    display: Display,
+    explain: Callable[[Failure], str],
 ) -> None:
-    """Runs a package of `total` steps with progress; all but the steps goes to the record."""
-    began = time.monotonic()
-    result = record["pipeline"] = {"status": "failed", "seconds": 0, "steps": [], "metrics": {}}
-    shown: set[str] = set()
+    """Runs a package with progress; the record gets the rest."""
+    result = PipelineResult(State.FAILED, now())
+    began, steps = time.monotonic(), _Steps(display)
     try:
-        with display.progress("pipeline, steps", total) as advance:
-            succeeded = local_run.run(
-                package, arguments, lambda: _show_steps(local_run, shown, display, advance)
+        with display.progress("pipeline, steps", len(package.tasks)) as steps.advance:
+            outcome = run_package(
+                package,
+                arguments,
+                folder,
+                executors=executors,
+                on_step=steps.show,
             )
-        result["status"] = "succeeded" if succeeded else "failed"
-        if succeeded:
+        state = State.SUCCEEDED if outcome.succeeded else State.FAILED
+        result = replace(
+            result,
+            state=state,
+            metrics=outcome.metrics,
+            outputs=outcome.outputs,
+            error=outcome.error,
+        )
+        if outcome.succeeded:
             display.done("ran as a pipeline", time.monotonic() - began)
     finally:
-        local_run.end()
-        result["seconds"] = round(time.monotonic() - began, 1)
-        result["metrics"] = local_run.metrics
+        explained = [
+            replace(step, error=explain(step.failure) if step.failure else None)
+            for step in steps.known.values()
+        ]
+        result = replace(result, seconds=time.monotonic() - began, steps=tuple(explained))
+        record["pipeline"] = describe_pipeline(result.end(result.state))
 
 
-def _show_steps(local_run: LocalRun, shown: set[str], display: Display, advance) -> None:
-    steps = list(local_run.steps.values())
-    ended = [step for step in steps if step.status in ("succeeded", "failed")]
-    for step in ended:
-        if step.name not in shown:
-            shown.add(step.name)
-            state = State(step.status)
-            display.show_step(Step(step.name, step.name, state=state, seconds=step.seconds))
-    advance(len(ended), ", ".join(step.name for step in steps if step.status == "running"))
+class _Steps:
+    """The steps of a run as they are now, shown as they end."""
+
+    def __init__(self, display: Display):
+        self.known: dict[str, Step] = {}
+        self.advance: Callable[[int, str], None] = lambda done, note: None
+        self._display = display
+
+    def show(self, step: Step) -> None:
+        known = self.known.get(step.name, step)
+        if step.state in (State.SUCCEEDED, State.FAILED) and not known.state.has_ended:
+            self._display.show_step(step)
+        self.known[step.name] = step
+        states = [one.state for one in self.known.values()]
+        running = [one.name for one in self.known.values() if one.state is State.RUNNING]
+        done = states.count(State.SUCCEEDED) + states.count(State.FAILED)
+        self.advance(done, ", ".join(running))
 
 
-def _explain(error: dict | None, notebook: Notebook) -> str | None:
+def _explain(failure: Failure, notebook: Notebook) -> str:
     """The first exception of a step, in the words and places of the learner's notebook."""
-    if error is None:
-        return None
-    source, text = error.get("source"), error.get("text")
-    described = describe_error(notebook, error["name"], error["message"], source, error.get("line"))
+    source, text = failure.source, failure.text
+    described = describe_error(notebook, failure.name, failure.message, source, failure.line)
     if source and text and find_cell(notebook, source) is None:
         return f"{described} (in the code that Kale adds to pass data between steps: {text})"
     return described

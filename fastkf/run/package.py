@@ -7,24 +7,27 @@ another folder that is named. What images share may lie beside these folders; it
 as where an image says ENV PYTHONPATH. Artifacts and
 parameters are passed by `kfp.local`, as Kubeflow Pipelines passes them.
 
-Steps of Python components (Kale's too) run as they do in `fastkf.engine.run`.
+Steps of Python components (Kale's too) run as they do in `fastkf run NOTEBOOK`.
 """
 
 import shutil
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from fastkf.base.files import shown_path
 from fastkf.cli.display import Display
 from fastkf.course import places
-from fastkf.engine.tasks.container import ContainerRun, in_order
-from fastkf.engine.warm.parent import CAN_FORK
+from fastkf.engine.tasks import Executor, Kind
+from fastkf.engine.tasks.container import ContainerTasks
+from fastkf.engine.tasks.docker import DockerTasks, connect
+from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.arguments import complete_arguments, read_arguments
-from fastkf.package.containers import Container, find_folders, list_containers
+from fastkf.package.containers import find_folders, list_containers
 from fastkf.package.model import Package
 from fastkf.run.notebook import keep_record, run_pipeline
 from fastkf.runs.folder import make_run_folder
-from fastkf.runs.record import ended_step_record, new_record
+from fastkf.runs.model import Failure
+from fastkf.runs.record import new_record
 
 AS_PROCESSES = (
     "The images were not used: each container's command ran as a process on this machine, with "
@@ -59,28 +62,25 @@ def run_package(
     package = Package.read(path)
     containers = list_containers(package)
     arguments = read_arguments(package, given)
-    make_run = _choose(package, containers, (components or path.parent).resolve(), docker)
+    around = (components or path.parent).resolve()
+    if docker:
+        connect().close()
+    folders = {} if docker else find_folders(package, containers, around)
     folder = make_run_folder(package.name, output, places.RUNS)
     shutil.copyfile(path, folder / "pipeline.yaml")
     display.done(f"{shown_path(path)}: {len(containers)} steps")
     record = _new_record(package, arguments, docker)
     display.say(record["note"])
-    with keep_record(record, folder, display), make_run(folder.resolve()) as local_run:
-        _run(local_run, package, arguments, record, display)
+    with keep_record(record, folder, display), ExitStack() as stack:
+        executors: dict[Kind, Executor] = {}
+        if docker:
+            executors["python"] = executors["container"] = stack.enter_context(DockerTasks())
+        else:
+            if package.python_sources:
+                executors["python"] = stack.enter_context(PythonTasks(around))
+            executors["container"] = stack.enter_context(ContainerTasks(around, folders))
+        run_pipeline(package, arguments, folder, executors, record, display, _explain)
     return record
-
-
-def _choose(
-    package: Package, containers: dict[str, Container], components: Path, docker: bool
-) -> Callable[[Path], ContainerRun]:
-    if docker:
-        from fastkf.engine.tasks.docker import DockerRun, connect
-
-        connect().close()
-        return lambda folder: DockerRun(folder, package.path, containers)
-    folders = find_folders(package, containers, components)
-    warm_parent = CAN_FORK and any(one.is_python for one in containers.values())
-    return lambda folder: ContainerRun(folder, components, folders, warm_parent=warm_parent)
 
 
 def _new_record(package: Package, arguments: dict, docker: bool) -> dict:
@@ -92,24 +92,5 @@ def _new_record(package: Package, arguments: dict, docker: bool) -> dict:
     }
 
 
-def _run(local_run: ContainerRun, package, arguments, record: dict, display: Display) -> None:
-    try:
-        run_pipeline(local_run, package.path, arguments, len(package.tasks), record, display)
-    finally:
-        record["pipeline"]["steps"] = [
-            _step_record(local_run, task) for task in in_order(local_run.steps)
-        ]
-        record["pipeline"]["outputs"] = {
-            name: value
-            for name, value in local_run.outputs.items()
-            if isinstance(value, str | int | float | bool | list | dict)
-        }
-
-
-def _step_record(local_run: ContainerRun, task: str) -> dict:
-    step = local_run.steps[task]
-    return {**ended_step_record(step, _explain(step.error)), **local_run.executions.get(task, {})}
-
-
-def _explain(error: dict | None) -> str | None:
-    return error and ": ".join(part for part in (error["name"], error["message"]) if part)
+def _explain(failure: Failure) -> str:
+    return ": ".join(part for part in (failure.name, failure.message) if part)

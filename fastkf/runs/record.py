@@ -94,8 +94,8 @@ def describe_run(run: Run) -> dict[str, Any]:
         "started": run.started and run.started.isoformat(timespec="seconds"),
         "seconds": round(run.seconds, 1),
         "parameters": run.parameters,
-        "notebook": run.notebook and _describe_notebook(run.notebook),
-        "pipeline": run.pipeline and _describe_pipeline(run.pipeline),
+        "notebook": run.notebook and describe_notebook(run.notebook),
+        "pipeline": run.pipeline and describe_pipeline(run.pipeline),
         "parity": {
             name: {"notebook": one.notebook, "pipeline": one.pipeline, "equal": one.equal}
             for name, one in run.parity.items()
@@ -118,7 +118,8 @@ def seconds_until_start(steps: Iterable[Step], start: datetime | None) -> dict[s
     }
 
 
-def _describe_notebook(result: NotebookResult) -> dict[str, Any]:
+def describe_notebook(result: NotebookResult) -> dict[str, Any]:
+    """The notebook's part of run.json."""
     return {
         "status": result.state.value,
         "seconds": round(result.seconds, 1),
@@ -127,7 +128,8 @@ def _describe_notebook(result: NotebookResult) -> dict[str, Any]:
     }
 
 
-def _describe_pipeline(result: PipelineResult) -> dict[str, Any]:
+def describe_pipeline(result: PipelineResult) -> dict[str, Any]:
+    """The pipeline's part of run.json."""
     starts = seconds_until_start(result.steps, result.started)
     return {
         "status": result.state.value,
@@ -234,6 +236,9 @@ def _read_step(content: Table, pipeline_started: datetime) -> Step:
     started, after = _read_time(content.get("started_at")), content.get("started")
     if started is None and after is not None:
         started = pipeline_started + timedelta(seconds=float(after))
+    ended, seconds = _read_time(content.get("ended_at")), float(content.get("seconds") or 0)
+    if started is not None and ended is not None:  # to the millisecond, and written so again
+        seconds = (ended - started).total_seconds()
     inputs, outputs = content.get("inputs"), content.get("outputs")
     return Step(
         name=name,
@@ -241,7 +246,7 @@ def _read_step(content: Table, pipeline_started: datetime) -> Step:
         after=tuple(content.get("after") or ()),
         state=_read_state(content.get("status")),
         started=started,
-        seconds=float(content.get("seconds") or 0),
+        seconds=seconds,
         error=_read_error(content),
         image=content.get("image"),
         command=tuple(content.get("command") or ()),
@@ -297,26 +302,6 @@ def new_record(name: str, title: str, parameters: dict) -> dict:
         "pipeline": None,
         "parity": {},
     }
-
-
-def step_record(step, error: str | None) -> dict:
-    """A `fastkf.engine.run.Step` as run.json keeps it, with its error in a learner's words."""
-    return {
-        "name": step.name,
-        "status": step.status,
-        "started": None if step.started is None else round(step.started, 2),
-        "seconds": round(step.seconds, 2),
-        "after": step.after,
-        "error": error,
-    }
-
-
-def ended_step_record(step, error: str | None) -> dict:
-    """The same when the run is over: what still runs was interrupted, what waits was skipped."""
-    if step.status == "running":
-        return {**step_record(step, "interrupted"), "status": "failed"}
-    status = "skipped" if step.status == "pending" else step.status
-    return {**step_record(step, error), "status": status}
 
 
 def read_record(folder: Path) -> dict:

@@ -5,6 +5,7 @@ import os
 import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -13,9 +14,12 @@ from build import write_notebook
 from conftest import fastkf, start
 from waiting import wait_for
 
-from fastkf.engine.run import LocalRun
+from fastkf.engine.run import run_package
+from fastkf.engine.tasks.python import PythonTasks
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
+from fastkf.package.model import Package
+from fastkf.runs.model import State
 
 
 def chain(tmp_path, name="chain", value="1", **changes):
@@ -47,12 +51,25 @@ def marshal_paths(folder):
     return [a["metadata"]["marshal_path"] for a in artifacts if "marshal_path" in a["metadata"]]
 
 
-def run_pipeline(path, folder, **options):
-    notebook = read(path)
-    package = compile_notebook(notebook, folder / "pipeline.yaml")
-    with LocalRun(folder, path.parent, **options) as run:
-        run.run(package, {}, lambda: None)
-    return run
+def run_pipeline(path, folder, imports="", warm=True, parallel=None):
+    package = compile_notebook(read(path), folder / "pipeline.yaml")
+    return run_package_here(package, folder, path.parent, imports, warm, parallel)
+
+
+def run_package_here(package, folder, working_folder, imports="", warm=True, parallel=None):
+    with PythonTasks(working_folder, imports, warm) as python:
+        return run_package(
+            Package.read(package),
+            {},
+            folder,
+            executors={"python": python},
+            on_step=lambda step: None,
+            parallel=parallel,
+        )
+
+
+def by_name(outcome):
+    return {step.name: step for step in outcome.steps}
 
 
 @pytest.fixture
@@ -64,10 +81,10 @@ def own_tmp():
 
 @pytest.mark.parametrize("warm", [True, False], ids=["forked", "fresh"])
 def test_steps_pass_data_and_report_metrics(tmp_path, warm):
-    run = run_pipeline(chain(tmp_path, value="[1, 2]"), tmp_path / "run", warm_parent=warm)
-    assert {step.status for step in run.steps.values()} == {"succeeded"}
+    run = run_pipeline(chain(tmp_path, value="[1, 2]"), tmp_path / "run", warm=warm)
+    assert {step.state for step in run.steps} == {State.SUCCEEDED}
     assert run.metrics == {"total": 8.0}
-    assert (tmp_path / "run" / "outputs" / "load-step.html").exists()
+    assert (tmp_path / "run" / "outputs" / "load.html").exists()
 
 
 def test_what_is_set_before_an_import_is_set_ahead_of_the_steps(tmp_path, monkeypatch):
@@ -145,9 +162,9 @@ def test_independent_steps_run_at_the_same_time(tmp_path):
         ],
     )
     run = run_pipeline(path, tmp_path / "run", parallel=2)
-    left, right = run.steps["left-step"], run.steps["right-step"]
-    assert left.started < right.started + right.seconds
-    assert right.started < left.started + left.seconds
+    left, right = by_name(run)["left"], by_name(run)["right"]
+    assert left.started < right.started + timedelta(seconds=right.seconds)
+    assert right.started < left.started + timedelta(seconds=left.seconds)
 
 
 def test_a_failing_step_names_the_first_error_and_stops_what_depends_on_it(tmp_path, run):
@@ -185,7 +202,7 @@ def test_what_a_step_prints_is_in_its_log(tmp_path):
         [("step:load", "print('before the failure')\nnumber = 1 / 0")],
     )
     run_pipeline(path, tmp_path / "run")
-    assert "before the failure" in (tmp_path / "run" / "logs" / "load-step.log").read_text()
+    assert "before the failure" in (tmp_path / "run" / "logs" / "load.log").read_text()
 
 
 def test_a_package_that_is_not_installed_is_one_message(tmp_path):
@@ -193,9 +210,10 @@ def test_a_package_that_is_not_installed_is_one_message(tmp_path):
     package = compile_notebook(notebook, tmp_path / "pipeline.yaml")
     text = package.read_text().replace("kubeflow-kale==", "no-such-package==1.0' 'kubeflow-kale==")
     package.write_text(text)
-    with LocalRun(tmp_path / "run", tmp_path) as run:
-        assert not run.run(package, {}, lambda: None)
-    assert "no-such-package==1.0 (here: not installed)" in run.steps["load-step"].error["message"]
+    run = run_package_here(package, tmp_path / "run", tmp_path)
+    assert not run.succeeded
+    missing = by_name(run)["load"].failure.message
+    assert "no-such-package==1.0 (here: not installed)" in missing
 
 
 def test_unseeded_steps_draw_different_numbers(tmp_path):
@@ -215,15 +233,50 @@ def test_unseeded_steps_draw_different_numbers(tmp_path):
 
 
 def test_metrics_travel_in_a_file_of_the_steps_own(tmp_path):
-    where = "from kale.common import kfputils\nplace = kfputils.KFP_UI_METRICS_FILE_PATH\n"
+    """The path that Kale would write to is every step's, and every run's, on this machine."""
+    shared = Path("/tmp/mlpipeline-metrics.json")
+    before = shared.stat().st_mtime_ns if shared.exists() else None
+    where = "import os\nplace = os.environ['FASTKF_STEP_FOLDER']\n"
     path = write_notebook(
         tmp_path / "metrics.ipynb",
         [
-            ("step:load", where + "own = float('/fastkf-' in place and '/load-step-' in place)"),
+            ("step:load", where + "own = float('/fastkf-' in place and '/load-' in place)"),
             ("pipeline-metrics", "print(own)"),
         ],
     )
     assert run_pipeline(path, tmp_path / "run").metrics == {"own": 1.0}
+    assert (shared.stat().st_mtime_ns if shared.exists() else None) == before
+
+
+def test_a_cell_that_names_kales_folder_means_what_it_says(tmp_path, run):
+    """Only Kale's own statements lead elsewhere; they are not looked for in a learner's code."""
+    path = write_notebook(
+        tmp_path / "words.ipynb",
+        [
+            ("step:load", "word = '/tmp/marshalled'\nparts = ['python3', '/tmp/marshal']"),
+            (
+                ["step:compare", "prev:load"],
+                "same = float(word == '/tmp/' + 'marshalled' and len(parts[0] + parts[1]) == 19)",
+            ),
+            ("pipeline-metrics", "print(same)"),
+        ],
+    )
+    record = run(path).record
+    assert record["status"] == "succeeded"
+    assert record["parity"]["same"] == {"notebook": 1.0, "pipeline": 1.0, "equal": True}
+
+
+def test_what_the_toolkit_hides_is_not_hidden_from_a_step(tmp_path, run):
+    path = write_notebook(
+        tmp_path / "importing.ipynb",
+        [
+            ("imports", "import rfc3987_syntax"),
+            ("step:load", "found = float(bool(rfc3987_syntax.__file__))"),
+            ("pipeline-metrics", "print(found)"),
+        ],
+    )
+    record = run(path).record
+    assert record["parity"]["found"] == {"notebook": 1.0, "pipeline": 1.0, "equal": True}
 
 
 def test_settings_made_before_an_import_still_hold(tmp_path, run):
@@ -274,9 +327,10 @@ def processes_with(folder: Path) -> list[psutil.Process]:
 def test_what_kfp_cannot_start_fails_its_step(tmp_path, monkeypatch):
     notebook = read(chain(tmp_path, value="[1, 2]"))
     package = compile_notebook(notebook, tmp_path / "pipeline.yaml")
-    with LocalRun(tmp_path / "run", tmp_path) as run:
-        monkeypatch.setattr(run, "_make_step_folder", lambda task: 1 / 0)
-        assert not run.run(package, {}, lambda: None)
-    assert run.steps["load-step"].status == "failed"
-    assert run.steps["load-step"].error["name"] == "ZeroDivisionError"
-    assert run.steps["shift-step"].status == "skipped"
+    monkeypatch.setattr(PythonTasks, "execute", lambda *_: 1 / 0)
+    run = run_package_here(package, tmp_path / "run", tmp_path)
+    assert not run.succeeded
+    load, shift = by_name(run)["load"], by_name(run)["shift"]
+    assert load.state is State.FAILED
+    assert load.failure.name == "ZeroDivisionError"
+    assert shift.state is State.SKIPPED

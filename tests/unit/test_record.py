@@ -169,3 +169,15 @@ def test_when_a_run_ends_what_ran_has_failed_and_what_waited_is_left_out(tmp_pat
         (State.FAILED, "interrupted"),
         (State.SKIPPED, None),
     ]
+
+
+def test_a_step_that_is_read_and_written_again_has_the_same_times(tmp_path):
+    """A run that is tried again keeps the steps that have succeeded, as they were."""
+    started = datetime(2026, 11, 24, 12, 40, 51, 204_700, tzinfo=UTC)
+    step = Step("load", "load", state=State.SUCCEEDED, started=started, seconds=3.1343)
+    write_run(Run(tmp_path, "x", "X", pipeline=PipelineResult(State.RUNNING, started, 4, (step,))))
+    (first,) = json.loads((tmp_path / "run.json").read_text())["pipeline"]["steps"]
+    write_run(read_run(tmp_path))
+    (again,) = json.loads((tmp_path / "run.json").read_text())["pipeline"]["steps"]
+    for moment in ("started_at", "ended_at"):
+        assert again[moment] == first[moment]

@@ -1,9 +1,9 @@
-"""One run of a compiled package in its images, through `kfp.local.DockerRunner`.
+"""Containers in their images, with Docker.
 
-What differs from `kfp.local` alone: a container's command takes the place of the image's
-entrypoint, as on Kubernetes; the user is this one, so that an image which is not root can write
-the outputs and they belong to whoever runs it; the exit code is the container's own, also where it
-ends before its log is read; and an interrupted run removes its containers.
+A container's command takes the place of the image's entrypoint, as on Kubernetes; the user is this
+one, so that an image which is not root can write the outputs and they belong to whoever runs it;
+the exit code is the container's own, also where it ends before its log is read; and an interrupted
+run removes its containers.
 """
 
 import contextlib
@@ -11,15 +11,18 @@ import os
 import sys
 import uuid
 from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
 
 from fastkf.base.errors import FastkfError
-from fastkf.engine.tasks.container import ContainerRun
-from fastkf.package.containers import Container
+from fastkf.engine.kfp_local import WORKSPACE, Job
+from fastkf.engine.tasks import ShowCommand, describe_exit
+from fastkf.runs.model import Failure
 
 LABEL = "fastkf.run"
 
 
-def connect():
+def connect() -> Any:
     """A client of the Docker engine, as the environment names it.
 
     Raises:
@@ -29,101 +32,117 @@ def connect():
         import docker
     except ModuleNotFoundError:
         raise FastkfError(
-            f"--docker needs Docker's Python package: {sys.executable} -m pip install docker"
+            "--docker needs Docker's Python package", f"{sys.executable} -m pip install docker"
         ) from None
     try:
         client = docker.from_env()
         client.ping()
     except docker.errors.DockerException as error:
         raise FastkfError(
-            f"no Docker engine answers ({error}); start Docker, or leave --docker out: the "
-            "commands then run as processes, without the images"
+            f"no Docker engine answers ({error})",
+            "start Docker, or leave --docker out: the commands then run as processes, without the "
+            "images",
         ) from error
     return client
 
 
-class DockerRun(ContainerRun):
-    """One run of a package of container components, each in its image.
+class DockerTasks:
+    """Runs each container in its image. To be used with `with`.
 
-    Args:
-        run_folder: gets artifacts/, logs/ and outputs/.
-        package: the package to run.
-        containers: task to its container.
+    Raises:
+        FastkfError: when entered, as `connect` raises it.
     """
 
-    def __init__(self, run_folder: Path, package: Path, containers: dict[str, Container]):
-        super().__init__(run_folder, package.resolve().parent, folders={})
-        self._containers = containers
+    def __init__(self) -> None:
         self._label = uuid.uuid4().hex
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        connect().close()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
 
     def end(self) -> None:
-        """Ends the processes and removes the containers of the steps that still run."""
-        super().end()
-        mine = {"label": f"{LABEL}={self._label}"}
-        # What the engine says now is less than why the run ends.
-        with contextlib.suppress(Exception), contextlib.closing(connect()) as client:
-            for container in client.containers.list(all=True, filters=mine):
-                with contextlib.suppress(Exception):
-                    container.remove(force=True)
-
-    def _make_runner(self):
-        from kfp import local
-
-        (self.scratch / "workspace").mkdir(exist_ok=True)  # Docker would make it as root
-        user = {"user": f"{os.getuid()}:{os.getgid()}"} if hasattr(os, "getuid") else {}
-        return local.DockerRunner(labels={LABEL: self._label}, environment={"HOME": "/tmp"}, **user)
-
-    def _patches(self) -> list[tuple]:
-        from kfp.local import docker_task_handler
-        from kfp.local.status import Status
-
-        run = self
-
-        class Handler(docker_task_handler.DockerTaskHandler):
-            def run(self):
-                succeeded = run._run_in_image(self.image, self.full_command, super().run)
-                return Status.SUCCESS if succeeded else Status.FAILURE
-
-        return [
-            *super()._patches(),
-            (docker_task_handler, "DockerTaskHandler", Handler),
-            (docker_task_handler, "run_docker_container", self._run_docker_container),
-        ]
-
-    def _run_in_image(self, image: str, command: list[str], handle) -> bool:
-        self._note(image=image, command=command)
-
-        def execute(folder: Path, log: Path) -> int:
-            with log.open("wb") as self._task.log:
-                self._task.code = 1
-                try:
-                    handle()
-                except Exception as error:  # the engine's own words, into the log
-                    self._task.log.write(f"{error}\n".encode())
-            return self._task.code
-
-        return self._track(self._task.name, execute)
-
-    def _run_docker_container(self, client, image, command, volumes, **arguments) -> int:
-        """Runs a container to its end, its output to the step's log."""
         import docker
 
-        if self._ended.is_set():
-            return self._task.code
+        self._ended = True
+        mine = {"label": f"{LABEL}={self._label}"}
+        # What the engine says now is less than why the run ends.
+        with (
+            contextlib.suppress(docker.errors.DockerException, OSError),
+            contextlib.closing(docker.from_env()) as client,
+        ):
+            for container in client.containers.list(all=True, filters=mine):
+                with contextlib.suppress(docker.errors.DockerException):
+                    container.remove(force=True)
+
+    def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
+        import docker
+
+        command = job.command(workspace=WORKSPACE)
+        show(job.image, command)
+        code = 1
+        with log.open("ab") as output, contextlib.closing(docker.from_env()) as client:
+            try:
+                code = self._run(client, job, command, output)
+            except (docker.errors.DockerException, OSError) as error:
+                output.write(f"{error}\n".encode())  # the engine's own words
+        return describe_exit(code, log) if code else None
+
+    def _run(self, client: Any, job: Job, command: list[str], output: IO[bytes]) -> int:
+        """Runs a container to its end; returns its exit code."""
+        import docker
+
+        if self._ended:
+            return 1
+        image = _with_tag(job.image)
         try:
             client.images.get(image)
         except docker.errors.ImageNotFound:
-            self._task.log.write(f"pulling {image}\n".encode())
+            output.write(f"pulling {image}\n".encode())
+            output.flush()
             client.images.pull(image)
-        if self._containers[self._task.name].has_command:
-            arguments["entrypoint"], command = command[:1], command[1:]
-        container = client.containers.create(image, command, volumes=volumes, **arguments)
+        security = client.info()["SecurityOptions"]
+        mode = "rw,z" if "name=selinux" in security else "rw"
+        options = self._options(job, command, mode)
+        container = client.containers.create(image, **options)
         try:
+            if self._ended:  # since the look above: `end` may not have seen this container
+                return 1
             container.start()
             for chunk in container.logs(stream=True, follow=True):
-                self._task.log.write(chunk)
-            self._task.code = container.wait()["StatusCode"]
+                output.write(chunk)
+                output.flush()
+            return int(container.wait()["StatusCode"])
         finally:
             with contextlib.suppress(docker.errors.NotFound):
                 container.remove(force=True)
-        return self._task.code
+
+    def _options(self, job: Job, command: list[str], mode: str) -> dict[str, Any]:
+        artifacts = str(job.run_folder / "artifacts")
+        options: dict[str, Any] = {
+            "command": command,
+            "environment": {**job.environment, "HOME": "/tmp"},
+            "labels": {LABEL: self._label},
+            "volumes": {
+                artifacts: {"bind": artifacts, "mode": mode},
+                str(job.workspace): {"bind": WORKSPACE, "mode": mode},
+            },
+        }
+        if job.has_command:
+            options |= {"entrypoint": command[:1], "command": command[1:]}
+        if hasattr(os, "getuid"):
+            options["user"] = f"{os.getuid()}:{os.getgid()}"
+        return options
+
+
+def _with_tag(image: str) -> str:
+    """An image without a tag is `latest`; Docker's client would pull all of its tags."""
+    return image if ":" in image.rsplit("/", 1)[-1] or "@" in image else f"{image}:latest"

@@ -6,7 +6,6 @@ a worker forked by the warm parent does too, once its interpreter has become the
 """
 
 import atexit
-import inspect
 import json
 import os
 import runpy
@@ -15,7 +14,9 @@ import threading
 import traceback
 from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any, NoReturn
+
+from fastkf.base.iri import import_jsonschema
 
 STEP_FOLDER = "FASTKF_STEP_FOLDER"
 STUB = "FASTKF_PYTHON"
@@ -30,15 +31,14 @@ def run(module: str, arguments: list[str]) -> int:
         return answer_pip(arguments)
     sys.argv = [module, *arguments]
     sys.path[0] = os.getcwd()
+    import_jsonschema()  # Kale imports it, in the step and in its kernel
     if module == EXECUTOR:
-        redirect_metrics_file()
-        skip_idle_second()
-        sys.executable = os.environ[STUB]
+        _stand_in_for_python()
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         return _exit_code(end.code)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - what a step raises, whatever it is, is its end
         traceback.print_exc()
         write_error(type(error).__name__, str(error))
         return 1
@@ -70,39 +70,33 @@ def answer_pip(arguments: list[str]) -> int:
     return 1 if missing else 0
 
 
-def redirect_metrics_file() -> None:
-    """Points the fixed path of Kale's metrics file (kale/common/kfputils.py) to the step's folder.
+def _stand_in_for_python() -> None:
+    """Has what the step starts as `sys.executable`, its kernel, come back here.
 
-    The step's kernel, which writes the file, does the same in `fastkf.engine.warm.kernel`.
+    On the path the stub has done its work: a `python3` of the learner's own is the real one.
     """
-    from kale.common import kfputils
-
-    kfputils.KFP_UI_METRICS_FILE_PATH = os.path.join(os.environ[STEP_FOLDER], "metrics.json")
-
-
-def skip_idle_second() -> None:
-    """Saves the second that Kale sleeps at the end of each step.
-
-    Kale 2.3 (kale/common/jputils.py, run_code) gives a thread time to print the kernel's streams.
-    The thread's target is a coroutine function, so the thread ends at once and nothing is awaited.
-    """
-    from kale.common import jputils
-
-    if inspect.iscoroutinefunction(jputils.capture_streams):
-        jputils.time = SimpleNamespace(sleep=lambda seconds: None)
+    stub = os.environ[STUB]
+    sys.executable = stub
+    folders = os.environ["PATH"].split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(one for one in folders if one != os.path.dirname(stub))
 
 
-def write_error(name: str, message: str, **where) -> None:
+def write_error(name: str, message: str, **where: str | int | None) -> None:
     """Keeps the first error of the step, for the learner; later ones only follow from it."""
     path = Path(os.environ[STEP_FOLDER], ERROR_FILE)
     if not path.exists():
         path.write_text(json.dumps({"name": name, "message": message, **where}), encoding="utf-8")
 
 
-def finish(code: int) -> None:
-    """Ends this process as the interpreter would: threads, exit handlers, buffers."""
-    threading._shutdown()
-    atexit._run_exitfuncs()
+def finish(code: int) -> NoReturn:
+    """Ends this process as the interpreter would: threads, exit handlers, buffers.
+
+    A forked worker cannot simply return: below it on the stack are the functions of the process
+    that it was forked from, which would go on.
+    """
+    # Threads first: exit handlers close what threads still use.
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
+    atexit._run_exitfuncs()  # noqa: SLF001
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -121,7 +115,7 @@ def _requirements(arguments: list[str]) -> list[str]:
     return requirements
 
 
-def _exit_code(code) -> int:
+def _exit_code(code: Any) -> int:
     if isinstance(code, int):
         return code & 0xFF
     if code is not None:

@@ -1,16 +1,16 @@
 """Loaded by a step's kernel before its cells run (an IPython extension)."""
 
 import traceback
+from typing import Any
 
 from fastkf.engine.warm import interpreter
 
 
-def load_ipython_extension(shell) -> None:
-    interpreter.redirect_metrics_file()
+def load_ipython_extension(shell: Any) -> None:
     shell.events.register("post_run_cell", keep_first_error)
 
 
-def keep_first_error(result) -> None:
+def keep_first_error(result: Any) -> None:
     """Writes down the first exception that a cell raises, with the cell's code and the line."""
     error = result.error_before_exec or result.error_in_exec
     if error is None:

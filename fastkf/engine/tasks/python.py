@@ -1,0 +1,120 @@
+"""Python components, Kale's among them, as processes of this environment."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fastkf.engine.children import Children
+from fastkf.engine.isolation import isolate, move_marshalled
+from fastkf.engine.kfp_local import Job
+from fastkf.engine.tasks import ShowCommand
+from fastkf.engine.warm import interpreter, parent
+from fastkf.runs.model import Failure
+
+KERNEL_CONFIGURATION = """\
+c.IPKernelApp.quiet = False
+c.HistoryManager.enabled = False
+c.InteractiveShellApp.extensions = ["fastkf.engine.warm.kernel"]
+"""
+SIGNALLED = 128  # a shell's exit code for a command that signal N has ended is 128 + N
+
+
+class PythonTasks:
+    """Runs Python components; their packages are those that are installed here.
+
+    To be used in a `with` statement, which is entered before the process has other threads.
+
+    Args:
+        working_folder: where the steps run; relative paths among the arguments start there.
+        imports: source of the imports the steps share, to be imported ahead of them.
+        warm: fork the steps' interpreters from a warm parent (see `engine.warm.parent`).
+    """
+
+    def __init__(self, working_folder: Path, imports: str = "", warm: bool = parent.CAN_FORK):
+        self._working_folder = working_folder
+        self._imports, self._warm = imports, warm
+        self._children = Children()
+        self._resources = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="fastkf-"))
+        stub = parent.python_for_steps(self._folder, self._imports, self._warm)
+        self._python = self._resources.enter_context(stub)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+        self._resources.close()
+
+    def end(self) -> None:
+        self._children.end()
+
+    def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
+        folder = self._make_folder(job.name)
+        command = job.command(move_marshalled(job.executor_input, str(folder)))
+        place = _find_source(command)
+        if place is None:
+            return Failure(
+                "",
+                f"{job.name} is a Python component whose code is in its image only ({job.image}); "
+                "run it with --docker, or on a Kubeflow",
+            )
+        command[place] = isolate(command[place], str(folder))
+        environment = self._environment(job.environment, folder)
+        code = self._children.run(command, environment, log, self._working_folder)
+        return _read_failure(folder, code) if code else None
+
+    def _make_folder(self, name: str) -> Path:
+        steps = self._folder / "steps"
+        steps.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=steps))
+        profile = folder / "ipython" / "profile_default"
+        for path in (folder / "tmp", profile):
+            path.mkdir(parents=True)
+        (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIGURATION)
+        return folder
+
+    def _environment(self, variables: Mapping[str, str], folder: Path) -> dict[str, str]:
+        """This environment, with `python3` first on the path as what steps get for it.
+
+        Kale sets HOME to /tmp, which is the step's own on Kubernetes, and here too.
+        """
+        home = {"HOME": str(folder / "tmp")} if variables.get("HOME") == "/tmp" else {}
+        together = {**os.environ, **variables, **home}
+        return {
+            **together,
+            "PATH": os.pathsep.join([str(self._python.parent), together.get("PATH", os.defpath)]),
+            "TMPDIR": str(folder / "tmp"),
+            "IPYTHONDIR": str(folder / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "jupyter"),
+            interpreter.STEP_FOLDER: str(folder),
+            interpreter.STUB: str(self._python),
+        }
+
+
+def _find_source(command: list[str]) -> int | None:
+    """Where the source of the component stands: after the script that runs KFP's executor on it."""
+    for place, word in enumerate(command[:-1]):
+        if interpreter.EXECUTOR in word and len(word.split()) > 1:
+            return place + 1
+    return None
+
+
+def _read_failure(folder: Path, code: int) -> Failure:
+    path = folder / interpreter.ERROR_FILE
+    if path.exists():
+        return Failure(**json.loads(path.read_text(encoding="utf-8")))
+    how = f"ended with exit code {code}"
+    if code > SIGNALLED:
+        how = f"was ended by signal {code - SIGNALLED}"
+    return Failure("StepError", f"the step's process {how}")

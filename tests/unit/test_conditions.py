@@ -1,0 +1,40 @@
+"""The conditions of `dsl.If`, as the KFP compiler writes them."""
+
+import pytest
+
+from fastkf.base.errors import FastkfError
+from fastkf.engine.conditions import holds
+
+NUMBER = "pipelinechannel--one-Output"
+
+
+def given(name: str) -> str:
+    return f"inputs.parameter_values['{name}']"
+
+
+@pytest.mark.parametrize(
+    ("condition", "inputs", "expected"),
+    [
+        (f"int({given(NUMBER)}) > 5", {NUMBER: 6}, True),
+        (f"!(int({given(NUMBER)}) > 5)", {NUMBER: 6}, False),
+        (f"!(int({given('n')}) > 5) && int({given('n')}) != 3", {"n": 4.0}, True),
+        (f"{given('w')} == 'a && !b'", {"w": "a && !b"}, True),
+        (f"{given('w')} == 'it' || {given('w')} == 'that'", {"w": "that's"}, False),
+        (f"{given('x')} >= 0.5", {"x": 0.5}, True),
+        (f"double({given('x')}) < 1", {"x": "0.5"}, True),
+        (f"{given('yes')} == true", {"yes": True}, True),
+        (f"string({given('yes')}) == 'true'", {"yes": True}, True),
+        (f"string({given('n')}) == '3'", {"n": 3.0}, True),
+    ],
+)
+def test_a_condition_means_what_it_means_on_a_cluster(condition, inputs, expected):
+    assert holds(condition, inputs) is expected
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["", "size([1]) == 1", "__import__('os')", f"{given('other')} == 1", f"int({given('w')}) > 1"],
+)
+def test_what_cannot_be_judged_is_one_message(condition):
+    with pytest.raises(FastkfError, match="cannot be judged"):
+        holds(condition, {"w": "word"})

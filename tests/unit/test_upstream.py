@@ -1,0 +1,152 @@
+"""The names of other packages that are called here and are no public interface of theirs.
+
+Each may go or change with any release. What calls them is tested by its effects elsewhere; here it
+stands which they are, and with which parameters, so that a new version that breaks one says so by
+its name.
+"""
+
+import importlib
+import inspect
+
+import pytest
+
+from fastkf.base import versions
+from fastkf.base.errors import FastkfError
+from fastkf.engine import isolation, kfp_local
+from fastkf.engine.warm import kale_runtime
+
+SIGNATURES = {
+    # engine/kfp_local.py
+    "kfp.local.executor_input_utils:construct_executor_input": (
+        "component_spec, arguments, task_root, block_input_artifact"
+    ),
+    "kfp.local.executor_input_utils:executor_input_to_dict": "executor_input, component_spec",
+    "kfp.local.executor_output_utils:load_executor_output": "executor_output_path",
+    "kfp.local.executor_output_utils:get_outputs_from_executor_output": (
+        "executor_output, executor_input, component_spec"
+    ),
+    "kfp.local.executor_output_utils:pb2_value_to_python": "value",
+    "kfp.local.executor_output_utils:pb2_struct_to_python": "struct",
+    "kfp.local.placeholder_utils:get_provided_inputs": "executor_input_dict",
+    "kfp.local.placeholder_utils:flatten_list": "l",
+    "kfp.local.placeholder_utils:resolve_struct_placeholders": "placeholder, provided_inputs",
+    "kfp.local.placeholder_utils:resolve_io_placeholders": "executor_input, command",
+    "kfp.local.importer_handler:get_importer_uri": "importer_spec, executor_input",
+    "kfp.local.importer_handler:get_artifact_class_from_schema_title": "schema_title",
+    "kfp.local.io:IOStore": "parent",
+    "kfp.local.io:IOStore.put_parent_input": "self, key, value",
+    "kfp.local.io:IOStore.put_task_output": "self, task_name, key, value",
+    "kfp.local.io:IOStore.put_task_status": "self, task_name, task_status",
+    "kfp.local.orchestrator.orchestrator_utils:OrchestratorUtils.make_task_arguments": (
+        "task_inputs_spec, io_store"
+    ),
+    "kfp.local.orchestrator.orchestrator_utils:OrchestratorUtils.get_dag_outputs": (
+        "dag_outputs_spec, io_store"
+    ),
+    "kfp.dsl.executor:create_artifact_instance": "runtime_artifact, fallback_artifact_cls",
+    # engine/warm: what stands in for Kale's functions has their parameters, and calls this one.
+    "kale.common.jputils:run_code": "source, kernel_name",
+    "kale.common.jputils:process_outputs": "cells",
+    "kale.common.kfputils:generate_mlpipeline_metrics": "metrics",
+    "kale.common.kfputils:load_mlpipeline_metrics": "output",
+    # server/main.py
+    "uvicorn:Server.startup": "self, sockets",
+    "uvicorn:Server.capture_signals": "self",
+    # tune/tuning.py: a trial that goes on is made from the number of the one that was left.
+    "optuna:Trial": "study, trial_id",
+    "optuna.trial:FrozenTrial": (
+        "number, state, value, datetime_start, datetime_complete, params, distributions, "
+        "user_attrs, system_attrs, intermediate_values, trial_id, values"
+    ),
+    # engine/warm/interpreter.py: how a forked interpreter ends.
+    "threading:_shutdown": "",
+    "atexit:_run_exitfuncs": None,  # in C, and without a signature
+}
+VALUES = {
+    "kfp.dsl.component_factory:EXECUTOR_MODULE": "kfp.dsl.executor_main",
+    "kfp.dsl.constants:WORKSPACE_MOUNT_PATH": kfp_local.WORKSPACE,
+    "kfp.dsl:WORKSPACE_PATH_PLACEHOLDER": "{{$.workspace_path}}",
+    "kale.common.kfputils:KFP_UI_METRICS_FILE_PATH": "/tmp/mlpipeline-metrics.json",
+}
+
+
+def find(name: str):
+    module, _, attributes = name.partition(":")
+    found = importlib.import_module(module)
+    for attribute in attributes.split("."):
+        found = getattr(found, attribute)
+    return found
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_what_is_called_takes_what_it_is_given(name):
+    found = find(name)
+    assert callable(found)
+    if SIGNATURES[name] is not None:
+        assert ", ".join(inspect.signature(found).parameters) == SIGNATURES[name]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_what_is_read_is_what_it_was(name):
+    assert find(name) == VALUES[name]
+
+
+@pytest.mark.parametrize(
+    "name", ["run_code", "generate_mlpipeline_metrics", "load_mlpipeline_metrics"]
+)
+def test_what_stands_in_for_kale_is_called_as_kale_is(name):
+    module = "jputils" if name == "run_code" else "kfputils"
+    theirs = inspect.signature(find(f"kale.common.{module}:{name}")).parameters
+    ours = inspect.signature(getattr(kale_runtime, name)).parameters
+    assert [(one.name, one.default) for one in ours.values()] == [
+        (one.name, one.default) for one in theirs.values()
+    ]
+
+
+def test_a_version_that_was_not_tested_is_one_message(monkeypatch):
+    monkeypatch.setattr(versions.metadata, "version", lambda package: "2.99.0")
+    with pytest.raises(FastkfError) as caught:
+        versions.check_version("kfp")
+    assert caught.value.problem.startswith("kfp 2.99.0 is installed, and fastkf works with kfp<")
+    assert caught.value.remedy.startswith("python -m pip install 'kfp<")
+
+
+def test_a_version_that_was_tested_is_fine():
+    for package in ("kfp", "kubeflow-kale"):
+        versions.check_version(package)
+        assert str(versions.tested_versions(package))
+
+
+def test_a_package_of_an_extra_has_its_range_too():
+    assert versions.tested_versions("optuna").contains("5.0.0")
+    assert not versions.tested_versions("optuna").contains("6.0.0")
+
+
+def test_each_statement_of_kale_that_is_changed_is_in_its_templates(tmp_path):
+    """Otherwise steps would share a folder in /tmp again, and nothing would say so."""
+    from build import write_notebook
+
+    from fastkf.notebook.compile import compile_notebook
+    from fastkf.notebook.model import read
+    from fastkf.package.model import Package
+
+    path = write_notebook(
+        tmp_path / "two.ipynb",
+        [
+            ("step:load", "number = 1.0"),
+            (["step:add", "prev:load"], "total = number + 1"),
+            ("pipeline-metrics", "print(total)"),
+        ],
+    )
+    package = Package.read(compile_notebook(read(path), tmp_path / "two.yaml"))
+    sources = package.python_sources.values()
+    isolated = [isolation.isolate(source, "/own") for source in sources]
+    assert sum(source.count(isolation.MARSHAL) for source in sources) == 6
+    assert sum(source.count("/own/marshal") for source in isolated) == 6
+    assert not any(isolation.MARSHAL in source.replace("/own/marshal", "") for source in isolated)
+    together = "\n".join(isolated)
+    for ours in isolation.IMPORTS.values():
+        assert ours in together
+    assert isolation.OWN_METRICS_IMPORT in together
+    for theirs in ("kale.common.jputils", "kale.common.kfputils", isolation.METRICS_IMPORT):
+        assert theirs not in together
