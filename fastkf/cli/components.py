@@ -121,9 +121,9 @@ def tune(
     path = Path(target)
     options = start.Options(trials, parallel, output, dry_run, home=places.RUNS)
     if path.is_dir() or path.suffix in (".yaml", ".yml"):
-        for_notebooks = {"algorithm": algorithm, "goal": goal, "image": image, "metric": metric}
+        for_notebooks: dict[str, object] = {"algorithm": algorithm, "goal": goal, "image": image}
         for_notebooks |= {"minimize": minimize or None, "param": param, "parameter": parameter}
-        for_notebooks |= {"seed": seed}
+        for_notebooks |= {"metric": metric, "seed": seed}
         for name, value in for_notebooks.items():
             if value not in (None, []):
                 raise UsageError(f"--{name}: only for a notebook; a manifest says it itself")

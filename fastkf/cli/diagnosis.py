@@ -1,5 +1,6 @@
 """What says which version this is, and what on this machine is ready."""
 
+from collections.abc import Iterable
 from importlib import metadata
 from typing import Annotated
 
@@ -63,7 +64,7 @@ def doctor(
             ca_file=ca_file,
             namespace=namespace,
         )
-        checks = examine(endpoint, image)
+        checks: Iterable[Check] = examine(endpoint, image)
     elif given := [option for option, value in asked.items() if value]:
         raise UsageError(f"{given[0]}: only with --cluster")
     else:

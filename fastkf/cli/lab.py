@@ -59,7 +59,8 @@ def lab(
     from fastkf.lab.session import Options, work
 
     began = time.monotonic()
-    has_place = bool(words) and not words[0].startswith("-")
+    given = words or []
+    has_place = bool(given) and not given[0].startswith("-")
     if not host and (token_file or dex_user or ca_file or namespace):
         raise UsageError("credentials and a namespace are for a Kubeflow: give its --host")
     endpoint = Endpoint(
@@ -75,7 +76,7 @@ def lab(
         port=port,
         base_url=base_url,
         browser=not no_browser,
-        jupyter=words[1:] if has_place else words or [],
+        jupyter=given[1:] if has_place else given,
     )
 
     fetch_data(options.place, display)

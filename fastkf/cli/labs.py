@@ -123,10 +123,12 @@ def compile(
 
     Example: `fastkf compile 02_titanic -o titanic.yaml --image python:3.12`
     """
+    from fastkf.course.lock import read_lock
     from fastkf.notebook.compile import compile_notebook
 
     source = read(find_notebook(notebook))
-    print(compile_notebook(source, output or Path(f"{source.pipeline_name}.yaml"), image))
+    package = output or Path(f"{source.pipeline_name}.yaml")
+    print(compile_notebook(source, package, image, read_lock()))
 
 
 @command()

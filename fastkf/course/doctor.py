@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +25,7 @@ PATIENCE = 2.5  # seconds for what asks another program or machine
 
 def diagnose() -> list[Check]:
     """Looks at everything, at once; takes three seconds at most and never raises."""
-    looks = {
+    looks: dict[str, Callable[[], Check | list[Check]]] = {
         "Python": check_python,
         "Course": check_course,
         "Packages": check_packages if places.COURSE else check_core,
