@@ -66,12 +66,9 @@ def lab(
     endpoint = Endpoint(
         host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
     )
+    home = places.NOTEBOOKS if places.COURSE else Path.cwd()
     options = Options(
-        place=find_place(words[0])
-        if has_place
-        else places.NOTEBOOKS
-        if places.COURSE
-        else Path.cwd(),
+        place=find_place(given[0]) if has_place else home,
         server=endpoint if host else None,
         port=port,
         base_url=base_url,
