@@ -9,7 +9,7 @@ from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
 from fastkf.cli.display import Display
 from fastkf.cli.options import find_notebook, parse_parameters
-from fastkf.notebook.model import read
+from fastkf.course import places
 from fastkf.runs.model import Run, State
 
 Host = Annotated[
@@ -101,15 +101,15 @@ def submit(
     `fastkf submit my.ipynb -p epochs=2 --image registry/steps:1 --data-dir s3://datasets/my`
     """
     from fastkf.cluster import submit as cluster
+    from fastkf.cluster.source import read_source
     from fastkf.cluster.target import Endpoint
+    from fastkf.course.lock import read_lock
 
     server = Endpoint(
         host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
     )
     options = cluster.Options(
-        given=parse_parameters(parameter or []),
-        data_dir=data_dir,
-        image=image,
+        home=places.RUNS,
         experiment=experiment,
         version=version,
         output=output,
@@ -122,14 +122,19 @@ def submit(
     if terminate:
         cluster.terminate_run(terminate, server, display)
         return True
+    run: Run | None
     if follow:
         run = cluster.follow_run(follow, server, options, display)
-    elif Path(named[0]).suffix in (".yaml", ".yml"):
-        source = cluster.read_package_source(Path(named[0]), options)
-        run = cluster.submit(source, server, options, display)
     else:
-        notebook = read(find_notebook(named[0]))
-        source = cluster.read_notebook_source(notebook, options, display)
+        path = find_notebook(named[0])
+        source = read_source(
+            path,
+            display,
+            given=parse_parameters(parameter or []),
+            data_dir=data_dir,
+            image=image,
+            pins=read_lock(),
+        )
         run = cluster.submit(source, server, options, display)
     if run is None:  # it is not waited for
         return True
@@ -140,10 +145,10 @@ def submit(
 def _show_run(run: Run, display: Display) -> None:
     from fastkf.cluster.logs import end_of_log
 
-    display.show_run(run)
+    lines = []
     for step in run.steps:
         log = run.folder / "logs" / f"{step.name}.log"
         if step.state is State.FAILED and log.exists():
-            display.say(f"The end of the log of {step.name}:")
-            display.say(end_of_log(log.read_text(encoding="utf-8")))
-    display.say(f"Run: {run.link}")
+            lines.append(f"The end of the log of {step.name}:")
+            lines.append(end_of_log(log.read_text(encoding="utf-8")))
+    display.show_run(run, [*lines, f"Run: {run.link}"])

@@ -97,19 +97,27 @@ class Display:
 
             yield advance
 
-    def show_run(self, run: Run) -> None:
-        """The tables of a finished run: its steps, its metrics, and where the rest is."""
+    def show_run(self, run: Run, more: Iterable[str] = ()) -> None:
+        """The tables of a finished run: its steps, its metrics, and where the rest is.
+
+        Args:
+            more: what else there is to say of it.
+        """
         if run.pipeline:
             self.console.print(_steps_table(run.steps))
         if any(part and part.metrics for part in (run.notebook, run.pipeline)):
             self.console.print(_metrics_table(run))
         for name, value in run.pipeline.outputs.items() if run.pipeline else ():
             self.say(f"Output {name}: {value}")
-        for problem in list_problems(run):
+        self._end_run(run, list_problems(run), more)
+
+    def _end_run(self, run: Run, problems: Iterable[Problem], more: Iterable[str]) -> None:
+        for problem in problems:
             self.failed(_describe_problem(problem))
         outcome = f"{run.name} {run.state}"
         self.conclude(outcome, run.has_succeeded, f"{run.seconds:.1f} s")
-        self.say(f"Report: {shown_path(run.folder)}/report.html")
+        for text in (f"Report: {shown_path(run.folder)}/report.html", *more):
+            self.say(text)
 
 
 def _draw_cell(cell: Cell) -> Text:

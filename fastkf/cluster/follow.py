@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import kfp_server_api
 import tenacity
@@ -36,7 +37,7 @@ class Follower:
 
     def __init__(self, connection: Connection, run_id: str, after: dict, patience: float):
         self.run_id, self.after, self.patience = run_id, after, patience
-        self.run = None
+        self.run: Any = None  # a V2beta1Run; kfp_server_api has no types
         self.steps: list[Step] = []
         self.tasks: dict[str, Task] = {}
         self.seconds = 0.0
@@ -89,7 +90,7 @@ class Follower:
     def _tell(self, display: Progress) -> Callable:
         def tell(state: tenacity.RetryCallState) -> None:
             if state.attempt_number == 1:
-                display.warn(str(state.outcome.exception()))
+                display.warn(str(state.outcome and state.outcome.exception()))
                 display.say(f"  the run goes on; trying again for up to {_say(self.patience)}")
 
         return tell

@@ -1,8 +1,8 @@
-"""A notebook or a package as a run on a Kubeflow Pipelines server: checks, upload, run, result."""
+"""A source as a run on a Kubeflow Pipelines server: upload, run, result."""
 
+import shutil
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,112 +10,38 @@ from pathlib import Path
 import kfp_server_api
 
 from fastkf.base import clock
-from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import PATIENCE, DetachedError, Follower
 from fastkf.cluster.outcome import complete_run
+from fastkf.cluster.source import DATA, Source, write_package
 from fastkf.cluster.target import Client, Endpoint, connect
 from fastkf.cluster.upload import create_run, find_experiment, upload
-from fastkf.course import places
-from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook
-from fastkf.notebook.parameters import read_parameters
-from fastkf.package.arguments import read_arguments
 from fastkf.package.model import Package
-from fastkf.run.notebook import check_tags
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Progress
 from fastkf.runs.record import write_run
 from fastkf.runs.report import page
 
-DATA = "data_dir"  # the parameter of a lab that says where its data are
-EXPERIMENT, NOTEBOOK_EXPERIMENT = "Default", "fast-kubeflow"
-
 
 @dataclass(frozen=True)
 class Options:
-    """How to submit; None where there is a default.
+    """How to submit and to follow; None where there is a default.
 
     Attributes:
-        given: pipeline parameters, as text.
+        home: where the folders of runs go that are not named.
+        output: the run's folder.
         patience: seconds to go on trying without a connection.
     """
 
-    given: dict[str, str]
-    data_dir: str | None = None
-    image: str | None = None
+    home: Path
     experiment: str | None = None
     version: str | None = None
     output: Path | None = None
     wait: bool = True
     patience: float = PATIENCE
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is submitted.
-
-    Attributes:
-        name: of the run's folder and of the run.
-        pipeline: the pipeline's name on the server.
-        defaults: pipeline parameter to its default, where it has one.
-        arguments: the parameters that are given.
-        notebook: what it is compiled from; None for a package.
-    """
-
-    path: Path
-    name: str
-    title: str
-    pipeline: str
-    experiment: str
-    defaults: dict
-    arguments: dict
-    notebook: Notebook | None = None
-
-
-def read_notebook_source(notebook: Notebook, options: Options, progress: Progress) -> Source:
-    """Checks the notebook and reads its parameters.
-
-    Raises:
-        UsageError: an unknown parameter, or a value that does not fit.
-        FastkfError: the notebook is not the pipeline it looks like.
-    """
-    given = _with_data(notebook.path, options, notebook.parameters)
-    arguments = read_parameters(notebook, given)
-    check_tags(notebook, progress)
-    return Source(
-        path=notebook.path,
-        name=notebook.name,
-        title=notebook.title,
-        pipeline=notebook.pipeline_name,
-        experiment=notebook.kale.get("experiment_name") or NOTEBOOK_EXPERIMENT,
-        defaults=notebook.parameters,
-        arguments=arguments,
-        notebook=notebook,
-    )
-
-
-def read_package_source(path: Path, options: Options) -> Source:
-    """Reads the package and its parameters.
-
-    Raises:
-        UsageError: an unknown parameter, or a value that does not fit.
-        FastkfError: it is no package.
-    """
-    if options.image:
-        raise UsageError(f"{path}: --image is for notebooks", "a package names its images itself")
-    package = Package.read(path)
-    return Source(
-        path=path,
-        name=package.name,
-        title=package.description or package.name,
-        pipeline=package.name,
-        experiment=EXPERIMENT,
-        defaults=package.defaults,
-        arguments=read_arguments(package, _with_data(path, options, package.parameters)),
-    )
 
 
 def submit(source: Source, server: Endpoint, options: Options, progress: Progress) -> Run | None:
@@ -129,16 +55,21 @@ def submit(source: Source, server: Endpoint, options: Options, progress: Progres
     client = connect(server)
     progress.done(f"connected to {client}, {client.connection.credentials.name}")
     _warn_of_data(source, client, progress)
-    with _folder(source, options) as folder:
-        package = _make_package(source, folder, options, progress)
-        run_id = _start(source, package, client, options, progress)
-        if not options.wait:
-            progress.say(f"Follow it: {client.command('--follow', run_id)}")
-            return None
-        compiled = Package.read(package)
-        run = Run(folder, source.name, source.title, {**source.defaults, **source.arguments})
-        follower = Follower(client.connection, run_id, compiled.steps, options.patience)
-        return _follow(run, follower, client, compiled, source.notebook, progress)
+    with tempfile.TemporaryDirectory(prefix="fastkf-submit-") as drafts:
+        file, began = Path(drafts) / "pipeline.yaml", time.monotonic()
+        package = write_package(source, file)
+        if source.notebook:
+            progress.done(f"compiled {shown_path(source.path)}", time.monotonic() - began)
+        if options.wait:  # nothing is kept of a run that nobody waits for
+            folder = make_run_folder(source.name, options.output, options.home)
+            file = Path(shutil.move(file, folder / file.name))
+        run_id = _start(source, file, client, options, progress)
+    if not options.wait:
+        progress.say(f"Follow it: {client.command('--follow', run_id)}")
+        return None
+    run = Run(folder, source.name, source.title, source.parameters)
+    follower = Follower(client.connection, run_id, package.steps, options.patience)
+    return _follow(run, follower, client, package, source.notebook, progress)
 
 
 def follow_run(run_id: str, server: Endpoint, options: Options, progress: Progress) -> Run:
@@ -152,7 +83,7 @@ def follow_run(run_id: str, server: Endpoint, options: Options, progress: Progre
     told = kfp_server_api.RunServiceApi(client.connection).run_service_get_run(run_id)
     package = _fetch_package(client, told)
     parameters = (told.runtime_config and told.runtime_config.parameters) or {}
-    folder = make_run_folder(package.name, options.output, places.RUNS)
+    folder = make_run_folder(package.name, options.output, options.home)
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
     follower = Follower(client.connection, run_id, package.steps, options.patience)
     run = Run(folder, package.name, told.display_name, parameters)
@@ -171,27 +102,9 @@ def terminate_run(run_id: str, server: Endpoint, progress: Progress) -> None:
     progress.say(f"Run: {client.link(run_id)}")
 
 
-@contextmanager
-def _folder(source: Source, options: Options):
-    """The run's folder; one to throw away when nobody waits for the run."""
-    if options.wait:
-        yield make_run_folder(source.name, options.output, places.RUNS)
-    else:
-        with tempfile.TemporaryDirectory(prefix="fastkf-submit-") as folder:
-            yield Path(folder)
-
-
-def _make_package(source: Source, folder: Path, options: Options, progress: Progress) -> Path:
-    package, began = folder / "pipeline.yaml", time.monotonic()
-    if source.notebook:
-        compile_notebook(source.notebook, package, options.image)
-        progress.done(f"compiled {shown_path(source.path)}", time.monotonic() - began)
-    else:
-        package.write_bytes(source.path.read_bytes())
-    return package
-
-
-def _start(source: Source, package: Path, client: Client, options, progress: Progress) -> str:
+def _start(
+    source: Source, package: Path, client: Client, options: Options, progress: Progress
+) -> str:
     connection, namespace, began = client.connection, client.namespace, time.monotonic()
     version = upload(connection, package, source.pipeline, options.version, namespace)
     kind = "a new pipeline" if version.is_new_pipeline else f"version {version.name}"
@@ -202,7 +115,7 @@ def _start(source: Source, package: Path, client: Client, options, progress: Pro
         version,
         name=f"{source.name} {datetime.now():%Y-%m-%d %H-%M-%S}",
         experiment_id=find_experiment(connection, experiment, namespace),
-        parameters=_as_compiled(source),
+        parameters=source.compiled_arguments,
     )
     progress.done(f"started the run {run_id} in the experiment {experiment}")
     progress.say(f"Run: {client.link(run_id)}")
@@ -257,31 +170,12 @@ def _fetch_package(client: Client, run) -> Package:
     return Package.from_spec(spec)
 
 
-def _with_data(path: Path, options: Options, parameters: dict) -> dict[str, str]:
-    """The given parameters with the data's location."""
-    if options.data_dir is None:
-        return options.given
-    if DATA not in parameters:
-        known = ", ".join(parameters) or "none"
-        raise UsageError(f"{path}: no parameter {DATA} for --data-dir", f"its parameters: {known}")
-    if DATA in options.given:
-        raise UsageError(f"--data-dir and -p {DATA}=...: give one of them")
-    return {**options.given, DATA: options.data_dir}
-
-
 def _warn_of_data(source: Source, client: Client, progress: Progress) -> None:
     """A step in a container has none of this machine's folders."""
-    place = {**source.defaults, **source.arguments}.get(DATA)
+    place = source.parameters.get(DATA)
     is_relative = isinstance(place, str) and "://" not in place and not Path(place).is_absolute()
     if is_relative and not client.health.is_local:
         progress.warn(
             f"{DATA} is {place}: a step's container on a cluster has no such folder; name a place "
             "that it can read, an object store's or one in the image: --data-dir s3://BUCKET/FOLDER"
         )
-
-
-def _as_compiled(source: Source) -> dict:
-    """Kale writes the parameters of a notebook in lower case."""
-    if source.notebook is None:
-        return source.arguments
-    return {name.lower(): value for name, value in source.arguments.items()}

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.check import Finding, Severity, check
 from fastkf.notebook.model import Notebook
+from fastkf.runs.progress import Progress
 
 
 class NotAPipelineError(FastkfError):
@@ -32,3 +33,20 @@ def check_tags(notebook: Notebook) -> list[Finding]:
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise NotAPipelineError(notebook, findings)
     return findings
+
+
+def tell_findings(notebook: Notebook, progress: Progress) -> None:
+    """Says what the rules find in a notebook that is to be run as a pipeline.
+
+    Raises:
+        NotAPipelineError: it is none.
+    """
+    try:
+        findings = check_tags(notebook)
+    except NotAPipelineError as error:
+        for finding in error.findings:
+            progress.failed(str(finding))
+        raise
+    for finding in findings:
+        progress.failed(str(finding))
+    progress.done(f"{notebook.name}: {len(notebook.steps)} steps, tags checked")

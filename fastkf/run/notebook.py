@@ -54,7 +54,7 @@ def run_notebook(
         FastkfError: the notebook cannot be run at all.
     """
     parameters = read_parameters(notebook, given)
-    check_tags(notebook, display)
+    gate.tell_findings(notebook, display)
     if "data_dir" not in given:
         data.fetch(notebook.course.needs, progress=display.say)
     folder = make_run_folder(notebook.name, output, places.RUNS)
@@ -99,23 +99,6 @@ def compare(record: dict, tolerance: float) -> dict:
         }
         for name in {**notebook, **pipeline}
     }
-
-
-def check_tags(notebook: Notebook, display: Display) -> None:
-    """Shows the findings of the checks.
-
-    Raises:
-        FastkfError: one of them means that the pipeline is not what the notebook looks like.
-    """
-    try:
-        findings = gate.check_tags(notebook)
-    except gate.NotAPipelineError as error:
-        for finding in error.findings:
-            display.failed(str(finding))
-        raise
-    for finding in findings:
-        display.failed(str(finding))
-    display.done(f"{notebook.name}: {len(notebook.steps)} steps, tags checked")
 
 
 def _run_parts(notebook, parameters, only, folder: Path, record: dict, display: Display) -> None:

@@ -19,6 +19,7 @@ from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cli.display import Display
 from fastkf.cluster import auth, follow, submit
 from fastkf.cluster.errors import ClusterError, RejectedError
+from fastkf.cluster.source import read_source
 from fastkf.cluster.target import Endpoint, connect
 from fastkf.cluster.upload import find_experiment, name_version, upload
 from fastkf.notebook.compile import compile_notebook
@@ -37,6 +38,7 @@ ADDING = [
     (["step:double", "prev:load"], "total_value = number * 2"),
     ("pipeline-metrics", "print(total_value)"),
 ]
+HOME = Path("runs")
 HEALTH = json.dumps({"tag_name": "2.17.0", "multi_user": False})
 SHARED = json.dumps({"tag_name": "2.17.0", "multi_user": True})
 
@@ -98,8 +100,8 @@ def shown():
 
 def send(package, host, shown, folder=None, server=None, **options) -> Run | None:
     """Submits a package in this process."""
-    options = submit.Options(options.pop("given", {}), output=folder, **options)
-    source = submit.read_package_source(package, options)
+    source = read_source(package, shown.display, given=options.pop("given", {}))
+    options = submit.Options(HOME, output=folder, **options)
     return submit.submit(source, server or Endpoint(host), options, shown.display)
 
 
@@ -206,7 +208,7 @@ def test_patience_ends_and_says_how_to_go_on(proxy, package, tmp_path, shown):
     assert raised.value.exit_code == 1
     proxy.rules.clear()
     run_id = told.split("--follow ")[1].split()[0]
-    options = submit.Options({}, output=tmp_path / "again")
+    options = submit.Options(HOME, output=tmp_path / "again")
     on_terminal = Shown(terminal=True)
     run = submit.follow_run(run_id, Endpoint(proxy.url), options, on_terminal.display)
     assert "pipeline, steps" in on_terminal.text  # the bar
@@ -341,8 +343,8 @@ def test_relative_data_on_a_cluster_are_warned_of(proxy, tmp_path, shown, given,
     path = write_notebook(tmp_path / "n.ipynb", ADDING, "warned")
     proxy.hinder("healthz", answer(200, HEALTH))
     proxy.hinder(r"GET .*/pipelines\?", answer(403, "stop here"))
-    options = submit.Options({}, wait=False, **given)
-    source = submit.read_notebook_source(read(path), options, shown.display)
+    options = submit.Options(HOME, wait=False)
+    source = read_source(path, shown.display, given={}, **given)
     with pytest.raises(ClusterError, match="stop here"):
         submit.submit(source, Endpoint(proxy.url), options, shown.display)
     assert ("data_dir is ../data/none" in shown.text) is warned
@@ -352,10 +354,14 @@ def test_relative_data_on_a_cluster_are_warned_of(proxy, tmp_path, shown, given,
 def test_parameters_image_and_data_are_those_that_are_named(proxy, tmp_path, shown):
     path = write_notebook(tmp_path / "n.ipynb", ADDING, "imaged")
     proxy.hinder(r"POST .*/runs", answer(400, '{"message":"stop here"}'))
-    options = submit.Options(
-        {"Pause": "1"}, "s3://here/there", "registry.example.org/steps:3", output=tmp_path / "r"
+    options = submit.Options(HOME, output=tmp_path / "r")
+    source = read_source(
+        path,
+        shown.display,
+        given={"Pause": "1"},
+        data_dir="s3://here/there",
+        image="registry.example.org/steps:3",
     )
-    source = submit.read_notebook_source(read(path), options, shown.display)
     with pytest.raises(RejectedError):
         submit.submit(source, Endpoint(proxy.url), options, shown.display)
     assert "image: registry.example.org/steps:3" in (tmp_path / "r" / "pipeline.yaml").read_text()
@@ -367,8 +373,8 @@ def test_parameters_image_and_data_are_those_that_are_named(proxy, tmp_path, sho
 
 def test_the_local_server_is_not_warned_of_relative_data(local, tmp_path, shown):
     path = write_notebook(tmp_path / "n.ipynb", ADDING, "local-data")
-    options = submit.Options({}, wait=False)
-    source = submit.read_notebook_source(read(path), options, shown.display)
+    options = submit.Options(HOME, wait=False)
+    source = read_source(path, shown.display, given={})
     submit.submit(source, Endpoint(local), options, shown.display)
     assert "data_dir" not in shown.text
 
@@ -416,7 +422,7 @@ def test_wrong_use_exits_2_and_asks_nobody(
 def test_a_pipeline_without_data_takes_no_data_dir(tmp_path, shown):
     path = write_notebook(tmp_path / "n.ipynb", [("step:load", "x = 1")])
     with pytest.raises(UsageError, match="no parameter data_dir for --data-dir"):
-        submit.read_notebook_source(read(path), submit.Options({}, "s3://x"), shown.display)
+        read_source(path, shown.display, given={}, data_dir="s3://x")
 
 
 def test_a_run_that_is_not_there_is_told(local, tmp_path):
