@@ -30,7 +30,7 @@ EXTRAS = {
     "storage": ["storage"],
     "train": ["train"],
     "tune": ["tune"],
-    "engine/docker_run.py": ["docker"],
+    "engine/tasks/docker.py": ["docker"],
     "course/regression": ["test"],
     "base/asgi.py": ["server", "serve"],
     "base/manifests.py": ["train", "tune"],
