@@ -54,10 +54,30 @@ SIGNATURES = {
     "uvicorn:Server.capture_signals": "self",
     # tune/tuning.py: a trial that goes on is made from the number of the one that was left.
     "optuna:Trial": "study, trial_id",
-    "optuna.trial:FrozenTrial": (
-        "number, state, value, datetime_start, datetime_complete, params, distributions, "
-        "user_attrs, system_attrs, intermediate_values, trial_id, values"
+    "optuna.storages:BaseStorage.get_trial_id_from_study_id_trial_number": (
+        "self, study_id, trial_number"
     ),
+    # serving/server.py: kserve's REST server, with an application of its own.
+    "kserve.protocol.rest.server:RESTServer.create_application": "self",
+    "kserve.protocol.rest.server:RESTServer._add_middlewares": "self, app",
+    "kserve.protocol.rest.server:RESTServer._register_endpoints": "self, app",
+    "kserve.protocol.rest.server:RESTServer._add_exception_handlers": "self, app",
+    "kserve.protocol.dataplane:DataPlane": "model_registry",
+    "kserve.protocol.rest.v1_endpoints:V1Endpoints.predict": "self, model_name, request",
+    "kserve.protocol.rest.v2_endpoints:V2Endpoints.infer": (
+        "self, raw_request, raw_response, model_name, request_body, model_version"
+    ),
+    "kserve.utils.utils:get_predict_response": "payload, result, model_name",
+    # notebook/kale.py
+    "kale:Compiler": "pipeline, imports_and_functions",
+    "kale:Compiler.generate_dsl": "self",
+    "kale:NotebookProcessor.run": "self",
+    "kale:NotebookProcessor.get_imports_and_functions": "self",
+    "kale.common.imports:ImportInfo": "module, names, alias, is_from, line_number",
+    "kale.common.imports:ImportInfo.get_pypi_package": "self",
+    "kale.common.flakeutils:pyflakes_report": "code",
+    "kale.common.graphutils:get_ordered_ancestors": "g, node",
+    "kale.pipeline:Pipeline.get_step": "self, name",
     # engine/warm/interpreter.py: how a forked interpreter ends.
     "threading:_shutdown": "",
     "atexit:_run_exitfuncs": None,  # in C, and without a signature

@@ -14,9 +14,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -169,7 +170,7 @@ def run_command(notebook: Notebook, folder: Path, options: list[str]) -> dict:
     return json.loads((output / "run.json").read_text())
 
 
-def execute(notebook: Notebook, parameters: dict, folder: Path) -> Path:
+def execute(notebook: Notebook, parameters: Mapping[str, Any], folder: Path) -> Path:
     """Executes the notebook and returns the executed copy."""
     from fastkf.engine.notebook import execute_notebook
 

@@ -29,14 +29,13 @@ def run_code(source: tuple[str, ...], kernel_name: str = "python3") -> str:
     """
     import nbformat
     from kale.common.jputils import process_outputs
-    from nbconvert.preprocessors import ExecutePreprocessor
+    from nbclient import NotebookClient
 
     cells = [nbformat.v4.new_code_cell(block) for block in source]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
-    executor = ExecutePreprocessor(  # type: ignore[no-untyped-call]
-        timeout=-1, kernel_name=kernel_name, allow_errors=True, store_widget_state=True
-    )
-    executor.preprocess(notebook, {})
+    NotebookClient(
+        notebook, timeout=None, kernel_name=kernel_name, allow_errors=True, store_widget_state=True
+    ).execute()
     tracebacks = [
         output["traceback"]
         for cell in notebook.cells
