@@ -169,10 +169,11 @@ def test_outputs_do_not_travel(tmp_path):
 )
 def test_wrong_use_has_one_clear_message(notebook, words, message, monkeypatch):
     monkeypatch.chdir(notebook.parent)
-    error = CliRunner().invoke(app, ["tune", notebook.name, *words]).exception
-    assert isinstance(error, UsageError)
-    assert message in str(error)
-    assert "\n" not in str(error)
+    result = CliRunner().invoke(app, ["tune", notebook.name, *words])
+    assert result.exit_code == UsageError.exit_code
+    [line] = result.output.splitlines()
+    assert line.startswith("fastkf: ")
+    assert message in line
     assert [path.name for path in notebook.parent.iterdir()] == ["train.ipynb"]
 
 
