@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from fastkf.course.places import LOCK, PROJECT
 
+BUILDER = "setuptools"
 SOURCES = ("fastkf", "pyproject.toml", "README.md", "LICENSE", "LICENSE-course")
 
 
@@ -99,16 +100,24 @@ def install_wheel(folder: Path) -> Installed:
     python = str(environment / "bin" / "python")
     core = list_closure(metadata.requires("fastkf") or [])
     (folder / "core.txt").write_text(lock_entries(core))
+    (folder / "builder.txt").write_text(lock_entries([BUILDER]))
     run_uv("venv", "--quiet", "--python", sys.executable, str(environment), folder=folder)
-    packages = ["--require-hashes", "--requirement", "core.txt"]
-    # The cache first: the set-up has filled it, and a test needs no network for that.
-    if run_uv("pip", "install", "--offline", *PLAIN, python, *packages, folder=folder):
-        run_uv("pip", "install", *PLAIN, python, *packages, folder=folder, check=True)
+    # One package comes as source, and is built with the lock's builder, as in the set-up.
+    install_locked(folder, python, "builder.txt")
+    install_locked(folder, python, "core.txt")
+    run_uv("pip", "uninstall", "--quiet", "--python", python, BUILDER, folder=folder, check=True)
     wheel = build_wheel(folder)
     run_uv("pip", "install", "--offline", *PLAIN, python, str(wheel), folder=folder, check=True)
     run_uv("pip", "check", "--python", python, folder=folder, check=True)
     (folder / "empty").mkdir()
     return Installed(environment, folder / "empty")
+
+
+def install_locked(folder: Path, python: str, requirements: str) -> None:
+    """Installs packages of the lock: from uv's cache, which the set-up has filled, or the index."""
+    words = [*PLAIN, python, "--require-hashes", "--requirement", requirements]
+    if run_uv("pip", "install", "--offline", *words, folder=folder):
+        run_uv("pip", "install", *words, folder=folder, check=True)
 
 
 PLAIN = ("--quiet", "--no-deps", "--no-build-isolation", "--python")
