@@ -124,7 +124,7 @@ def delete_run(
 def terminate_run(run_id: str, database: FromDatabase, settings: WithSettings, queue: WithQueue):
     with database.write() as session:
         row = find_run(session, run_id)
-        if row.state in schemas.ENDED:
+        if row.state not in db.GOING:
             message = f"the run has ended already ({row.state})"
             raise ApiError(Code.FAILED_PRECONDITION, message)
         if row.state != "CANCELING":
