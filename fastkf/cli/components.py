@@ -9,6 +9,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
+from fastkf.cli.extras import require
 from fastkf.cli.options import find_notebook, parse_assignments, parse_parameters
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.progress import Progress
@@ -172,6 +173,10 @@ def serve(
 
     Examples: `fastkf serve models/titanic` · `fastkf serve models/* --port 8080`
     """
+    from fastkf.serving.folders import SAVED_MODEL
+
+    if any(place for folder in models for place in folder.glob(f"*/{SAVED_MODEL}")):
+        require("serve-tf", "serve")
     from fastkf.serving.serve import serve_models
 
     serve_models(models, host, port, display)

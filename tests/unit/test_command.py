@@ -128,6 +128,14 @@ def test_a_missing_extra_is_one_line(call, monkeypatch, words, typed, extra):
     assert call(*words) == (2, "", told)
 
 
+def test_a_saved_model_needs_tensorflow(call, monkeypatch, tmp_path):
+    (tmp_path / "digits" / "1").mkdir(parents=True)
+    (tmp_path / "digits" / "1" / "saved_model.pb").touch()
+    monkeypatch.setattr(extras, "find_missing", lambda name: [name] if name == "serve-tf" else [])
+    told = "fastkf serve needs: pip install 'fastkf[serve-tf]'\n"
+    assert call("serve", tmp_path / "digits") == (2, "", told)
+
+
 def test_every_extra_of_the_project_is_installed_here():
     names = metadata.metadata("fastkf").get_all("Provides-Extra")
     assert {"server", "submit", "tune", "serve", "lab", "storage", "train", "test"} <= set(names)
