@@ -10,11 +10,14 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 from fastkf.cli.options import find_notebook
 from fastkf.notebook.model import read
-from fastkf.run.notebook import SAME, compare
+from fastkf.runs.compare import SAME, compare
+from fastkf.runs.model import Run
+from fastkf.runs.record import read_run
 
 
 def main(lab: str, options: list[str]) -> int:
@@ -22,21 +25,19 @@ def main(lab: str, options: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         here = fastkf("run", lab, "--only", "notebook", output=Path(folder, "notebook"))
         there = fastkf("submit", lab, *options, output=Path(folder, "pipeline"))
-    metrics = compare(
-        {"notebook": here["notebook"], "pipeline": there["pipeline"]},
-        notebook.course.get("tolerance", SAME),
-    )
-    print(json.dumps(metrics, indent=2))
-    return 0 if metrics and all(metric["equal"] for metric in metrics.values()) else 1
+    tolerance = SAME if notebook.course.tolerance is None else notebook.course.tolerance
+    metrics = compare(here.notebook.metrics, there.pipeline.metrics, tolerance)
+    print(json.dumps({name: asdict(metric) for name, metric in metrics.items()}, indent=2))
+    return 0 if metrics and all(metric.equal for metric in metrics.values()) else 1
 
 
-def fastkf(*words: str, output: Path) -> dict:
-    """The record of a run; ends this program when the run fails."""
+def fastkf(*words: str, output: Path) -> Run:
+    """What has run; ends this program when the run fails."""
     command = [sys.executable, "-m", "fastkf.cli", *words, "--output", str(output)]
     code = subprocess.run(command).returncode
     if code:
         sys.exit(code)
-    return json.loads((output / "run.json").read_text(encoding="utf-8"))
+    return read_run(output)
 
 
 if __name__ == "__main__":

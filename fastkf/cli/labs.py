@@ -1,6 +1,7 @@
 """The commands for labs and other Kale notebooks."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +9,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
+from fastkf.cli.display import Display
 from fastkf.cli.extras import require
 from fastkf.cli.options import (
     NotebookName,
@@ -73,7 +75,7 @@ def run(
         bool, typer.Option("--docker", help="Run a package's containers in their images.")
     ] = False,
     *,
-    display: Progress,
+    display: Display,
 ) -> bool:
     """Run a notebook as a notebook and as a pipeline on this machine, and compare the metrics.
 
@@ -88,21 +90,27 @@ def run(
     """
     given, path = parse_parameters(parameter or []), Path(notebook)
     if path.suffix in (".yaml", ".yml"):
+        from fastkf.run.package import Options as PackageOptions
         from fastkf.run.package import run_package
 
         if docker:
             require("docker", "run --docker")
         if only:
             raise UsageError(f"{path}: --only is for notebooks; a package is a pipeline only")
-        record = run_package(path, given, display, output, components, docker)
+        how = PackageOptions(places.RUNS, output, components, docker)
+        outcome = run_package(path, given, how, display)
     else:
-        from fastkf.run.notebook import run_notebook
+        from fastkf.course.data import fetch
+        from fastkf.run.notebook import Options, run_notebook
 
         if docker or components:
             option = "--docker" if docker else "--components"
             raise UsageError(f"{notebook}: {option} is for packages; `fastkf compile` makes one")
-        record = run_notebook(read(find_notebook(notebook)), given, display, only, output)
-    return bool(record["status"] == "succeeded")
+        bring = partial(fetch, progress=display.say)
+        options = Options(places.RUNS, output, only, bring)
+        outcome = run_notebook(read(find_notebook(notebook)), given, options, display)
+    display.show_run(outcome)
+    return outcome.has_succeeded
 
 
 @command()

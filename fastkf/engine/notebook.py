@@ -13,8 +13,9 @@ from jupyter_client.manager import AsyncKernelManager
 
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
-from fastkf.notebook.model import Notebook, describe_error, read
-from fastkf.runs.model import NotebookResult, State
+from fastkf.notebook.model import Notebook, read
+from fastkf.runs.model import Failure, NotebookResult, State
+from fastkf.runs.problems import explain
 
 ANSI_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -83,7 +84,8 @@ def _execute(
             )
     except papermill.PapermillExecutionError as failure:
         line = _line(failure.traceback)
-        return describe_error(notebook, failure.ename, failure.evalue, failure.source, line)
+        raised = Failure(failure.ename, failure.evalue, failure.source, line)
+        return explain(raised, notebook.cell_names)
     except (CellExecutionError, DeadKernelError) as failure:
         return f"{type(failure).__name__}: {failure}"
     except KeyboardInterrupt:

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import textwrap
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from fastkf.notebook.file import read_content
 from fastkf.notebook.kale import Pipeline, read_pipeline
 from fastkf.notebook.metadata import CourseMetadata, Value, read_course
 from fastkf.notebook.names import Names
+from fastkf.runs.problems import clean_source
 
 KALE_METADATA = "kubeflow_notebook"
 SPECIAL_TAGS = ("imports", "functions", "pipeline-parameters", "pipeline-metrics", "skip")
@@ -110,6 +110,13 @@ class Notebook:
         return [cell for cell in self.code_cells if cell.role == role]
 
     @cached_property
+    def cell_names(self) -> dict[str, str]:
+        """Source of a code cell to what a reader calls the cell; the first, where two are alike."""
+        return {
+            clean_source(cell.source): f"cell {cell.number}" for cell in reversed(self.code_cells)
+        }
+
+    @cached_property
     def steps(self) -> dict[str, list[Cell]]:
         """Step name to its cells, in the order of the file."""
         steps: dict[str, list[Cell]] = {}
@@ -198,27 +205,6 @@ def read(path: str | Path) -> Notebook:
             f"{path}: the notebook has no code cells", "add cells and Kale tags to it"
         )
     return Notebook(path, cells, dict(content.get("metadata") or {}))
-
-
-def find_cell(notebook: Notebook, source: str) -> Cell | None:
-    """The cell whose code this is; Kale indents the code of the cells it passes on."""
-    wanted = textwrap.dedent(source).strip()
-    cells = (cell for cell in notebook.code_cells if cell.source.strip() == wanted)
-    return next(cells, None)
-
-
-def describe_error(
-    notebook: Notebook, name: str, message: str, source: str | None, line: int | None
-) -> str:
-    """An exception that a cell raised, with the cell and the line that raised it."""
-    text = f"{name}: {message}".strip().rstrip(":")
-    cell = find_cell(notebook, source) if source else None
-    if cell is None:
-        return text
-    lines = cell.source.strip().splitlines()
-    if not line or line > len(lines):
-        return f"{text} (cell {cell.number})"
-    return f"{text} (cell {cell.number}, line {line}: {lines[line - 1].strip()})"
 
 
 def classify(nodes: Iterable[Mapping[str, Any]]) -> tuple[Cell, ...]:

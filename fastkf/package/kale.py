@@ -6,8 +6,6 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fastkf.runs.model import Failure
-
 BLOCK = re.compile(r"_kale_block\d+")
 EXECUTOR = "kfp.dsl.executor_main"
 
@@ -44,13 +42,3 @@ def read_blocks(sources: Iterable[str]) -> list[str]:
 def name_step(task: str) -> str:
     """The step of one of Kale's tasks: its component is NAME_step, which KFP names NAME-step."""
     return task.removesuffix("-step").replace("-", "_") if task.endswith("-step") else task
-
-
-def explain(failure: Failure, blocks: list[str]) -> str:
-    """The exception of a step with the learner's own line that raised it."""
-    described = f"{failure.name}: {failure.message}".strip().strip(":").strip()
-    if not failure.source or not failure.text:
-        return described
-    if failure.source.strip() in blocks:
-        return f"{described} (line {failure.line} of the step's cell: {failure.text})"
-    return f"{described} (in the code that Kale adds to pass data between steps: {failure.text})"

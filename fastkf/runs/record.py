@@ -13,8 +13,6 @@ Format, version 1. A record without `version` is of version 1 too; missing keys 
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,8 +92,8 @@ def describe_run(run: Run) -> dict[str, Any]:
         "started": run.started and run.started.isoformat(timespec="seconds"),
         "seconds": round(run.seconds, 1),
         "parameters": run.parameters,
-        "notebook": run.notebook and describe_notebook(run.notebook),
-        "pipeline": run.pipeline and describe_pipeline(run.pipeline),
+        "notebook": run.notebook and _describe_notebook(run.notebook),
+        "pipeline": run.pipeline and _describe_pipeline(run.pipeline),
         "parity": {
             name: {"notebook": one.notebook, "pipeline": one.pipeline, "equal": one.equal}
             for name, one in run.parity.items()
@@ -118,7 +116,7 @@ def seconds_until_start(steps: Iterable[Step], start: datetime | None) -> dict[s
     }
 
 
-def describe_notebook(result: NotebookResult) -> dict[str, Any]:
+def _describe_notebook(result: NotebookResult) -> dict[str, Any]:
     """The notebook's part of run.json."""
     return {
         "status": result.state.value,
@@ -128,7 +126,7 @@ def describe_notebook(result: NotebookResult) -> dict[str, Any]:
     }
 
 
-def describe_pipeline(result: PipelineResult) -> dict[str, Any]:
+def _describe_pipeline(result: PipelineResult) -> dict[str, Any]:
     """The pipeline's part of run.json."""
     starts = seconds_until_start(result.steps, result.started)
     return {
@@ -287,33 +285,3 @@ def _read_time(text: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.astimezone()
-
-
-def new_record(name: str, title: str, parameters: dict) -> dict:
-    """The content of run.json before the run."""
-    return {
-        "name": name,
-        "title": title,
-        "status": "failed",
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": 0.0,
-        "parameters": parameters,
-        "notebook": None,
-        "pipeline": None,
-        "parity": {},
-    }
-
-
-def read_record(folder: Path) -> dict:
-    """The content of folder/run.json."""
-    return json.loads((folder / FILE).read_text(encoding="utf-8"))
-
-
-def write_record(folder: Path, record: dict) -> None:
-    """Writes folder/run.json; who reads it meanwhile sees the old content or the new one, whole."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=folder, prefix=".run-", suffix=".json", encoding="utf-8", delete=False
-    ) as file:
-        json.dump(record, file, indent=2)
-        file.write("\n")
-    os.replace(file.name, folder / FILE)

@@ -17,9 +17,10 @@ from fastkf.base.errors import FastkfError
 from fastkf.engine.memo import Memo
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks.python import PythonTasks
-from fastkf.package import kale
 from fastkf.package.model import Package
+from fastkf.runs.keeper import INTERRUPTED, describe_unexpected
 from fastkf.runs.model import PipelineResult, State, Step
+from fastkf.runs.problems import explain
 from fastkf.runs.record import read_run, write_run
 
 STEPS_RUN_IN = "a relative path starts in the run's own folder on the server"
@@ -48,11 +49,11 @@ class Execution:
             outcome = self._run_package()
             error = outcome.error
         except KeyboardInterrupt:
-            error = "interrupted; the processes of the run were ended"
+            error = INTERRUPTED
         except FastkfError as failure:
             error = str(failure)
         except Exception as failure:  # noqa: BLE001 - of KFP, on a package that only it can judge
-            error = f"Kubeflow's SDK cannot run the package: {type(failure).__name__}: {failure}"
+            error = f"the run ended with {describe_unexpected(failure)}"
         self._end(outcome, error, time.monotonic() - began)
         return self.record.has_succeeded
 
@@ -104,7 +105,7 @@ class Execution:
     def _explain(self, step: Step) -> Step:
         if step.failure is None:
             return step
-        error = kale.explain(step.failure, self.package.cells)
+        error = explain(step.failure, dict.fromkeys(self.package.cells))
         if step.failure.name == "FileNotFoundError":
             error = f"{error}; {STEPS_RUN_IN}"
         return replace(step, error=error)

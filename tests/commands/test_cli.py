@@ -80,7 +80,7 @@ def test_own_notebook_runs_with_parameters(notebook, run):
     assert record["parameters"] == {"count": 5, "fast": False}
     assert record["parity"] == {"total": {"notebook": 5.0, "pipeline": 5.0, "equal": True}}
     assert set(record) == {
-        *("name", "title", "status", "started", "seconds", "parameters"),
+        *("version", "name", "title", "status", "started", "seconds", "parameters"),
         *("notebook", "pipeline", "parity"),
     }
 

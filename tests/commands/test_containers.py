@@ -17,7 +17,7 @@ from waiting import wait_for
 from fastkf.base.errors import FastkfError
 from fastkf.cli.display import Display
 from fastkf.course import places
-from fastkf.run.package import run_package
+from fastkf.run.package import Options, run_package
 
 PACKAGE = places.PROJECT / "labs" / "custom_images" / "pipeline.yaml"
 
@@ -87,7 +87,7 @@ def write_package(folder: Path, pipeline, **programs: str) -> Path:
 def refuse(package: Path, given: dict | None = None, output: Path | None = None) -> FastkfError:
     """What `fastkf run` says of a package before anything runs."""
     with pytest.raises(FastkfError) as caught:
-        run_package(package, given or {}, Display(), output)
+        run_package(package, given or {}, Options(package.parent / "runs", output), Display())
     return caught.value
 
 

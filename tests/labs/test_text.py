@@ -349,7 +349,7 @@ MESSAGES = [
     ("tools/find_python.sh", "has no module venv (on Debian and Ubuntu: apt install python"),
     ("tools/set_up.py", "pip could not install the packages"),
     ("fastkf/course/data.py", "this is not the file that the lab expects; it is damaged or was "),
-    ("fastkf/run/notebook.py", "not empty; name a new folder with --output"),
+    ("fastkf/runs/folder.py", "name a new folder with --output"),
     ("fastkf/runs/problems.py", "look for a missing seed"),
     ("fastkf/cli/options.py", "no such lab or notebook"),
     ("fastkf/engine/docker_run.py", "no Docker engine answers"),

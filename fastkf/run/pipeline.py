@@ -1,0 +1,92 @@
+"""The pipeline's part of a run: shown while it goes, each failure in its author's words."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastkf.base import clock
+from fastkf.engine.run import run_package
+from fastkf.engine.tasks import Executor, Kind
+from fastkf.package.model import Package
+from fastkf.runs.keeper import Keeper
+from fastkf.runs.model import PipelineResult, State, Step
+from fastkf.runs.problems import Cells, explain
+from fastkf.runs.progress import Advance, Progress
+
+
+def run_pipeline(
+    package: Package,
+    arguments: Mapping[str, Any],
+    executors: Mapping[Kind, Executor],
+    keeper: Keeper,
+    progress: Progress,
+    cells: Cells,
+    order: Sequence[str] = (),
+) -> None:
+    """Runs a package to its end; the keeper's run gets what became of it, whatever is raised.
+
+    Args:
+        arguments: pipeline parameter to value.
+        cells: as `runs.problems.explain` takes them.
+        order: the names of the steps as their author has written them, where that is known.
+
+    Raises:
+        FastkfError: it cannot be run here.
+    """
+    began = time.monotonic()
+    # Failed until the engine says otherwise: what it raises passes through.
+    result = PipelineResult(State.FAILED, clock.now())
+    with progress.progress("pipeline, steps", len(package.tasks)) as advance:
+        steps = _Steps(progress, advance, cells)
+        try:
+            outcome = run_package(
+                package,
+                arguments,
+                keeper.run.folder,
+                executors=executors,
+                on_step=steps.note,
+            )
+            result = replace(
+                result,
+                state=State.SUCCEEDED if outcome.succeeded else State.FAILED,
+                metrics=outcome.metrics,
+                outputs=outcome.outputs,
+                error=outcome.error,
+            )
+        finally:
+            seconds = time.monotonic() - began
+            result = replace(result, seconds=seconds, steps=steps.in_order(order))
+            keeper.update(pipeline=result.end(result.state))
+    if result.state is State.SUCCEEDED:
+        progress.done("ran as a pipeline", seconds)
+
+
+class _Steps:
+    """The steps of a pipeline as they are now, shown as they end."""
+
+    def __init__(self, progress: Progress, advance: Advance, cells: Cells):
+        self._known: dict[str, Step] = {}
+        self._progress, self._advance, self._cells = progress, advance, cells
+
+    def note(self, step: Step) -> None:
+        """Takes a step that has changed; called from any thread, by one at a time."""
+        known = self._known.get(step.name)
+        if step.failure:
+            step = replace(step, error=explain(step.failure, self._cells))
+        self._known[step.name] = step
+        if _has_run(step) and not (known and known.state.has_ended):
+            self._progress.show_step(step)
+        steps = self._known.values()
+        running = [one.name for one in steps if one.state is State.RUNNING]
+        self._advance(sum(map(_has_run, steps)), ", ".join(running))
+
+    def in_order(self, order: Sequence[str]) -> tuple[Step, ...]:
+        """All of them: those that are named in that order, then the others."""
+        places = {name: place for place, name in enumerate(order)}
+        known = self._known.values()
+        return tuple(sorted(known, key=lambda step: places.get(step.name, len(places))))
+
+
+def _has_run(step: Step) -> bool:
+    return step.state in (State.SUCCEEDED, State.FAILED)
