@@ -28,6 +28,7 @@ lint: $(READY) ## check style, types, dependencies, and what may import what
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .
+	@$(BIN)/mypy
 
 format: $(READY) ## put the style of the code and the notebooks right
 	@$(BIN)/ruff check --fix

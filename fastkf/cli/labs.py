@@ -1,7 +1,7 @@
 """The commands for labs and other Kale notebooks."""
 
 import json
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -101,13 +101,17 @@ def run(
         outcome = run_package(path, given, how, display)
     else:
         from fastkf.course.data import fetch
+        from fastkf.course.lock import read_lock
         from fastkf.run.notebook import Options, run_notebook
 
         if docker or components:
             option = "--docker" if docker else "--components"
             raise UsageError(f"{notebook}: {option} is for packages; `fastkf compile` makes one")
-        bring = partial(fetch, progress=display.say)
-        options = Options(places.RUNS, output, only, bring)
+
+        def bring(names: Sequence[str]) -> None:
+            fetch(names, progress=display.say)
+
+        options = Options(places.RUNS, output, only, bring, read_lock())
         outcome = run_notebook(read(find_notebook(notebook)), given, options, display)
     display.show_run(outcome)
     return outcome.has_succeeded

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fastkf.base.files import shown_path
 from fastkf.engine.notebook import execute_notebook
+from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.notebook import gate
 from fastkf.notebook.compile import compile_notebook
@@ -90,7 +91,7 @@ def _run_both_ways(
                 return
         if options.only != "notebook":
             arguments = {name.lower(): value for name, value in parameters.items()}
-            executors = {"python": tasks}
+            executors: dict[Kind, Executor] = {"python": tasks}
             order = list(notebook.steps)
             cells = notebook.cell_names
             run_pipeline(package, arguments, executors, keeper, progress, cells, order)

@@ -180,7 +180,9 @@ def _task(row: db.Run, step: Step, made: list[Artifact]):
     outputs: dict[str, list[str]] = {}
     for artifact in made:
         outputs.setdefault(artifact.output, []).append(artifact.id)
-    ended = step.started and step.state.has_ended
+    end = None
+    if step.started and step.state.has_ended:
+        end = format_utc(step.started + timedelta(seconds=step.seconds))
     return _make(
         "V2beta1PipelineTaskDetail",
         run_id=row.id,
@@ -189,7 +191,7 @@ def _task(row: db.Run, step: Step, made: list[Artifact]):
         pod_name=step.task,
         create_time=format_utc(row.created_at),
         start_time=step.started and format_utc(step.started),
-        end_time=format_utc(step.started + timedelta(seconds=step.seconds)) if ended else None,
+        end_time=end,
         state=step.state.name,
         error=step.error and _error(step.error),
         outputs={
