@@ -116,6 +116,11 @@ class Notebook:
             clean_source(cell.source): f"cell {cell.number}" for cell in reversed(self.code_cells)
         }
 
+    @property
+    def imports(self) -> str:
+        """The source of the imports cells, which every step starts with."""
+        return "\n".join(cell.source for cell in self.cells_with_role("imports"))
+
     @cached_property
     def steps(self) -> dict[str, list[Cell]]:
         """Step name to its cells, in the order of the file."""

@@ -59,8 +59,8 @@ def run_notebook(
         UsageError: an unknown parameter, a value that does not fit, a folder that is not empty.
         FastkfError: the notebook cannot be run at all.
     """
-    parameters = read_parameters(notebook, given)
     gate.tell_findings(notebook, progress)
+    parameters = read_parameters(notebook, given)
     if options.bring and DATA not in given:
         options.bring(notebook.course.needs)
     folder = make_run_folder(notebook.name, options.output, options.home)
@@ -83,8 +83,8 @@ def _run_both_ways(
             package = _compile(notebook, keeper.run.folder, options.pins, progress)
             # Before the notebook runs: the warm parent imports meanwhile, and is forked while this
             # process has no other threads.
-            imports = "\n".join(cell.source for cell in notebook.cells_with_role("imports"))
-            tasks = stack.enter_context(PythonTasks(notebook.path.resolve().parent, imports))
+            folder = notebook.path.resolve().parent
+            tasks = stack.enter_context(PythonTasks(folder, notebook.imports))
         if options.only != "pipeline":
             result = _run_as_notebook(notebook, parameters, keeper, progress)
             if result.state is not State.SUCCEEDED:
