@@ -19,6 +19,10 @@ KALE_ERROR = re.compile(r"Kale jputils:\d+\s+\[ERROR\]\s+Error: (\w.*)")
 KALE_ERROR_END = re.compile(r"^.*Kale jputils:\d+\s+\[ERROR\]\s+={10,}$", re.M)
 KALE_PREFIX = re.compile(r"^\d{4}-\S+ \S+ Kale jputils:\d+\s+\[\w+\] {0,4}", re.M)
 ARROW = re.compile(r"^-+> (\d+) (.*)$", re.M)
+# What IPython writes: the class, the frames from the cell inwards, and the class with its message.
+IPYTHON_TRACEBACK = re.compile(
+    r"^(\w+) +Traceback \(most recent call last\)$(.*?)^\1(?:: ([^\n]*))?$", re.M | re.S
+)
 TRACEBACK = re.compile(
     r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+?(\w[\w.]*(?::.*)?)$", re.M
 )
@@ -60,6 +64,10 @@ def find_failure(log: str) -> Failure | None:
         if arrow and not (after and after.start() < arrow.start()):
             return _read_failure(kale[1], int(arrow[1]), arrow[2].strip())
         return _read_failure(kale[1])
+    if cell := IPYTHON_TRACEBACK.search(log):
+        arrow = ARROW.search(cell[2])
+        line = (int(arrow[1]), arrow[2].strip()) if arrow else (None, None)
+        return Failure(cell[1], cell[3] or "", None, *line)
     found = TRACEBACK.search(log)
     return _read_failure(found[1]) if found else None
 

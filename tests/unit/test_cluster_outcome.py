@@ -42,6 +42,20 @@ KALE_LOG = """\
 2026-06-01 12:00:03 Kale jputils:338 [ERROR]    Error: NameError: name 'ratio' is not defined
 2026-06-01 12:00:03 Kale jputils:354 [ERROR]    ---------- Failed to run user code ----------
 """
+IPYTHON_LOG = """\
+Traceback (most recent call last):
+  File "/opt/kernel.py", line 36, in <module>
+    main()
+KeyboardInterrupt
+---------------------------------------------------------------------------
+ZeroDivisionError                         Traceback (most recent call last)
+Cell In[3], line 2
+      1 total = 3
+----> 2 ratio = total / 0
+
+ZeroDivisionError: division by zero
+the notebook's code has failed
+"""
 TRACEBACK = """\
 starting
 Traceback (most recent call last):
@@ -154,14 +168,15 @@ def test_a_run_without_details_waits():
     assert [step.state for step in read_steps(run, {"one": []})[0]] == ["pending"]
 
 
-def test_the_first_exception_is_found_in_kales_log(tmp_path):
+@pytest.mark.parametrize("log", [KALE_LOG, IPYTHON_LOG])
+def test_the_first_exception_of_a_cell_is_found_in_a_log(tmp_path, log):
     cells = [
         ("imports", "import math"),
         ("step:load", "x = 1"),
         ("step:bad", "total = 3\nratio = total / 0"),
     ]
     notebook = read(write_notebook(tmp_path / "n.ipynb", cells))
-    failure = logs.find_failure(KALE_LOG)
+    failure = logs.find_failure(log)
     found = logs.find_source(failure, [cell.source for cell in notebook.steps["bad"]])
     assert explain(found, {found.source: "cell 3"}) == (
         "ZeroDivisionError: division by zero (cell 3, line 2: ratio = total / 0)"
