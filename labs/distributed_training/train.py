@@ -2,6 +2,12 @@
 # The variable TF_CONFIG names all workers and says which of them this one is. A TFJob sets it in
 # each of its containers. Without it, this worker is the only one.
 
+import os
+
+# TensorFlow reads these when it is imported. With them it computes alike on different processors.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+
 import argparse
 import sys
 import tempfile
