@@ -15,7 +15,7 @@ from fastkf.engine.pipeline import Pipeline
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.graph import Place
 from fastkf.package.model import Package
-from fastkf.runs.model import Step
+from fastkf.runs.model import State, Step
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,10 @@ class Outcome:
     metrics: dict[str, float | str] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+
+    @property
+    def state(self) -> State:
+        return State.SUCCEEDED if self.succeeded else State.FAILED
 
 
 def run_package(

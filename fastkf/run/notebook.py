@@ -83,8 +83,8 @@ def _run_both_ways(
             package = _compile(notebook, keeper.run.folder, options.pins, progress)
             # Before the notebook runs: the warm parent imports meanwhile, and is forked while this
             # process has no other threads.
-            folder = notebook.path.resolve().parent
-            tasks = stack.enter_context(PythonTasks(folder, notebook.imports))
+            tasks = PythonTasks(notebook.path.resolve().parent, notebook.imports)
+            stack.enter_context(tasks)
         if options.only != "pipeline":
             result = _run_as_notebook(notebook, parameters, keeper, progress)
             if result.state is not State.SUCCEEDED:

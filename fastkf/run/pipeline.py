@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastkf.base import clock
-from fastkf.engine.run import Outcome, run_package
+from fastkf.engine.run import run_package
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.model import Package
 from fastkf.runs.keeper import Keeper
@@ -44,23 +44,14 @@ def run_pipeline(
             outcome = run_package(
                 package, arguments, folder, executors=executors, on_step=steps.note
             )
-            result = _conclude(result, outcome)
+            result = replace(result, state=outcome.state, error=outcome.error)
+            result = replace(result, metrics=outcome.metrics, outputs=outcome.outputs)
         finally:
             seconds = time.monotonic() - began
             result = replace(result, seconds=seconds, steps=steps.in_order(order))
             keeper.update(pipeline=result.end(result.state))
     if result.state is State.SUCCEEDED:
         progress.done("ran as a pipeline", seconds)
-
-
-def _conclude(result: PipelineResult, outcome: Outcome) -> PipelineResult:
-    return replace(
-        result,
-        state=State.SUCCEEDED if outcome.succeeded else State.FAILED,
-        metrics=outcome.metrics,
-        outputs=outcome.outputs,
-        error=outcome.error,
-    )
 
 
 class _Steps:
