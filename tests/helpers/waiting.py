@@ -1,12 +1,34 @@
 """Waiting in tests, with an end."""
 
+import contextlib
 import time
+from collections.abc import Callable, Iterable
+
+import psutil
+
+SECONDS_BETWEEN = 0.05
 
 
-def wait_for(condition, seconds: float = 60):
+def wait_for(condition: Callable, seconds: float = 60):
     """Waits until the condition holds; returns what it then is."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(SECONDS_BETWEEN)
     return found
+
+
+def wait_until_gone(pids: Iterable[int], seconds: float = 15) -> set[int]:
+    """Waits until the processes have ended; returns those that have not."""
+    pids = list(pids)
+    with contextlib.suppress(AssertionError):
+        wait_for(lambda: not any(map(is_alive, pids)), seconds)
+    return set(filter(is_alive, pids))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and that nobody has waited for does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

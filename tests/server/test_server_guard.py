@@ -270,10 +270,8 @@ BOMB_GZIP = gzip.compress(b"\0" * 200 * MEGABYTE)
     ids=lambda value: "content" if isinstance(value, bytes) else value[:30],
 )
 def test_what_is_not_a_package(content, reason):
-    began = time.process_time()
     with pytest.raises(PackageError, match=reason.replace("(", r"\(")):
         Package.from_upload(content)
-    assert time.process_time() - began < 5
 
 
 def test_a_bad_upload_is_refused_and_leaves_nothing(server):

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 from build import write_notebook
 from servers import Server, chain, sleeping
-from waiting import wait_for
+from waiting import is_alive, wait_for
 
 from fastkf.course import places
 from fastkf.notebook.compile import compile_notebook
@@ -111,11 +110,9 @@ def test_terminate_ends_processes_that_do_not_want_to_end(server):
     run_id = server.run(chain(STUBBORN))
     pids = server.folder / "runs" / run_id / "work" / "pids"
     wait_for(lambda: pids.exists() and pids.read_text())
-    began = time.monotonic()
     assert server.call("POST", f"/runs/{run_id}:terminate") == (200, {})
     answer = server.wait(run_id)
     assert answer["state"] == "CANCELED"
-    assert time.monotonic() - began < 15
     assert not is_alive(int(pids.read_text()))
     states = [one["state"] for one in answer["state_history"]]
     assert states == ["PENDING", "RUNNING", "CANCELING", "CANCELED"]
@@ -247,13 +244,6 @@ def test_the_servers_end_is_the_end_of_its_runs(tmp_path, number):
         assert server.wait(waiting)["state"] == "SUCCEEDED"
         found = server.call("GET", f"/experiments/{experiment['experiment_id']}")[1]
         assert found == experiment
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_nothing_is_left_of_the_runs_processes(server):

@@ -13,6 +13,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from fastkf.base import endpoint
+from fastkf.base.diagnosis import Check
 from fastkf.course import data, doctor, places
 
 Usage = namedtuple("Usage", "total used free")
@@ -201,10 +202,8 @@ def test_no_kubectl(commands):
 
 
 def test_a_command_that_hangs_is_left(commands):
-    put_command(commands, "docker", f"exec {SLEEP} 5")
-    started = time.monotonic()
+    put_command(commands, "docker", f"exec {SLEEP} 3600")  # longer than a test may take
     assert doctor.ask(["docker"], seconds=0.2) == (1, "no answer in 0.2 seconds")
-    assert time.monotonic() - started < 2
 
 
 def test_a_command_that_cannot_be_started(commands):
@@ -288,9 +287,7 @@ def test_a_broken_kale_config_names_no_endpoint(nowhere, tmp_path, text):
 
 
 def test_the_whole_diagnosis(commands, nowhere):
-    started = time.monotonic()
     checks = doctor.diagnose()
-    assert time.monotonic() - started < 3
     names = [check.name.split()[0] for check in checks]
     assert list(dict.fromkeys(names)) == [
         *("Python", "Course", "Packages", "Data", "Disk"),
@@ -308,3 +305,27 @@ def test_a_check_that_breaks_or_hangs_is_a_finding(commands, nowhere, monkeypatc
     assert "too long" in found["kubectl"].detail
     assert found["Docker"].remedy
     assert found["kubectl"].remedy
+
+
+def test_all_is_looked_at_at_once(commands, nowhere, monkeypatch):
+    """Two checks wait for each other: one after the other, neither would end."""
+    meeting = threading.Barrier(2)
+
+    def meet() -> Check:
+        meeting.wait(60)
+        return Check("met", True, "")
+
+    monkeypatch.setattr(doctor, "PATIENCE", 60)
+    monkeypatch.setattr(doctor, "check_docker", meet)
+    monkeypatch.setattr(doctor, "check_kubectl", meet)
+    assert [check.name for check in doctor.diagnose()].count("met") == 2
+
+
+def test_a_look_that_does_not_end_is_left(commands, nowhere, monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(doctor, "PATIENCE", 0.1)
+    monkeypatch.setattr(doctor, "check_disk", ended.wait)
+    found = {check.name: check for check in doctor.diagnose()}
+    ended.set()
+    assert found["Disk"].detail == "took too long to look at"
+    assert found["Disk"].remedy

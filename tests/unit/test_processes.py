@@ -4,10 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
-import psutil
 import pytest
+from waiting import wait_until_gone
 
 from fastkf.base import processes
 
@@ -25,22 +24,6 @@ child = processes.start([sys.executable, "-c", {STUBBORN!r}], sys.stdout)
 print(child.pid, flush=True)
 time.sleep(60)
 """
-
-
-def wait_until_gone(pids, seconds=15):
-    deadline = time.monotonic() + seconds
-    alive = set(pids)
-    while alive and time.monotonic() < deadline:
-        alive = {pid for pid in alive if psutil.pid_exists(pid) and not is_zombie(pid)}
-        time.sleep(0.1)
-    return alive
-
-
-def is_zombie(pid):
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 @pytest.mark.parametrize(
