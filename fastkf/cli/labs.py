@@ -202,7 +202,8 @@ def run_tests(
 
     Examples: `fastkf test` · `fastkf test 02_titanic --quick` · `fastkf test my_folder --changed`
     """
-    from fastkf.course.regression.plugin import run_suite, write_golden
+    from fastkf.course.regression.checks import write_golden
+    from fastkf.course.regression.run import run_suite
 
     if not notebooks and not places.COURSE:
         raise UsageError("name a notebook or a folder; there is no course here to test")

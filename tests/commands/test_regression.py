@@ -7,9 +7,11 @@ import pytest
 from build import write_notebook
 from conftest import fastkf
 
-from fastkf.course.regression import plugin
+from fastkf.course.regression import checks, green
 from fastkf.engine.notebook import execute_notebook
 from fastkf.notebook.model import read
+
+pytestmark = pytest.mark.slow
 
 QUESTION = [
     "### Exercise 1 (easy)",
@@ -47,7 +49,7 @@ def sound(tmp_path_factory):
         path.write_text(json.dumps(content))
         assert execute_notebook(read(path), path, {}, lambda done, total: None).error is None
         remove_papermill_marks(path)
-    plugin.write_golden(read(folder / "small.ipynb"))
+    checks.write_golden(read(folder / "small.ipynb"))
     return folder
 
 
@@ -80,13 +82,15 @@ def failure(check, path, folder):
     folder.mkdir()
     try:
         check(read(path), folder)
-    except plugin.CheckFailed as failed:
-        return str(failed)
+    except checks.CheckError as error:
+        return str(error)
     return None
 
 
 def test_the_sound_lab_passes_every_check(copy, tmp_path):
-    assert [failure(check, copy, tmp_path) for check in plugin.FULL] == [None] * 7
+    every = {*checks.FULL, *checks.QUICK}
+    assert len(every) == 7
+    assert {check: failure(check, copy, tmp_path) for check in every} == dict.fromkeys(every)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,6 @@ def test_the_sound_lab_passes_every_check(copy, tmp_path):
         ("run", "np.random.seed(seed)\n", "", "metric total: the notebook gives"),
         ("pipeline", "np.random.seed(seed)\n", "", "metric total is committed as"),
         ("execution", "print(len(table))", "print(len(table) + 1)", "mismatch"),
-        ("outputs", "", "", None),
         (
             "run",
             "size = len(table)",
@@ -107,7 +110,6 @@ def test_the_sound_lab_passes_every_check(copy, tmp_path):
             "step draw: ZeroDivisionError: division by zero (cell 5, line 3",
         ),
         ("package", "rows = 3", "rows = 3.5", "parameters was"),
-        ("exercises", "answer = None", "answer = 4", "an exercise is solved in the lab itself"),
     ],
     ids=[
         "removed keyword argument, as pipeline",
@@ -117,19 +119,19 @@ def test_the_sound_lab_passes_every_check(copy, tmp_path):
         "removed seed, notebook against pipeline",
         "removed seed, committed against now",
         "output that no longer matches",
-        "nothing",
         "exception only in the pipeline",
         "changed parameter",
-        "solved exercise",
     ],
 )
 def test_rot_is_caught(copy, tmp_path, check, old, new, says):
     change(copy, old, new)
-    found = failure(getattr(plugin, check), copy, tmp_path)
-    if old == "answer = None":  # the committed outputs are what counts
-        execute_notebook(read(copy), copy, {}, lambda done, total: None)
-        found = failure(plugin.exercises, copy, tmp_path / "copy")
-    assert found is None if says is None else says in found
+    assert says in failure(getattr(checks, check), copy, tmp_path)
+
+
+def test_an_exercise_solved_in_the_lab_is_caught(copy, tmp_path):
+    solution = copy.parent / "solutions" / copy.name
+    copy.write_bytes(solution.read_bytes())
+    assert "an exercise is solved in the lab itself" in failure(checks.exercises, copy, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_metrics_are_compared_within_the_tolerance(copy, tmp_path, tolerance, sa
     output = content["cells"][6]["outputs"][0]
     output["text"] = [f"{float(''.join(output['text'])) * 1.1}\n"]
     copy.write_text(json.dumps(content))
-    found = failure(plugin.execution, copy, tmp_path)
+    found = failure(checks.execution, copy, tmp_path)
     assert found is None if says is None else says in found
 
 
@@ -149,17 +151,17 @@ def test_a_broken_tag_is_caught(copy, tmp_path):
     content = json.loads(copy.read_text())
     content["cells"][4]["metadata"]["tags"] = ["step:draw", "previous:load"]
     copy.write_text(json.dumps(content))
-    assert "unknown-tag" in failure(plugin.rules, copy, tmp_path)
+    assert "unknown-tag" in failure(checks.rules, copy, tmp_path)
 
 
 def test_a_moved_edge_is_caught(copy, tmp_path):
     change(copy, "size = len(table)", "size = rows")
-    assert "tasks was" in failure(plugin.package, copy, tmp_path)
+    assert "tasks was" in failure(checks.package, copy, tmp_path)
 
 
 def test_changed_data_are_caught(copy, tmp_path):
     (copy.parent / "table.csv").write_text("x\n1\n2\n4\n")
-    assert "metric total is committed as" in failure(plugin.pipeline, copy, tmp_path)
+    assert "metric total is committed as" in failure(checks.pipeline, copy, tmp_path)
 
 
 def test_missing_outputs_are_caught(copy, tmp_path):
@@ -168,7 +170,7 @@ def test_missing_outputs_are_caught(copy, tmp_path):
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
     copy.write_text(json.dumps(content))
-    assert "committed without outputs" in failure(plugin.outputs, copy, tmp_path)
+    assert "committed without outputs" in failure(checks.outputs, copy, tmp_path)
 
 
 def test_command_runs_the_suite_and_writes_its_reports(copy, tmp_path):
@@ -181,15 +183,46 @@ def test_command_runs_the_suite_and_writes_its_reports(copy, tmp_path):
     assert "ZeroDivisionError" in (tmp_path / "out" / "summary.html").read_text()
     kept = tmp_path / "out" / "copy" / "small" / "run" / "run"
     assert "ZeroDivisionError" in (kept / "notebook.ipynb").read_text()
+    known = json.loads((tmp_path / "runs" / green.GREEN).read_text())
+    assert list(known) == [f"quick {copy.parent / 'solutions' / copy.name}"]
 
 
-def test_only_what_changed_is_tested_again(copy, tmp_path):
-    def test_again():
-        return fastkf("test", copy.parent, "--quick", "--changed", cwd=tmp_path)
+def test_the_suite_remembers_what_passed(copy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not green.is_green(copy, quick=True)
+    green.keep({copy: True}, quick=True)
+    assert green.is_green(copy, quick=True)
+    assert not green.is_green(copy, quick=False)
+    green.keep({copy: True}, quick=False)
+    assert green.is_green(copy, quick=False)
+    green.keep({copy: False}, quick=False)
+    assert not green.is_green(copy, quick=False)
+    assert green.is_green(copy, quick=True)
 
-    assert "PASSED" in test_again().output
-    again = test_again()
+
+def test_what_passed_in_full_passed_in_short(copy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    green.keep({copy: True}, quick=False)
+    assert green.is_green(copy, quick=True)
+
+
+@pytest.mark.parametrize("name", ["small.ipynb", "solutions/small.ipynb", "golden/small.json"])
+def test_a_changed_file_is_tested_again(copy, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    green.keep({copy: True}, quick=False)
+    changed = copy.parent / name
+    changed.write_text(changed.read_text() + "\n")
+    assert not green.is_green(copy, quick=False)
+
+
+def test_only_what_changed_is_tested_again(copy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    solution = copy.parent / "solutions" / copy.name
+    green.keep({copy: True, solution: True}, quick=True)
+    change(solution, QUESTION[0], f"{QUESTION[0]} ")
+    green.keep({copy: True}, quick=True)  # whose exercises are executed with the solution
+    again = fastkf("test", copy.parent, "--quick", "--changed", cwd=tmp_path)
     assert again.code == 0
-    assert "small.ipynb" not in again.output
-    change(copy, "# A small lab", "# A small, changed lab")
-    assert "PASSED copy/small.ipynb::rules" in test_again().output
+    assert "copy/small.ipynb" not in again.output
+    assert "PASSED copy/solutions/small.ipynb::rules" in again.output
+    assert green.is_green(solution, quick=True)

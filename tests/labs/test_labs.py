@@ -6,7 +6,8 @@ import nbformat
 import pytest
 from conftest import LABS, SOLUTIONS
 
-from fastkf.course.regression import plugin
+from fastkf.course import places
+from fastkf.course.regression import checks
 from fastkf.notebook.model import read
 from fastkf.notebook.picture import draw_picture
 
@@ -33,9 +34,10 @@ def test_each_lab_has_its_solution():
 
 
 def test_has_the_metadata_of_a_lab(lab):
-    assert set(lab.course) >= {"title", "aim", "minutes", "needs", "quick"}
+    course = nbformat.read(lab.path, as_version=4).metadata["fastkf"]
+    assert set(course) >= {"title", "aim", "minutes", "needs", "quick"}
     assert lab.metrics
-    assert plugin.golden_path(lab).exists()
+    assert checks.golden_path(lab).exists()
 
 
 def test_is_as_jupyterlab_saves_it(notebook):
@@ -69,3 +71,8 @@ def test_has_three_exercises(lab):
 
 
 LEVELS = [(1, "easy"), (2, "medium"), (3, "hard")]
+
+
+def test_quick_parameters_give_the_same_both_ways(tmp_path):
+    """On one lab; the others prove it with their own parameters, each way to what is committed."""
+    checks.run(read(places.NOTEBOOKS / "02_titanic.ipynb"), tmp_path)

@@ -5,7 +5,7 @@ nbval compares text, and takes no marker in a metrics cell, since Kale allows no
 
 import pytest
 
-from fastkf.course.regression.plugin import CheckFailed, compare_metrics
+from fastkf.course.regression.checks import CheckError, compare_metrics
 from fastkf.engine.notebook import printed_metrics
 from fastkf.notebook.model import read
 
@@ -28,6 +28,6 @@ def pytest_runtest_call(item):
         )
         try:
             compare_metrics(read(item.path), committed, now)
-        except CheckFailed as failed:
-            pytest.fail(str(failed), pytrace=False)
+        except CheckError as error:
+            pytest.fail(str(error), pytrace=False)
     return result
