@@ -10,7 +10,7 @@ READY = .venv/ready
 help: ## this list
 	@echo 'Usage: make TARGET [NAME=VALUE]...'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo 'PYTHON=... names the Python to set up with; else it is the newest of 3.11 to 3.13 here.'
 
@@ -19,6 +19,10 @@ run: $(READY) ## run a lab as notebook and as pipeline: LAB=02_titanic ARGS="-p 
 
 test: $(READY) ## run every test: ARGS="tests/commands/test_cli.py -x"
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal --durations 15 $(ARGS)
+
+test-fast: $(READY) ## run the tests of a minute: units, checks, commands
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' \
+	  tests/unit tests/commands $(ARGS)
 
 lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser
 	@$(BIN)/fastkf lab $(ARGS)

@@ -1,18 +1,35 @@
 """Fixtures that several test files share."""
 
 import os
+from pathlib import Path
 
 import browser
 import images
 import pytest
 from commands import Command, fastkf, start
 
+from fastkf.base.iri import import_jsonschema
 from fastkf.course import places
+
+import_jsonschema()  # quickly, before a test imports nbformat
 
 __all__ = ["LABS", "SOLUTIONS", "Command", "fastkf", "start"]
 
 LABS = sorted(places.NOTEBOOKS.glob("[0-9]*.ipynb"))
 SOLUTIONS = sorted((places.NOTEBOOKS / "solutions").glob("*.ipynb"))
+
+LONGEST_FIRST = Path(__file__).with_name("longest_first.txt")
+
+
+def pytest_collection_modifyitems(items):
+    """Puts what takes longest first, so that no worker is left alone with it in the end."""
+    ranks = {line: rank for rank, line in enumerate(LONGEST_FIRST.read_text().splitlines())}
+
+    def rank(item):
+        file = item.nodeid.partition("::")[0]
+        return ranks.get(item.nodeid, ranks.get(file, len(ranks)))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture

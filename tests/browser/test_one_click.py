@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import browser
-import matplotlib
 import pytest
 from build import write_notebook
 from conftest import LABS, SOLUTIONS
@@ -40,6 +39,8 @@ def notebooks(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab(chromium, notebooks):
     """One `fastkf lab` for all tests of this file, with a data folder of its own."""
+    import matplotlib
+
     server = notebooks.parent / "server"
     fonts = matplotlib.get_cachedir()
     with start_lab(notebooks, FASTKF_SERVER=str(server), MPLCONFIGDIR=fonts) as lab:

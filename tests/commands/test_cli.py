@@ -73,6 +73,7 @@ def test_list_shows_each_lab():
         assert path.stem in result.output
 
 
+@pytest.mark.slow
 def test_own_notebook_runs_with_parameters(notebook, run):
     result = run(notebook, "-p", "count=5", "-p", "fast=false", fresh=True)
     assert result.code == 0, result.output
@@ -85,6 +86,7 @@ def test_own_notebook_runs_with_parameters(notebook, run):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["notebook", "pipeline"])
 def test_only_one_part_runs(notebook, run, part):
     result = run(notebook, "--only", part)
@@ -95,12 +97,14 @@ def test_only_one_part_runs(notebook, run, part):
     assert result.record["parity"] == {}
 
 
+@pytest.mark.slow
 def test_runs_without_output_get_a_folder_each(notebook, tmp_path):
     for _ in range(2):
         assert fastkf("run", notebook, "--only", "notebook", cwd=tmp_path).code == 0
     assert len(list((tmp_path / "runs" / "own").iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_metrics_that_differ_fail_the_run(tmp_path, run):
     path = write_notebook(
         tmp_path / "differing.ipynb",
@@ -121,6 +125,7 @@ def test_metrics_that_differ_fail_the_run(tmp_path, run):
     assert "metric in_step" in result.output
 
 
+@pytest.mark.slow
 def test_a_notebook_that_fails_is_kept_and_explained(tmp_path, run):
     path = write_notebook(
         tmp_path / "failing.ipynb",
@@ -139,6 +144,7 @@ def test_a_notebook_that_fails_is_kept_and_explained(tmp_path, run):
     assert "ZeroDivisionError" in (result.folder / "notebook.ipynb").read_text()
 
 
+@pytest.mark.slow
 def test_a_missing_data_file_is_the_learners_own_exception(tmp_path, run):
     path = write_notebook(
         tmp_path / "reading.ipynb",
@@ -196,6 +202,7 @@ def test_check_without_names_checks_every_lab():
     assert f"{len(LABS)} notebooks, no findings" in result.output
 
 
+@pytest.mark.slow
 def test_an_interrupted_notebook_is_one_message(tmp_path):
     cells = [("imports", "import time"), ("step:load", "open('started', 'w')\ntime.sleep(60)")]
     path = write_notebook(tmp_path / "slow.ipynb", cells)

@@ -19,6 +19,8 @@ from fastkf.cli.display import Display
 from fastkf.course import places
 from fastkf.run.package import Options, run_package
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = places.PROJECT / "labs" / "custom_images" / "pipeline.yaml"
 
 MAKE = """

@@ -24,6 +24,8 @@ from conftest import fastkf, start
 from test_custom_images import LAB
 from waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("docker", reason="Docker's Python package is not installed")
 
 

@@ -32,6 +32,8 @@ from fastkf.course import data, places
 from fastkf.lab import pipelines, session
 from fastkf.notebook.model import read
 
+pytestmark = pytest.mark.slow
+
 BASE_URL = "/notebook/me/mine/"
 KALE = "jupyterlab-kubeflow-kale:kale-settings"
 IMAGE = f"python:{sys.version_info.major}.{sys.version_info.minor}"

@@ -21,6 +21,8 @@ from fastkf.notebook.model import read
 from fastkf.package.model import Package
 from fastkf.runs.model import State
 
+pytestmark = pytest.mark.slow
+
 
 def chain(tmp_path, name="chain", value="1", **changes):
     """A notebook of three steps whose variable `y` is made from `value`."""

@@ -111,6 +111,7 @@ def meaning_before(parsed: dict, path) -> tuple:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["0.2", "0.3", "0.4", "0.5"])
 def test_means_what_old_kale_says(version, old, tmp_path):
     asked = [example for example in EXAMPLES if example.kale == version]
@@ -152,6 +153,7 @@ def make_random_cells(chance: random.Random, version: str) -> list:
     return cells
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["0.3", "0.4", "0.5"])
 def test_any_combination_of_tags_means_the_same(version, tmp_path):
     chance = random.Random(7)
@@ -190,6 +192,7 @@ SMALL = [
 ]
 
 
+@pytest.mark.slow
 def test_an_old_notebook_runs_as_a_pipeline(tmp_path, run):
     old = write_notebook(tmp_path / "small.ipynb", SMALL, metadata={})
     result = fastkf("migrate", old)
@@ -208,6 +211,7 @@ GUIDE = places.PROJECT / "labs" / "migrating_old_notebooks.md"
 TITANIC = places.PROJECT / "labs" / "old_notebooks" / "titanic_kale_0_5.ipynb"
 
 
+@pytest.mark.slow
 def test_the_guide_shows_what_happens(tmp_path):
     """Its commands run an old notebook to the metrics that the old cells give."""
     (tmp_path / "labs").symlink_to(places.PROJECT / "labs")

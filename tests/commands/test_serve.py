@@ -15,27 +15,18 @@ from unittest import mock
 
 import guides
 import httpx
-import joblib
-import kserve_manifests
-import nbformat
-import numpy as np
-import pandas as pd
 import psutil
 import pytest
-import sklearn
 import yaml
 from conftest import fastkf, start
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from fastkf.base import processes
 from fastkf.base.ports import free_ports
 from fastkf.course import places
 from fastkf.course.data import fetch
 from fastkf.course.lock import read_lock
+
+pytestmark = pytest.mark.slow
 
 FOLDER = places.PROJECT / "labs" / "kserve"
 TRANSFORMER = FOLDER / "transformer" / "transformer.py"
@@ -46,6 +37,14 @@ TRANSFORMER = FOLDER / "transformer" / "transformer.py"
 
 def write_table_model(folder):
     """A model of named columns, one of them with gaps, that survives by sex alone."""
+    import joblib
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
     table = pd.DataFrame({"sex": ["male", "female"] * 20, "age": [1.0, None, 30.0, 40.0] * 10})
     preparation = make_column_transformer((OneHotEncoder(), ["sex"]), (SimpleImputer(), ["age"]))
     folder.mkdir(parents=True)
@@ -55,6 +54,9 @@ def write_table_model(folder):
 
 def write_array_model(folder):
     """A model of arrays of two numbers that answers in words."""
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
     folder.mkdir(parents=True)
     model = LogisticRegression().fit(
         [[0, 0], [0, 1], [9, 9], [9, 8]], ["low", "low", "high", "high"]
@@ -232,6 +234,8 @@ def test_v2_takes_an_array(ask):
 
 
 def test_v2_takes_binary_data(server):
+    import numpy as np
+
     head = {"inputs": [{"name": "image", "shape": [1, 2, 2], "datatype": "FP32"}]}
     data = np.ones(4, dtype=np.float32).tobytes()
     head["inputs"][0]["parameters"] = {"binary_data_size": len(data)}
@@ -474,6 +478,8 @@ def test_takes_the_port_it_is_given_and_ends_well(models, number):
 
 
 def test_ends_well_while_it_still_loads(tmp_path):
+    import joblib
+
     folder = tmp_path / "slow"
     folder.mkdir()
     joblib.dump(Slow(str(tmp_path / "loading")), folder / "model.joblib")
@@ -557,6 +563,8 @@ def test_a_name_that_no_address_can_have(models, tmp_path):
 
 @pytest.mark.parametrize("kind", ["damaged", "no model", "damaged SavedModel"])
 def test_a_model_that_does_not_load(tmp_path, kind):
+    import joblib
+
     folder = tmp_path / "model"
     (folder / "1").mkdir(parents=True)
     if kind == "damaged":
@@ -573,6 +581,10 @@ def test_a_model_that_does_not_load(tmp_path, kind):
 
 
 def test_a_model_of_another_scikit_learn(tmp_path):
+    import joblib
+    import sklearn
+    from sklearn.linear_model import LogisticRegression
+
     folder = tmp_path / "old"
     folder.mkdir()
     with mock.patch.object(sklearn.base, "__version__", "1.5.1"):
@@ -606,6 +618,8 @@ def test_the_pipeline_publishes_what_it_has_checked(published):
 
 
 def test_the_guide_serves_and_the_transformer_answers_as_the_model(published, tmp_path):
+    import joblib
+
     (command,) = [c for c in guides.fastkf_commands(FOLDER / "README.md") if c[0] == "serve"]
     predictor_port, transformer_port = free_ports(2)
     words = [re.sub(r"^runs/models/", f"{published}/", word) for word in command[1:]]
@@ -651,12 +665,17 @@ def wait_for(url, process):
 
 
 def read_passengers():
+    import pandas as pd
+
     fetch(["titanic"], progress=print)
     return pd.read_csv(places.DATA / "titanic" / "titanic.csv")
 
 
 def lab_functions():
     """The table functions of the lab, from its own cell."""
+    import nbformat
+    import pandas as pd
+
     notebook = nbformat.read(places.NOTEBOOKS / "07_kserve.ipynb", as_version=4)
     (cell,) = [cell for cell in notebook.cells if cell["id"] == "add-features"]
     namespace = {"pd": pd}
@@ -665,6 +684,8 @@ def lab_functions():
 
 
 def test_the_transformer_makes_the_features_of_the_lab():
+    import pandas as pd
+
     spec = importlib.util.spec_from_file_location("transformer", TRANSFORMER)
     transformer = importlib.util.module_from_spec(spec)
     with mock.patch.object(sys, "argv", ["transformer.py"]):
@@ -688,7 +709,7 @@ def test_the_image_gets_the_locked_kserve():
     assert requirements == f"kserve=={read_lock().versions['kserve']}\n"
 
 
-# The manifests, beside what tests/labs/test_manifests.py finds.
+# The manifests, beside what tests/labs/test_lab_manifests.py finds.
 
 
 def read_all():
@@ -748,6 +769,8 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_a_manifest_is_found(fault):
+    import kserve_manifests
+
     manifest = yaml.safe_load((FOLDER / "manifests" / "titanic.yaml").read_text())
     assert kserve_manifests.check_inference_service(manifest) == []
     path, value, text = FAULTS[fault]

@@ -19,6 +19,8 @@ from packaging.requirements import Requirement
 from fastkf.course.lock import read_lock
 from fastkf.course.places import PROJECT
 
+pytestmark = pytest.mark.slow
+
 spec = importlib.util.spec_from_file_location("set_up", PROJECT / "tools" / "set_up.py")
 set_up = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(set_up)

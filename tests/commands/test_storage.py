@@ -33,6 +33,8 @@ from fastkf.storage import objects, weed
 from fastkf.storage import store as stores
 from fastkf.storage.store import Store
 
+pytestmark = pytest.mark.slow
+
 LAB = places.NOTEBOOKS / "08_object_storage.ipynb"
 TITANIC = places.NOTEBOOKS / "02_titanic.ipynb"
 FOLDER = places.PROJECT / "labs" / "object_storage"

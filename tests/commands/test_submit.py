@@ -27,6 +27,8 @@ from fastkf.notebook.model import read
 from fastkf.package.errors import PackageError
 from fastkf.runs.model import Run
 
+pytestmark = pytest.mark.slow
+
 ADDING = [
     ("markdown", "# Adding"),
     ("imports", "import time"),

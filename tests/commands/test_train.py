@@ -13,13 +13,15 @@ import pytest
 import yaml
 from conftest import start
 from rich.console import Console
-from test_processes import wait_until_gone
+from waiting import wait_until_gone
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.display import Display
 from fastkf.runs.record import read_run
 from fastkf.train.job import Options, run_job
 from fastkf.train.loopback import Loopback
+
+pytestmark = pytest.mark.slow
 
 SHOW = """
 import json, os, sys

@@ -11,15 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 import filelock
-import optuna
-import psutil
 import pytest
 import yaml
 from conftest import fastkf, start
 from experiments import COLOUR, UNITS, X, make_experiment, write_experiment
-from kubeflow_katib_api.models import V1beta1Experiment, V1beta1Trial
 from rich.console import Console
-from waiting import wait_for
+from waiting import is_alive, wait_for
 
 from fastkf.base.errors import UsageError
 from fastkf.base.manifests import find_misfits
@@ -29,6 +26,8 @@ from fastkf.tune.experiment import Experiment
 from fastkf.tune.metrics import observe, read_records
 from fastkf.tune.start import Options, take_up, tune_manifest
 from fastkf.tune.tuning import Tuning
+
+pytestmark = pytest.mark.slow
 
 Y = {"name": "y", "parameterType": "double", "feasibleSpace": {"min": "1", "max": "100"}}
 LOG = {"min": "0.001", "max": "10", "distribution": "logUniform"}
@@ -116,6 +115,8 @@ def test_the_latest_value_is_that_of_the_latest_time():
 
 
 def test_the_result_has_katibs_shape(tune):
+    from kubeflow_katib_api.models import V1beta1Experiment, V1beta1Trial
+
     objective = {
         "type": "minimize",
         "objectiveMetricName": "score",
@@ -246,13 +247,6 @@ def test_what_a_trial_leaves_running_ends_with_it(tune):
     assert not is_alive(int(log.split("child=")[1]))
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 # Early stopping
 
 EPOCHS = """
@@ -312,6 +306,8 @@ SETTINGS = {
 
 def search(algorithm: str, parameters: list[dict], trials: int, objective, settings=None) -> list:
     """The points that an algorithm tries, one after the other, and what each gave."""
+    import optuna
+
     settings = SETTINGS[algorithm] if settings is None else settings
     given = [{"name": name, "value": value} for name, value in settings.items()]
     spec = {"algorithm": {"algorithmName": algorithm, "algorithmSettings": given}}
@@ -447,6 +443,8 @@ def test_an_interrupted_tuning_goes_on_and_loses_no_finished_trial(tmp_path, num
 
 
 def test_a_finished_trial_that_optuna_does_not_know_of_is_not_run_again(tune, tmp_path):
+    import optuna
+
     result = tune(SLOW)
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{result.folder}/study.db")
     values = [trial.value for trial in study.get_trials()]
@@ -478,6 +476,8 @@ def test_the_trials_that_run_are_ended_when_it_is_interrupted(tmp_path):
 
 @pytest.mark.parametrize("algorithm", ["random", "grid", "multivariate-tpe"])
 def test_a_trial_that_was_cut_off_while_it_was_proposed_is_proposed_again(tune, algorithm):
+    import optuna
+
     settings = [{"name": "random_state", "value": "5"}]
     spec = {"algorithm": {"algorithmName": algorithm, "algorithmSettings": settings}} | ONE
     spec |= {"maxTrialCount": 6}

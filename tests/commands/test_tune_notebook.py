@@ -1,6 +1,5 @@
 """`fastkf tune` on a Kale notebook: its trials, its manifest, and what it refuses."""
 
-import nbformat
 import pytest
 import yaml
 from build import write_notebook
@@ -13,6 +12,8 @@ from fastkf.cli import app
 from fastkf.notebook.model import read
 from fastkf.tune.notebook import Search, make_manifest, make_parameter
 from fastkf.tune.rules import check_experiment, find_differences
+
+pytestmark = pytest.mark.slow
 
 CELLS = [
     ("imports", "import math"),
@@ -37,6 +38,8 @@ def notebook(tmp_path):
 
 
 def test_tunes_a_notebook_and_writes_the_manifest_that_does_it_again(notebook, tmp_path):
+    import nbformat
+
     folder = tmp_path / "run"
     result = fastkf(
         *("tune", notebook, "--metric", "score", *SPACE, "-p", "colour=blue"),
@@ -67,6 +70,8 @@ def test_tunes_a_notebook_and_writes_the_manifest_that_does_it_again(notebook, t
 
 
 def test_the_manifest_is_right_for_a_cluster(notebook, tmp_path):
+    import nbformat
+
     result = fastkf(
         *("tune", notebook, "--metric", "size", "--minimize", "--param", "rate=0.01..1:log"),
         *("--param", "units=2..8:step=2", "--param", "colour=red,blue", "--goal", "0"),
@@ -132,6 +137,8 @@ def test_a_failing_notebook_fails_the_trial_with_its_exception(notebook, tmp_pat
 
 
 def test_outputs_do_not_travel(tmp_path):
+    import nbformat
+
     path = write_notebook(tmp_path / "train.ipynb", CELLS)
     node = nbformat.read(path, as_version=4)
     node.cells[2].outputs = [nbformat.v4.new_output("stream", text="x" * 2_000_000)]

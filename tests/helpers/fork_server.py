@@ -25,6 +25,8 @@ import traceback
 import warnings
 from contextlib import suppress
 
+from fastkf.base.iri import import_jsonschema
+
 MESSAGE_BYTES = 1 << 20
 STREAMS_AND_REPLY = 4
 # Only packages of others: those of the project are imported anew in each command, so what they do
@@ -171,12 +173,20 @@ def carry_out(request: dict) -> int:
     return 0
 
 
+def forget_project() -> None:
+    """Takes the project's own modules away again, which each command imports anew."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "fastkf"]:
+        del sys.modules[name]
+
+
 def main() -> None:
     last = Exit()
     atexit.register(last)  # before any import registers one: exit handlers run last in, first out
     server = ForkServer(socket.socket(fileno=int(sys.argv[1])))
+    import_jsonschema()
     for module in IMPORTED_BY_ALL:
         importlib.import_module(module)
+    forget_project()
     request = server.serve()
     if request is not None:
         last.code = carry_out(request)

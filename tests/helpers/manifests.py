@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import kubernetes_validate
 import yaml
-from kserve_manifests import check_inference_service
 from notebook_manifests import check_notebook, check_pod_default
 
 from fastkf.train.manifest import check_tfjob
@@ -24,9 +22,16 @@ def check_tfjob_and_pods(manifest: dict) -> list[str]:
     return problems
 
 
+def check_service(manifest: dict) -> list[str]:
+
+    from kserve_manifests import check_inference_service
+
+    return check_inference_service(manifest)
+
+
 # What checks a custom resource: from the manifest to the texts of what is wrong with it.
 CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
-    ("serving.kserve.io/v1beta1", "InferenceService"): check_inference_service,
+    ("serving.kserve.io/v1beta1", "InferenceService"): check_service,
     ("kubeflow.org/v1beta1", "Experiment"): lambda m: check_experiment(m) or find_differences(m),
     ("kubeflow.org/v1", "TFJob"): check_tfjob_and_pods,
     ("kubeflow.org/v1", "Notebook"): lambda m: check_notebook(m, check_manifest),
@@ -46,6 +51,8 @@ def check_manifest(manifest: dict) -> list[str]:
     Raises:
         KeyError: nothing checks this kind; add its checker to CUSTOM.
     """
+    import kubernetes_validate
+
     group = manifest["apiVersion"].rpartition("/")[0]
     if group and group not in CORE_GROUPS and not group.endswith(".k8s.io"):
         return CUSTOM[manifest["apiVersion"], manifest["kind"]](manifest)

@@ -10,13 +10,11 @@ import sys
 from pathlib import Path
 
 import httpx
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
 from conftest import fastkf, start
 from guides import fastkf_commands, read_text
-from test_processes import wait_until_gone
+from waiting import wait_until_gone
 
 from fastkf.course import data, places
 from fastkf.notebook.model import read
@@ -47,6 +45,8 @@ def write_job(folder, *options):
 
 
 def test_the_commands_of_the_guide(course):
+    import pandas as pd
+
     train, serve = fastkf_commands(LAB / "README.md")
     assert (train[0], serve[0]) == ("train", "serve")
     trained = fastkf(*train, cwd=course)
@@ -72,6 +72,9 @@ def find_url(server):
 
 def check_answers(url):
     """The served model reads digits, at the addresses of TensorFlow Serving."""
+    import numpy as np
+    import pandas as pd
+
     status = httpx.get(f"{url}/v1/models/mnist").json()
     assert status["model_version_status"][0]["version"] == "1"
     table = pd.read_csv(DIGITS, header=None).sample(frac=1, random_state=42)[:50]
@@ -88,6 +91,8 @@ def check_answers(url):
 
 def test_a_killed_worker_goes_on_from_the_last_checkpoint(tmp_path):
     """And nothing of it shows in the losses: they are those of a single worker, step by step."""
+    import pandas as pd
+
     options = ("--epochs=1", "--save-every=5")
     alone = train_alone(tmp_path / "alone", "--test-size=1000", "--threads=1", *options)
     job = start("train", write_job(tmp_path, *options), "--output", tmp_path / "run")
@@ -116,6 +121,8 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(tmp_path):
 
 def train_alone(folder, *options):
     """The history of one worker, without TF_CONFIG."""
+    import pandas as pd
+
     data.fetch(["mnist_5k"], progress=print)
     command = [sys.executable, LAB / "train.py", f"--data={DIGITS}", f"--output={folder}"]
     result = subprocess.run([*command, *options], capture_output=True, text=True)

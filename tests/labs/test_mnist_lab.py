@@ -2,10 +2,7 @@
 
 from types import SimpleNamespace
 
-import numpy as np
-import pandas as pd
 import pytest
-from sklearn.model_selection import train_test_split
 
 from fastkf.course import places
 from fastkf.course.data import fetch
@@ -14,6 +11,9 @@ from fastkf.notebook.model import read
 
 def make_load_digits(load_data):
     """The lab's function, where `keras.datasets.mnist.load_data` is the given one."""
+    import pandas as pd
+    from sklearn.model_selection import train_test_split
+
     notebook = read(places.NOTEBOOKS / "03_mnist_cnn.ipynb")
     cells = notebook.cells_with_role("functions")
     source = next(cell.source for cell in cells if "def load_digits" in cell.source)
@@ -32,6 +32,8 @@ def fail_to_download():
 
 
 def test_small_takes_what_is_in_the_folder():
+    import numpy as np
+
     folder = fetch(["mnist_5k"])["mnist_5k"]
     train, test, train_labels, test_labels = make_load_digits(fail_to_download)("small", folder, 1)
     assert (train.shape, test.shape) == ((4000, 28, 28), (1000, 28, 28))

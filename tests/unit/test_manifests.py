@@ -1,7 +1,6 @@
 """A manifest against models as Kubernetes' generated ones are: each misfit once, by its place."""
 
 import pytest
-from kubeflow_katib_api.models import IoK8sApiCoreV1PodTemplateSpec
 
 from fastkf.base.manifests import find_misfits, suggest
 
@@ -22,6 +21,8 @@ def pod(**container) -> dict:
     ],
 )
 def test_what_kubernetes_takes_has_no_misfits(container):
+    from kubeflow_katib_api.models import IoK8sApiCoreV1PodTemplateSpec
+
     assert find_misfits(pod(**container), IoK8sApiCoreV1PodTemplateSpec) == []
 
 
@@ -45,11 +46,15 @@ def test_what_kubernetes_takes_has_no_misfits(container):
     ],
 )
 def test_a_misfit_is_told_once_with_its_place(container, misfit):
+    from kubeflow_katib_api.models import IoK8sApiCoreV1PodTemplateSpec
+
     [text] = find_misfits(pod(**container), IoK8sApiCoreV1PodTemplateSpec, "template")
     assert text.startswith("template.spec.containers[0]" + misfit)
 
 
 def test_a_manifest_that_is_no_fields_at_all():
+    from kubeflow_katib_api.models import IoK8sApiCoreV1PodTemplateSpec
+
     assert find_misfits([], IoK8sApiCoreV1PodTemplateSpec, "spec") == ["spec: takes fields, not []"]
 
 
