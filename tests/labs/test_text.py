@@ -44,6 +44,7 @@ from fastkf.notebook.model import read
 
 README = places.PROJECT / "README.md"
 LABS_FOLDER = places.PROJECT / "labs"
+TROUBLESHOOTING = LABS_FOLDER / "troubleshooting.md"
 PAGES = [
     *sorted(places.PROJECT.glob("*.md")),
     places.DATA / "README.md",
@@ -339,38 +340,6 @@ def test_troubleshooting_quotes_the_rules_as_they_speak(rule, tmp_path):
     kale = {"docker_image": "jupyter"} if rule == "old-kale" else None
     path = write_notebook(tmp_path / "trouble.ipynb", TROUBLES[rule], kale=kale)
     said = CliRunner().invoke(app, ["check", str(path)]).output.replace("`", "")
-    titles = re.findall(rf"^### `({rule}: [^\n]*)`$", troubleshooting(), re.M)
+    titles = re.findall(rf"^### `({rule}: [^\n]*)`$", read_text(TROUBLESHOOTING), re.M)
     assert titles
     assert all(part in said for part in titles[0].split("..."))
-
-
-MESSAGES = [
-    ("tools/find_python.sh", "Fast-Kubeflow needs Python 3.11, 3.12 or 3.13"),
-    ("tools/find_python.sh", "has no module venv (on Debian and Ubuntu: apt install python"),
-    ("tools/set_up.py", "pip could not install the packages"),
-    ("fastkf/course/data.py", "this is not the file that the lab expects; it is damaged or was "),
-    ("fastkf/runs/folder.py", "name a new folder with --output"),
-    ("fastkf/runs/problems.py", "look for a missing seed"),
-    ("fastkf/cli/options.py", "no such lab or notebook"),
-    ("fastkf/engine/docker_run.py", "no Docker engine answers"),
-    ("fastkf/tune/trials.py", "it printed no "),
-    ("fastkf/tune/start.py", "finished trials are kept. To go on: "),
-    ("fastkf/storage/store.py", "no store runs here; start it: fastkf storage start"),
-    ("fastkf/cluster/errors.py", "check the address and that the server is up"),
-    ("fastkf/cluster/errors.py", "not as the API of Kubeflow Pipelines does"),
-    ("fastkf/cluster/errors.py", "does not know who you are (401"),
-    ("fastkf/cluster/errors.py", "shows a page to sign in"),
-    ("fastkf/cluster/errors.py", "Kubeflow Pipelines is not up behind it"),
-    ("fastkf/lab/session.py", "another program listens there; leave --port out"),
-    ("fastkf/storage/store.py", "other files are in it; name a new --folder"),
-]
-
-
-def troubleshooting():
-    return read_text(LABS_FOLDER / "troubleshooting.md")
-
-
-@pytest.mark.parametrize(("file", "message"), MESSAGES)
-def test_troubleshooting_quotes_messages_that_there_are(file, message):
-    assert message in (places.PROJECT / file).read_text()
-    assert message in troubleshooting()
