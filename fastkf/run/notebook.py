@@ -107,11 +107,14 @@ def _compile(notebook: Notebook, folder: Path, pins: Pins | None, progress: Prog
 def _run_as_notebook(
     notebook: Notebook, parameters: Mapping[str, Any], keeper: Keeper, progress: Progress
 ) -> NotebookResult:
-    keeper.update(notebook=NotebookResult(State.RUNNING))
     cells, output = len(notebook.code_cells), keeper.run.folder / "notebook.ipynb"
-    with progress.progress("notebook, cells", cells) as advance:
-        result = execute_notebook(notebook, output, parameters, lambda done, _: advance(done))
-    keeper.update(notebook=result)
+    # Failed until the notebook has run: why, the keeper says, whatever is raised.
+    result = NotebookResult(State.FAILED)
+    try:
+        with progress.progress("notebook, cells", cells) as advance:
+            result = execute_notebook(notebook, output, parameters, lambda done, _: advance(done))
+    finally:
+        keeper.update(notebook=result)
     if result.state is State.SUCCEEDED:
         progress.done(f"ran as a notebook, {cells} cells", result.seconds)
     return result
