@@ -250,7 +250,7 @@ def test_the_course_map_has_each_lab_as_it_is(lab):
     rows = [row for row in read_text(README).splitlines() if row.startswith("| [")]
     row = [row for row in rows if f"(notebooks/{lab.name})" in row]
     assert len(row) >= 1
-    assert f"| {read(lab).course['minutes']} min |" in row[0]
+    assert f"| {read(lab).course.minutes} min |" in row[0]
 
 
 # Versions. Those of the cluster side are the business of test_versions.py.
