@@ -22,6 +22,7 @@ import yaml
 from conftest import fastkf
 from guides import fastkf_commands
 from manifests import read_manifests
+from waiting import wait_for
 
 from fastkf.base import processes
 from fastkf.base.errors import FastkfError, UsageError
@@ -96,11 +97,30 @@ def put(variables, url: str, text: str) -> None:
     store.pipe_file(url, text.encode())
 
 
-def wait_until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return condition()
+def write_empty_store(folder: Path) -> Path:
+    """A program that answers as an S3 service without buckets, on the port given to SeaweedFS."""
+    path = folder / "empty_store.py"
+    path.write_text(EMPTY_STORE)
+    return path
+
+
+EMPTY_STORE = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/xml")
+        self.end_headers()
+        self.wfile.write(
+            b'<ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            b"<Buckets></Buckets></ListAllMyBucketsResult>"
+        )
+
+[port] = [word.split("=")[1] for word in sys.argv if word.startswith("-s3.port=")]
+HTTPServer(("127.0.0.1", int(port)), Answer).serve_forever()
+"""
 
 
 def servers_below(folder: Path) -> list[psutil.Process]:
@@ -137,7 +157,7 @@ def test_data_keys_and_ports_survive_a_restart_and_a_kill(folder, tmp_path):
     assert "kept/a/b.txt" in call("list", "s3://kept").output
 
     Store(folder).find_server().send_signal(signal.SIGKILL)
-    assert wait_until(lambda: Store(folder).find_server() is None)
+    wait_for(lambda: Store(folder).find_server() is None)
     killed = call("status")
     assert killed.code == 1
     assert "though not by `fastkf storage stop`" in killed.output
@@ -155,7 +175,7 @@ def test_data_keys_and_ports_survive_a_restart_and_a_kill(folder, tmp_path):
 
 
 def test_two_starts_at_once_make_one_server(folder, fake, monkeypatch):
-    fake("while true; do sleep 0.1; done")
+    fake(f'exec {sys.executable} {write_empty_store(folder.parent)} "$@"')
     find = Store.find_server
 
     def find_slowly(store):
@@ -164,7 +184,6 @@ def test_two_starts_at_once_make_one_server(folder, fake, monkeypatch):
         return found
 
     monkeypatch.setattr(Store, "find_server", find_slowly)
-    monkeypatch.setattr(Store, "_answers", lambda *_: True)
     with ThreadPoolExecutor(2) as pool:
         started = list(pool.map(lambda _: Store(folder).start(), range(2)))
     assert sorted(started) == [False, True]
@@ -180,7 +199,7 @@ def test_a_store_to_throw_away_goes_with_its_owner(folder):
     assert any(path.exists() for path in sockets)
     owner.kill()
     owner.wait()
-    assert wait_until(lambda: not folder.exists() and not servers_below(folder))
+    wait_for(lambda: not folder.exists() and not servers_below(folder))
     assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
     assert [path for path in sockets if path.exists()] == []
 
@@ -216,13 +235,17 @@ def test_a_server_that_never_answers_is_ended(folder, fake, monkeypatch):
 def test_an_interrupted_start_leaves_no_server(folder, fake, monkeypatch):
     fake("while true; do sleep 0.1; done")
 
-    def interrupt(_):
-        assert Store(folder).find_server()
-        raise KeyboardInterrupt
+    def interrupt():
+        wait_for(Store(folder).find_server)
+        os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(stores.time, "sleep", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        Store(folder).start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with ThreadPoolExecutor(1) as pool:
+        interrupted = pool.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            Store(folder).start()
+    signal.signal(signal.SIGINT, before)
+    assert interrupted.exception() is None
     assert servers_below(folder) == []
 
 
@@ -509,7 +532,7 @@ def test_a_lab_that_fails_in_the_middle_leaves_nothing_behind(tmp_path, monkeypa
     nbformat.write(notebook, path)
     result = execute_notebook(read(path), tmp_path / "out.ipynb", {}, lambda done, total: None)
     assert f"RuntimeError: {temporary}" in result.error
-    assert wait_until(lambda: not servers_below(temporary))
+    wait_for(lambda: not servers_below(temporary))
     assert [one for one in temporary.iterdir() if "ipython" not in one.name] == []
 
 
@@ -601,7 +624,7 @@ def test_the_server_of_the_deployment_runs_with_its_own_arguments(tmp_path):
         server = processes.start([weed.find_program(), *arguments], log, environment={})
     try:
         status = f"http://127.0.0.1:{ports['s3.port']}/status"
-        assert wait_until(lambda: answers(status), 60), (tmp_path / "log").read_text()[-2000:]
+        wait_for(lambda: answers(status))
         [keys] = json.loads(text)["identities"][0]["credentials"]
         client = Minio(
             f"127.0.0.1:{ports['s3.port']}", keys["accessKey"], keys["secretKey"], secure=False
