@@ -7,7 +7,7 @@ nb_function_template.jinja2):
     @kfp_dsl.component(
         base_image='python:3.12',
         packages_to_install=['kfp>=2.0.0', 'numpy'],
-        pip_index_urls=['https://pypi.org/simple'],
+        pip_index_urls=['https://packages.example/index'],
         pip_trusted_hosts=[]
     )
     def train_step(...):

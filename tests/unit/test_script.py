@@ -15,7 +15,7 @@ COMPONENT = """
     base_image='python:3.12',
     packages_to_install=['kfp>=2.0.0',
                          'numpy'],
-    pip_index_urls = ['https://pypi.org/simple'],
+    pip_index_urls = ['https://packages.example/index'],
     pip_trusted_hosts = []
 )
 def load_step():
@@ -50,7 +50,7 @@ def test_the_packages_of_components_are_pinned():
 
 def test_the_indexes_stay_where_they_are_wanted():
     pinned = pin_packages(Script(NOTEBOOK, COMPONENT), pin, keep_indexes=True)
-    assert pinned.source == PINNED.replace("= []", "= ['https://pypi.org/simple']", 1)
+    assert pinned.source == PINNED.replace("= []", "= ['https://packages.example/index']", 1)
 
 
 @pytest.mark.parametrize(
