@@ -3,6 +3,7 @@
 path = write_experiment(tmp_path, "print(f'score={x}')", spec={"maxTrialCount": 4})
 """
 
+import copy
 import textwrap
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def make_experiment(parameters: list[dict] | None = None, spec: dict | None = No
             "parallelTrialCount": 2,
             "maxTrialCount": 4,
             "maxFailedTrialCount": 3,
-            "parameters": parameters,
+            "parameters": copy.deepcopy(parameters),  # a test may change its Experiment
             "trialTemplate": {
                 "primaryContainerName": "main",
                 "trialParameters": [{"name": name, "reference": name} for name in names],
