@@ -30,3 +30,8 @@ def first_line(error: BaseException | str) -> str:
     """The first line of an error's text that says something; of an error without one, its type."""
     lines = (line.strip() for line in str(error).splitlines())
     return next(filter(None, lines), "" if isinstance(error, str) else type(error).__name__)
+
+
+def shorten(text: str, longest: int = 500) -> str:
+    """A text for a message: its beginning, where it is long."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -9,11 +9,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from fastkf.base.errors import first_line, shorten
+from fastkf.base.plain_data import check_data
+
 Document = dict[str, Any]
+MOST_TASKS = 5_000  # a cluster takes fewer: its description of a run must fit into 1.5 MB
+MOST_LEVELS = 30
 
 
 class FormatError(ValueError):
     """What a package has that the format has not, or lacks."""
+
+    def __init__(self, problem: str):
+        # It quotes what the package has, which may be all of it.
+        super().__init__(shorten(problem))
 
 
 def read_documents(documents: list[Any]) -> tuple[Document, Document]:
@@ -68,30 +77,69 @@ def messages() -> ModuleType:
     return module
 
 
-def _check_fields(value: Document, message: str) -> Document:
+def _check_fields(value: Document, message: str, newer: bool = False) -> Document:
+    """A message of the format in its own spelling; `newer`: fields that it has not are left out."""
     from google.protobuf import json_format
 
     try:
-        parsed = json_format.ParseDict(value, getattr(messages(), message)())
+        check_data(value, message)
+        parsed = json_format.ParseDict(value, getattr(messages(), message)(), newer)
         made: Document = json_format.MessageToDict(parsed)
-    except (json_format.Error, RecursionError, ValueError, TypeError) as error:
-        raise FormatError(str(error).strip().splitlines()[0]) from error
+    except (
+        json_format.Error,
+        RecursionError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ) as error:
+        raise FormatError(first_line(error)) from error
     return made
 
 
 def _check_graph(spec: Document) -> None:
-    if not spec["pipelineInfo"].get("name", "").strip():
+    if not spec.get("pipelineInfo", {}).get("name", "").strip():
         raise FormatError("pipelineInfo has no name")
-    tasks = spec.get("root", {}).get("dag", {}).get("tasks")
-    if not tasks:
+    if not spec.get("root", {}).get("dag", {}).get("tasks"):
         raise FormatError("root.dag has no tasks")
     components = spec.get("components", {})
-    executors = spec.get("deploymentSpec", {}).get("executors", {})
-    for name, task in tasks.items():
-        used = task.get("componentRef", {}).get("name")
-        if used not in components:
-            raise FormatError(f"task {name} has no component ({used})")
+    # The IR keeps it as a free structure, which the API's server reads as this message.
+    deployment = _check_fields(spec.get("deploymentSpec", {}), "PipelineDeploymentConfig", True)
+    spec["deploymentSpec"] = deployment
+    executors = deployment.get("executors", {})
+    for part in (spec["root"], *components.values()):
+        for name, task in part.get("dag", {}).get("tasks", {}).items():
+            used = task.get("componentRef", {}).get("name")
+            if used not in components:
+                raise FormatError(f"task {name} has no component ({used})")
     for name, component in components.items():
         label = component.get("executorLabel")
         if label is not None and label not in executors:
             raise FormatError(f"component {name} has no executor ({label})")
+    _check_size(spec["root"], components)
+
+
+def _check_size(root: Document, components: Document) -> None:
+    """Raises for too many tasks, though a nested pipeline that stands in many places is one text.
+
+    A pipeline inside itself is no fault of the format: it is never run.
+    """
+    sizes: dict[str, tuple[int, int]] = {}
+
+    def measure(part: Document, level: int) -> tuple[int, int]:
+        """How many tasks run something in a component, and the levels of pipelines in it."""
+        tasks = part.get("dag", {}).get("tasks")
+        total, levels = (0, 0) if tasks else (1, 0)
+        for name in (task["componentRef"]["name"] for task in (tasks or {}).values()):
+            if name not in sizes and level <= MOST_LEVELS:
+                sizes[name] = (1, 0)
+                sizes[name] = measure(components[name], level + 1)
+            tasks_inside, levels_inside = sizes.get(name, (0, MOST_LEVELS))
+            total, levels = total + tasks_inside, max(levels, levels_inside + 1)
+        if total > MOST_TASKS or levels > MOST_LEVELS:
+            raise FormatError(
+                f"more than {MOST_TASKS} tasks, or {MOST_LEVELS} pipelines inside each other"
+            )
+        return total, levels
+
+    measure(root, 0)

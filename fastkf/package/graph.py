@@ -1,6 +1,7 @@
 """The tasks of a pipeline, those of the pipelines inside it too, and what each waits for."""
 
 import graphlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -42,10 +43,8 @@ def list_places(spec: Mapping[str, Any]) -> dict[Place, tuple[Place, ...]]:
 def name_places(places: Iterable[Place]) -> dict[Place, str]:
     """The name of the task in each place: its own, after those around it where there are two."""
     places = list(places)
-    names = [place[-1] for place in places]
-    return {
-        place: place[-1] if names.count(place[-1]) == 1 else "-".join(place) for place in places
-    }
+    names = Counter(place[-1] for place in places)
+    return {place: place[-1] if names[place[-1]] == 1 else "-".join(place) for place in places}
 
 
 def sort_tasks(after: Mapping[str, Iterable[str]]) -> list[str]:

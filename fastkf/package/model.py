@@ -10,6 +10,7 @@ from typing import Any, Self
 import yaml
 
 from fastkf.base.errors import UsageError
+from fastkf.base.yaml_text import read_yaml
 from fastkf.package import format, kale, upload
 from fastkf.package.errors import PackageError
 from fastkf.package.graph import Place, find_dependencies, list_places, list_tasks, name_places
@@ -197,7 +198,7 @@ class Package:
         return {
             "name": self.name,
             "parameters": {
-                name: [declared["parameterType"], declared.get("defaultValue")]
+                name: [declared.get("parameterType"), declared.get("defaultValue")]
                 for name, declared in inputs.items()
             },
             "tasks": {name: sorted(find_dependencies(task)) for name, task in tasks.items()},
@@ -220,14 +221,13 @@ class Package:
 
 def _read_yaml(path: Path) -> list[Any]:
     try:
-        return upload.load_yaml(path.read_text(encoding="utf-8"))
+        return read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise UsageError(f"{path}: a folder", "name the package in it") from None
-    except (ValueError, yaml.YAMLError) as error:
-        reason = upload.describe_yaml_error(error)
-        raise PackageError(f"{path}: not a readable YAML file ({reason})") from error
+    except ValueError as error:
+        raise PackageError(f"{path}: not a readable YAML file ({error})") from error
 
 
 def _list_packages(executor: Mapping[str, Any]) -> list[str]:

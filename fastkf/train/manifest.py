@@ -7,10 +7,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from fastkf.base.errors import UsageError
 from fastkf.base.manifests import find_misfits
+from fastkf.base.yaml_text import read_yaml
 from fastkf.train.fields import Manifest
 
 API, KIND = "kubeflow.org/v1", "TFJob"
@@ -118,10 +117,10 @@ def check_tfjob(manifest: dict) -> list[str]:
 
 def _read_manifest(path: Path) -> dict:
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        documents = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"{path}: not a YAML file: {error}") from None
     manifests = [one for one in documents if isinstance(one, dict)]
     jobs = [one for one in manifests if (one.get("apiVersion"), one.get("kind")) == (API, KIND)]

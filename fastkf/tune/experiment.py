@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
 from fastkf.base.errors import UsageError
+from fastkf.base.yaml_text import read_yaml
 
 API_VERSION = "kubeflow.org/v1beta1"
 PLACEHOLDER = re.compile(r"\$\{trialParameters\.(.+?)\}")
@@ -131,10 +130,10 @@ def read_manifest(path: Path) -> dict:
         UsageError: there is no such file, it is not YAML, or it has no Experiment, or several.
     """
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        documents = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"{path}: not a readable YAML file ({reason})") from error
     found = [one for one in documents if isinstance(one, dict) and one.get("kind") == "Experiment"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
-import yaml
 
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.files import shown_path
+from fastkf.base.yaml_text import read_yaml
 from fastkf.notebook.model import Notebook
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.progress import Progress
@@ -108,8 +108,9 @@ def take_up(folder: Path, options: Options, display: Progress) -> bool:
     if options.output or options.dry_run:
         raise UsageError(f"{folder}: only --trials and --parallel go with the folder of a tuning")
     changed = set_counts(read_checked(path), options)
-    documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
-    write_yaml(path, *(one for one in documents if one.get("kind") != "Experiment"), changed)
+    documents = read_yaml(path.read_text(encoding="utf-8"))
+    others = (one for one in documents if isinstance(one, dict) and one.get("kind") != "Experiment")
+    write_yaml(path, *others, changed)
     return run_tuning(folder, display)
 
 
@@ -180,7 +181,8 @@ def _read_start(folder: Path) -> str | None:
         text = (folder / "experiment.yaml").read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    return yaml.safe_load(text)["status"]["startTime"]
+    [document] = read_yaml(text)
+    return document["status"]["startTime"]
 
 
 def _show_differences(manifest: dict, path: Path, display: Progress) -> None:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import yaml
-
 from fastkf.base import clock, processes
 from fastkf.base.files import write_text
+from fastkf.base.yaml_text import read_yaml
 from fastkf.runs.text import clean_text
 from fastkf.tune.early_stopping import Watch
 from fastkf.tune.experiment import API_VERSION, Experiment
@@ -200,9 +199,10 @@ def make_trial(
 def read_trial(folder: Path) -> Trial | None:
     """The trial of a folder; None when the folder has none."""
     try:
-        return Trial(yaml.safe_load((folder / "trial.yaml").read_text(encoding="utf-8")), folder)
+        [resource] = read_yaml((folder / "trial.yaml").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    return Trial(resource, folder)
 
 
 def make_condition(kind: str, reason: str, message: str, time: str) -> dict[str, str]:
