@@ -9,10 +9,10 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 
-import uvicorn
 from filelock import FileLock, Timeout
 
 from fastkf.base import files, local_server
+from fastkf.base.connections import Server
 from fastkf.base.errors import FastkfError
 from fastkf.base.local_server import LocalServer
 from fastkf.base.ports import bind
@@ -49,31 +49,18 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
             on_ready(f"{url}/?{PARAMETER}={settings.token}" if is_open else url)
 
         try:
-            _UvicornServer(create_app(settings), announce).run(sockets=[listener])
+            _Server(
+                create_app(settings),
+                announce,
+                lifespan="on",
+                server_header=False,
+                timeout_graceful_shutdown=SECONDS_TO_ANSWER,
+            ).run(sockets=[listener])
         finally:
             local_server.remove(settings.folder)
 
 
-class _UvicornServer(uvicorn.Server):
-    def __init__(self, app, on_ready: Callable[[], None]):
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_level="warning",
-                access_log=False,
-                lifespan="on",
-                proxy_headers=False,  # the guard must see who is really there
-                server_header=False,
-                timeout_graceful_shutdown=SECONDS_TO_ANSWER,
-            )
-        )
-        self._on_ready = on_ready
-
-    async def startup(self, sockets=None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
-
+class _Server(Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Ends on a signal, and has that for success; uvicorn would raise the signal again."""

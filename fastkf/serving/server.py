@@ -22,6 +22,7 @@ from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
 
+from fastkf.base import connections
 from fastkf.base.errors import FastkfError
 from fastkf.serving.folders import check_folder
 from fastkf.serving.load import load_model
@@ -29,7 +30,6 @@ from fastkf.serving.model import ServedModel
 from fastkf.serving.routes import add_routes
 
 SECONDS_TO_FINISH = 5
-SECONDS_BETWEEN_LOOKS = 0.02
 # What a client did wrong is in the answer; the log is for what the server did wrong.
 FAULTS_OF_CLIENTS = (InvalidInput, ModelNotFound, ModelNotReady, NotImplementedError)
 
@@ -111,7 +111,10 @@ class Server(RESTServer):
             http_port=listener.getsockname()[1],
             grace_period=SECONDS_TO_FINISH,
         )
-        self.listener, self.on_ready = listener, on_ready
+        self.listener = listener
+        self._server = connections.Server(
+            self.app, on_ready, log_config=None, timeout_graceful_shutdown=SECONDS_TO_FINISH
+        )
 
     def create_application(self) -> None:
         """Called once, when the server starts. Of two routes, the one added first answers."""
@@ -126,16 +129,7 @@ class Server(RESTServer):
         set_predictor_config(PredictorConfig(predictor_host=""))
         self.create_application()
         with quiet():
-            asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        await asyncio.gather(self._server.serve(sockets=[self.listener]), self._announce())
-
-    async def _announce(self) -> None:
-        while not self._server.started and not self._server.should_exit:
-            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-        if self._server.started:
-            self.on_ready()
+            self._server.run(sockets=[self.listener])
 
 
 class FaultsOfServer(logging.Filter):

@@ -33,6 +33,7 @@ EXTRAS = {
     "engine/tasks/docker.py": ["docker"],
     "course/regression": ["test"],
     "base/asgi.py": ["server", "serve"],
+    "base/connections.py": ["server", "serve"],
     "base/manifests.py": ["train", "tune"],
 }
 

@@ -49,9 +49,16 @@ SIGNATURES = {
     "kale.common.jputils:process_outputs": "cells",
     "kale.common.kfputils:generate_mlpipeline_metrics": "metrics",
     "kale.common.kfputils:load_mlpipeline_metrics": "output",
-    # server/main.py
+    # base/connections.py, server/main.py
     "uvicorn:Server.startup": "self, sockets",
     "uvicorn:Server.capture_signals": "self",
+    "uvicorn.protocols.http.h11_impl:H11Protocol": "config, server_state, app_state, _loop",
+    "uvicorn.protocols.http.h11_impl:H11Protocol.connection_made": "self, transport",
+    "uvicorn.protocols.http.h11_impl:H11Protocol.connection_lost": "self, exc",
+    "uvicorn.protocols.http.h11_impl:H11Protocol.data_received": "self, data",
+    "uvicorn.protocols.http.h11_impl:H11Protocol.pause_writing": "self",
+    "uvicorn.protocols.http.h11_impl:H11Protocol.resume_writing": "self",
+    "uvicorn.protocols.http.h11_impl:H11Protocol.send_400_response": "self, msg",
     # tune/tuning.py: a trial that goes on is made from the number of the one that was left.
     "optuna:Trial": "study, trial_id",
     "optuna.storages:BaseStorage.get_trial_id_from_study_id_trial_number": (
