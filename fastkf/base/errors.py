@@ -1,5 +1,11 @@
 """The exceptions that reach a user as a message instead of a traceback."""
 
+import re
+
+# What a line of text does not have: controls, which a terminal would obey, line and paragraph
+# separators, and halves of characters (lone surrogates), which no file or terminal takes.
+CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+
 
 class FastkfError(Exception):
     """Something a user can put right.
@@ -35,3 +41,8 @@ def first_line(error: BaseException | str) -> str:
 def shorten(text: str, longest: int = 500) -> str:
     """A text for a message: its beginning, where it is long."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """A text from elsewhere as part of a message: on one line, its controls written out."""
+    return re.sub(f"[{CONTROLS}]", lambda found: repr(found[0])[1:-1], " ".join(text.split()))

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from fastkf.migrate.draft import Draft, DraftCell, order_tags
-from fastkf.notebook.check.tags import GPU_LIMITS
+from fastkf.notebook.fields import DESCRIPTION, GPU_LIMITS
 from fastkf.notebook.model import KALE_METADATA, Notebook
 
 # An early version of Kale's examples wrote it so.
@@ -104,7 +104,10 @@ def name_pipeline(draft: Draft, given: Any) -> str:
 def describe(given: Any) -> str:
     """The description without what breaks the code that Kale generates."""
     text = given if isinstance(given, str) else ""
-    return " ".join(text.replace("'", "’").split()) if re.search(r"['\n\r]", text) else text
+    if DESCRIPTION.takes(text):
+        return text
+    printable = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(printable.replace("'", "’").replace("\\", "/").split())
 
 
 def show(value: Any) -> str:

@@ -9,7 +9,8 @@ import re
 
 from fastkf.migrate.draft import Draft, DraftCell, order_tags
 from fastkf.notebook.check.parameters import explain_parameter
-from fastkf.notebook.check.tags import GPU_LIMITS, MODIFIERS, NAMES_THAT_ARE_TAGS
+from fastkf.notebook.check.tags import MODIFIERS, NAMES_THAT_ARE_TAGS
+from fastkf.notebook.fields import GPU_LIMITS
 from fastkf.notebook.model import SPECIAL_TAGS
 
 # Kale 0.1 and 0.2 had block:a;b for a cell in two steps, and prev:a;b for two steps before.

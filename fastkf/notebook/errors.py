@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, one_line
 
 
 class KaleError(FastkfError):
@@ -14,7 +14,7 @@ class KaleError(FastkfError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"{path}: Kale cannot turn this notebook into a pipeline: {reason}",
+            f"{path}: Kale cannot turn this notebook into a pipeline: {one_line(reason)}",
             f"run `fastkf check {path}` to see where",
         )
         self.reason = reason
@@ -25,6 +25,6 @@ class CompileError(FastkfError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"{path}: the pipeline does not compile: {reason}",
+            f"{path}: the pipeline does not compile: {one_line(reason)}",
             f"run `fastkf check {path}` to see where",
         )

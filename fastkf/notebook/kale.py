@@ -17,6 +17,7 @@ from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
 from fastkf.base.versions import check_version
 from fastkf.notebook.errors import CompileError, KaleError
+from fastkf.notebook.fields import Misfit, find_misfits
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,14 @@ class PipelineStep:
 class Pipeline:
     """A notebook as Kale sees it: the steps in the order in which Kale sorts them, and the edges
     that the tags ask for, each with the step that comes first.
+
+    Attributes:
+        misfits: the values that no code is generated of.
     """
 
     steps: tuple[PipelineStep, ...]
     edges: tuple[tuple[str, str], ...]
+    misfits: tuple[Misfit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def read_pipeline(path: Path, settings: Mapping[str, str]) -> Pipeline:
     """
     pipeline = _process(path, settings).pipeline
     steps = tuple(_describe(pipeline, step) for step in pipeline.steps)
-    return Pipeline(steps, tuple((str(one), str(other)) for one, other in pipeline.edges))
+    edges = tuple((str(one), str(other)) for one, other in pipeline.edges)
+    return Pipeline(steps, edges, tuple(find_misfits(pipeline)))
 
 
 def generate_script(path: Path, settings: Mapping[str, str]) -> Script:
@@ -86,9 +92,12 @@ def generate_script(path: Path, settings: Mapping[str, str]) -> Script:
     Args: as those of `read_pipeline`.
 
     Raises:
-        FastkfError: Kale rejects the notebook, or cannot generate its code.
+        FastkfError: Kale rejects the notebook, or cannot generate its code; a value of the
+            notebook's would become code.
     """
     processor = _process(path, settings)
+    for misfit in find_misfits(processor.pipeline):
+        raise CompileError(path, misfit.problem)
     from kale import Compiler
 
     try:

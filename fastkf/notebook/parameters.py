@@ -5,6 +5,7 @@ from typing import Any
 
 from fastkf.base.errors import UsageError
 from fastkf.notebook.model import Notebook
+from fastkf.package import kale
 from fastkf.package.parameters import read_value
 
 
@@ -21,12 +22,17 @@ def read_parameter(notebook: Notebook, name: str, text: str) -> Any:
     """One text in the type of the notebook's own value.
 
     Raises:
-        UsageError: the notebook has no such parameter, or the value is of another type.
+        UsageError: the notebook has no such parameter, or the value is of another type, or one
+            that its steps cannot take.
     """
     if name not in notebook.parameters:
         known = ", ".join(notebook.parameters) or "none"
         raise UsageError(f"{notebook.path}: no parameter {name}; its parameters: {known}")
     try:
-        return read_value(name, text, type(notebook.parameters[name]))
+        value = read_value(name, text, type(notebook.parameters[name]))
     except UsageError as error:
         raise UsageError(f"{notebook.path}: {error}") from None
+    if isinstance(value, str) and (found := kale.find_break(value)):
+        problem = f"{notebook.path}: {kale.explain_break(name, found)}"
+        raise UsageError(problem, kale.WITHOUT_BREAK)
+    return value

@@ -18,8 +18,9 @@ the learner's code lies in strings inside the functions, and KFP copies the func
 
 import ast
 import importlib.util
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.quiet import quiet_logging
 from fastkf.base.versions import check_version
 from fastkf.notebook.errors import CompileError
@@ -36,6 +37,8 @@ from fastkf.notebook.kale import Script
 DECORATOR = "kfp_dsl.component"
 PACKAGES = "packages_to_install"
 INDEXES = "pip_index_urls"
+HOSTS = "pip_trusted_hosts"
+ADDRESS = re.compile(r"[A-Za-z0-9][\]\[A-Za-z0-9@%+=:,./_~?-]*")
 PIPELINE_FUNCTION = "auto_generated_pipeline"
 
 
@@ -49,8 +52,8 @@ def pin_packages(script: Script, pin: Callable[[str], str], keep_indexes: bool) 
             the one that its image is set up for.
 
     Raises:
-        FastkfError: it is no Python (a quote in a parameter or a description breaks it), a package
-            has no proper name, or Kale's form has changed.
+        FastkfError: it is no Python, a package has no proper name, an index no proper address,
+            or Kale's form has changed.
     """
     try:
         modules = {n: _pin(source, pin, keep_indexes) for n, source in script.modules.items()}
@@ -70,9 +73,27 @@ def _pin(source: str, pin: Callable[[str], str], keep_indexes: bool) -> str:
             )
         packages = ast.literal_eval(keywords[PACKAGES])
         replaced.append((keywords[PACKAGES], [pin(package) for package in packages]))
-        if not keep_indexes:
+        if keep_indexes:
+            _check_addresses(keywords)
+        else:
             replaced.append((keywords[INDEXES], []))
     return _replace(source, replaced)
+
+
+def _check_addresses(keywords: Mapping[str | None, ast.expr]) -> None:
+    """Refuses what a shell would read as more than a word.
+
+    KFP writes the addresses without quotes into the command with which a step installs its
+    packages (kfp/dsl/component_factory.py, make_index_url_options).
+    """
+    for name in (INDEXES, HOSTS):
+        for address in ast.literal_eval(keywords[name]) if name in keywords else ():
+            if not ADDRESS.fullmatch(address):
+                raise UsageError(
+                    f"{address!r} is no address of a package index",
+                    "correct the variables KALE_PIP_INDEX_URLS, KALE_PIP_TRUSTED_HOSTS and "
+                    "KALE_PYPI_PROD_URL",
+                )
 
 
 def compile_script(script: Script, folder: Path, package: Path) -> None:

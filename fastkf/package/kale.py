@@ -8,6 +8,14 @@ from typing import Any
 
 BLOCK = re.compile(r"_kale_block\d+")
 EXECUTOR = "kfp.dsl.executor_main"
+WITHOUT_BREAK = "choose a value without it"
+BREAKS = {
+    "'": "a single quote",
+    "\\": "a backslash",
+    "\n": "a line break",
+    "\r": "a line break",
+    "\0": "a null character",
+}
 
 
 def component_sources(executors: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -37,6 +45,20 @@ def read_blocks(sources: Iterable[str]) -> list[str]:
                 if BLOCK.fullmatch(target) and isinstance(node.value.value, str):
                     blocks[textwrap.dedent(node.value.value).strip()] = None
     return list(blocks)
+
+
+def find_break(text: str) -> str | None:
+    """What of a text parameter would end the quotes around it; None: nothing.
+
+    Kale's step gets its parameters as '{name}' in an f-string that becomes the first block of its
+    code (kale/templates, nb_function_template.jinja2), so what is behind a quote would be run.
+    """
+    return next((name for sign, name in BREAKS.items() if sign in text), None)
+
+
+def explain_break(name: str, found: str) -> str:
+    """What is wrong with a value in which `find_break` has found something."""
+    return f"parameter {name} holds {found}, which breaks the code that Kale generates"
 
 
 def name_step(task: str) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fastkf.base.errors import UsageError
+from fastkf.base.errors import UsageError, shorten
+from fastkf.base.plain_data import DataError, check_data
 from fastkf.package.errors import PackageError
 
 # parameterType of the IR (pipeline_spec.proto, ParameterType) to the type of the value in Python.
@@ -18,6 +19,8 @@ PYTHON_TYPES: Final[dict[str, type]] = {
     "STRUCT": dict,
     "TASK_FINAL_STATUS": dict,
 }
+LARGEST_WHOLE: Final = 2**53
+LONGEST_SHOWN: Final = 80  # characters of a value in a message
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,12 @@ class Parameter:
         return read_value(self.name, text, self.python_type)
 
     def check(self, value: Any) -> None:
-        """Raises PackageError when the value is of another type."""
+        """Raises PackageError when the value is of another type, or one that nothing can keep."""
         if not self._fits(value):
-            raise PackageError(f"parameter {self.name} takes {self.kind}, not {value!r}")
+            shown = shorten(repr(value), LONGEST_SHOWN)
+            raise PackageError(f"parameter {self.name} takes {self.kind}, not {shown}")
+        if problem := find_unstorable(value, f"parameter {self.name}"):
+            raise PackageError(problem)
 
     def convert(self, value: Any) -> Any:
         """The value as Python has it: the IR and JSON keep every number as a double."""
@@ -96,16 +102,36 @@ def read_value(name: str, text: str, kind: type) -> Any:
     """The text of a parameter as bool, int, float or str; as list or dict from JSON.
 
     Raises:
-        UsageError: the text is of another type.
+        UsageError: the text is of another type, or stands for a value that nothing can keep.
     """
     readers: dict[type, Callable[[str], Any]] = {bool: _as_bool, list: json.loads, dict: json.loads}
     try:
         value = readers.get(kind, kind)(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, kind):
-        raise UsageError(f"parameter {name} takes {kind.__name__}, not {text!r}")
+        shown = shorten(repr(text), LONGEST_SHOWN)
+        raise UsageError(f"parameter {name} takes {kind.__name__}, not {shown}")
+    if problem := find_unstorable(value, f"parameter {name}"):
+        raise UsageError(problem)
     return value
+
+
+def find_unstorable(value: Any, name: str) -> str | None:
+    """What is wrong with a value that a package or a record would not give back; None: nothing.
+
+    The IR keeps every number as a double (protobuf's Value).
+
+    Args:
+        name: what the value is called.
+    """
+    if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+        return f"{name}: a package keeps whole numbers up to {LARGEST_WHOLE} only"
+    try:
+        check_data(value, name)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def _as_bool(text: str) -> bool:

@@ -778,6 +778,31 @@ METADATA = [
         DOES_NOT_COMPILE,
         {"kale": {"pipeline_description": "The Titanic's passengers"}},
     ),
+    Example(
+        "unfit-value",
+        None,
+        "volumes: mount_point is 'data', but takes an absolute path, such as /data, since Kale",
+        [LOAD],
+        [LOAD],
+        DOES_NOT_COMPILE,
+        {"kale": {"volumes": [{"name": "data", "type": "pvc", "mount_point": "data"}]}},
+    ),
+    *(
+        Example(
+            "unfit-value",
+            1,
+            says,
+            [(["step:load", tag], "x = 1")],
+            [LOAD],
+            DOES_NOT_COMPILE,
+        )
+        for tag, says in [
+            ("label:team:two words", "label:team of step load is 'two words', but takes at most"),
+            ('annotation:note:"quoted": so', "but takes one line without a double quote"),
+            ("image:my image", "image of step load is 'my image', but takes the name of an image"),
+            ("limit:nvidia.com/gpu:one", "limit:nvidia.com/gpu of step load is 'one', but takes"),
+        ]
+    ),
     *(
         Example(
             "metadata-not-normalised",

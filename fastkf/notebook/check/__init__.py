@@ -4,7 +4,16 @@ Each rule is a small function from a notebook to findings; a finding names file,
 and says what to do. Wherever Kale decides, Kale itself is asked.
 """
 
-from fastkf.notebook.check import code, flow, metadata, modules, parameters, steps, tags
+from fastkf.notebook.check import (
+    code,
+    flow,
+    metadata,
+    modules,
+    parameters,
+    steps,
+    tags,
+    values,
+)
 from fastkf.notebook.check.finding import Finding, Found, Rule, Severity
 from fastkf.notebook.errors import KaleError
 from fastkf.notebook.model import Notebook
@@ -17,7 +26,7 @@ def rejected_by_kale(notebook: Notebook) -> Found:
     try:
         notebook.pipeline  # noqa: B018
     except KaleError as error:
-        yield None, f"Kale stops with: {' '.join(error.reason.split())}", "put right what it names"
+        yield None, f"Kale stops with: {error.reason}", "put right what it names"
 
 
 LAST_RULE = Rule(rejected_by_kale)
@@ -29,6 +38,7 @@ RULES = (
     *parameters.RULES,
     *steps.RULES,
     *tags.RULES,
+    *values.RULES,
     LAST_RULE,
 )
 
@@ -41,4 +51,6 @@ def check(notebook: Notebook) -> list[Finding]:
     """
     rules = [rule for rule in RULES if rule is not LAST_RULE]
     findings = {finding for rule in rules for finding in rule.findings(notebook)}
-    return sorted(findings) or list(LAST_RULE.findings(notebook))
+    if not any(finding.severity is Severity.ERROR for finding in findings):
+        findings |= set(LAST_RULE.findings(notebook))
+    return sorted(findings)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from fastkf.base.errors import one_line
 from fastkf.notebook.model import Cell, Notebook
 
 
@@ -87,4 +88,5 @@ class Rule:
         """
         for cell, problem, remedy in self.find(notebook):
             number = cell.number if cell else None
-            yield Finding(str(notebook.path), number, self.name, self.severity, problem, remedy)
+            words = (one_line(problem), one_line(remedy))
+            yield Finding(str(notebook.path), number, self.name, self.severity, *words)

@@ -4,13 +4,13 @@ import copy
 
 from fastkf.notebook import kale
 from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.fields import DESCRIPTION
 from fastkf.notebook.metadata import REMEDY, find_problems
 from fastkf.notebook.model import Notebook
 
 SAVE_IN_JUPYTERLAB = (
     "open the notebook in JupyterLab with Kale's extension, switch Kale on in its panel, and save"
 )
-BREAKS_GENERATED_CODE = ("'", "\n", "\r")
 
 
 def metadata_missing(notebook: Notebook) -> Found:
@@ -35,12 +35,13 @@ def metadata_invalid(notebook: Notebook) -> Found:
             f"Kale refuses its settings: {refusal}",
             "correct kubeflow_notebook in the metadata",
         )
-    if any(sign in str(settings.get("pipeline_description")) for sign in BREAKS_GENERATED_CODE):
+    description = settings.get("pipeline_description")
+    if isinstance(description, str) and not DESCRIPTION.takes(description):
         yield (
             None,
-            "the pipeline_description holds a single quote or a line break, which breaks the code "
-            "that Kale generates",
-            "write it on one line, without the quote",
+            "the pipeline_description holds a single quote, a backslash or a line break, which "
+            "breaks the code that Kale generates",
+            "write it on one line, without the quote or the backslash",
         )
 
 

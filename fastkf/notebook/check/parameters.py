@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names
+from fastkf.package.kale import BREAKS, WITHOUT_BREAK
+from fastkf.package.parameters import find_unstorable
 
 METRICS_LINE = re.compile(r"print\([a-z](?:[_a-z0-9]{0,62}[a-z0-9])?\)")
 PARAMETER_NAME = "a parameter begins with a letter and has only a-z, 0-9 and _"
-BREAKS_GENERATED_CODE = {"'": "a single quote", "\\": "a backslash", "\n": "a line break"}
 
 
 def parameter_cells(notebook: Notebook) -> list[Cell]:
@@ -37,7 +38,8 @@ def explain_parameter(node: ast.stmt) -> tuple[str, str] | None:
         return f"`{line}` sets more than one name", "write one `name = value` on each line"
     value = node.value
     if isinstance(value, ast.Constant) and isinstance(value.value, int | float | str):
-        return None
+        problem = find_unstorable(value.value, f"the value of `{line}`")
+        return (problem, "give another") if problem else None
     if isinstance(value, ast.UnaryOp) and isinstance(value.operand, ast.Constant):
         return (
             f"Kale refuses the sign in `{line}`",
@@ -63,12 +65,12 @@ def parameter_quote(notebook: Notebook) -> Found:
     for cell in parameter_cells(notebook):
         for node in ast.walk(cell.tree) if cell.tree else []:
             value = node.value if isinstance(node, ast.Constant) else None
-            for sign, name in BREAKS_GENERATED_CODE.items():
+            for sign, name in BREAKS.items():
                 if isinstance(value, str) and sign in value:
                     yield (
                         cell,
                         f"{value!r} holds {name}, which breaks the code that Kale generates",
-                        "choose a value without it",
+                        WITHOUT_BREAK,
                     )
 
 

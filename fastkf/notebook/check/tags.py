@@ -5,6 +5,7 @@ import re
 
 from fastkf.notebook import kale
 from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.fields import GPU_LIMITS
 from fastkf.notebook.model import SPECIAL_TAGS, Cell, Notebook
 
 MODIFIERS = {
@@ -18,7 +19,6 @@ MODIFIERS = {
     "report": "report:enabled or report:disabled",
 }
 REPORTED_BY_OTHERS = ("step:", "prev:", "block:", "injected-parameters")
-GPU_LIMITS = ("nvidia.com/gpu", "amd.com/gpu")
 NAMES_THAT_ARE_TAGS = ("imports", "functions", "skip")
 
 

@@ -1,0 +1,39 @@
+"""A rule on the values that Kale writes into the code it generates."""
+
+from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.errors import KaleError
+from fastkf.notebook.fields import Misfit
+from fastkf.notebook.model import Cell, Notebook
+
+REPORTED_BY_OTHERS = ("pipeline_description", "parameter ")
+
+
+def unfit_value(notebook: Notebook) -> Found:
+    """A value in the metadata or a tag that its field cannot hold; Kale would make code of it."""
+    try:
+        misfits = notebook.pipeline.misfits
+    except KaleError:
+        return
+    for misfit in misfits:
+        if misfit.notebook is None and misfit.field.startswith(REPORTED_BY_OTHERS):
+            continue
+        cell = find_cell(notebook, misfit)
+        where = "the tag" if cell else "kubeflow_notebook in the metadata"
+        if misfit.notebook:
+            where = f"it in {misfit.notebook}"
+        yield cell, f"{misfit.problem}, since Kale writes it into code", f"correct {where}"
+
+
+def find_cell(notebook: Notebook, misfit: Misfit) -> Cell | None:
+    """The cell whose tag has the value; None where it comes from elsewhere."""
+    cells = notebook.steps.get(misfit.step or "", []) if misfit.notebook is None else []
+    return next((c for c in cells if any(_sets(tag, misfit) for tag in c.tags)), None)
+
+
+def _sets(tag: str, misfit: Misfit) -> bool:
+    # Kale leaves out the colons in the value of an annotation or a label.
+    value = misfit.value.replace(":", "")
+    return tag.startswith(f"{misfit.field}:") and value in tag.replace(":", "")
+
+
+RULES = (Rule(unfit_value),)
