@@ -7,6 +7,7 @@ from pathlib import Path
 import platformdirs
 
 PROJECT = "fast-kubeflow"
+BYTES_OF_A_FILE = 64 * 1024  # what no file system gives in smaller pieces
 FORMER_PROJECT = "fastkf"  # where the object store was kept at first
 
 
@@ -40,6 +41,13 @@ def write_bytes(path: Path, content: bytes, mode: int | None = None) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the file system of a folder has no room for another file."""
+    found = os.statvfs(folder)
+    has_no_files_left = bool(found.f_files) and not found.f_favail
+    return found.f_bavail * found.f_frsize < BYTES_OF_A_FILE or has_no_files_left
 
 
 def find_inside(folder: Path, *parts: str) -> Path | None:

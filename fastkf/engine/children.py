@@ -17,18 +17,21 @@ class Children:
 
     def run(
         self, command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path
-    ) -> int:
-        """Runs a command to its end, its output at the end of the log; returns its exit code.
+    ) -> processes.Ending:
+        """Runs a command to its end, its output at the end of the log; returns how it has ended.
 
-        Returns:
-            The command's exit code; 128 + N when signal N ended it; 1 when all were ended before.
+        With it ends all that it has started; when all were ended before, it does not start.
         """
+        memory = processes.MemoryWatch()
         with log.open("ab") as output:
             process = self._start(command, environment, output.fileno(), folder)
             if process is None:
-                return 1
+                return processes.Ending(1)
             try:
-                return process.wait()
+                code = process.wait()
+                if processes.was_killed(process):  # not what it held
+                    processes.end([process])
+                return memory.ending(code)
             finally:
                 with self._lock:
                     self._running.discard(process)

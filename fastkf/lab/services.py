@@ -61,7 +61,7 @@ def services() -> Iterator[tuple[Path, Callable[..., Service]]]:
     def start(name: str, command: list, **settings) -> Service:
         log = folder / f"{name.split()[-1].lower()}.log"
         with log.open("wb") as output:
-            started.append(processes.start(command, output, **settings))
+            started.append(processes.start(command, output, keep_daemons=True, **settings))
         return Service(name, started[-1], log)
 
     failed = False

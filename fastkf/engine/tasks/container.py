@@ -47,8 +47,8 @@ class ContainerTasks:
         command = job.command()
         show(job.image, command)
         environment = self._environment(job.name, job.environment)
-        code = self._children.run(command, environment, log, self._folders[job.image])
-        return describe_exit(code, log) if code else None
+        ending = self._children.run(command, environment, log, self._folders[job.image])
+        return describe_exit(ending, log) if ending.code else None
 
     def _environment(self, name: str, variables: Mapping[str, str]) -> dict[str, str]:
         """This environment with its own `python3`, a home of the step's own, and `variables`."""

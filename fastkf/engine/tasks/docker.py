@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.processes import Ending
 from fastkf.engine.kfp_local import WORKSPACE, Job
 from fastkf.engine.tasks import ShowCommand, describe_exit
 from fastkf.runs.model import Failure
@@ -88,20 +89,20 @@ class DockerTasks:
 
         command = job.command(workspace=WORKSPACE)
         show(job.image, command)
-        code = 1
+        ending = Ending(1)
         with log.open("ab") as output, contextlib.closing(docker.from_env()) as client:
             try:
-                code = self._run(client, job, command, output)
+                ending = self._run(client, job, command, output)
             except (docker.errors.DockerException, OSError) as error:
                 output.write(f"{error}\n".encode())  # the engine's own words
-        return describe_exit(code, log) if code else None
+        return describe_exit(ending, log) if ending.code else None
 
-    def _run(self, client: Any, job: Job, command: list[str], output: IO[bytes]) -> int:
-        """Runs a container to its end; returns its exit code."""
+    def _run(self, client: Any, job: Job, command: list[str], output: IO[bytes]) -> Ending:
+        """Runs a container to its end."""
         import docker
 
         if self._ended:
-            return 1
+            return Ending(1)
         image = _with_tag(job.image)
         try:
             client.images.get(image)
@@ -115,12 +116,14 @@ class DockerTasks:
         container = client.containers.create(image, **options)
         try:
             if self._ended:  # since the look above: `end` may not have seen this container
-                return 1
+                return Ending(1)
             container.start()
             for chunk in container.logs(stream=True, follow=True):
                 output.write(chunk)
                 output.flush()
-            return int(container.wait()["StatusCode"])
+            code = int(container.wait()["StatusCode"])
+            container.reload()
+            return Ending(code, bool(container.attrs["State"].get("OOMKilled")))
         finally:
             with contextlib.suppress(docker.errors.NotFound):
                 container.remove(force=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fastkf.base.files import is_full
+from fastkf.base.processes import Ending, path_with
 from fastkf.engine.children import Children
 from fastkf.engine.isolation import isolate, move_marshalled
 from fastkf.engine.kfp_local import Job
@@ -21,7 +23,6 @@ c.IPKernelApp.quiet = False
 c.HistoryManager.enabled = False
 c.InteractiveShellApp.extensions = ["fastkf.engine.warm.kernel"]
 """
-SIGNALLED = 128  # a shell's exit code for a command that signal N has ended is 128 + N
 
 
 class PythonTasks:
@@ -71,8 +72,8 @@ class PythonTasks:
             )
         command[place] = isolate(command[place], str(folder))
         environment = self._environment(job.environment, folder)
-        code = self._children.run(command, environment, log, self._working_folder)
-        return _read_failure(folder, code) if code else None
+        ending = self._children.run(command, environment, log, self._working_folder)
+        return _read_failure(folder, ending) if ending.code else None
 
     def _make_folder(self, name: str) -> Path:
         steps = self._folder / "steps"
@@ -93,7 +94,7 @@ class PythonTasks:
         together = {**os.environ, **variables, **home}
         return {
             **together,
-            "PATH": os.pathsep.join([str(self._python.parent), together.get("PATH", os.defpath)]),
+            "PATH": path_with(self._python.parent, together),
             "TMPDIR": str(folder / "tmp"),
             "IPYTHONDIR": str(folder / "ipython"),
             "JUPYTER_RUNTIME_DIR": str(folder / "jupyter"),
@@ -110,11 +111,12 @@ def _find_source(command: list[str]) -> int | None:
     return None
 
 
-def _read_failure(folder: Path, code: int) -> Failure:
-    path = folder / interpreter.ERROR_FILE
-    if path.exists():
-        return Failure(**json.loads(path.read_text(encoding="utf-8")))
-    how = f"ended with exit code {code}"
-    if code > SIGNALLED:
-        how = f"was ended by signal {code - SIGNALLED}"
-    return Failure("StepError", f"the step's process {how}")
+def _read_failure(folder: Path, ending: Ending) -> Failure:
+    """What the step has said of itself; else how its process has ended."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        text = (folder / interpreter.ERROR_FILE).read_text(encoding="utf-8")
+        return Failure(**json.loads(text))
+    said = f"the step's process {ending}"
+    if is_full(folder):
+        said += f"; there is no space left in {tempfile.gettempdir()}: set TMPDIR to another folder"
+    return Failure("StepError", said)
