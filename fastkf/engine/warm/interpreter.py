@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fastkf.base.files import write_text
 from fastkf.base.iri import import_jsonschema
 
 STEP_FOLDER = "FASTKF_STEP_FOLDER"
@@ -85,7 +86,7 @@ def write_error(name: str, message: str, **where: str | int | None) -> None:
     """Keeps the first error of the step, for the learner; later ones only follow from it."""
     path = Path(os.environ[STEP_FOLDER], ERROR_FILE)
     if not path.exists():
-        path.write_text(json.dumps({"name": name, "message": message, **where}), encoding="utf-8")
+        write_text(path, json.dumps({"name": name, "message": message, **where}))
 
 
 def finish(code: int) -> NoReturn:

@@ -6,14 +6,17 @@ Systems where a fork of a process with loaded libraries is not safe (macOS) get 
 for each instead, through the same stub.
 
 Who forks whom: this process forks the *warm parent*; that one, for each request of a stub, forks a
-*keeper*; and the keeper forks the *worker*, which becomes the interpreter that was asked for.
+*keeper* (`fastkf.engine.warm.keeper`); and the keeper forks the *worker*, which becomes the
+interpreter that was asked for.
+
+Each of them may be killed. A worker's end is told to its stub by the keeper. A keeper's end closes
+the stub's connection, and the warm parent ends the worker. Without the warm parent, stubs start
+fresh interpreters, and the keepers go on.
 """
 
 import ast
 import gc
 import importlib
-import logging
-import marshal
 import os
 import select
 import shlex
@@ -21,19 +24,20 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fastkf.base import leash
+from fastkf.base.errors import FastkfError
 from fastkf.base.iri import import_jsonschema
 from fastkf.engine.warm import client, interpreter
+from fastkf.engine.warm.keeper import look_after_worker
 
 CAN_FORK = sys.platform == "linux"
 LONGEST_ADDRESS = 100  # of a Unix socket, on any system
-SECONDS_TO_END = 3.0
 IMPORTED_BY_EVERY_STEP = (
     "kale.common.jputils",
     "kale.marshal",
@@ -56,6 +60,7 @@ def python_for_steps(folder: Path, imports: str = "", warm: bool = CAN_FORK) -> 
         warm: fork interpreters from a warm parent; False starts a fresh one each time.
 
     Raises:
+        FastkfError: no program can be started in the folder.
         RuntimeError: this process has other threads already, and a fork would take over the locks
             that they hold, without the threads that give them back.
     """
@@ -69,7 +74,7 @@ def python_for_steps(folder: Path, imports: str = "", warm: bool = CAN_FORK) -> 
         return
     # -I -S: the client imports four modules of the standard library, and site would cost more.
     command = [sys.executable, "-I", "-S", client.__file__, str(address), sys.executable]
-    _write_stub(stub, [*command, ",".join(interpreter.MODULES)])
+    _write_stub(stub, [*command, interpreter.__name__, ",".join(interpreter.MODULES)])
     with _warm_parent(address, folder, imports):
         yield stub
 
@@ -102,46 +107,100 @@ def _warm_parent(address: Path, folder: Path, imports: str) -> Iterator[None]:
     finally:
         os.close(lifeline)
         os.waitpid(parent, 0)
+        shutil.rmtree(folder, ignore_errors=True)  # it was killed, where there still is something
 
 
 def _write_stub(stub: Path, command: Sequence[str]) -> None:
     stub.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
     stub.chmod(0o700)
+    if not os.access(stub, os.X_OK):
+        raise FastkfError(
+            f"{stub.parent}: no program can be started there (the file system is mounted noexec, "
+            "say), and the steps' Python is to stand there",
+            "set TMPDIR to another folder",
+        )
 
 
 def _be_warm_parent(listener: socket.socket, control: int, folder: Path, imports: str) -> NoReturn:
     # A session of its own, so that Ctrl-C in the terminal reaches this process's parent alone,
-    # which then decides; and a group of its own, for the killpg below.
+    # which then decides; and a group of its own, whose members are told to end below.
     os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # Nobody waits for the keepers: with SIGCHLD ignored the kernel removes them when they end.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for number in leash.END_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
     try:
+        leash.adopt_orphans()  # of a keeper that is killed
         _import_ahead(imports)
         # What is here now stays for ever. Moved out of the collector's sight, no collection in a
         # worker writes into its pages, and they stay shared.
         gc.freeze()
-        watched: list[socket.socket | int] = [listener, control]
-        while control not in select.select(watched, [], [])[0]:
-            connection, _ = listener.accept()
-            if os.fork() == 0:
-                listener.close()
-                os.close(control)
-                _look_after_worker(connection)
-            connection.close()
+        keepers = Keepers()
+        watched: list[socket.socket | int] = [listener, control, keepers.ended]
+        while control not in (ready := select.select(watched, [], [])[0]):
+            if keepers.ended in ready:
+                keepers.take_leave()
+            if listener in ready:
+                connection, _ = listener.accept()
+                keepers.start(connection, not_theirs=(listener.fileno(), control))
+                connection.close()
         # The other end of the control pipe is closed: its process is done, or was killed. The
         # keepers are in this group and end their workers; this process ignores the signal.
-        os.killpg(0, signal.SIGTERM)
-        with suppress(ChildProcessError):
-            os.waitpid(-1, 0)  # SIGCHLD is ignored: returns when the last keeper has ended
+        leash.signal_group(0, signal.SIGTERM)
+        keepers.wait()
         shutil.rmtree(folder, ignore_errors=True)
     finally:
         # Never back up the stack: what stands there belongs to the process that was forked.
         os._exit(0)
+
+
+class Keepers:
+    """The keepers that this process has started.
+
+    Attributes:
+        ended: a descriptor to select on; it can be read when one of them has ended.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[int] = set()
+        self.ended, self._signalled = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only what has a handler wakes
+        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
+
+    def start(self, connection: socket.socket, not_theirs: Iterable[int]) -> None:
+        """Forks a keeper for a request.
+
+        Args:
+            not_theirs: descriptors that it must not hold.
+        """
+        keeper = os.fork()
+        if keeper == 0:
+            signal.set_wakeup_fd(-1)
+            for descriptor in (*not_theirs, self.ended, self._signalled):
+                os.close(descriptor)
+            look_after_worker(connection)
+        self._running.add(keeper)
+
+    def take_leave(self) -> None:
+        """Takes note of those that have ended, and ends what one that was killed has left."""
+        with suppress(BlockingIOError):
+            while os.read(self.ended, 4096):
+                pass
+        was_lost = False
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                was_lost = was_lost or ended[1] != 0 or ended[0] not in self._running
+                self._running.discard(ended[0])
+        if was_lost:  # what is below this process and below no keeper has lost its own
+            leash.kill_descendants(spared=self._running)
+
+    def wait(self) -> None:
+        """Waits until all have ended, and what they have left."""
+        while self._running:
+            select.select([self.ended], [], [])
+            self.take_leave()
+        leash.end_descendants()
 
 
 def _import_ahead(imports: str) -> None:
@@ -178,93 +237,3 @@ def _sets_variable(node: ast.stmt) -> bool:
         ):
             return True
     return False
-
-
-def _look_after_worker(connection: socket.socket) -> NoReturn:
-    """Forks the worker for one request, ends it when the client goes away, sends its exit code.
-
-    Two forks, a keeper and a worker: the worker becomes a whole interpreter and may end in any way,
-    and only a process beside it can wait for it, and end it with all that it has started.
-    """
-    # Ignored, as inherited, the worker's exit code would be lost to the waitpid below; and in the
-    # worker, which inherits it in turn, to every `subprocess` of the learner's.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    size, streams, _, _ = socket.recv_fds(connection, 4, 3)
-    request = connection.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
-    worker = os.fork()
-    if worker == 0:
-        os.setsid()
-        connection.close()
-        module, arguments, environment, folder = marshal.loads(request)
-        _be_worker(module, arguments, environment, folder, streams)
-    # The worker is known from here on, and before the thread starts: a signal must find both.
-    signal.signal(signal.SIGTERM, lambda *_: _end_worker(worker))
-    threading.Thread(target=_end_worker_without_client, args=(connection, worker)).start()
-    _, status = os.waitpid(worker, 0)
-    _end_worker(worker, signal.SIGKILL)  # what it has left behind
-    with suppress(OSError):
-        connection.send(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
-    os._exit(0)
-
-
-def _end_worker_without_client(connection: socket.socket, worker: int) -> None:
-    if not connection.recv(1):
-        _end_worker(worker)
-
-
-def _end_worker(worker: int, number: int = signal.SIGTERM) -> None:
-    """Signals the worker and what it started, then kills what does not end by itself."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(worker, number)
-        if number != signal.SIGKILL:
-            timer = threading.Timer(SECONDS_TO_END, _end_worker, (worker, signal.SIGKILL))
-            timer.daemon = True
-            timer.start()
-
-
-def _be_worker(
-    module: str,
-    arguments: list[str],
-    environment: dict[str, str],
-    folder: str,
-    streams: Sequence[int],
-) -> NoReturn:
-    """Becomes the interpreter that was asked for; never returns."""
-    code = 1
-    try:
-        # As in a fresh interpreter, and before anything of the learner's runs.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for target, stream in enumerate(streams):
-            os.dup2(stream, target)
-            os.close(stream)
-        _reopen_streams()
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(environment)
-        tempfile.tempdir = None  # computed from the environment when it is asked for again
-        _seed_numpy()
-        code = interpreter.run(module, arguments)
-    finally:
-        interpreter.finish(code)
-
-
-def _reopen_streams() -> None:
-    sys.stdin = _open_stream(0, "r")
-    sys.stdout = sys.__stdout__ = _open_stream(1, "w")  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _open_stream(2, "w")  # type: ignore[misc]
-    # Handlers that were made while importing hold the parent's stream, which leads nowhere.
-    for logger in [logging.root, *map(logging.getLogger, logging.root.manager.loggerDict)]:
-        for handler in logger.handlers:
-            if type(handler) is logging.StreamHandler:
-                handler.setStream(sys.stderr)
-
-
-def _open_stream(number: int, mode: str) -> Any:
-    return open(number, mode, buffering=1, encoding="utf-8", closefd=False)
-
-
-def _seed_numpy() -> None:
-    """A fresh interpreter's numpy seeds itself from the system; a forked one repeats its parent."""
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()
