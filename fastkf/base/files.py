@@ -7,6 +7,7 @@ from pathlib import Path
 import platformdirs
 
 PROJECT = "fast-kubeflow"
+DRAFTS = ".*.new"  # what `write_bytes` leaves when it is killed
 BYTES_OF_A_FILE = 64 * 1024  # what no file system gives in smaller pieces
 FORMER_PROJECT = "fastkf"  # where the object store was kept at first
 
@@ -28,7 +29,7 @@ def write_bytes(path: Path, content: bytes, mode: int | None = None) -> None:
         OSError: the folder is missing, full or closed to the user.
     """
     # In the same folder, or the replacement would not be one step; short, whatever the file's name.
-    draft = path.with_name(f".{secrets.token_hex(8)}.new")
+    draft = path.with_name(DRAFTS.replace("*", secrets.token_hex(8)))
     # A file with secrets must never be open to others, not for a moment before a chmod.
     first_mode = 0o666 if mode is None else 0o600
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, first_mode)
@@ -45,7 +46,10 @@ def write_bytes(path: Path, content: bytes, mode: int | None = None) -> None:
 
 def is_full(folder: Path) -> bool:
     """Whether the file system of a folder has no room for another file."""
-    found = os.statvfs(folder)
+    try:
+        found = os.statvfs(folder)
+    except OSError:  # it is not there, or not to be seen
+        return False
     has_no_files_left = bool(found.f_files) and not found.f_favail
     return found.f_bavail * found.f_frsize < BYTES_OF_A_FILE or has_no_files_left
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
+    inspect,
 )
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, deferred, mapped_column
@@ -153,20 +154,26 @@ class Database:
         event.listen(self._engine, "begin", _begin)
         self._writing = threading.Lock()
         try:
-            self._check_layout(path)
-            Base.metadata.create_all(self._engine)
+            self._prepare(path)
         except DatabaseError as error:
             raise FastkfError(
                 f"{path}: cannot be used as the server's database ({error.orig}); start the server "
                 "with another --folder, or move this file away"
             ) from error
 
-    def _check_layout(self, path: Path) -> None:
-        is_new = not path.exists()
-        with self._engine.begin() as connection:
-            if is_new:
-                connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
+    def _prepare(self, path: Path) -> None:
+        """Makes the tables of a new file; one without tables is new.
+
+        In one transaction with the number of their layout: a first start that is killed leaves a
+        file that is new, or one that is ready.
+        """
+        with self._engine.execution_options(is_writing=True).begin() as connection:
             found = connection.exec_driver_sql("PRAGMA user_version").scalar()
+            if found == 0 and not inspect(connection).get_table_names():
+                connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
+                found = LAYOUT
+            if found == LAYOUT:
+                Base.metadata.create_all(connection)
         if found != LAYOUT:
             raise FastkfError(
                 f"{path}: made by another version of fastkf (layout {found}, here {LAYOUT}); start "

@@ -1,10 +1,12 @@
 """Errors as the Kubeflow Pipelines API answers them: a google.rpc.Status as JSON."""
 
+import errno
 from enum import Enum
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from fastkf.package.errors import PackageError, PackageTooLargeError
@@ -21,6 +23,7 @@ class Code(Enum):
     FAILED_PRECONDITION = 9, 400
     UNIMPLEMENTED = 12, 501
     INTERNAL = 13, 500
+    UNAVAILABLE = 14, 503
     UNAUTHENTICATED = 16, 401
 
 
@@ -72,6 +75,16 @@ def add_handlers(app: FastAPI) -> None:
         if error.status_code == 405:
             code = Code.UNIMPLEMENTED
         return answer(code, str(error.detail), error.status_code)
+
+    @app.exception_handler(OperationalError)
+    async def answer_unusable_database(request: Request, error: OperationalError):
+        return answer(Code.UNAVAILABLE, f"nothing can be written down: {error.orig}; try again")
+
+    @app.exception_handler(OSError)
+    async def answer_full_disk(request: Request, error: OSError):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise error
+        return answer(Code.UNAVAILABLE, f"nothing can be written: {error.strerror}; make room")
 
     @app.exception_handler(Exception)
     async def answer_fault(request: Request, error: Exception):

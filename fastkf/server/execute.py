@@ -3,9 +3,12 @@
 Reads pipeline.yaml and the parameters in run.json of the run's folder, runs the package through
 `fastkf.engine`, and keeps run.json up to date with each step. Steps that run.json has as
 succeeded, from an earlier attempt, are not run again. The exit code is 0 when the run has
-succeeded, and 1 when it has failed for a reason that run.json gives.
+succeeded, 1 when it has failed for a reason that run.json gives, and DISK_FULL when run.json cannot
+be written.
 """
 
+import contextlib
+import os
 import signal
 import sys
 import time
@@ -14,6 +17,7 @@ from pathlib import Path
 
 from fastkf.base.clock import now
 from fastkf.base.errors import FastkfError
+from fastkf.base.leash import END_SIGNALS
 from fastkf.engine.memo import Memo
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks.python import PythonTasks
@@ -23,6 +27,7 @@ from fastkf.runs.model import PipelineResult, State, Step
 from fastkf.runs.problems import explain
 from fastkf.runs.record import read_run, write_run
 
+DISK_FULL = os.EX_IOERR
 STEPS_RUN_IN = "a relative path starts in the run's own folder on the server"
 
 
@@ -100,7 +105,9 @@ class Execution:
         part = replace(self._part, steps=tuple(self.steps.values()))
         self.record = replace(self.record, pipeline=part)
         if step.state is not State.PENDING:  # all come once before the first starts
-            write_run(self.record)
+            # On a full disk the step itself may need no room, and the next change may find some.
+            with contextlib.suppress(OSError):
+                write_run(self.record)
 
     def _explain(self, step: Step) -> Step:
         if step.failure is None:
@@ -121,9 +128,13 @@ def _first_error(steps: tuple[Step, ...]) -> str | None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(0 if Execution(Path(sys.argv[1])).run() else 1)
+    for number in END_SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        sys.exit(0 if Execution(Path(sys.argv[1])).run() else 1)
+    except OSError as error:  # the record cannot be written; what else fails, it says
+        print(f"{sys.argv[1]}: {error}", file=sys.stderr)
+        sys.exit(DISK_FULL)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ from filelock import FileLock, Timeout
 from fastkf.base import files, local_server
 from fastkf.base.connections import Server
 from fastkf.base.errors import FastkfError
+from fastkf.base.leash import END_SIGNALS
 from fastkf.base.local_server import LocalServer
 from fastkf.base.ports import bind
-from fastkf.server import peer_credentials
+from fastkf.server import leftovers, peer_credentials
 from fastkf.server.app import create_app
 from fastkf.server.security import PARAMETER
 from fastkf.server.settings import Settings
@@ -25,7 +26,7 @@ SECONDS_TO_ANSWER = 3  # what is asked when the server is told to end
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Serves until SIGINT or SIGTERM; the runs' processes end too.
+    """Serves until SIGINT, SIGTERM or SIGHUP; the runs' processes end too.
 
     While it serves, server.json in the folder has its `url`, `pid` and `token_file`.
 
@@ -64,7 +65,7 @@ class _Server(Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Ends on a signal, and has that for success; uvicorn would raise the signal again."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in END_SIGNALS:
             signal.signal(number, self.handle_exit)
         yield
 
@@ -103,6 +104,7 @@ def _is_loopback(listener: socket.socket) -> bool:
 def _make_folders(settings: Settings) -> None:
     settings.folder.mkdir(parents=True, exist_ok=True)
     settings.folder.chmod(0o700)  # before there is anything in it
+    leftovers.set_aside(settings)
     for name in ("pipelines", "runs"):
         (settings.folder / name).mkdir(exist_ok=True)
 

@@ -1,0 +1,48 @@
+"""What a server that was killed has left in its folder, and nothing in the database knows of."""
+
+import logging
+import shutil
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fastkf.base.clock import format_name, now
+from fastkf.base.files import DRAFTS
+from fastkf.server import database as db
+from fastkf.server.settings import Settings
+
+
+def remove(settings: Settings, session: Session) -> None:
+    """Removes folders of runs and packages of versions that no row is of.
+
+    No client was told of them, or it was told that they are deleted: the rows come first.
+    """
+    known = {*session.scalars(select(db.Run.id))}
+    for path in settings.run_folder("any").parent.iterdir():
+        if path.name not in known:
+            _remove(path)
+    known = {f"{id}.yaml" for id in session.scalars(select(db.PipelineVersion.id))}
+    for path in settings.version_file("any").parent.iterdir():
+        if path.name not in known:
+            _remove(path)
+    for path in settings.folder.glob(DRAFTS):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def set_aside(settings: Settings) -> None:
+    """Keeps the runs and packages of a database that is not there any more, beside the new ones."""
+    if settings.database.exists():
+        return
+    for path in (settings.run_folder("any").parent, settings.version_file("any").parent):
+        if path.exists() and any(path.iterdir()):
+            kept = path.with_name(f"{path.name}-until-{format_name(now())}")
+            path.rename(kept)
+            logging.warning("%s: no database knows of what is there; kept as %s", path, kept.name)

@@ -1,0 +1,114 @@
+"""The folder of a server: whole after whatever has ended the server before."""
+
+import os
+import signal
+import uuid
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from fastkf.base.errors import FastkfError
+from fastkf.server import database as db
+from fastkf.server import leftovers, runs
+from fastkf.server.settings import Settings
+
+pytestmark = pytest.mark.security
+
+
+def start_killed(path: Path, statement: int) -> bool:
+    """Opens the database in a process that is killed at that statement; whether it came so far."""
+    process = os.fork()
+    if process == 0:
+        left = iter(range(statement, -1, -1))
+
+        def kill(*_) -> None:
+            if next(left) == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        event.listen(Engine, "before_cursor_execute", kill)
+        event.listen(Engine, "commit", kill)
+        try:
+            db.Database(path)
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+
+
+def test_a_first_start_that_is_killed_leaves_a_folder_that_works(tmp_path):
+    statement = 0
+    while start_killed(tmp_path / f"{statement}.db", statement):
+        database = db.Database(tmp_path / f"{statement}.db")
+        with database.read() as session:
+            assert session.query(db.Run).count() == 0
+        database.close()
+        statement += 4  # each would take long, and most look whether a table is there
+    assert statement > 8  # the layout, tables, the end
+
+
+def test_a_file_that_was_made_but_not_begun_is_new(tmp_path):
+    (tmp_path / "server.db").touch()
+    db.Database(tmp_path / "server.db").close()
+
+
+@pytest.mark.parametrize("statement", ["PRAGMA user_version = 7", "CREATE TABLE runs (id INTEGER)"])
+def test_a_file_of_another_version_is_refused(tmp_path, statement):
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "server.db") as connection:
+        connection.execute(statement)
+    connection.close()
+    with pytest.raises(FastkfError, match="another version"):
+        db.Database(tmp_path / "server.db")
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    for name in ("runs", "pipelines"):
+        (tmp_path / name).mkdir()
+    return Settings(tmp_path)
+
+
+@pytest.fixture
+def database(settings):
+    database = db.Database(settings.database)
+    yield database
+    database.close()
+
+
+def add_run(database: db.Database, settings: Settings, state: str) -> db.Run:
+    moment = db.now()
+    run = db.Run(id=str(uuid.uuid4()), experiment_id="one", display_name="run", state_history=[])
+    run.pipeline_name, run.created_at, run.scheduled_at = "chain", moment, moment
+    runs.set_state(run, state)
+    settings.run_folder(run.id).mkdir()
+    with database.write() as session:
+        session.add(run)
+    return run
+
+
+def test_what_no_row_knows_of_is_removed_at_the_next_start(database, settings):
+    kept = settings.run_folder(add_run(database, settings, "SUCCEEDED").id)
+    lost = settings.run_folder(str(uuid.uuid4()))
+    (lost / "work").mkdir(parents=True)
+    (lost / "data").symlink_to(settings.folder)  # is not followed
+    settings.version_file("lost").touch()
+    draft = settings.folder / ".0123456789abcdef.new"
+    draft.touch()
+    with database.read() as session:
+        leftovers.remove(settings, session)
+    assert kept.is_dir()
+    assert not lost.exists()
+    assert not settings.version_file("lost").exists()
+    assert not draft.exists()
+    assert settings.database.exists()
+
+
+def test_runs_without_their_database_are_kept_aside(settings):
+    (settings.folder / "runs" / "earlier" / "work").mkdir(parents=True)
+    leftovers.set_aside(settings)
+    (kept,) = settings.folder.glob("runs-until-*")
+    assert (kept / "earlier" / "work").is_dir()
+    assert not (settings.folder / "runs").exists()
+    assert (settings.folder / "pipelines").exists()
