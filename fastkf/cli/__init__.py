@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from fastkf.cli import cluster, components, diagnosis, lab, labs, migrate, server, storage
+from fastkf.cli.process import open_streams
 
 app = typer.Typer(
     name="fastkf",
@@ -57,4 +58,5 @@ app.add_typer(storage.storage, name="storage")
 
 
 def main() -> None:
+    open_streams()
     app()

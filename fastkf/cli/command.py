@@ -3,7 +3,6 @@
 import functools
 import inspect
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -11,8 +10,10 @@ from collections.abc import Callable
 import typer
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.signals import interrupt, on_end
 from fastkf.cli.display import Display
 from fastkf.cli.extras import require
+from fastkf.cli.process import check_limits
 
 DEBUG_VARIABLE = "FASTKF_DEBUG"
 INTERRUPTED = 130
@@ -23,8 +24,8 @@ def command(
 ) -> Callable[[Callable[..., bool | None]], Callable[..., None]]:
     """Makes a function a command: it returns False when its work failed, and raises FastkfError.
 
-    SIGTERM ends it as Ctrl-C does. What it raises becomes one line, and with FASTKF_DEBUG=1 a
-    traceback too. A parameter `display` is the terminal, and no option.
+    SIGTERM and a terminal that is closed end it as Ctrl-C does. What it raises becomes one line,
+    and with FASTKF_DEBUG=1 a traceback too. A parameter `display` is the terminal, and no option.
 
     Args:
         extra: the extra of this package that it needs.
@@ -39,9 +40,10 @@ def command(
 
         @functools.wraps(function)
         def run(*args: object, **kwargs: object) -> None:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            on_end(interrupt)
             terminal = {"display": Display()} if has_display else {}
             try:
+                check_limits()
                 if extra:
                     require(extra, typed)
                 succeeded = function(*args, **kwargs, **terminal)

@@ -1,10 +1,12 @@
 """The folder of a run."""
 
+import contextlib
 from pathlib import Path
 
 from fastkf.base import clock
 from fastkf.base.errors import UsageError
 
+LOGS = "logs"  # in the folder of every run
 MOST_AT_ONCE = 1000  # runs of one name that start within the same second
 
 
@@ -16,17 +18,37 @@ def make_run_folder(name: str, output: Path | None, home: Path) -> Path:
         output: the folder that was asked for; a new one, home/name/<time>/, when None.
 
     Raises:
-        UsageError: the folder that was asked for has something in it, or cannot be made.
+        UsageError: the folder that was asked for has something in it, is another run's that
+            starts now, or cannot be made.
     """
     if output is None:
         return _make_new_folder(home / name)
     try:
         output.mkdir(parents=True, exist_ok=True)
+        is_free = not any(output.iterdir())
     except OSError as error:
         raise _cannot_be_made(output, error) from error
-    if any(output.iterdir()):
+    if not (is_free and _claim(output)):
         raise UsageError(f"{output}: not empty", "name a new folder with --output")
     return output
+
+
+def discard_run_folder(folder: Path) -> None:
+    """Removes the folder of a run that does not run after all; it is as it was made."""
+    with contextlib.suppress(FileNotFoundError):
+        (folder / LOGS).rmdir()
+    folder.rmdir()
+
+
+def _claim(folder: Path) -> bool:
+    """Takes an empty folder; False when another run has taken it since it was looked at."""
+    try:
+        (folder / LOGS).mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _cannot_be_made(folder, error) from error
+    return True
 
 
 def _make_new_folder(parent: Path) -> Path:

@@ -9,7 +9,6 @@ be written.
 
 import contextlib
 import os
-import signal
 import sys
 import time
 from dataclasses import replace
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from fastkf.base.clock import now
 from fastkf.base.errors import FastkfError
-from fastkf.base.leash import END_SIGNALS
+from fastkf.base.signals import interrupt, on_end
 from fastkf.engine.memo import Memo
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks.python import PythonTasks
@@ -128,8 +127,7 @@ def _first_error(steps: tuple[Step, ...]) -> str | None:
 
 
 def main() -> None:
-    for number in END_SIGNALS:
-        signal.signal(number, signal.default_int_handler)
+    on_end(interrupt)
     try:
         sys.exit(0 if Execution(Path(sys.argv[1])).run() else 1)
     except OSError as error:  # the record cannot be written; what else fails, it says

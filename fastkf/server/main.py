@@ -5,7 +5,6 @@ import dataclasses
 import ipaddress
 import os
 import secrets
-import signal
 import socket
 from collections.abc import Callable, Iterator
 
@@ -14,9 +13,9 @@ from filelock import FileLock, Timeout
 from fastkf.base import files, local_server
 from fastkf.base.connections import Server
 from fastkf.base.errors import FastkfError
-from fastkf.base.leash import END_SIGNALS
 from fastkf.base.local_server import LocalServer
 from fastkf.base.ports import bind
+from fastkf.base.signals import on_end
 from fastkf.server import leftovers, peer_credentials
 from fastkf.server.app import create_app
 from fastkf.server.security import PARAMETER
@@ -65,8 +64,7 @@ class _Server(Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Ends on a signal, and has that for success; uvicorn would raise the signal again."""
-        for number in END_SIGNALS:
-            signal.signal(number, self.handle_exit)
+        on_end(self.handle_exit)
         yield
 
 

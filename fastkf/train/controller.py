@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastkf.base import clock, processes
 from fastkf.base.files import shown_path
+from fastkf.runs.folder import LOGS
 from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Progress
 from fastkf.train.manifest import TFJob
@@ -35,8 +36,8 @@ class JobController:
 
     def __init__(self, job: TFJob, pods: list[Pod], run: Run, progress: Progress, wrap: Wrap):
         self.job, self.run, self.progress, self.wrap = job, run, progress, wrap
-        logs = run.folder / "logs"
-        logs.mkdir()
+        logs = run.folder / LOGS
+        logs.mkdir(exist_ok=True)
         self.replicas = [Replica(pod, logs / f"{pod.name}.log") for pod in pods]
         self.status = JobStatus("TFJob")
         self.began = time.monotonic()

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.base.ports import free_ports
-from fastkf.runs.folder import make_run_folder
+from fastkf.runs.folder import discard_run_folder, make_run_folder
 from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Progress
 from fastkf.train.controller import JobController, Wrap, new_run
@@ -65,7 +65,7 @@ def run_job(
             bring(volume.folder)
         _check_volumes(job, pods)
     except UsageError:
-        folder.rmdir()
+        discard_run_folder(folder)
         raise
     with _network(options.private) as (wrap, is_private):
         for line in _describe(job, volumes, is_private):

@@ -9,7 +9,7 @@ import pytest
 
 from fastkf.base import clock
 from fastkf.base.errors import UsageError
-from fastkf.runs.folder import make_run_folder
+from fastkf.runs.folder import discard_run_folder, make_run_folder
 
 AT_ONCE = 8
 MOMENT = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -31,8 +31,39 @@ def test_runs_that_start_at_once_get_a_folder_each(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_was_asked_for_is_taken_when_it_is_empty(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert make_run_folder("lab", tmp_path / "empty", tmp_path) == tmp_path / "empty"
     assert make_run_folder("lab", tmp_path / "new" / "run", tmp_path) == tmp_path / "new" / "run"
-    assert make_run_folder("lab", tmp_path / "new" / "run", tmp_path) == tmp_path / "new" / "run"
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("is_there", [True, False])
+def test_of_runs_that_are_given_the_same_folder_one_gets_it(tmp_path, is_there):
+    """Also of processes: what decides is the file system alone."""
+    for number in range(20):
+        output, start = tmp_path / str(number) / "run", threading.Barrier(AT_ONCE)
+        if is_there:
+            output.mkdir(parents=True)
+
+        def make(_, start=start, output=output) -> Path | str:
+            start.wait()
+            try:
+                return make_run_folder("lab", output, tmp_path)
+            except UsageError as error:
+                return str(error)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            made = list(pool.map(make, range(AT_ONCE)))
+        assert made.count(output) == 1
+        told = f"{output}: not empty; name a new folder with --output"
+        assert made.count(told) == AT_ONCE - 1
+
+
+@pytest.mark.parametrize("output", [True, False])
+def test_a_folder_is_given_back(tmp_path, output):
+    folder = make_run_folder("lab", tmp_path / "run" if output else None, tmp_path)
+    discard_run_folder(folder)
+    assert not folder.exists()
 
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path):
