@@ -51,11 +51,13 @@ def find_tested(name: str) -> Path:
     """A folder of notebooks, or what `find_notebook` finds.
 
     Raises:
-        UsageError: there is no such thing.
+        UsageError: there is no such thing, or no notebook in it.
     """
     path = Path(name) if Path(name).is_dir() else find_notebook(name)
     if not path.exists():
         raise UsageError(f"{name}: no such notebook or folder")
+    if path.is_dir() and not any(path.rglob("*.ipynb")):
+        raise UsageError(f"{name}: no notebook (.ipynb) is in this folder or below it")
     return path
 
 

@@ -226,3 +226,10 @@ def test_only_what_changed_is_tested_again(copy, tmp_path, monkeypatch):
     assert "copy/small.ipynb" not in again.output
     assert "PASSED copy/solutions/small.ipynb::rules" in again.output
     assert green.is_green(solution, quick=True)
+
+
+def test_a_folder_without_notebooks_is_no_success(tmp_path):
+    result = fastkf("test", tmp_path, cwd=tmp_path)
+    assert result.code == 2
+    assert f"{tmp_path}: no notebook (.ipynb) is in this folder" in result.output
+    assert not (tmp_path / "runs").exists()
