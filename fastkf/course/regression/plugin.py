@@ -8,11 +8,11 @@ Each notebook gives one test a check, named NOTEBOOK::CHECK. `fastkf test` calls
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from fastkf.base.clock import format_name, now
 from fastkf.base.errors import FastkfError
 from fastkf.course import places
 from fastkf.course.data import fetch
@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--kale-output"):
-        started = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        started = format_name(now())
         config.option.kale_output = str(places.RUNS / "regression" / started)
     if config.getoption("--kale") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(GreenRecord(config))

@@ -1,12 +1,12 @@
 """Runs the regression suite: pytest with the plugin, for `fastkf test`."""
 
 import os
-from datetime import datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
+from fastkf.base.clock import format_name, now
 from fastkf.course import places
 
 BYTES_OF_A_CHECK = 3e9  # what a deep-learning lab may take
@@ -24,7 +24,7 @@ def run_suite(
         jobs: how many checks run at a time; as many as fit when None.
         output: gets junit.xml, summary.html and what failed checks leave.
     """
-    started = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    started = format_name(now())
     output = output or places.RUNS / "regression" / started
     options = ["-p", "no:nbval"]  # its import takes a second; the check `execution` starts its own
     options += ["-p", "fastkf.course.regression.plugin", "--kale", "--verbose"]
