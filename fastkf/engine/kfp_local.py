@@ -87,7 +87,7 @@ class Job:
     Args:
         task: the task.
         arguments: input to value, as `Scope.arguments_of` returns them.
-        name: of the step; folders are named so.
+        name: of the task, and of the iteration in a loop; folders are named so.
         run_folder: artifacts are kept below it.
         workspace: the folder that `dsl.WORKSPACE_PATH_PLACEHOLDER` stands for.
     """

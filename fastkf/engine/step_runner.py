@@ -83,7 +83,8 @@ class StepRunner:
         if kept is not None and kept.outputs is not None:
             self._board.change(place, turns, **vars(kept))
             return restore_outputs(kept.outputs, self._folder)
-        job = Job(task, arguments, step.name, self._folder, self._folder / "workspace")
+        name = "-".join([step.task, *map(str, turns)])  # its artifacts lie where KFP's would
+        job = Job(task, arguments, name, self._folder, self._folder / "workspace")
         job.make_folders()
         log = self._folder / "logs" / f"{step.name}.log"
         log.unlink(missing_ok=True)

@@ -47,7 +47,9 @@ class Server:
         self.stop()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Ends the server and returns its exit code."""
+        """Ends the server, if it has not ended, and returns its exit code."""
+        if self.process.returncode is not None:
+            return self.process.returncode
         self.process.send_signal(number)
         output, errors = self.process.communicate(timeout=SECONDS)
         assert "Traceback" not in output + errors, output + errors
