@@ -20,7 +20,8 @@ from fastkf.tune import notebook as tuning
 
 OBSTACLE = images.find_obstacle()
 pytestmark = pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))
-ROOTS = ["filelock", "nbformat", "packaging", "rich", "setuptools", "typer"]  # what `fastkf data` takes
+# What `fastkf data` takes.
+ROOTS = ["filelock", "nbformat", "packaging", "rich", "setuptools", "typer"]
 # What the Dockerfile needs of Kubeflow's own image: its user, its Python, its services.
 OFFICIAL = """\
 FROM localhost/debian-python:1
