@@ -58,7 +58,7 @@ def read_run(folder: Path) -> Run:
         raise RecordMissingError(
             f"{path}: no such file", "name the folder of a run, as in runs/"
         ) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise FastkfError(f"{path}: not a readable record of a run ({error})") from error
     version = content.get("version", VERSION) if isinstance(content, dict) else VERSION
     if version != VERSION:
@@ -68,7 +68,7 @@ def read_run(folder: Path) -> Run:
         )
     try:
         return _read_run(folder, content)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise FastkfError(f"{path}: not the record of a run ({error})") from error
 
 

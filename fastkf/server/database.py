@@ -1,5 +1,6 @@
 """What a server remembers: experiments, pipelines and their versions, runs (SQLite)."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     ForeignKey,
     Index,
     String,
+    Text,
     TypeDecorator,
     UniqueConstraint,
     create_engine,
@@ -41,14 +42,54 @@ class Time(TypeDecorator):
         return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
 
     def process_result_value(self, value: int | None, dialect) -> datetime | None:
-        return None if value is None else EPOCH + timedelta(microseconds=value)
+        if value is None:
+            return None
+        try:
+            return EPOCH + timedelta(microseconds=value)
+        except (OverflowError, TypeError):  # another program's: one row must not break a list
+            return EPOCH
 
 
-Name = String(collation="NOCASE")
+class Data(TypeDecorator):
+    """A dictionary or a list, kept as JSON; what cannot be read any more is an empty one."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: type[dict] | type[list]):
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: dict | list | None, dialect) -> str | None:
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect) -> dict | list | None:
+        if value is None:
+            return None
+        try:
+            read = json.loads(value)
+        except (ValueError, TypeError, RecursionError):
+            read = None
+        return read if isinstance(read, self.kind) else self.kind()
+
+
+class Words(TypeDecorator):
+    """A text; what is of another type, which SQLite takes too, is shown as one."""
+
+    impl = String
+    cache_ok = True
+
+    def process_result_value(self, value, dialect) -> str | None:
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "replace")
+        return value if value is None else str(value)
+
+
+Name = Words(collation="NOCASE")
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {datetime: Time, dict: JSON, list: JSON}
+    type_annotation_map = {str: Words, datetime: Time, dict: Data(dict), list: Data(list)}
 
 
 class Experiment(Base):
@@ -93,7 +134,7 @@ class PipelineVersion(Base):
     code_source_url: Mapped[str] = mapped_column(default="")
     tags: Mapped[dict] = mapped_column(default=dict)
     created_at: Mapped[datetime]
-    spec: Mapped[dict] = deferred(mapped_column(JSON))
+    spec: Mapped[dict] = deferred(mapped_column(Data(dict)))
 
 
 class Run(Base):
@@ -128,7 +169,7 @@ class Run(Base):
     scheduled_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
-    spec: Mapped[dict | None] = deferred(mapped_column(JSON))
+    spec: Mapped[dict | None] = deferred(mapped_column(Data(dict)))
 
     @property
     def is_going(self) -> bool:
@@ -203,6 +244,7 @@ def now() -> datetime:
 
 def _set_up_connection(connection, record) -> None:
     connection.isolation_level = None  # transactions begin in _begin
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 

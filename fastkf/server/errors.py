@@ -1,7 +1,10 @@
 """Errors as the Kubeflow Pipelines API answers them: a google.rpc.Status as JSON."""
 
 import errno
+import json
+import math
 from enum import Enum
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,6 +12,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
+from fastkf.base.errors import first_line, shorten
+from fastkf.base.plain_data import DataError, check_data
 from fastkf.package.errors import PackageError, PackageTooLargeError
 
 
@@ -39,16 +44,48 @@ def invalid(message: str) -> ApiError:
     return ApiError(Code.INVALID_ARGUMENT, message)
 
 
+def read_json(text: bytes | str, name: str) -> Any:
+    """What a client has sent as JSON, as plain data of which each part can be kept and shown.
+
+    Raises:
+        ApiError: it is no JSON, or has what `check_data` refuses.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"{name} is not JSON: {first_line(error)}") from error
+    try:
+        check_data(data, name)
+    except DataError as error:
+        raise invalid(str(error)) from error
+    return data
+
+
 def not_found(kind: str, id: str) -> ApiError:
     return ApiError(Code.NOT_FOUND, f"{kind} {id} not found")
+
+
+class Answer(JSONResponse):
+    """An answer that is sent whatever is in it: rows of older versions, or made by other programs.
+
+    Half surrogate pairs are sent as "?", numbers that JSON has not as protobuf's JSON has them.
+    """
+
+    def render(self, content: Any) -> bytes:
+        try:
+            text = _write_json(content)
+        except ValueError:
+            text = _write_json(_spell_numbers(content))
+        return text.encode("utf-8", "replace")
 
 
 def answer(code: Code, message: str, status: int | None = None) -> JSONResponse:
     """The response for an error."""
     number, default_status = code.value
+    message = shorten(message)
     detail = {"@type": "type.googleapis.com/google.rpc.Status", "code": number, "message": message}
     body = {"error": message, "code": number, "message": message, "details": [detail]}
-    return JSONResponse(body, status or default_status)
+    return Answer(body, status or default_status)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -89,3 +126,17 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def answer_fault(request: Request, error: Exception):
         return answer(Code.INTERNAL, f"a fault of this server: {type(error).__name__}: {error}")
+
+
+def _write_json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _spell_numbers(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _spell_numbers(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_spell_numbers(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return "NaN" if math.isnan(content) else f"{'-' if content < 0 else ''}Infinity"
+    return content

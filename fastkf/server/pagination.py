@@ -12,7 +12,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from fastkf.server.database import EPOCH, Time
-from fastkf.server.errors import invalid
+from fastkf.server.errors import ApiError, invalid, read_json
 
 Column = InstrumentedAttribute[Any]
 Fields = Mapping[str, Column]
@@ -125,12 +125,11 @@ def read_filter(text: str, fields: Fields) -> list[ColumnElement]:
 
 
 def _read_json(text: str):
-    for candidate in (text, unquote_plus(text)):
-        try:
-            return json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-    raise invalid("filter: not JSON")
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        text = unquote_plus(text)
+    return read_json(text, "filter")
 
 
 def _read_predicate(predicate: dict, fields: Fields) -> ColumnElement:
@@ -206,8 +205,8 @@ def _read_token(request: ListRequest) -> tuple[str, str, list | None]:
         return request.sort_by, request.filter, None
     try:
         content = base64.b64decode(request.page_token, altchars=b"-_", validate=True)
-        sort_by, filter_text, *place = json.loads(content)
-    except (ValueError, TypeError, RecursionError, binascii.Error) as error:
+        sort_by, filter_text, *place = read_json(content, "page_token")
+    except (ApiError, ValueError, TypeError, RecursionError, binascii.Error) as error:
         raise invalid("page_token: not one that this server has given") from error
     well_formed = isinstance(sort_by, str) and isinstance(filter_text, str) and len(place) == 2
     if not well_formed or not isinstance(place[1], str):
@@ -230,8 +229,8 @@ def _read_place(place: list, column: Column) -> datetime | str:
     value = place[0]
     if isinstance(column.type, Time):
         with contextlib.suppress(OverflowError):
-            if isinstance(value, int) and (moment := Time().process_result_value(value, None)):
-                return moment
+            if isinstance(value, int):
+                return EPOCH + timedelta(microseconds=value)
     elif isinstance(value, str):
         return value
     raise invalid("page_token: not one that this server has given")

@@ -152,7 +152,7 @@ def _run(row: db.Run):
         runtime_config=_make("V2beta1RuntimeConfig", **runtime),
         state=row.state,
         storage_state=row.storage_state,
-        state_history=[_status(**one) for one in row.state_history],
+        state_history=[_status(one) for one in row.state_history if isinstance(one, dict)],
         error=row.error and _error(row.error),
         created_at=format_utc(row.created_at),
         scheduled_at=format_utc(row.scheduled_at),
@@ -160,9 +160,13 @@ def _run(row: db.Run):
     )
 
 
-def _status(update_time: str, state: str, error: str | None = None):
-    error = error and _error(error)
-    return _make("V2beta1RuntimeStatus", update_time=update_time, state=state, error=error)
+def _status(entry: dict):
+    return _make(
+        "V2beta1RuntimeStatus",
+        update_time=entry.get("update_time"),
+        state=entry.get("state"),
+        error=entry.get("error") and _error(entry["error"]),
+    )
 
 
 def _error(message: str):

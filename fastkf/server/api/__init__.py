@@ -1,6 +1,9 @@
 """The part of the Kubeflow Pipelines REST API (v2beta1) that clients use, a module a resource."""
 
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
+
+from fastkf.server.api.context import check_address
+from fastkf.server.errors import Answer
 
 
 def add_routers(app: FastAPI) -> None:
@@ -19,5 +22,10 @@ def add_routers(app: FastAPI) -> None:
     # Uploads first: /pipelines/upload is not a pipeline's id.
     resources = (health, uploads, pipelines, experiments, runs, artifacts, unsupported)
     for part in resources:
-        app.include_router(part.router, prefix="/apis/v2beta1")
-    app.include_router(logs.router, prefix="/apis/v1alpha1")
+        _add(app, part.router, "/apis/v2beta1")
+    _add(app, logs.router, "/apis/v1alpha1")
+
+
+def _add(app: FastAPI, router: APIRouter, prefix: str) -> None:
+    checks = [Depends(check_address)]
+    app.include_router(router, prefix=prefix, dependencies=checks, default_response_class=Answer)

@@ -1,13 +1,13 @@
 """What every router needs of a request."""
 
-import json
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from fastkf.base.plain_data import SHOWN, DataError, check_text
 from fastkf.server import pagination
 from fastkf.server.database import Database
-from fastkf.server.errors import invalid
+from fastkf.server.errors import invalid, read_json
 from fastkf.server.queue import RunQueue
 from fastkf.server.settings import Settings
 
@@ -33,13 +33,24 @@ async def read_body(request: Request) -> dict:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json":
         raise invalid(f"the body must be application/json, not {kind or 'without a content type'}")
-    try:
-        content = json.loads(await request.body(), parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise invalid(f"the body is not JSON: {error}") from error
+    content = read_json(await request.body(), "the body")
     if not isinstance(content, dict):
         raise invalid("the body is not a JSON object")
     return content
+
+
+def check_address(request: Request) -> None:
+    """For every request: the words of its path and of its query are texts.
+
+    Raises:
+        ApiError: one is not; says which.
+    """
+    for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
+        try:
+            check_text(name, "the address")
+            check_text(value, f"{name[:SHOWN]} in the address")
+        except DataError as error:
+            raise invalid(str(error)) from error
 
 
 def read_listing(
@@ -49,10 +60,6 @@ def read_listing(
     filter: Annotated[str, Query()] = "",
 ) -> pagination.ListRequest:
     return pagination.ListRequest(page_token, page_size, sort_by, filter)
-
-
-def _refuse(constant: str):
-    raise ValueError(f"{constant} is no JSON number")
 
 
 FromDatabase = Annotated[Database, Depends(get_database)]

@@ -33,9 +33,11 @@ class Labels:
             ApiError: a field is missing, too long, or of another type.
         """
         name = read_name(fields, "name" if fields.get("name") else "display_name")
-        tags = fields.get("tags") or {}
-        if not isinstance(tags, dict) or not all(isinstance(one, str) for one in tags.values()):
+        tags = _read_optional(fields, "tags")
+        if not all(isinstance(one, str) for one in tags.values()):
             raise invalid("tags: not an object of texts")
+        if any(len(name) > LONGEST_NAME or len(text) > LONGEST_TEXT for name, text in tags.items()):
+            raise invalid(f"tags: one is longer than {LONGEST_TEXT} characters, or its name is")
         return cls(
             name=name,
             display_name=read_text(fields, "display_name") or name,
@@ -83,10 +85,8 @@ class RunRequest:
         spec, reference = body.get("pipeline_spec"), body.get("pipeline_version_reference")
         if (reference is None) == (spec is None):
             raise invalid("one of pipeline_spec and pipeline_version_reference is needed")
-        runtime = body.get("runtime_config") or {}
-        parameters = runtime.get("parameters") or {} if isinstance(runtime, dict) else None
-        if not isinstance(parameters, dict):
-            raise invalid("runtime_config: not an object with the object parameters")
+        runtime = _read_optional(body, "runtime_config")
+        parameters = _read_optional(runtime, "parameters")
         return cls(
             display_name=name,
             description=read_text(body, "description"),
@@ -114,6 +114,15 @@ def read_object(body: dict, field: str) -> dict:
     if not isinstance(value, dict):
         raise invalid(f"{field} is missing, or no object")
     return value
+
+
+def _read_optional(body: dict, field: str) -> dict:
+    """An object in a request that may be left out.
+
+    Raises:
+        ApiError: it is there, and no object.
+    """
+    return {} if body.get(field) is None else read_object(body, field)
 
 
 def read_text(body: dict, field: str, required: bool = False, longest: int = LONGEST_TEXT) -> str:

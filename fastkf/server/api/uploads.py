@@ -1,6 +1,5 @@
 """Uploads of pipeline packages, as multipart forms with one file."""
 
-import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -12,7 +11,7 @@ from fastkf.server import schemas
 from fastkf.server.api.context import FromDatabase, WithSettings
 from fastkf.server.api.pipelines import add_pipeline, add_version, find_pipeline
 from fastkf.server.api.requests import Labels
-from fastkf.server.errors import invalid
+from fastkf.server.errors import invalid, read_json
 
 router = APIRouter(prefix="/pipelines")
 FIELD = "uploadfile"
@@ -41,11 +40,7 @@ def read_fields(
     tags: str = "",
 ) -> dict:
     fields = {"name": name, "display_name": display_name, "description": description}
-    try:
-        read_tags = json.loads(tags) if tags else {}
-    except (ValueError, RecursionError) as error:
-        raise invalid("tags: not JSON") from error
-    return {**fields, "namespace": namespace, "tags": read_tags}
+    return {**fields, "namespace": namespace, "tags": read_json(tags or "{}", "tags")}
 
 
 Uploaded = Annotated[Package, Depends(read_package)]

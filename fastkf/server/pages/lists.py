@@ -42,7 +42,7 @@ class RunFilter:
             name=query.get("name", "").strip()[:200],
             state=state if state in STATES else "",
             archived=query.get("archived") == "1",
-            page=int(page) if page.isascii() and page.isdigit() and int(page[:9]) > 0 else 1,
+            page=max(1, int(page[:9])) if page.isascii() and page.isdigit() else 1,
         )
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from sqlalchemy.orm import Session
 
 from fastkf.base.files import find_inside
@@ -15,6 +15,8 @@ from fastkf.runs.report.page import TEMPLATES as SHARED
 from fastkf.runs.report.page import make_environment
 from fastkf.runs.text import format_time, show_value
 from fastkf.server import database as db
+from fastkf.server.api.context import check_address
+from fastkf.server.errors import Answer
 from fastkf.server.pages import files
 from fastkf.server.pages.package import read_package
 from fastkf.server.pages.views import NotFoundError, Views
@@ -58,7 +60,7 @@ RunFolder = Annotated[Path, Depends(_find_run_folder)]
 
 def router(settings: Settings) -> APIRouter:
     """The pages of a server, whose database is `app.state.database`."""
-    pages = APIRouter(include_in_schema=False)
+    pages = APIRouter(include_in_schema=False, dependencies=[Depends(check_address)])
     render = _make_renderer()
     _add_page(pages, render)
     _add_fragments(pages, Views(settings), render)
@@ -77,7 +79,8 @@ def _make_renderer() -> Render:
 
     def render(request: Request, template: str, context: dict, status: int = 200) -> Response:
         html = environment.get_template(f"{template}.html.jinja").render(context)
-        return _answer_tagged(request, html.encode(), "text/html; charset=utf-8", status)
+        content = html.encode("utf-8", "replace")
+        return _answer_tagged(request, content, "text/html; charset=utf-8", status)
 
     return render
 
@@ -128,7 +131,7 @@ def _add_files(router: APIRouter) -> None:
     @router.get("/files/runs/{id}/log")
     def send_log_part(folder: RunFolder, step: str, start: int = 0):
         path = find_inside(folder / "logs", f"{step}.log")
-        return JSONResponse(files.read_log(path, max(start, 0)), headers=HEADERS)
+        return Answer(files.read_log(path, max(start, 0)), headers=HEADERS)
 
     @router.get("/files/runs/{id}/report")
     def send_report(folder: RunFolder, step: str):
@@ -144,7 +147,7 @@ def _add_files(router: APIRouter) -> None:
         if package is None:
             raise _no_file()
         both = {"pipeline_spec": package.spec, "platform_spec": package.platform}
-        return JSONResponse(both, headers=HEADERS)
+        return Answer(both, headers=HEADERS)
 
     @router.get("/files/runs/{id}/{name}")
     def send_own_file(folder: RunFolder, name: Literal["pipeline.yaml", "run.json"]):

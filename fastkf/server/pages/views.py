@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fastkf.package.errors import PackageError
 from fastkf.package.model import Package
 from fastkf.runs.model import Run
 from fastkf.server import database as db
@@ -65,7 +66,7 @@ class Views:
             version = next((one for one in versions if one.id == version_id), None)
             if version is None:
                 raise NotFoundError(f"version {version_id} of the pipeline {pipeline.display_name}")
-        package = Package.from_spec(version.spec) if version else None
+        package = _read_version(version) if version else None
         wanted, within = lists.RunFilter.read(query), lists.runs_of_pipeline(pipeline)
         form = {
             "pipeline_id": id,
@@ -116,6 +117,14 @@ class Views:
         query = select(db.Experiment).where(db.Experiment.storage_state == "AVAILABLE")
         experiments = session.scalars(query.order_by(db.Experiment.display_name)).all()
         return {"parameters": list_fields(package, given), "experiments": experiments}
+
+
+def _read_version(version: db.PipelineVersion) -> Package | None:
+    """The package of a version; None where the database has another thing."""
+    try:
+        return Package.from_spec(version.spec)
+    except PackageError:
+        return None
 
 
 def _find(session: Session, kind: type, id: str, name: str):
