@@ -66,7 +66,7 @@ class Server:
         self.began = time.monotonic()
         command = [sys.executable, "-m", "fastkf.cli", "server", "--port", "0", "--folder", folder]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().split()[-1]
+        self.url, _, self.token = self.process.stdout.readline().split()[-1].partition("/?token=")
 
     def __enter__(self):
         return self
@@ -77,7 +77,7 @@ class Server:
 
     def ask(self, path: str, body: dict | None = None) -> bytes:
         content = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
         request = urllib.request.Request(self.url + API + path, content, headers)
         with urllib.request.urlopen(request) as response:
             return response.read()

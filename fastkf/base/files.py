@@ -1,15 +1,37 @@
 """Files and folders: written whole, found safely, named as the user sees them."""
 
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 
 import platformdirs
+
+from fastkf.base.errors import FastkfError
 
 PROJECT = "fast-kubeflow"
 DRAFTS = ".*.new"  # what `write_bytes` leaves when it is killed
 BYTES_OF_A_FILE = 64 * 1024  # what no file system gives in smaller pieces
 FORMER_PROJECT = "fastkf"  # where the object store was kept at first
+OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+BYTES_OF_A_PRIVATE_FILE = 65_536  # a token, a note
+
+
+class NotPrivateError(FastkfError):
+    """A file that must be this user's alone is not.
+
+    Attributes:
+        is_own: whether it is this user's, though open to others.
+    """
+
+    def __init__(self, path: Path, problem: str, is_own: bool = False):
+        super().__init__(
+            f"{path}: {problem}, so it is not trusted",
+            "look who made it; delete it, or use a folder of your own, on a file system that keeps "
+            "permissions",
+        )
+        self.is_own = is_own
 
 
 def write_text(path: Path, text: str, mode: int | None = None) -> None:
@@ -52,6 +74,43 @@ def is_full(folder: Path) -> bool:
         return False
     has_no_files_left = bool(found.f_files) and not found.f_favail
     return found.f_bavail * found.f_frsize < BYTES_OF_A_FILE or has_no_files_left
+
+
+def read_private(path: Path) -> str | None:
+    """The text of a small file that is this user's and closed to all others.
+
+    Returns:
+        The text; None when there is no such file.
+
+    Raises:
+        NotPrivateError: it is another user's, open to others, or no plain file.
+        OSError: it cannot be read.
+    """
+    # Another user may have put a link to elsewhere there, or a pipe that nobody writes to.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EACCES, errno.ENXIO):
+            raise NotPrivateError(path, f"cannot be opened ({error.strerror})") from error
+        raise
+    try:
+        _check_private(path, os.fstat(descriptor))
+        return os.read(descriptor, BYTES_OF_A_PRIVATE_FILE).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)
+
+
+def _check_private(path: Path, status: os.stat_result) -> None:
+    is_own = status.st_uid == os.geteuid()
+    if not stat.S_ISREG(status.st_mode):
+        raise NotPrivateError(path, "is no plain file")
+    if not is_own:
+        raise NotPrivateError(path, "is another user's")
+    if status.st_mode & OPEN_TO_OTHERS:
+        raise NotPrivateError(path, "is open to other users", is_own)
 
 
 def find_inside(folder: Path, *parts: str) -> Path | None:

@@ -1,6 +1,7 @@
 """TCP ports: whether they are free, some that are, and a socket on one."""
 
 import contextlib
+import ipaddress
 import socket
 
 from fastkf.base.errors import FastkfError
@@ -59,6 +60,11 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise _refuse(host, port, error) from error
     return listener
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only this machine reaches a socket that has an address."""
+    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def _refuse(host: str, port: int, error: OSError) -> PortError:

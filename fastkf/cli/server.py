@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
 from fastkf.course import places
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def server(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     host: Annotated[
-        str, typer.Option(help="Another than this one needs the token that is in the folder.")
+        str, typer.Option(help="The address to listen on; another lets the network ask.")
     ] = "127.0.0.1",
     folder: Annotated[
         Path | None,
@@ -29,24 +30,44 @@ def server(
         int | None,
         typer.Option(min=1, metavar="N", help="Runs at a time [as processors and memory allow]."),
     ] = None,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Ask nobody for the token: in a container only.")
+    ] = False,
+    in_container: Annotated[
+        bool,
+        typer.Option(
+            "--in-container", help="For --no-token: this is a container, used by one person alone."
+        ),
+    ] = False,
 ) -> None:
     """Serve the API of Kubeflow Pipelines on this machine, and run what is submitted.
 
     Kale's panel, kfp.Client and the command kfp work with it as with a Kubeflow. Pipelines and
     runs stay when it ends. Ctrl-C ends it, and the runs that go.
 
-    Example: `fastkf server`, then `kfp --endpoint http://127.0.0.1:8080 run list`
+    Whoever can send it a pipeline can run programs as you, so every request carries a token. It is
+    in the file `token` of the folder. `fastkf submit` and `fastkf lab` find it; a browser opens the
+    address that is printed.
+
+    Example: `fastkf server`, then `fastkf submit 01_first_pipeline --host http://127.0.0.1:8080`
     """
     from fastkf.base.local_server import default_folder
     from fastkf.server.main import serve
     from fastkf.server.settings import Settings, default_parallel_runs
 
+    if no_token and not in_container:
+        raise UsageError(
+            "--no-token: whoever reaches the server could run programs as you",
+            "leave it out, since fastkf, Kale and kfp find the token in the folder; in a container "
+            "of one person's own, whose loopback address nobody else reaches, add --in-container",
+        )
     os.umask(0o077)  # what the server and its runs write is for this user alone
     settings = Settings(
         folder=(folder or default_folder()).resolve(),
         host=host,
         port=port,
         parallel_runs=parallel_runs or default_parallel_runs(),
+        is_open=no_token,
         shared=shared_folders(),
     )
     serve(settings, lambda url: print(f"Kubeflow Pipelines on this machine: {url}", flush=True))

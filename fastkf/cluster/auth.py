@@ -9,7 +9,8 @@ from pathlib import Path
 
 from fastkf.base import local_server
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.cluster import dex
+from fastkf.base.tokens import is_token
+from fastkf.cluster import dex, errors
 
 TOKEN_VARIABLE = "KFP_EXISTING_TOKEN"  # what the command `kfp` reads for --existing-token
 POD_TOKEN_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"
@@ -77,6 +78,27 @@ class FileToken(Credentials):
         return bearer(read_secret(self.path), str(self.path))
 
 
+@dataclass
+class LocalToken(Credentials):
+    """The token of `fastkf server` on this machine, sent only to what has proven to be that server.
+
+    It proves that before each request: it can end, and somebody else listen there, at any time.
+    """
+
+    folder: Path
+    host: str
+
+    @property
+    def name(self) -> str:
+        return f"with the token in {self.folder / local_server.TOKEN}"
+
+    def headers(self) -> dict[str, str]:
+        try:
+            return local_server.authorize(self.folder, self.host)
+        except local_server.NoServerError as error:
+            raise errors.explain_silence(self.host, error.reason) from error
+
+
 class DexSession(Credentials):
     """A session that Dex's login form gives for a user name and a password."""
 
@@ -117,7 +139,7 @@ def choose(
     if token_file and user:
         raise UsageError("--token-file and --dex-user are both given", "give one of them")
     if token_file:
-        credentials = FileToken(token_file)
+        credentials = _in_file(token_file, host)
         credentials.headers()
         return credentials
     if user:
@@ -126,16 +148,21 @@ def choose(
         return VariableToken(TOKEN_VARIABLE, token)
     if user := environ.get(USER_VARIABLE):
         return DexSession(host, user, find_password(user, environ), ca_file)
-    return _as_kale(kale or {}, environ) or _of_place(host, environ)
+    return _as_kale(kale or {}, host, environ) or _of_place(host, environ)
 
 
-def _as_kale(settings: Mapping, environ: Mapping[str, str]) -> Credentials | None:
+def _in_file(path: Path, host: str) -> Credentials:
+    folder = local_server.find_folder(host, path)
+    return LocalToken(folder, host) if folder else FileToken(path)
+
+
+def _as_kale(settings: Mapping, host: str, environ: Mapping[str, str]) -> Credentials | None:
     """What Kale's configuration says of credentials: where they are (kale/config, Kale 2.3)."""
     kind, where = settings.get("auth_type"), settings.get("auth_config") or {}
     variable, path = where.get("env_var"), where.get("token_path") or where.get("file_path")
     if kind in ("existing_bearer_token", "kubernetes_service_account_token"):
         if path:
-            return FileToken(Path(path).expanduser())
+            return _in_file(Path(path).expanduser(), host)
         if variable:
             return VariableToken(variable, environ.get(variable, ""))
     if kind == "dex":
@@ -146,12 +173,11 @@ def _as_kale(settings: Mapping, environ: Mapping[str, str]) -> Credentials | Non
 
 def _of_place(host: str, environ: Mapping[str, str]) -> Credentials:
     """What a pod's service account, or a server on this machine, has put ready."""
+    if folder := local_server.find_folder(host):
+        return LocalToken(folder, host)
     pod_token = Path(environ.get(POD_TOKEN_VARIABLE) or POD_TOKEN)
     if environ.get(POD_TOKEN_VARIABLE) or pod_token.exists():
         return FileToken(pod_token)
-    local = local_server.read(local_server.default_folder())
-    if local and local.url == host.replace("//localhost:", "//127.0.0.1:"):
-        return FileToken(local.token_file)
     return Credentials()
 
 
@@ -188,7 +214,7 @@ def bearer(token: str, where: str) -> dict[str, str]:
         FastkfError: there is no token, or one that no header can carry.
     """
     token = token.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
+    if not is_token(token):
         raise FastkfError(
             f"{where}: holds no token", "a token is one line of letters, digits, dots and dashes"
         )

@@ -76,7 +76,7 @@ def find_host(host: str | None) -> tuple[str, str]:
     if host is None:
         host, named_by = endpoint.find_endpoint(os.environ)
     if host is None:
-        local = local_server.read(local_server.default_folder())
+        local = local_server.find(local_server.default_folder())
         without = (
             f"`fastkf server` runs here: --host {local.url}"
             if local
@@ -87,7 +87,7 @@ def find_host(host: str | None) -> tuple[str, str]:
             f"give --host URL (or {endpoint.ENDPOINT_VARIABLE}). {without}; "
             "`fastkf run` needs none",
         )
-    return clean_address(host, named_by), named_by
+    return local_server.as_written(clean_address(host, named_by)), named_by
 
 
 def clean_address(host: str, named_by: str = "--host") -> str:

@@ -12,14 +12,17 @@ from pathlib import Path
 import httpx
 from packaging.requirements import Requirement
 
+from fastkf.base import local_server
 from fastkf.base.diagnosis import Check
 from fastkf.base.endpoint import ENDPOINT_VARIABLE, HEALTH, find_endpoint
 from fastkf.base.errors import FastkfError
+from fastkf.base.local_server import ForeignServerError
 from fastkf.course import data, places
 from fastkf.package.pins import Pins
 
 PYTHONS = ((3, 11), (3, 13))  # the oldest and the newest that the project supports
 RUN_GB, SET_UP_GB = 1, 4
+OWN_VERSION = "fastkf-"  # how that of `fastkf server` begins
 PATIENCE = 2.5  # seconds for what asks another program or machine
 
 
@@ -227,7 +230,9 @@ def check_endpoint(seconds: float = PATIENCE) -> Check:
     where = f"{endpoint} ({named_by})"
     try:
         response = ask_health(endpoint, seconds)
-    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
+    except ForeignServerError as error:
+        return Check("Kubeflow", False, error.problem, error.remedy or "")
+    except (FastkfError, OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
         problem = f"does not answer ({error or type(error).__name__})"
         remedy = "Check the address, and that Kubeflow runs and its port is forwarded"
     else:
@@ -235,15 +240,25 @@ def check_endpoint(seconds: float = PATIENCE) -> Check:
             # The API's own server, and that of the pages, name it differently.
             version = health.get("tag_name") or health.get("apiServerTagName")
             version = version or "of an unknown version"
+            if str(version).startswith(OWN_VERSION) and not local_server.find_folder(endpoint):
+                problem = f"{where} answers as fastkf server, and has not proven to be yours"
+                remedy = f"If it is, let {local_server.VARIABLE} name its folder."
+                return Check("Kubeflow", None, problem, remedy)
             return Check("Kubeflow", True, f"Pipelines {version} answers at {where}")
         problem, remedy = describe_response(response)
     return Check("Kubeflow", None, f"{where} {problem}", f"{remedy}; {named_by} names it.")
 
 
 def ask_health(endpoint: str, seconds: float) -> httpx.Response:
-    """What answers there; not through a proxy, as kfp's client does not use one either."""
+    """What answers there; not through a proxy, as kfp's client does not use one either.
+
+    Raises:
+        FastkfError: it is this machine's own server, and does not prove to be this user's.
+    """
+    folder = local_server.find_folder(endpoint)
+    headers = local_server.authorize(folder, endpoint) if folder else {}
     with httpx.Client(transport=httpx.HTTPTransport(), timeout=seconds) as client:
-        return client.get(f"{endpoint}{HEALTH}", follow_redirects=True)
+        return client.get(f"{endpoint}{HEALTH}", headers=headers, follow_redirects=True)
 
 
 def read_health(response: httpx.Response) -> dict[str, object] | None:

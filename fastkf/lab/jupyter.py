@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from fastkf.base.files import user_folder
 from fastkf.lab import proxy
-from fastkf.lab.pipelines import PAGES_VARIABLE, Pipelines
+from fastkf.lab.pipelines import Pipelines, find_address
 
 # Defaults of JupyterLab's settings: what users chose in their own settings comes before them.
 DEFAULTS = {
@@ -51,7 +51,7 @@ class Jupyter:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.base_url}"
+        return find_address(self.port, self.base_url)
 
     @property
     def page(self) -> str:
@@ -62,9 +62,8 @@ class Jupyter:
     @property
     def runs_page(self) -> str:
         """Where the pages of the runs are, for the same browser."""
-        links = self.pipelines.variables.get(PAGES_VARIABLE) or ""
-        is_own = links.startswith(self.base_url)
-        return f"{self.address}{proxy.PATH}/" if is_own else f"{self.pipelines.address}/"
+        pages = f"{self.address}{proxy.PATH}" if self.pipelines.pages else self.pipelines.address
+        return f"{pages}/"
 
     @property
     def command(self) -> list[str | Path]:

@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 from fastkf.base.endpoint import ENDPOINT_VARIABLE, POD_ENDPOINT
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.base.local_server import LocalServer
+from fastkf.base.local_server import TOKEN, LocalServer
+from fastkf.base.tokens import read_token
 from fastkf.cluster import auth
 from fastkf.cluster.connection import PREFIX
 from fastkf.cluster.target import PAGES_VARIABLE, Endpoint, check_connection, open_connection
 from fastkf.lab.proxy import PATH
-from fastkf.server import peer_credentials
 
+TOKEN_VARIABLE = "KF_PIPELINES_TOKEN"  # where Kale looks for a bearer token when told of no place
 KALE_LINKS = ("KALE_RUN_LINK", "KALE_UPLOAD_LINK")
 REMOTE_VARIABLES = {"SSH_CONNECTION", "CODESPACES"}
 ADDRESS_OPTIONS = ("--ip", "--ServerApp.ip")
@@ -39,29 +40,32 @@ class Pipelines:
     warning: str = ""
 
 
-def local_pipelines(local: LocalServer, base_url: str, is_far: bool) -> Pipelines:
+def local_pipelines(local: LocalServer, port: int, base_url: str, is_far: bool) -> Pipelines:
     """The server on this machine.
 
-    The links of Kale's panel lead through JupyterLab unless the browser is on this machine, and
-    known to the server without a token.
+    Its pages are shown through JupyterLab, whose cookie the browser has.
 
     Args:
+        port: JupyterLab's.
         base_url: JupyterLab's.
-        is_far: whether the browser may be elsewhere.
+        is_far: whether the browser may be elsewhere, and know JupyterLab by another address.
     """
-    through_jupyter = is_far or not peer_credentials.can_tell()
-    links = f"{base_url}{PATH}" if through_jupyter else None
-    token = auth.FileToken(local.token_file)
     return Pipelines(
         address=local.url,
-        kale={"host": local.url, **describe(token)},
+        kale={"host": local.url, **describe(auth.FileToken(local.token_file))},
         variables={
             ENDPOINT_VARIABLE: local.url,
-            PAGES_VARIABLE: links,
+            TOKEN_VARIABLE: read_token(local.token_file),
+            PAGES_VARIABLE: f"{base_url if is_far else find_address(port, base_url)}{PATH}",
             **dict.fromkeys(KALE_LINKS),
         },
-        pages={"address": local.url, "token_file": str(local.token_file)},
+        pages={"address": local.url, "folder": str(local.token_file.parent)},
     )
+
+
+def find_address(port: int, base_url: str) -> str:
+    """JupyterLab's address for a browser on this machine."""
+    return f"http://127.0.0.1:{port}{base_url}"
 
 
 def cluster_pipelines(server: Endpoint, private: Path, base_url: str) -> Pipelines:
@@ -99,6 +103,8 @@ def describe(who: auth.Credentials, private: Path | None = None) -> dict:
     if isinstance(who, auth.VariableToken):
         config = {"env_var": who.variable}
         return {"auth_type": "existing_bearer_token", "auth_config": config}
+    if isinstance(who, auth.LocalToken):
+        who = auth.FileToken(who.folder / TOKEN)
     if isinstance(who, auth.FileToken):
         # Not resolved: in a pod the file is a link, to another place each time it is renewed.
         config = {"file_path": str(who.path.absolute())}

@@ -21,6 +21,9 @@ from tornado import iostream, web
 from traitlets import Unicode
 from traitlets.config import Configurable
 
+from fastkf.base import local_server
+from fastkf.base.errors import FastkfError
+
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
@@ -57,14 +60,18 @@ class PipelinesPages(Configurable):
     """The pages, as JupyterLab's configuration names them."""
 
     address = Unicode(help="Where the pages are: http://127.0.0.1:PORT").tag(config=True)
-    token_file = Unicode(help="The file with the bearer token for them").tag(config=True)
+    folder = Unicode(help="The data folder of the server that shows them").tag(config=True)
 
 
 class PagesHandler(JupyterHandler):
-    """Passes a request on, and the answer back as it comes."""
+    """Passes a request on, and the answer back as it comes.
 
-    def initialize(self, client: httpx.AsyncClient) -> None:
-        self.client = client
+    What is shown here is shown as JupyterLab's own, which can open a terminal. So the server proves
+    before each request that it is this user's: it can end, and another user's listen there.
+    """
+
+    def initialize(self, client: httpx.AsyncClient, folder: Path) -> None:
+        self.client, self.folder = client, folder
         self.work: asyncio.Future[None] | None = None
 
     def check_xsrf_cookie(self) -> None:
@@ -94,10 +101,11 @@ class PagesHandler(JupyterHandler):
     async def _pass_on(self) -> None:
         target = self.request.uri.removeprefix(url_path_join(self.base_url, PATH))
         sent = self.request.headers.get_all()
+        kept = [pair for pair in sent if pair[0].lower() not in OF_CONNECTION | OF_JUPYTER]
         request = self.client.build_request(
             self.request.method,
             self.client.base_url.copy_with(raw_path=target.encode()),
-            headers=[pair for pair in sent if pair[0].lower() not in OF_CONNECTION | OF_JUPYTER],
+            headers=[*kept, *(await self._authorize()).items()],
             content=self.request.body or None,
         )
         try:
@@ -109,6 +117,13 @@ class PagesHandler(JupyterHandler):
             async for chunk in answer.aiter_raw():
                 self.write(chunk)
                 await self.flush()
+
+    async def _authorize(self) -> dict[str, str]:
+        address = str(self.client.base_url).rstrip("/")
+        try:
+            return await asyncio.to_thread(local_server.authorize, self.folder, address)
+        except FastkfError as error:
+            raise web.HTTPError(502, f"The pipelines server does not answer: {error}") from error
 
     def _begin(self, answer: httpx.Response) -> None:
         self.set_status(answer.status_code, answer.reason_phrase or None)
@@ -129,16 +144,10 @@ def _jupyter_server_extension_points() -> list[dict]:
 
 def _load_jupyter_server_extension(server: "ServerApp") -> None:
     config = PipelinesPages(parent=server)
-    token = Path(config.token_file).read_text(encoding="utf-8").strip()
-    client = httpx.AsyncClient(
-        base_url=config.address,
-        headers={"authorization": f"Bearer {token}"},
-        timeout=None,
-        trust_env=False,
-    )
+    client = httpx.AsyncClient(base_url=config.address, timeout=None, trust_env=False)
     path = url_path_join(server.base_url, PATH)
     handlers = [
         (path, web.RedirectHandler, {"url": f"{path}/"}),
-        (f"{path}/(.*)", PagesHandler, {"client": client}),
+        (f"{path}/(.*)", PagesHandler, {"client": client, "folder": Path(config.folder)}),
     ]
     server.web_app.add_handlers(".*$", handlers)

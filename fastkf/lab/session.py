@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from fastkf.base import local_server
-from fastkf.base.endpoint import HEALTH
 from fastkf.base.errors import UsageError
 from fastkf.base.local_server import LocalServer
 from fastkf.base.ports import free_ports, is_free
@@ -62,7 +61,7 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
             pipelines = cluster_pipelines(options.server, private, base_url)
         else:
             is_far = is_browser_far(base_url, options.jupyter, os.environ)
-            pipelines = local_pipelines(find_server(start, running), base_url, is_far)
+            pipelines = local_pipelines(find_server(start, running), port, base_url, is_far)
         jupyter = Jupyter(
             place=options.place,
             private=private,
@@ -101,8 +100,7 @@ def watch(running: list[Service]) -> NoReturn:
 def find_server(start: Callable[..., Service], running: list[Service]) -> LocalServer:
     """The server that runs already, or one that is started now, on a port of its own choice."""
     folder = local_server.default_folder()
-    known = local_server.read(folder)
-    if known and answers(known.url + HEALTH):
+    if known := local_server.find(folder):
         return known
     command = [sys.executable, "-m", "fastkf.cli", "server", "--port", "0", "--folder", folder]
     service = start("The pipelines server", command)
@@ -110,9 +108,8 @@ def find_server(start: Callable[..., Service], running: list[Service]) -> LocalS
 
     def is_ready() -> bool:
         nonlocal found
-        found = local_server.read(folder)
-        # One that was killed has left its note behind.
-        return found is not None and found != known and answers(found.url + HEALTH)
+        found = local_server.find(folder)
+        return found is not None
 
     service.wait(is_ready)
     running.append(service)

@@ -4,15 +4,17 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from fastapi.responses import Response
 
 from fastkf.base.asgi import SizeLimit
+from fastkf.base.guard import Access, Guard
+from fastkf.base.tokens import new_token
 from fastkf.server import errors, pages
 from fastkf.server.api import add_routers
 from fastkf.server.api.experiments import default_experiment
 from fastkf.server.database import Database
 from fastkf.server.errors import Code, answer
 from fastkf.server.queue import RunQueue
-from fastkf.server.security import Guard
 from fastkf.server.settings import Settings
 
 
@@ -42,8 +44,21 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         SizeLimit, limit=settings.largest_request, respond=partial(answer, Code.TOO_LARGE)
     )
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Guard, access=describe_access(settings), respond=refuse)
     errors.add_handlers(app)
     add_routers(app)
     app.include_router(pages.router(settings))
     return app
+
+
+def describe_access(settings: Settings) -> Access:
+    """Whom the guard lets in. What is submitted is run as this user, so without a token nobody."""
+    token = None if settings.is_open else settings.token or new_token()
+    hint = f"; it is in {settings.token_file}"
+    return Access(token, host=settings.host, hint=hint, secret=settings.secret)
+
+
+def refuse(status: int, text: str) -> Response:
+    """The guard's refusal, in the form of the API's errors."""
+    code = next(code for code in Code if code.value[1] == status)
+    return answer(code, text)

@@ -3,22 +3,20 @@
 import contextlib
 import dataclasses
 import ipaddress
-import os
-import secrets
 import socket
 from collections.abc import Callable, Iterator
 
 from filelock import FileLock, Timeout
 
-from fastkf.base import files, local_server
+from fastkf.base import local_server
 from fastkf.base.connections import Server
-from fastkf.base.errors import FastkfError
-from fastkf.base.local_server import LocalServer
-from fastkf.base.ports import bind
+from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.guard import PARAMETER
+from fastkf.base.ports import bind, is_loopback
 from fastkf.base.signals import on_end
-from fastkf.server import leftovers, peer_credentials
+from fastkf.base.tokens import make_token
+from fastkf.server import leftovers
 from fastkf.server.app import create_app
-from fastkf.server.security import PARAMETER
 from fastkf.server.settings import Settings
 
 SECONDS_TO_ANSWER = 3  # what is asked when the server is told to end
@@ -27,26 +25,31 @@ SECONDS_TO_ANSWER = 3  # what is asked when the server is told to end
 def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Serves until SIGINT, SIGTERM or SIGHUP; the runs' processes end too.
 
-    While it serves, server.json in the folder has its `url`, `pid` and `token_file`.
+    While it serves, server.json in the folder tells this user's programs where it is.
 
     Args:
-        settings: its token is replaced by the folder's own.
+        settings: its token and its secret are replaced by the folder's own.
         on_ready: called when requests are answered, with the address for a browser.
 
     Raises:
+        UsageError: the server was to be open to all on an address that others reach.
         FastkfError: another server has the folder, the port is taken, or the files are unusable.
     """
     _make_folders(settings)
     with _lock(settings), bind(settings.host, settings.port) as listener:
-        port = listener.getsockname()[1]
-        settings = dataclasses.replace(settings, port=port, token=_read_token(settings))
+        _check_access(settings, listener)
         url = _address(listener)
-        note = LocalServer(url, settings.token_file, os.getpid())
+        note = local_server.describe(url, settings.folder)
+        settings = dataclasses.replace(
+            settings,
+            port=listener.getsockname()[1],
+            token=make_token(settings.token_file),
+            secret=note.secret,
+        )
 
         def announce() -> None:
             local_server.write(settings.folder, note)
-            is_open = not _is_loopback(listener) or not peer_credentials.can_tell()
-            on_ready(f"{url}/?{PARAMETER}={settings.token}" if is_open else url)
+            on_ready(url if settings.is_open else f"{url}/?{PARAMETER}={settings.token}")
 
         try:
             _Server(
@@ -69,7 +72,7 @@ class _Server(Server):
 
 
 def _lock(settings: Settings) -> FileLock:
-    lock = FileLock(settings.folder / "server.lock")
+    lock = FileLock(settings.folder / local_server.LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -78,6 +81,14 @@ def _lock(settings: Settings) -> FileLock:
             "use that one, end it, or name another --folder",
         ) from error
     return lock
+
+
+def _check_access(settings: Settings, listener: socket.socket) -> None:
+    if settings.is_open and not is_loopback(listener):
+        raise UsageError(
+            f"--host {settings.host}: without a token the server would be open to the network",
+            "leave out --host or --no-token",
+        )
 
 
 def _where(settings: Settings) -> str:
@@ -95,22 +106,9 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _is_loopback(listener: socket.socket) -> bool:
-    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
-
-
 def _make_folders(settings: Settings) -> None:
     settings.folder.mkdir(parents=True, exist_ok=True)
     settings.folder.chmod(0o700)  # before there is anything in it
     leftovers.set_aside(settings)
     for name in ("pipelines", "runs"):
         (settings.folder / name).mkdir(exist_ok=True)
-
-
-def _read_token(settings: Settings) -> str:
-    """The folder's token, made when there is none; it stays, so that clients are set up once."""
-    file = settings.token_file
-    if not file.exists() or not file.read_text(encoding="ascii").strip():
-        files.write_text(file, secrets.token_urlsafe(32) + "\n", mode=0o600)
-    file.chmod(0o600)
-    return file.read_text(encoding="ascii").strip()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psutil
 
+from fastkf.base import local_server
+
 MEGABYTE = 2**20
 MEMORY_OF_A_RUN = 4096 * MEGABYTE  # a step that trains with TensorFlow, beside its warm parent
 
@@ -30,7 +32,9 @@ class Settings:
     Attributes:
         folder: the data folder, private to the user.
         parallel_runs: how many runs go at once; the others wait.
-        token: what a client sends that is not known to be this user's; None: no other is let in.
+        token: what every request carries; None: nobody is let in.
+        secret: by which the server proves to clients that it is this user's.
+        is_open: whether whoever reaches the server may ask, without a token.
         largest_request: bytes of one request's body.
         shared: name to folder; a step, which starts in its run's own folder, finds it at ../NAME.
     """
@@ -39,7 +43,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 0
     parallel_runs: int = 1
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    is_open: bool = False
     largest_request: int = 8 * MEGABYTE
     shared: Mapping[str, SharedFolder] = field(default_factory=dict)
 
@@ -49,7 +55,7 @@ class Settings:
 
     @property
     def token_file(self) -> Path:
-        return self.folder / "token"
+        return self.folder / local_server.TOKEN
 
     def run_folder(self, run_id: str) -> Path:
         """The folder of a run that is in the database."""

@@ -58,7 +58,8 @@ def visit(chromium, place):
 
         def call(address: str = "", base: str | None = None, **settings) -> browser.WatchedPage:
             base = base or f"{place.server.url}/"
-            page = stack.enter_context(browser.open_page(chromium, base + address, **settings))
+            link = f"{base}?token={place.server.token}{address}"
+            page = stack.enter_context(browser.open_page(chromium, link, **settings))
             page.wait_for_selector("#content > [data-part]")
             pages.append((page, base))
             return page
@@ -332,7 +333,7 @@ def test_the_page_survives_a_restart_of_the_server(place, visit, chromium, tmp_p
     with serve_place(tmp_path) as other:
         run = other.add_run("cut", "RUNNING", steps=[step("load", "running")])
         address = f"{other.server.url}/"
-        with browser.open_page(chromium, f"{address}#/runs/details/{run}") as page:
+        with browser.open_page(chromium, f"{other.server.link}#/runs/details/{run}") as page:
             page.get_by_text("Running", exact=True).wait_for()
             other.server.stop()
             lost = page.get_by_role("alert").filter(has_text="Disconnected")

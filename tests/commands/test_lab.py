@@ -7,8 +7,10 @@ import os
 import re
 import signal
 import stat
+import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import browser
@@ -19,10 +21,10 @@ from build import write_notebook
 from conftest import fastkf
 from guides import fastkf_commands
 from kale_panel import NotebookPage, start_lab
+from notes import compute_proof, write_note
 
-from fastkf.base import endpoint, local_server
+from fastkf.base import endpoint, local_server, proof
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.base.local_server import LocalServer
 from fastkf.cli import app
 from fastkf.cli.display import Display
 from fastkf.cli.lab import fetch_data
@@ -117,12 +119,31 @@ def test_kale_is_switched_on_and_nobody_asks_for_news(lab):
 
 
 def test_notebooks_find_the_server(lab):
-    """What `kfp.Client()` and `fastkf submit` read in a kernel or a terminal of JupyterLab."""
+    """What kfp's client and `fastkf submit` read in a kernel or a terminal of JupyterLab."""
     variables = modules_of(lab)["jupyterlab"].environ()
     host, _ = endpoint.find_endpoint(variables)
-    health = urllib3.request("GET", host + endpoint.HEALTH)
+    token = {"Authorization": f"Bearer {variables['KF_PIPELINES_TOKEN']}"}
+    health = urllib3.request("GET", host + endpoint.HEALTH, headers=token)
     assert health.status == 200
+    assert urllib3.request("GET", host + endpoint.HEALTH).status == 401
     assert endpoint.read_kale_config(variables)["host"] == host
+
+
+@pytest.mark.security
+def test_kfp_kale_and_fastkf_need_no_more_than_the_variables_of_a_kernel(lab):
+    """As the guide shows it; each in a process that has these variables alone."""
+    variables = modules_of(lab)["jupyterlab"].environ()
+    guide = (places.PROJECT / "labs" / "one_click.md").read_text()
+    [shown] = re.findall(r"^```python\n(.*?)^```", guide, re.M | re.S)
+    kale = "from kale.common.kfp_client_factory import get_kfp_client\nclient = get_kfp_client()\n"
+    for program in (shown, kale):
+        program += "print('multi-user:', client.get_kfp_healthz().multi_user)"
+        command = [sys.executable, "-W", "ignore", "-c", program]
+        result = subprocess.run(command, env=variables, capture_output=True, text=True)
+        assert "multi-user: False" in result.stdout, result.stderr
+    result = fastkf("submit", "--terminate", "none", env=variables)
+    assert "run none not found" in result.output
+    assert fastkf("doctor", env=variables).output.count("Pipelines fastkf-") == 1
 
 
 def test_only_this_machine_and_only_with_the_token(lab):
@@ -208,6 +229,8 @@ class Upstream(http.server.BaseHTTPRequestHandler):
             self.answer(303, b"", {"Location": f"http://{self.headers['Host']}/there?a=b"})
         elif self.path == "/stream":
             self.stream()
+        elif self.path.startswith(proof.PATH):
+            self.answer(200, compute_proof(self, self.server.note.secret).encode())
         elif self.path == "/silent":
             self.close_connection = True
         else:
@@ -246,9 +269,8 @@ def upstream(tmp_path_factory):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as server:
         server.folder, server.is_left = folder, threading.Event()
         server.url = f"http://127.0.0.1:{server.server_port}"
+        server.note = write_note(folder, server.url)
         (folder / "token").write_text("secret-of-the-server\n")
-        note = {"url": server.url, "pid": os.getpid(), "token_file": str(folder / "token")}
-        (folder / "server.json").write_text(json.dumps(note))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -263,14 +285,18 @@ def passing(upstream):
 
 
 def test_a_server_that_runs_already_is_used(passing, upstream):
-    assert passing.pipelines == f"{upstream.url}/"
+    assert passing.pipelines == f"{passing.address}pipelines/"
+    variables = modules_of(passing)["jupyterlab"].environ()
+    assert variables[PAGES_VARIABLE] == f"{passing.address}pipelines"
+    assert variables["KF_PIPELINES_ENDPOINT"] == upstream.url
     assert modules_of(passing).keys() == {"jupyterlab"}
 
 
 def test_the_note_of_a_server_that_was_killed_is_not_taken(upstream, tmp_path, monkeypatch):
     monkeypatch.setenv("FASTKF_SERVER", str(tmp_path))
-    local_server.write(tmp_path, LocalServer("http://127.0.0.1:9", tmp_path / "token", pid=1))
-    started = LocalServer(upstream.url, tmp_path / "token", pid=2)
+    started = write_note(tmp_path, upstream.url)
+    local_server.write(tmp_path, replace(started, started=0.0))  # its id is another process's now
+    monkeypatch.setattr(upstream, "note", started)
 
     class Starting:
         def wait(self, is_ready):
@@ -281,6 +307,35 @@ def test_the_note_of_a_server_that_was_killed_is_not_taken(upstream, tmp_path, m
     running = []
     assert session.find_server(lambda *_: Starting(), running) == started
     assert len(running) == 1
+
+
+@pytest.mark.security
+def test_the_pages_of_a_foreign_program_are_not_shown(upstream, tmp_path, monkeypatch):
+    """It listens where the server was: it gets no token, and JupyterLab is not even started."""
+    monkeypatch.setenv("FASTKF_SERVER", str(tmp_path))
+    write_note(tmp_path, upstream.url)  # with another secret than the one that listens there
+    with pytest.raises(FastkfError, match="another program answers there"):
+        session.find_server(None, [])
+
+
+@pytest.mark.security
+def test_a_foreign_program_that_takes_the_port_meanwhile_is_not_shown(
+    passing, upstream, monkeypatch
+):
+    assert ask(passing, "pipelines/").status == 200
+    asked = []
+
+    def answer_as_another(handler):
+        asked.extend(name.lower() for name in handler.headers)
+        handler.answer(200, b"<script>evil()</script>")
+
+    monkeypatch.setattr(Upstream, "do_GET", answer_as_another)
+    answer = ask(passing, "pipelines/")
+    assert answer.status == 502
+    assert b"another program answers there" in answer.data
+    assert b"evil" not in answer.data
+    assert "host" in asked
+    assert "authorization" not in asked
 
 
 def test_requests_are_passed_on_whole_but_without_the_secrets_of_jupyter(passing, upstream):

@@ -13,6 +13,7 @@ from build import write_notebook
 from conftest import fastkf, start
 from faulty import Proxy, answer, cut, drop, page, slow
 from rich.console import Console
+from servers import Server
 
 from fastkf.base import endpoint
 from fastkf.base.errors import FastkfError, UsageError
@@ -55,14 +56,17 @@ def nobody(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory):
-    """The address of a local server, a process of its own."""
-    process = start("server", "--port", 0, "--folder", tmp_path_factory.mktemp("server") / "data")
-    line = process.stdout.readline()
-    assert "http://" in line, line + process.stdout.read()
-    yield next(word for word in line.split() if word.startswith("http://"))
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+def server(tmp_path_factory):
+    """A local server, a process of its own."""
+    with Server(tmp_path_factory.mktemp("server") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def local(server, monkeypatch):
+    """The address of a local server, whose note is found."""
+    monkeypatch.setenv("FASTKF_SERVER", str(server.folder))
+    return server.url
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +81,10 @@ def package(adding) -> Path:
 
 
 @pytest.fixture
-def proxy(local):
-    with Proxy(local) as proxy:
+def proxy(server):
+    """What stands before the server knows its token; whoever asks the proxy need not."""
+    headers = {"authorization": f"Bearer {server.token}"}
+    with Proxy(server.url, headers) as proxy:
         yield proxy
 
 
@@ -119,7 +125,7 @@ def test_a_notebook_is_checked_compiled_uploaded_run_and_followed(local, adding,
     run = runs_of(local)[0]
     for told in (
         "✓ adding: 2 steps, tags checked",
-        "without credentials",
+        "with the token in ",
         "✓ compiled",
         "✓ uploaded adding: a new pipeline",
         "in the experiment mine",

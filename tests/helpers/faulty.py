@@ -44,10 +44,12 @@ class Proxy:
 
     Args:
         upstream: the server's address; None for a proxy whose every answer is a rule's.
+        headers: what is passed on to it carries these, whatever the client has sent.
     """
 
-    def __init__(self, upstream: str | None = None):
+    def __init__(self, upstream: str | None = None, headers: dict[str, str] | None = None):
         self.upstream, self.rules, self.seen = upstream, [], []
+        self.headers = headers or {}
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -100,7 +102,8 @@ class Proxy:
     def pass_on(self, handler, request: Request) -> None:
         place = urlsplit(self.upstream)
         connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
-        headers = {**request.headers, "host": place.netloc, "connection": "close"}
+        headers = {**request.headers, **self.headers}
+        headers |= {"host": place.netloc, "connection": "close"}
         try:
             connection.request(request.method, request.path, request.body or None, headers)
             given = connection.getresponse()

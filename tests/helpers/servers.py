@@ -32,13 +32,16 @@ class Server:
 
     def __init__(self, folder: Path, *options, command=(), fresh=False, **environment):
         self.folder = Path(folder)
+        self.output: str | None = None  # after the first line, when it has ended
         words = ["server", "--folder", self.folder, "--port", "0", *options]
         self.process = launch(
             words, command=command, fresh=fresh, env={**os.environ, **environment}
         )
         line = self.process.stdout.readline()
-        self.url = line.split()[-1].partition("/?")[0] if line else None
-        assert self.url, self.process.stderr.read()
+        self.link = line.split()[-1] if line else None  # for a browser, with the token
+        assert self.link, self.process.stderr.read()
+        self.url = self.link.partition("/?")[0]
+        self.token = (self.folder / "token").read_text().strip()
 
     def __enter__(self):
         return self
@@ -51,9 +54,14 @@ class Server:
         if self.process.returncode is not None:
             return self.process.returncode
         self.process.send_signal(number)
-        output, errors = self.process.communicate(timeout=SECONDS)
-        assert "Traceback" not in output + errors, output + errors
+        if self.output is None:
+            self.output = "".join(self.process.communicate(timeout=SECONDS))
+        assert "Traceback" not in self.output, self.output
         return self.process.returncode
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
 
     def client(self, **options):
         """The SDK's client."""
@@ -61,11 +69,15 @@ class Server:
             warnings.simplefilter("ignore")
             import kfp
 
-            return kfp.Client(host=self.url, **options)
+            return kfp.Client(host=self.url, **{"existing_token": self.token, **options})
 
     def call(self, method: str, path: str, body=None, headers=None) -> tuple[int, dict]:
-        """HTTP status and JSON of one request; a body that is not bytes is sent as JSON."""
-        headers = {"Content-Type": "application/json"} | (headers or {})
+        """HTTP status and JSON of one request; a body that is not bytes is sent as JSON.
+
+        It carries the token, unless `headers` has another `Authorization`, or None for none.
+        """
+        own = {"Content-Type": "application/json", **self.authorization}
+        headers = {k: v for k, v in {**own, **(headers or {})}.items() if v is not None}
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.url + API + path, data, headers, method=method)
         try:

@@ -247,7 +247,8 @@ def kfp_command(server, *words, answer="y") -> list | dict | str:
     """Runs the command `kfp` in this process and returns what it prints as JSON."""
     from kfp.cli.cli import cli
 
-    arguments = ["--endpoint", server.url, "--output", "json", *words]
+    arguments = ["--endpoint", server.url, "--existing-token", server.token]
+    arguments += ["--output", "json", *words]
     result = CliRunner().invoke(cli, arguments, obj={}, input=answer, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     printed = result.output.rpartition("[y/N]: y\n")[2]

@@ -1,11 +1,14 @@
 """The command `fastkf server`, its guide, and how light the server is."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 import psutil
 import pytest
@@ -13,6 +16,7 @@ from conftest import fastkf
 from guides import fastkf_commands, shell_blocks
 from servers import Server
 
+from fastkf.base import local_server
 from fastkf.course import places
 from fastkf.server.settings import MEGABYTE
 
@@ -79,6 +83,48 @@ def test_programs_find_the_server_by_its_note(server):
     assert note["url"] == server.url
     assert note["pid"] == server.process.pid
     assert os.path.exists(note["token_file"])
+    assert local_server.find(server.folder).url == server.url
+
+
+@pytest.mark.security
+def test_the_token_is_in_its_file_and_in_the_link_alone(tmp_path):
+    """Not in what the server writes of requests, nor in an answer, an error, or another file."""
+    server = Server(tmp_path)
+    try:
+        for path in (f"/?token={server.token}", f"/none?token={server.token}&a=b"):
+            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            with (
+                contextlib.suppress(urllib.error.HTTPError),
+                opener.open(server.url + path) as page,
+            ):
+                assert server.token not in page.url + page.read().decode()
+        assert server.call("POST", f"/experiments?token={server.token}", b"{")[0] == 400
+    finally:
+        server.stop()
+    assert server.token not in server.output
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if server.token.encode() in path.read_bytes()] == [
+        tmp_path / "token"
+    ]
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("words", [[], ["--host", "0.0.0.0", "--in-container"]])
+def test_no_server_is_open_but_in_a_container_that_says_so(tmp_path, words):
+    result = fastkf("server", "--folder", tmp_path, "--port", 0, "--no-token", *words)
+    assert result.code == 2
+    assert ("--in-container" in result.output) == (words == [])
+    assert not (tmp_path / "server.json").exists()
+
+
+@pytest.mark.security
+def test_a_server_in_a_container_can_be_open_to_its_own_address(tmp_path):
+    with Server(tmp_path, "--no-token", "--in-container") as server:
+        assert server.link == server.url
+        no_token = {"Authorization": None}
+        assert server.call("GET", "/healthz", headers=no_token)[0] == 200
+        foreign = no_token | {"Origin": "http://evil.example"}
+        assert server.call("GET", "/healthz", headers=foreign)[0] == 403
 
 
 def test_the_idle_server_is_small(server):
@@ -112,10 +158,16 @@ def test_the_guide_from_package_to_result(server, tmp_path):
     (compiled,) = [words for words in fastkf_commands(GUIDE) if words[0] == "compile"]
     assert fastkf(*compiled, cwd=tmp_path).code == 0
     blocks = "\n".join(shell_blocks(GUIDE)).replace(URL, server.url)
-    kfp = os.path.join(os.path.dirname(sys.executable), "kfp")
-    create, run, *_ = re.findall(r"^kfp (.*)", blocks, re.M)
-    for words in (create, run):
-        result = subprocess.run([kfp, *words.split()], cwd=tmp_path, capture_output=True, text=True)
+    home = tmp_path / "home"
+    (home / ".local/share/fast-kubeflow").mkdir(parents=True)
+    (home / ".local/share/fast-kubeflow/server").symlink_to(server.folder)
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    settings = {"cwd": tmp_path, "env": {**os.environ, "HOME": str(home), "PATH": path}}
+    [variable] = re.findall(r"^export .*", blocks, re.M)
+    create, run, *_ = re.findall(r"^kfp .*", blocks, re.M)
+    for line in (create, run):
+        script = f"{variable}\n{line}"
+        result = subprocess.run(["sh", "-c", script], **settings, capture_output=True, text=True)
         assert result.returncode == 0, result.stdout + result.stderr
     (first,) = server.call("GET", "/runs")[1]["runs"]
     assert (first["display_name"], first["runtime_config"]["parameters"]) == (
@@ -127,7 +179,7 @@ def test_the_guide_from_package_to_result(server, tmp_path):
     program = program.replace(URL, server.url) + state + "print('at last', state)"
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
-        cwd=tmp_path,
+        **settings,
         capture_output=True,
         text=True,
     )

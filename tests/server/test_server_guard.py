@@ -38,9 +38,7 @@ def server(tmp_path_factory):
         yield server
 
 
-@pytest.fixture(scope="module")
-def token(server):
-    return (server.folder / "token").read_text().strip()
+NO_TOKEN = {"Authorization": None}
 
 
 # Who may ask
@@ -112,24 +110,24 @@ def as_nobody(function):
     return text
 
 
+@pytest.mark.security
 @as_root_on_linux
-def test_another_user_needs_the_token(server, token):
+def test_another_user_needs_the_token(server):
     """The request comes over the loopback device, as the user's own do."""
 
     def ask(**headers) -> str:
-        return as_nobody(lambda: server.call("GET", "/healthz", headers=headers))
+        return as_nobody(lambda: server.call("GET", "/healthz", headers=NO_TOKEN | headers))
 
     assert ask().startswith("(401, ")
     assert str(server.folder / "token") in ask()
     assert ask(Authorization="Bearer wrong").startswith("(401, ")
     # A header that a proxy would set says nothing about who asks.
     assert ask(**{"X-Forwarded-For": "127.0.0.1"}).startswith("(401, ")
-    assert ask(Authorization=f"Bearer {token}").startswith("(200, ")
+    assert ask(Authorization=f"Bearer {server.token}").startswith("(200, ")
 
 
 @as_root_on_linux
 def test_another_user_who_hangs_up_gets_nothing_done(server):
-    """The kernel lists the socket of a process that has closed it as root's."""
     host, port = server.url.removeprefix("http://").split(":")
     body = b'{"display_name": "hung up"}'
     head = f"POST {API}/experiments HTTP/1.1\r\nHost: localhost\r\n"
@@ -147,13 +145,13 @@ def test_another_user_who_hangs_up_gets_nothing_done(server):
     assert "hung up" not in names
 
 
-def test_the_token_is_asked_for_where_users_are_not_known(tmp_path):
-    """On every address: nobody is on a loopback address for certain."""
+@pytest.mark.security
+def test_the_token_is_asked_for_on_every_address(tmp_path):
     with Server(tmp_path, "--host", "0.0.0.0") as server:
-        token = (tmp_path / "token").read_text().strip()
+        token = server.token
         other = address_of_this_machine()
         server.url = server.url.replace("127.0.0.1", other)
-        status, answer = server.call("GET", "/healthz")
+        status, answer = server.call("GET", "/healthz", headers=NO_TOKEN)
         assert (status, answer["code"]) == (401, 16)
         assert server.call("GET", "/runs", headers={"Authorization": "Bearer wrong"})[0] == 401
         assert server.client(existing_token=token).list_runs().total_size == 0
@@ -326,6 +324,7 @@ def test_a_huge_upload_that_hides_its_size_is_cut_off(server):
     """In chunks, without Content-Length."""
     host, port = server.url.removeprefix("http://").split(":")
     head = f"POST {API}/pipelines/upload?name=x HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"Authorization: Bearer {server.token}\r\n"
     head += (
         "Content-Type: multipart/form-data; boundary=limit\r\nTransfer-Encoding: chunked\r\n\r\n"
     )

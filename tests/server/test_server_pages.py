@@ -57,6 +57,7 @@ def get(served_place):
             urlsplit(served_place.server.url).netloc, timeout=30
         )
         try:
+            headers = {**served_place.server.authorization, **headers}
             connection.request("GET", path, headers=headers)
             return Answer(connection.getresponse())
         finally:

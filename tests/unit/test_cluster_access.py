@@ -4,6 +4,7 @@ import datetime
 import io
 import ipaddress
 import json
+from dataclasses import replace
 
 import faulty
 import kfp_server_api
@@ -15,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from dex import Dex
 from faulty import Proxy, answer, drop, page
+from notes import prove, write_note
 
-from fastkf.base import endpoint
+from fastkf.base import endpoint, local_server
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cluster import auth, connection, dex, errors, target
 from fastkf.cluster.target import Endpoint, connect, find_host
@@ -175,13 +177,13 @@ def test_a_password_in_an_address_is_refused_and_not_repeated():
     assert "secret" not in str(raised.value)
 
 
-def test_without_any_host_the_local_ways_are_named(monkeypatch, tmp_path):
+def test_without_any_host_the_local_ways_are_named(kubeflow, monkeypatch, tmp_path):
     with pytest.raises(UsageError, match="`fastkf server` starts one.*`fastkf run` needs none"):
         find_host(None)
     monkeypatch.setenv("FASTKF_SERVER", str(tmp_path))
-    note = {"url": "http://127.0.0.1:5", "pid": 1, "token_file": "t"}
-    (tmp_path / "server.json").write_text(json.dumps(note))
-    with pytest.raises(UsageError, match="--host http://127.0.0.1:5;"):
+    server = write_note(tmp_path, kubeflow.url)
+    kubeflow.hinder("/fastkf/proof", prove(server))
+    with pytest.raises(UsageError, match=f"--host {kubeflow.url};"):
         find_host(None)
     monkeypatch.setenv(endpoint.ENDPOINT_VARIABLE, "http://there:80/")
     assert find_host(None) == ("http://there:80", endpoint.ENDPOINT_VARIABLE)
@@ -234,18 +236,64 @@ def test_a_token_file_that_is_not_there_is_told(kubeflow, tmp_path):
         connect(Endpoint(kubeflow.url, token_file=tmp_path / "none"))
 
 
-def test_the_token_of_the_local_server_is_found(kubeflow, monkeypatch, tmp_path):
+@pytest.fixture
+def own(kubeflow, monkeypatch, tmp_path):
+    """The server of this machine that a note in the default folder tells of: `kubeflow`."""
     kubeflow.hinder("healthz", answer(200, HEALTHY))
-    (tmp_path / "token").write_text("local.token")
-    note = {"url": kubeflow.url, "token_file": str(tmp_path / "token")}
-    (tmp_path / "server.json").write_text(json.dumps(note))
+    kubeflow.hinder("/runs", answer(200, "{}"))
     monkeypatch.setenv("FASTKF_SERVER", str(tmp_path))
-    connect(Endpoint(kubeflow.url))
-    assert bearer_of(kubeflow) == {"Bearer local.token"}
+    return write_note(tmp_path, kubeflow.url)
+
+
+def test_the_token_of_the_local_server_is_found(kubeflow, own):
+    kubeflow.hinder("/fastkf/proof", prove(own))
+    named = kubeflow.url.replace("127.0.0.1", "localhost")
+    for host in (kubeflow.url, named):
+        kubeflow.seen.clear()
+        list_runs(connect(Endpoint(host)))
+        paths = [request.path.partition("?")[0] for request in kubeflow.seen]
+        assert paths == ["/fastkf/proof", endpoint.HEALTH] + ["/fastkf/proof"] + paths[3:]
+        sent = f"Bearer {own.token_file.read_text().strip()}"
+        assert bearer_of(kubeflow) == {None, sent}
+        assert kubeflow.seen[1].headers["authorization"] == sent
     with Proxy() as other:
         other.hinder("healthz", answer(200, HEALTHY))
         connect(Endpoint(other.url))
         assert bearer_of(other) == {None}
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("way", ["found", "option", "kale"])
+def test_a_foreign_program_on_the_port_of_the_local_server_gets_no_token(
+    kubeflow, own, tmp_path, way
+):
+    """Whatever says where the token is: `fastkf server` may have ended, and its port be taken."""
+    where = Endpoint(kubeflow.url, token_file=own.token_file if way == "option" else None)
+    if way == "kale":
+        config = {"auth_type": "existing_bearer_token"}
+        config["auth_config"] = {"file_path": str(own.token_file)}
+        (tmp_path / "kale.json").write_text(json.dumps({"host": kubeflow.url, **config}))
+        where = Endpoint()
+    with pytest.raises(FastkfError, match="another program answers there, not your fastkf server"):
+        connect(where)
+    local_server.write(tmp_path, replace(own, started=0.0))
+    if way == "found":
+        connect(where)  # as any other server
+    else:
+        with pytest.raises(errors.UnansweredError, match="does not run"):
+            connect(where)
+    assert bearer_of(kubeflow) == {None}
+
+
+@pytest.mark.security
+def test_a_server_that_is_replaced_between_two_requests_gets_no_token(kubeflow, own):
+    genuine = kubeflow.hinder("/fastkf/proof", prove(own), times=1)
+    client = connect(Endpoint(kubeflow.url))
+    assert genuine.times == 0
+    kubeflow.seen.clear()
+    with pytest.raises(FastkfError, match="another program answers there"):
+        list_runs(client)
+    assert bearer_of(kubeflow) == {None}
 
 
 @pytest.mark.parametrize("pages", [{}, {"approval": True}, {"connectors": True}, {"button": True}])

@@ -8,11 +8,14 @@ import threading
 import time
 import tomllib
 from collections import namedtuple
+from dataclasses import replace
 
 import pytest
+from faulty import Proxy, answer
+from notes import prove, write_note
 from packaging.specifiers import SpecifierSet
 
-from fastkf.base import endpoint
+from fastkf.base import endpoint, local_server
 from fastkf.base.diagnosis import Check
 from fastkf.course import data, doctor, places
 
@@ -42,6 +45,7 @@ def nowhere(tmp_path, monkeypatch):
     monkeypatch.delenv(endpoint.ENDPOINT_VARIABLE, raising=False)
     monkeypatch.setenv(endpoint.KALE_CONFIG_VARIABLE, str(tmp_path / "kale.json"))
     monkeypatch.setattr(endpoint, "POD_NAMESPACE", tmp_path / "namespace")
+    monkeypatch.setenv("FASTKF_SERVER", str(tmp_path / "server"))
 
 
 @pytest.fixture
@@ -263,6 +267,32 @@ def test_an_endpoint_that_is_no_address(nowhere, monkeypatch, address):
     check = doctor.check_endpoint(seconds=0.5)
     assert check.ok is None
     assert check.remedy
+
+
+@pytest.mark.security
+def test_the_own_server_is_asked_with_its_token_and_only_when_it_has_proven_to_be_it(
+    nowhere, monkeypatch, tmp_path
+):
+    healthy = answer(200, json.dumps({"tag_name": "fastkf-1", "multi_user": False}))
+    with Proxy() as proxy:
+        monkeypatch.setenv(endpoint.ENDPOINT_VARIABLE, proxy.url)
+        monkeypatch.setenv("FASTKF_SERVER", str(tmp_path))
+        proxy.hinder("healthz", healthy)
+        server = write_note(tmp_path, proxy.url)
+        proven = proxy.hinder("/fastkf/proof", prove(server))
+        assert doctor.check_endpoint().ok
+        token = server.token_file.read_text().strip()
+        assert proxy.seen[-1].headers["authorization"] == f"Bearer {token}"
+
+        proxy.seen.clear()
+        proven.do = answer(200, "it is me")
+        check = doctor.check_endpoint()
+        assert (check.ok, "another program answers there" in check.detail) == (False, True)
+        server_gone = replace(server, started=0.0)
+        local_server.write(tmp_path, server_gone)
+        check = doctor.check_endpoint()
+        assert (check.ok, "has not proven to be yours" in check.detail) == (None, True)
+        assert not [one for one in proxy.seen if "authorization" in one.headers]
 
 
 def test_the_endpoint_is_found_where_kfp_and_kale_look(nowhere, tmp_path, monkeypatch):
