@@ -149,14 +149,16 @@ def connect_store(folder: Path | None):
     """The S3 service that the environment names, else the store of the folder."""
     from fastkf.storage.objects import connect
 
-    named = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} & set(os.environ)
-    return connect({} if named else open_store(folder).environment())
+    store = open_store(folder)
+    named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    # Variables outlive the store that they were printed for; then anybody may listen there.
+    return connect({} if named and not store.had_endpoint(named) else store.environment())
 
 
 def show_store(store) -> None:
     status = store.status()
     if status.running:
-        state = status.endpoint
+        state = status.endpoint or "does not answer yet; look again"
     elif status.ended:
         state = f"ended, though not by `fastkf storage stop`; see {store.folder / 'weed.log'}"
     else:

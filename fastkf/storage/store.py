@@ -14,10 +14,11 @@ import psutil
 from filelock import FileLock, Timeout
 
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.base.files import user_folder, write_text
+from fastkf.base.files import NotPrivateError, read_private, user_folder, write_text
 from fastkf.base.ports import free_ports, is_free
-from fastkf.storage import weed
+from fastkf.storage import note, weed
 from fastkf.storage.health import REGION, answers
+from fastkf.storage.note import ServerNote
 
 LOCK, LOG, STATE = "lock", "weed.log", "server.json"
 LINES_OF_LOG = 8
@@ -91,10 +92,12 @@ class Store:
             return server is not None
 
     def status(self) -> Status:
-        server = self.find_server()
-        endpoint = None
+        server, endpoint = note.read(self.folder), None
         if server:
-            endpoint = f"http://{weed.ADDRESS}:{weed.ports_of(server.cmdline())['s3.port']}"
+            port = server.ports["s3.port"]
+            # Before it listens there, another user may, who would get requests with a signature.
+            is_there = server.process.listens_on(weed.ADDRESS, port)
+            endpoint = f"http://{weed.ADDRESS}:{port}" if is_there else None
         ended = server is None and self._read_state().get("running", False)
         return Status(server is not None, ended, endpoint, size_of(self.folder))
 
@@ -115,13 +118,15 @@ class Store:
             "AWS_DEFAULT_REGION": REGION,
         }
 
+    def had_endpoint(self, url: str) -> bool:
+        """Whether an address is the one that the store had when it ran last, or has now."""
+        port = self._read_state().get("ports", {}).get("s3.port")
+        return url.rstrip("/") == f"http://{weed.ADDRESS}:{port}"
+
     def find_server(self) -> psutil.Process | None:
-        """The process that serves this folder. No file of process ids could go out of date."""
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or []
-            if "server" in words and weed.marker(self.folder) in words:
-                return process
-        return None
+        """The process that serves this folder: the one that was started for it, if it lives."""
+        server = note.read(self.folder)
+        return psutil.Process(server.process.pid) if server else None
 
     def is_store(self) -> bool:
         return self.credentials.exists()
@@ -177,16 +182,20 @@ class Store:
                 start_new_session=True,
                 umask=0o077,
             )
+            noted = note.write(self.folder, server.pid, ports)
             if owner is not None:
                 start_watch(self.folder, owner)
         deadline = time.monotonic() + SECONDS_TO_START
-        while not self._answers(ports["s3.port"]):
+        while not self._answers(noted):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise FastkfError(self._why_not_up(server.returncode))
             time.sleep(0.2)
 
-    def _answers(self, port: int) -> bool:
-        """Whether the server takes its access keys."""
+    def _answers(self, server: ServerNote) -> bool:
+        """Whether the server takes its access keys, by which nobody else is asked."""
+        port = server.ports["s3.port"]
+        if not server.process.listens_on(weed.ADDRESS, port):
+            return False
         return answers(weed.ADDRESS, port, *weed.read_credentials(self.folder))
 
     def _why_not_up(self, code: int | None) -> str:
@@ -196,19 +205,18 @@ class Store:
         return "\n  ".join([f"{log}: the store's server {ended}; the end of its log:", *lines])
 
     def _end(self, server: psutil.Process | None) -> None:
-        state = self._read_state()
-        ports = state.get("ports", {})
+        state, noted = self._read_state(), note.read(self.folder)
         if server:
             with contextlib.suppress(psutil.NoSuchProcess):
-                ports = weed.ports_of(server.cmdline())
                 server.kill() if self.is_temporary else server.terminate()
                 _, alive = psutil.wait_procs([server], timeout=SECONDS_TO_END)
                 for process in alive:
                     process.kill()
                     process.wait()
-        self._remove_sockets(ports)
+        self._remove_sockets(noted.ports if noted else state.get("ports", {}))
+        note.remove(self.folder)
         if state:
-            self._write_state(ports, running=False, temporary=state["temporary"])
+            self._write_state(state["ports"], running=False, temporary=state["temporary"])
 
     def _remove_sockets(self, ports: dict[str, int]) -> None:
         """Removes what a server leaves behind, above all one that was killed."""
@@ -217,9 +225,10 @@ class Store:
                 path.unlink()
 
     def _read_state(self) -> dict:
+        """What `_write_state` has written; {} where there is nothing of this user's own."""
         try:
-            return json.loads((self.folder / STATE).read_text())
-        except (OSError, ValueError):
+            return json.loads(read_private(self.folder / STATE) or "{}")
+        except (OSError, ValueError, NotPrivateError):
             return {}
 
     def _write_state(self, ports: dict[str, int], running: bool, temporary: bool) -> None:

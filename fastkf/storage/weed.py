@@ -80,18 +80,7 @@ def command(program: str, folder: Path, ports: dict[str, int]) -> list[str]:
     """The command that serves the store of a folder; it is to run in that folder."""
     options = {**OPTIONS, **{name: str(ports[name]) for name in PORTS}}
     words = [f"-{name}={value}" for name, value in options.items()]
-    return [program, "-logtostderr=true", marker(folder), "server", *words]
-
-
-def marker(folder: Path) -> str:
-    """The argument by which the server of a folder is told from others."""
-    return f"-config_dir={folder}"
-
-
-def ports_of(command: list[str]) -> dict[str, int]:
-    """The ports in a server's command line, by the names of PORTS."""
-    options = dict(word.removeprefix("-").split("=", 1) for word in command if "=" in word)
-    return {name: int(options[name]) for name in PORTS}
+    return [program, "-logtostderr=true", f"-config_dir={folder}", "server", *words]
 
 
 def environment(folder: Path) -> dict[str, str]:

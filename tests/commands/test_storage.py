@@ -26,11 +26,13 @@ from waiting import wait_for
 
 from fastkf.base import processes
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.files import user_folder
+from fastkf.base.identity import ProcessIdentity
 from fastkf.base.ports import free_ports
 from fastkf.course import places
 from fastkf.engine.notebook import execute_notebook, read_metrics
 from fastkf.notebook.model import read
-from fastkf.storage import objects, weed
+from fastkf.storage import note, objects, weed
 from fastkf.storage import store as stores
 from fastkf.storage.store import Store
 
@@ -57,10 +59,12 @@ def folder(tmp_path):
     """Where a store can be made; whatever serves it is killed afterwards."""
     yield tmp_path / "store"
     for server in servers_below(tmp_path / "store"):
-        ports = weed.ports_of(server.cmdline())
+        options = dict(word.lstrip("-").split("=", 1) for word in server.cmdline() if "=" in word)
+        ports = {name: int(options[name]) for name in weed.PORTS if name in options}
         server.kill()
         for path in weed.sockets(tmp_path / "store", ports):
             path.unlink(missing_ok=True)
+    note.remove(tmp_path / "store")
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +251,68 @@ def test_an_interrupted_start_leaves_no_server(folder, fake, monkeypatch):
     signal.signal(signal.SIGINT, before)
     assert interrupted.exception() is None
     assert servers_below(folder) == []
+
+
+# What is not taken for it.
+
+
+@pytest.mark.security
+def test_a_process_that_looks_like_the_server_is_not_taken_for_it(folder, fake):
+    """Another user's may have any command line, and any user's one may follow on an id."""
+    fake(f'exec {sys.executable} {write_empty_store(folder.parent)} "$@"')
+    assert Store(folder).start()
+    endpoint = Store(folder).environment()["AWS_ENDPOINT_URL_S3"]
+    Store(folder).find_server().kill()
+    wait_for(lambda: Store(folder).find_server() is None)
+    port = endpoint.rpartition(":")[2]
+    command = [sys.executable, folder.parent / "empty_store.py", f"-s3.port={port}"]
+    options = [f"-{name}={port}" for name in weed.PORTS if name != "s3.port"]
+    with subprocess.Popen([*command, f"-config_dir={folder}", "server", *options]) as other:
+        wait_for(lambda: ProcessIdentity.of(other.pid).listens_on("127.0.0.1", int(port)))
+        assert Store(folder).find_server() is None
+        assert Store(folder).status().endpoint is None
+        with pytest.raises(FastkfError, match="no store runs here"):
+            Store(folder).environment()
+        named = {**os.environ, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_ACCESS_KEY_ID": "x"}
+        copied = fastkf("storage", "list", "--folder", folder, env=named)
+        assert (copied.code, "no store runs here" in copied.output) == (1, True)
+        assert not Store(folder).stop()
+        assert other.poll() is None  # nor is it ended
+        other.kill()
+
+
+@pytest.mark.security
+def test_an_id_with_another_start_is_another_process(folder, fake):
+    fake(f'exec {sys.executable} {write_empty_store(folder.parent)} "$@"')
+    Store(folder).start()
+    found = note.read(folder)
+    assert found.process.is_own()
+    [place] = [path for path in user_folder("stores").iterdir() if str(folder) in path.read_text()]
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    content = json.loads(place.read_text())
+    place.write_text(json.dumps(content | {"started": content["started"] - 1}))
+    assert Store(folder).find_server() is None
+    place.write_text(json.dumps(content))
+    place.chmod(0o644)
+    assert Store(folder).find_server() is None
+    place.chmod(0o600)
+    assert Store(folder).stop()
+    assert not place.exists()
+
+
+@pytest.mark.security
+def test_who_listens_on_the_port_before_the_server_gets_no_request(folder, fake, monkeypatch):
+    """The port was free when it was chosen; the server may be late, or never have it."""
+    fake("echo waiting; while true; do sleep 0.1; done")
+    monkeypatch.setattr(stores, "SECONDS_TO_START", 1)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setattr(Store, "_choose_ports", lambda _: dict.fromkeys(weed.PORTS, port))
+        with pytest.raises(FastkfError, match="does not answer"):
+            Store(folder).start()
+        other.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            other.accept()
 
 
 # What it refuses.
