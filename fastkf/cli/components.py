@@ -163,22 +163,41 @@ def serve(
         int, typer.Option(min=0, max=65535, show_default=False, help="[a free one]")
     ] = 0,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file", metavar="FILE", help="The token that requests carry [a new one, shown]."
+        ),
+    ] = None,
+    allow_unauthenticated: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unauthenticated",
+            help="Ask for no token, on a machine that nobody else uses.",
+        ),
+    ] = False,
     *,
     display: Progress,
 ) -> None:
     """Serve models with kserve's model server, with KServe's V1 and V2 REST protocols.
 
+    Requests carry a token, since all users of a machine reach its 127.0.0.1: as the header
+    `Authorization: Bearer TOKEN`. On your own laptop, --allow-unauthenticated does without.
     Loading a .joblib or .pkl file runs the code in it: serve only files that you trust.
     Ctrl-C ends the server.
 
-    Examples: `fastkf serve models/titanic` · `fastkf serve models/* --port 8080`
+    Examples: `fastkf serve models/titanic` · `fastkf serve models/* --port 8080
+    --allow-unauthenticated`
     """
+    if token_file and allow_unauthenticated:
+        raise UsageError("--token-file and --allow-unauthenticated are both given", "give one")
     from fastkf.serving.folders import SAVED_MODEL
 
     if any(place for folder in models for place in folder.glob(f"*/{SAVED_MODEL}")):
         require("serve-tf", "serve")
-    from fastkf.serving.serve import serve_models
+    from fastkf.serving.serve import Address, serve_models
 
-    serve_models(models, host, port, display)
+    address = Address(host, port, token_file, is_open=allow_unauthenticated)
+    serve_models(models, address, display)
     sys.stdout.flush()
     os._exit(0)  # Python would take seconds to dismantle TensorFlow

@@ -3,17 +3,18 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fastkf.serving.folders import find_pickled, find_versions
 from fastkf.serving.model import ServedModel
 
 
-def load_model(folder: Path) -> ServedModel:
+def load_model(folder: Path, warn: Callable[[str], None]) -> ServedModel:
     """The model in a folder that `fastkf.serving.folders` has passed.
 
-    Loading a pickled model runs whatever code is in it.
+    Args:
+        warn: is told of a pickled model before it is loaded, since that runs the code in it.
 
     Raises:
         FastkfError: it does not load.
@@ -21,6 +22,7 @@ def load_model(folder: Path) -> ServedModel:
     if pickled := find_pickled(folder):
         from fastkf.serving.pickled import PickledModel
 
+        warn(f"{pickled[0]}: a pickle, loading it runs the code in it")
         return PickledModel(folder.name, pickled[0])
     with _silent_import():
         from fastkf.serving.saved_model import SavedModel

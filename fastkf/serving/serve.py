@@ -1,59 +1,105 @@
 """Serves trained models until it is told to end."""
 
 import contextlib
+import shlex
 import signal
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastkf.base.errors import UsageError
-from fastkf.base.ports import PortError, bind
+from fastkf.base.guard import Access
+from fastkf.base.ports import PortError, bind, is_loopback
+from fastkf.base.tokens import make_token, new_token
 from fastkf.runs.progress import Progress
 from fastkf.serving.folders import find_models
 
-LOOPBACK = ("127.0.0.1", "localhost")
+
+@dataclass(frozen=True)
+class Address:
+    """Where a model server listens, and who may ask it.
+
+    Attributes:
+        port: the TCP port; 0 for a free one.
+        token_file: the file with the token that requests carry, made when it is missing; None for
+            a new token, which is shown.
+        is_open: whether whoever reaches the server may ask, without a token.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    token_file: Path | None = None
+    is_open: bool = False
 
 
-def serve_models(folders: list[Path], host: str, port: int, display: Progress) -> None:
+def serve_models(folders: list[Path], address: Address, display: Progress) -> None:
     """Serves models until Ctrl-C or SIGTERM.
 
     Args:
         folders: a folder for each model, named as the model.
-        host: the address to listen on.
-        port: the TCP port; 0 for a free one.
         display: where the models and the server's address are shown.
 
     Raises:
-        UsageError: no such folder, no model in it, two of one name, an address not to be had.
-        FastkfError: a model does not load.
+        UsageError: no such folder, no model in it, two of one name, an address not to be had, or
+            one that others reach without a token.
+        FastkfError: a model does not load, or the token's file is no such file.
     """
     found = find_models(folders)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), _bind(host, port) as listener:
-        if host not in LOOPBACK:
-            display.warn(f"whoever can reach {host} can ask the models")
+    with contextlib.suppress(KeyboardInterrupt), _bind(address) as listener:
+        access = _choose_access(address)
+        if not is_loopback(listener):
+            display.warn(
+                f"whoever can reach {address.host} can ask with the token; nothing of it "
+                "is encrypted"
+            )
         with _no_arguments():
             from fastkf.serving.load import load_model
             from fastkf.serving.server import Server
         models = []
         for folder in found:
-            models.append(load_model(folder))
+            models.append(load_model(folder, display.warn))
             for warning in models[-1].warnings:
                 display.warn(warning)
             display.done(f"{folder.name}: {models[-1].description}")
-        address = "http://{}:{}".format(*listener.getsockname()[:2])
-        Server(
-            models, listener, lambda: display.say(f"Serving at {address} (Ctrl-C ends it)")
-        ).serve()
+        url = "http://{}:{}".format(*listener.getsockname()[:2])
+
+        def announce() -> None:
+            display.say(f"{_describe_access(address, access)}\nServing at {url} (Ctrl-C ends it)")
+
+        Server(models, listener, announce, access, display.warn).serve()
     display.say("Stopped")
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _choose_access(address: Address) -> Access:
+    if address.is_open:
+        return Access(None, address.host)
+    token = make_token(address.token_file) if address.token_file else new_token()
+    where = address.token_file or "the terminal that the server was started in"
+    return Access(token, address.host, hint=f"; it is in {where}")
+
+
+def _describe_access(address: Address, access: Access) -> str:
+    if access.token is None:
+        return "Every user of this machine may ask, without a token"
+    token = f"$(cat {shlex.quote(str(address.token_file))})" if address.token_file else access.token
+    return f'Requests carry a token: curl --header "Authorization: Bearer {token}" ...'
+
+
+def _bind(address: Address) -> socket.socket:
     try:
-        return bind(host, port)
+        listener = bind(address.host, address.port)
     except PortError as error:
         raise UsageError(error.problem, error.remedy) from error
+    if address.is_open and not is_loopback(listener):
+        listener.close()
+        raise UsageError(
+            f"--host {address.host}: without a token the models would be open to the network",
+            "leave out --host or --allow-unauthenticated",
+        )
+    return listener
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 import kserve
 from fastapi import FastAPI
 from fastapi.exceptions import FastAPIDeprecationWarning
+from fastapi.responses import JSONResponse, Response
 from kserve.context import set_predictor_config
 from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
 from kserve.logging import KSERVE_LOG_CONFIG, configure_logging
@@ -24,6 +25,7 @@ from kserve.protocol.rest.server import RESTServer
 
 from fastkf.base import connections
 from fastkf.base.errors import FastkfError
+from fastkf.base.guard import Access, Guard
 from fastkf.serving.folders import check_folder
 from fastkf.serving.load import load_model
 from fastkf.serving.model import ServedModel
@@ -37,8 +39,9 @@ FAULTS_OF_CLIENTS = (InvalidInput, ModelNotFound, ModelNotReady, NotImplementedE
 class Repository(kserve.ModelRepository):
     """Models by their names, and their versions as NAME/versions/NUMBER."""
 
-    def __init__(self, models: Iterable[ServedModel] = ()):
+    def __init__(self, models: Iterable[ServedModel], warn: Callable[[str], None]):
         super().__init__()
+        self.warn = warn
         self.folders: dict[str, Path] = {}
         for model in models:
             self.update(model)
@@ -61,7 +64,7 @@ class Repository(kserve.ModelRepository):
             raise ModelNotFound(name)
         try:
             check_folder(self.folders[name])
-            self.models[name] = await asyncio.to_thread(load_model, self.folders[name])
+            self.models[name] = await asyncio.to_thread(load_model, self.folders[name], self.warn)
         except FastkfError as error:
             raise ModelNotReady(name, str(error)) from error
 
@@ -89,6 +92,8 @@ class Server(RESTServer):
         models: loaded ones.
         listener: a bound socket.
         on_ready: called when requests are answered.
+        access: who may ask.
+        warn: is told of what a user should know, while the server serves.
     """
 
     def __init__(
@@ -96,8 +101,10 @@ class Server(RESTServer):
         models: Iterable[ServedModel],
         listener: socket.socket,
         on_ready: Callable[[], None],
+        access: Access,
+        warn: Callable[[str], None],
     ):
-        repository = Repository(models)
+        repository = Repository(models, warn)
         self.app = FastAPI(
             title="KServe ModelServer",
             version=metadata.version("kserve"),
@@ -111,7 +118,7 @@ class Server(RESTServer):
             http_port=listener.getsockname()[1],
             grace_period=SECONDS_TO_FINISH,
         )
-        self.listener = listener
+        self.listener, self.access = listener, access
         self._server = connections.Server(
             self.app, on_ready, log_config=None, timeout_graceful_shutdown=SECONDS_TO_FINISH
         )
@@ -122,6 +129,8 @@ class Server(RESTServer):
         self._add_middlewares(self.app)
         self._register_endpoints(self.app)
         self._add_exception_handlers(self.app)
+        # The one that is added last is asked first.
+        self.app.add_middleware(Guard, access=self.access, respond=refuse)
 
     def serve(self) -> None:
         """Answers requests until SIGINT or SIGTERM, which come up again when it has ended."""
@@ -130,6 +139,11 @@ class Server(RESTServer):
         self.create_application()
         with quiet():
             self._server.run(sockets=[self.listener])
+
+
+def refuse(status: int, text: str) -> Response:
+    """The guard's refusal, in the form of kserve's errors."""
+    return JSONResponse({"error": text}, status)
 
 
 class FaultsOfServer(logging.Filter):

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -103,6 +104,10 @@ def models(tmp_path_factory):
     return folder
 
 
+OPEN = "--allow-unauthenticated"
+RUNS_CODE = "a pickle, loading it runs the code in it"
+
+
 def read_address(process) -> str:
     """The address that a starting server prints."""
     printed = []
@@ -114,9 +119,9 @@ def read_address(process) -> str:
 
 
 @contextmanager
-def serving(*words):
+def serving(*words, access=(OPEN,)):
     """A server's process and address; it must end well, and log no traceback."""
-    process = start("serve", *words)
+    process = start("serve", *words, *access)
     try:
         yield process, read_address(process)
         process.terminate()
@@ -468,7 +473,7 @@ def test_reads_a_folder_again_when_asked(models, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_takes_the_port_it_is_given_and_ends_well(models, number):
     (port,) = free_ports(1)
-    process = start("serve", models / "numbers", "--port", port)
+    process = start("serve", models / "numbers", "--port", port, OPEN)
     address = read_address(process)
     assert address == f"http://127.0.0.1:{port}"
     assert httpx.get(f"{address}/v2/health/ready").status_code == 200
@@ -575,9 +580,11 @@ def test_a_model_that_does_not_load(tmp_path, kind):
         (folder / "1" / "saved_model.pb").write_bytes(b"\xff\xff")
     command = fastkf("serve", folder)
     assert command.code == 1
-    assert command.output.startswith(f"fastkf: {folder}")
-    assert "does not load" in command.output or "cannot predict" in command.output
-    assert command.output.count("\n") == 1
+    *announced, output = command.output.splitlines()
+    assert output.startswith(f"fastkf: {folder}")
+    assert "does not load" in output or "cannot predict" in output
+    is_pickle = kind != "damaged SavedModel"
+    assert announced == [f"! {folder}/model.joblib: {RUNS_CODE}"] * is_pickle
 
 
 def test_a_model_of_another_scikit_learn(tmp_path):
@@ -591,11 +598,94 @@ def test_a_model_of_another_scikit_learn(tmp_path):
         joblib.dump(LogisticRegression().fit([[0], [1]], [0, 1]), folder / "model.joblib")
     process = start("serve", folder)
     try:
-        printed = process.stdout.readline()
+        announced, printed = process.stdout.readline(), process.stdout.readline()
     finally:
         process.kill()
         process.wait()
+    assert announced == f"! {folder}/model.joblib: {RUNS_CODE}\n"
     assert f"made by scikit-learn 1.5.1, loaded by {sklearn.__version__}" in printed
+
+
+# Who may ask.
+
+
+@pytest.mark.security
+def test_requests_carry_the_token_that_is_shown(models):
+    process = start("serve", models / "numbers")
+    printed = []
+    while "Serving at" not in "".join(printed):
+        printed.append(process.stdout.readline())
+    try:
+        url = re.search(r"Serving at (http://\S+)", printed[-1])[1]
+        token = re.search(r'--header "Authorization: Bearer (\S+)"', "".join(printed))[1]
+        header = {"Authorization": f"Bearer {token}"}
+        for method, path in [
+            ("GET", "/v2/health/ready"),
+            ("GET", "/v1/models"),
+            ("GET", "/metrics"),
+            ("GET", "/openapi.json"),
+            ("POST", "/v1/models/numbers:predict"),
+            ("POST", "/v2/repository/models/numbers/unload"),
+            ("POST", "/v2/repository/models/numbers/load"),
+        ]:
+            answer = httpx.request(method, url + path)
+            assert (answer.status_code, "a token is needed" in answer.json()["error"]) == (
+                401,
+                True,
+            )
+            wrong = {"Authorization": f"Bearer {token[:-1]}"}
+            assert httpx.request(method, url + path, headers=wrong).status_code == 401
+        assert httpx.get(f"{url}/v1/models", headers=header).json() == {"models": ["numbers"]}
+        loaded = httpx.post(f"{url}/v2/repository/models/numbers/load", headers=header)
+        assert loaded.status_code == 200
+        assert httpx.get(f"{url}/v1/models?token={token}").headers["location"] == "./models"
+    finally:
+        process.terminate()
+        rest = process.communicate(timeout=60)[0]
+    assert rest == f"! {models}/numbers/model.pkl: {RUNS_CODE}\nStopped\n"
+    assert token not in rest
+
+
+@pytest.mark.security
+def test_the_token_can_be_in_a_file(models, tmp_path):
+    file = tmp_path / "my token"
+    with serving(models / "numbers", access=["--token-file", file]) as (_, url):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        header = {"Authorization": f"Bearer {file.read_text().strip()}"}
+        assert httpx.get(f"{url}/v1/models").status_code == 401
+        assert httpx.get(f"{url}/v1/models", headers=header).status_code == 200
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:8080"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+    ],
+)
+def test_no_web_page_of_another_origin_asks_or_unloads(server, headers):
+    """Also without a token: a page must not reach it by the name of another host (rebinding)."""
+    url = server[1]
+    for method, path in [("GET", "/v1/models"), ("POST", "/v2/repository/models/titanic/unload")]:
+        assert httpx.request(method, url + path, headers=headers).status_code == 403
+    assert httpx.get(f"{url}/v2/models/titanic/ready").status_code == 200
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--host", "0.0.0.0", OPEN], "open to the network"),
+        (["--token-file", "x", OPEN], "both given"),
+    ],
+)
+def test_it_is_never_open_to_the_network(models, words, told):
+    command = fastkf("serve", models / "numbers", *words)
+    assert (command.code, told in command.output) == (2, True), command.output
 
 
 # The folder labs/kserve.

@@ -2,6 +2,7 @@
 
 import socket
 
+from fastkf.base.guard import Access
 from fastkf.serving.server import Server
 
 
@@ -11,7 +12,7 @@ def paths(server) -> list[str]:
 
 def make_server() -> Server:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Server([], listener, on_ready=lambda: None)
+        server = Server([], listener, lambda: None, Access("token"), lambda text: None)
     server.create_application()
     return server
 
