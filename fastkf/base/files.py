@@ -2,14 +2,17 @@
 
 import errno
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
 
 import platformdirs
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import CONTROLS, FastkfError, UsageError
+from fastkf.base.plain_data import show_text
 
+LONGEST_NAME = 200  # bytes of a name to which more is added; file systems take 255
 PROJECT = "fast-kubeflow"
 DRAFTS = ".*.new"  # what `write_bytes` leaves when it is killed
 BYTES_OF_A_FILE = 64 * 1024  # what no file system gives in smaller pieces
@@ -131,6 +134,25 @@ def find_inside(folder: Path, *parts: str) -> Path | None:
         return path if is_inside and path.is_file() else None
     except (OSError, RuntimeError):  # a name too long for the system, a circle of links
         return None
+
+
+def check_name(path: Path) -> Path:
+    """The path, when its name is text: it goes into records, messages and pages.
+
+    Raises:
+        UsageError: it holds bytes that are no UTF-8, which Linux allows.
+    """
+    if show_text(str(path)) != str(path):
+        raise UsageError(f"{show_text(str(path))}: a name that is no text in UTF-8", "rename it")
+    return path
+
+
+def folder_name(name: str) -> str:
+    """A name from elsewhere as that of one folder: without what would lead out of its place."""
+    made = re.sub(rf"[/\\{CONTROLS}]", "_", name).strip()
+    if made.strip(".") == "":
+        made = made.replace(".", "_")
+    return made.encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore")
 
 
 def shown_path(path: Path) -> str:

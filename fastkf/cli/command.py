@@ -13,7 +13,8 @@ from fastkf.base.errors import FastkfError
 from fastkf.base.signals import interrupt, on_end
 from fastkf.cli.display import Display
 from fastkf.cli.extras import require
-from fastkf.cli.process import check_limits
+from fastkf.cli.process import check_limits, check_names
+from fastkf.runs.text import clean_text
 
 DEBUG_VARIABLE = "FASTKF_DEBUG"
 INTERRUPTED = 130
@@ -44,6 +45,7 @@ def command(
             terminal = {"display": Display()} if has_display else {}
             try:
                 check_limits()
+                check_names([*args, *kwargs.values()])
                 if extra:
                     require(extra, typed)
                 succeeded = function(*args, **kwargs, **terminal)
@@ -67,5 +69,5 @@ def report(error: FastkfError | OSError | KeyboardInterrupt) -> int:
         text, code = f"{error.filename or 'a file'}: {error.strerror or error}", 1
     else:
         text, code = "interrupted", INTERRUPTED
-    print(f"fastkf: {text}", file=sys.stderr)
+    print(f"fastkf: {clean_text(text)}", file=sys.stderr)
     return code

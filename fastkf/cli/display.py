@@ -13,13 +13,14 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from fastkf.base.files import shown_path
 from fastkf.runs.model import Run, State, Step
 from fastkf.runs.problems import Problem, list_problems
 from fastkf.runs.progress import Advance, Cell
+from fastkf.runs.text import clean_text
 
 MARKS = {
     State.SUCCEEDED: "[green]✓[/]",
@@ -42,7 +43,7 @@ class Display:
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
-        self.console.print(Text(text))
+        self.console.print(_plain(text))
 
     def done(self, text: str, seconds: float | None = None) -> None:
         self.show_outcome(State.SUCCEEDED, text, "" if seconds is None else f"{seconds:.1f} s")
@@ -51,26 +52,30 @@ class Display:
         self.show_outcome(State.FAILED, text)
 
     def warn(self, text: str) -> None:
-        self.console.print(Text.assemble(("! ", "yellow"), text))
+        self.console.print(Text.assemble(("! ", "yellow"), _plain(text)))
 
     def relay(self, source: str, text: str) -> None:
         self.console.print(Text.assemble((f"{source} | ", "dim"), text))
 
     def conclude(self, text: str, succeeded: bool, rest: str = "") -> None:
         style = "bold green" if succeeded else "bold red"
-        self.console.print(Text.assemble((text, style), " " if rest else "", rest))
+        self.console.print(
+            Text.assemble((clean_text(text), style), " " if rest else "", _plain(rest))
+        )
 
     def show_step(self, step: Step) -> None:
         self.show_outcome(step.state, f"{step.name:<28}", f"{step.seconds:6.1f} s", indent="  ")
 
     def show_outcome(self, state: State, text: str, rest: str = "", indent: str = "") -> None:
         mark = Text.from_markup(f"{indent}{MARKS[state]} ")
-        self.console.print(mark + Text.assemble(text, " " if rest else "", (rest, "dim")))
+        rest = clean_text(rest)
+        self.console.print(mark + Text.assemble(_plain(text), " " if rest else "", (rest, "dim")))
 
     def show_table(
         self, headings: Sequence[str], rows: Iterable[Sequence[Cell]], title: str | None = None
     ) -> None:
-        table = Table(*headings, title=title, title_justify="left")
+        columns = [Column(_plain(heading)) for heading in headings]
+        table = Table(*columns, title=title, title_justify="left")
         for row in rows:
             table.add_row(*[_draw_cell(cell) for cell in row])
         table.columns[0].no_wrap = True  # names, which are typed whole
@@ -121,7 +126,12 @@ class Display:
 
 
 def _draw_cell(cell: Cell) -> Text:
-    return Text.from_markup(MARKS[cell]) if isinstance(cell, State) else Text(cell)
+    return Text.from_markup(MARKS[cell]) if isinstance(cell, State) else _plain(cell)
+
+
+def _plain(text: str) -> Text:
+    """A text that may hold what others have written, without what a terminal would obey."""
+    return Text(clean_text(text))
 
 
 def _steps_table(steps: Iterable[Step]) -> Table:
@@ -129,7 +139,7 @@ def _steps_table(steps: Iterable[Step]) -> Table:
     table.columns[3].justify = "right"
     for step in steps:
         cells = (step.name, step.state.value, f"{step.seconds:.1f}", ", ".join(step.after))
-        table.add_row(MARKS[step.state], *map(Text, cells))
+        table.add_row(MARKS[step.state], *map(_plain, cells))
     return table
 
 
@@ -142,11 +152,11 @@ def _metrics_table(run: Run) -> Table:
     if run.parity:
         table.add_column("equal")
     for name in dict.fromkeys(name for values in metrics.values() for name in values):
-        row = [Text(_number(values.get(name))) for values in metrics.values()]
+        row = [_plain(_number(values.get(name))) for values in metrics.values()]
         if name in run.parity:
             state = State.SUCCEEDED if run.parity[name].equal else State.FAILED
             row.append(_draw_cell(state))
-        table.add_row(Text(name), *row)
+        table.add_row(_plain(name), *row)
     return table
 
 

@@ -1,15 +1,22 @@
 """What a command needs of the process that it is called in."""
 
+import codecs
 import contextlib
+import io
 import os
 import resource
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 from fastkf.base.errors import UsageError
+from fastkf.base.files import check_name
 
 FEWEST_FILES = 64  # a run has some 40 open
 ENOUGH_FILES = 1024
 OWNERS_RIGHTS = 0o700
+ANY_TEXT = "fastkf-any-text"
+IN_ASCII = {"✓": "+", "✗": "x", "–": "-", "…": "...", "→": "->", "·": "*", "’": "'"}
 
 
 def open_streams() -> None:
@@ -26,6 +33,44 @@ def open_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    register()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ANY_TEXT)
+
+
+def register() -> None:
+    """Makes ANY_TEXT a name for `encode_any` that streams know."""
+    codecs.register_error(ANY_TEXT, encode_any)
+
+
+def encode_any(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What is written of text that the encoding of a stream does not have (a codec's handler).
+
+    A byte of a file's name that is no UTF-8 is written as it is; of the marks, what is like them
+    in ASCII; of all else, a question mark.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    written = b""
+    for sign in error.object[error.start : error.end]:
+        if "\udc80" <= sign <= "\udcff":
+            written += bytes([ord(sign) - 0xDC00])
+        else:
+            written += IN_ASCII.get(sign, "?").encode("ascii")
+    return written, error.end
+
+
+def check_names(arguments: Iterable[object]) -> None:
+    """Refuses words that are no text, as a name of a file may be.
+
+    Raises:
+        UsageError: a word, or a path, holds bytes that are no UTF-8.
+    """
+    for argument in arguments:
+        for word in argument if isinstance(argument, list) else [argument]:
+            if isinstance(word, str | Path):
+                check_name(Path(word))
 
 
 def check_limits() -> None:

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fastkf.base.files import folder_name
 from fastkf.engine.pipeline import Component, Message, Task
 from fastkf.runs.model import Artifact, Values
 
@@ -100,7 +101,8 @@ class Job:
         self.task, self.name, self.workspace = task, name, workspace
         self.run_folder = run_folder
         self.container = task.component.executor.container
-        self.root = run_folder / "artifacts" / task.component.pipeline.resource_name / name
+        pipeline = folder_name(task.component.pipeline.resource_name)
+        self.root = run_folder / "artifacts" / pipeline / name
         self._id = str(uuid.uuid4())
         self.message = construct_executor_input(
             component_spec=task.component.spec,

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from fastkf.base.errors import first_line, shorten
+from fastkf.base.files import folder_name
 from fastkf.base.plain_data import check_data
 
 Document = dict[str, Any]
@@ -108,6 +109,7 @@ def _check_graph(spec: Document) -> None:
     spec["deploymentSpec"] = deployment
     executors = deployment.get("executors", {})
     for part in (spec["root"], *components.values()):
+        _check_names(part)
         for name, task in part.get("dag", {}).get("tasks", {}).items():
             used = task.get("componentRef", {}).get("name")
             if used not in components:
@@ -117,6 +119,18 @@ def _check_graph(spec: Document) -> None:
         if label is not None and label not in executors:
             raise FormatError(f"component {name} has no executor ({label})")
     _check_size(spec["root"], components)
+
+
+def _check_names(component: Document) -> None:
+    """Refuses names that would lead elsewhere: files and folders of a run are called so."""
+    names = {"task": component.get("dag", {}).get("tasks", {})}
+    for side in ("input", "output"):
+        for kind, named in component.get(f"{side}Definitions", {}).items():
+            names[f"{side} of {kind}"] = named
+    for what, named in names.items():
+        for name in named:
+            if folder_name(name) != name:
+                raise FormatError(f"the {what} {name!r} has a name that no file can have")
 
 
 def _check_size(root: Document, components: Document) -> None:

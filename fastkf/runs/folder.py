@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fastkf.base import clock
 from fastkf.base.errors import UsageError
+from fastkf.base.files import check_name, folder_name
 
 LOGS = "logs"  # in the folder of every run
 MOST_AT_ONCE = 1000  # runs of one name that start within the same second
@@ -14,15 +15,17 @@ def make_run_folder(name: str, output: Path | None, home: Path) -> Path:
     """A new folder for one run.
 
     Args:
-        name: of what runs.
+        name: of what runs, whatever characters it has.
         output: the folder that was asked for; a new one, home/name/<time>/, when None.
 
     Raises:
         UsageError: the folder that was asked for has something in it, is another run's that
-            starts now, or cannot be made.
+            starts now, cannot be made, or has a name that is no text.
     """
+    parent = home / (folder_name(name) or "run")
+    check_name((output or parent).absolute())
     if output is None:
-        return _make_new_folder(home / name)
+        return _make_new_folder(parent)
     try:
         output.mkdir(parents=True, exist_ok=True)
         is_free = not any(output.iterdir())

@@ -32,6 +32,7 @@ from typing import Any, NoReturn
 
 from fastkf.base import leash
 from fastkf.base.errors import FastkfError
+from fastkf.base.files import check_name
 from fastkf.base.iri import import_jsonschema
 from fastkf.engine.warm import client, interpreter
 from fastkf.engine.warm.keeper import look_after_worker
@@ -60,7 +61,7 @@ def python_for_steps(folder: Path, imports: str = "", warm: bool = CAN_FORK) -> 
         warm: fork interpreters from a warm parent; False starts a fresh one each time.
 
     Raises:
-        FastkfError: no program can be started in the folder.
+        FastkfError: no program can be started in the folder, or found there.
         RuntimeError: this process has other threads already, and a fork would take over the locks
             that they hold, without the threads that give them back.
     """
@@ -111,6 +112,13 @@ def _warm_parent(address: Path, folder: Path, imports: str) -> Iterator[None]:
 
 
 def _write_stub(stub: Path, command: Sequence[str]) -> None:
+    check_name(stub.parent)
+    if os.pathsep in str(stub.parent):
+        # PATH would end there, and steps would get another python3, which installs packages.
+        raise FastkfError(
+            f"{stub.parent}: the name of the folder holds a {os.pathsep!r}, which PATH cannot hold",
+            "set TMPDIR to another folder",
+        )
     stub.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
     stub.chmod(0o700)
     if not os.access(stub, os.X_OK):
