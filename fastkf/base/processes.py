@@ -27,10 +27,12 @@ class Ending:
     Attributes:
         code: its exit code; 128 + N when signal N has ended it.
         short_of_memory: whether the kernel has killed a process for want of memory while it ran.
+        has_lost_leash: whether it was ended because the process that held it was killed.
     """
 
     code: int
     short_of_memory: bool = False
+    has_lost_leash: bool = False
 
     @property
     def signal(self) -> signal.Signals | None:
@@ -44,6 +46,8 @@ class Ending:
         if self.signal is None:
             return f"ended with exit code {self.code}"
         said = f"was killed by {self.signal.name}"
+        if self.has_lost_leash:
+            said = f"was ended, as the process that held it {said}"
         if self.short_of_memory and self.signal is signal.SIGKILL:
             said += "; the machine was short of memory"
         return f"{said} (exit code {self.code})"
@@ -59,10 +63,11 @@ class MemoryWatch:
         """The ending of a process.
 
         Args:
-            code: as `subprocess.Popen` returns it: -N, or 128 + N, when signal N was the end.
+            code: of a process that `start` returned: 128 + N when signal N was the end; -N when
+                that was the end of its leash.
         """
-        code = code if code >= 0 else SIGNALLED - code
-        return Ending(code, count_oom_kills() > self._before)
+        is_short = count_oom_kills() > self._before
+        return Ending(code, is_short) if code >= 0 else Ending(SIGNALLED - code, is_short, True)
 
 
 def start(

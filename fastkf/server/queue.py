@@ -32,7 +32,6 @@ SHORTAGES = (
     errno.ENOSPC,
     errno.EDQUOT,
 )
-LEASH_KILLED = "the process that holds the run's processes together was killed, so the run ended"
 
 
 class RunQueue:
@@ -171,7 +170,7 @@ class RunQueue:
             processes.end([process], SECONDS_TO_END)
         if process.stdin:
             process.stdin.close()
-        outcome = self._outcome(run_id, memory.ending(code), processes.was_killed(process))
+        outcome = self._outcome(run_id, memory.ending(code))
         try:
             self._persist(lambda: self._write_outcome(run_id, *outcome))
             self._persist(lambda: self._end_record(run_id))
@@ -200,15 +199,13 @@ class RunQueue:
             if run is not None and not run.is_going:
                 runs.end_record(self._settings, run)
 
-    def _outcome(self, run_id: str, ending: Ending, leash_killed: bool) -> tuple[str, str | None]:
+    def _outcome(self, run_id: str, ending: Ending) -> tuple[str, str | None]:
         if ending.code == 0:
             return "SUCCEEDED", None
         if self._ended:
             return "FAILED", "the server was ended while the run was going"
-        if leash_killed:
-            return "FAILED", LEASH_KILLED
         run = runs.read_run(self._settings, run_id)
-        if run and run.state is State.FAILED:
+        if run and run.state is State.FAILED and not ending.has_lost_leash:
             return "FAILED", run.error or "the run failed"
         folder = self._settings.run_folder(run_id)
         if ending.code == DISK_FULL or is_full(folder):

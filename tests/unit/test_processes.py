@@ -144,10 +144,15 @@ def test_a_leash_outlives_the_signals_that_its_command_is_sent(number):
     [
         (0, True, "ended with exit code 0"),
         (3, True, "ended with exit code 3"),
-        (-9, True, "was killed by SIGKILL; the machine was short of memory (exit code 137)"),
+        (
+            -9,
+            True,
+            "was ended, as the process that held it was killed by SIGKILL; the machine was short "
+            "of memory (exit code 137)",
+        ),
         (137, True, "was killed by SIGKILL; the machine was short of memory (exit code 137)"),
         (137, False, "was killed by SIGKILL (exit code 137)"),
-        (-11, True, "was killed by SIGSEGV (exit code 139)"),
+        (139, True, "was killed by SIGSEGV (exit code 139)"),
         (255, False, "ended with exit code 255"),
     ],
 )

@@ -121,7 +121,8 @@ def _read_failure(folder: Path, ending: Ending) -> Failure:
     """What the step has said of itself; else how its process has ended."""
     with contextlib.suppress(OSError, ValueError, TypeError):
         text = (folder / interpreter.ERROR_FILE).read_text(encoding="utf-8")
-        return Failure(**json.loads(text))
+        if not ending.has_lost_leash:  # or it says how it was ended then
+            return Failure(**json.loads(text))
     said = f"the step's process {ending}"
     if is_full(folder):
         said += f"; there is no space left in {tempfile.gettempdir()}: set TMPDIR to another folder"
