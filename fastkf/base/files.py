@@ -64,9 +64,16 @@ def write_bytes(path: Path, content: bytes, mode: int | None = None) -> None:
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
         os.replace(draft, path)
-    except BaseException:
+    except BaseException as error:
         draft.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)
         raise
+
+
+def lacks_space(error: BaseException) -> bool:
+    """Whether an error says that a disk is full, or the user's share of it."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_full(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """Keeps the record of a run whatever happens while it goes."""
 
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from typing import Any
 
 from fastkf.base import clock
 from fastkf.base.errors import FastkfError
+from fastkf.base.files import lacks_space
 from fastkf.runs.compare import SAME, compare
 from fastkf.runs.model import Run, State
 from fastkf.runs.record import write_run
@@ -57,16 +59,21 @@ def keep(run: Run, tolerance: float = SAME) -> Iterator[Keeper]:
         error = str(failure)
     except Exception as failure:
         error = describe_unexpected(failure)
-        raise FastkfError(
-            f"the run ended with {error}",
-            f"its report: {run.folder / 'report.html'}; with FASTKF_DEBUG=1 the traceback is shown",
-        ) from failure
+        if not lacks_space(failure):
+            raise FastkfError(
+                f"the run ended with {error}",
+                f"its report: {run.folder / 'report.html'}; with FASTKF_DEBUG=1 the traceback is "
+                "shown",
+            ) from failure
     finally:
         _end(keeper, error, time.monotonic() - began, tolerance)
 
 
 def describe_unexpected(error: Exception) -> str:
     """An exception that is not one of ours, in one line."""
+    if isinstance(error, OSError) and lacks_space(error):
+        where = error.filename or f"the run's folder, or {tempfile.gettempdir()} (TMPDIR)"
+        return f"{where}: no space is left there; make room"
     return f"{type(error).__name__}: {error}".strip().removesuffix(":")
 
 

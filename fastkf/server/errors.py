@@ -1,6 +1,5 @@
 """Errors as the Kubeflow Pipelines API answers them: a google.rpc.Status as JSON."""
 
-import errno
 import json
 import math
 from enum import Enum
@@ -13,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from fastkf.base.errors import first_line, shorten
+from fastkf.base.files import lacks_space
 from fastkf.base.plain_data import DataError, check_data
 from fastkf.package.errors import PackageError, PackageTooLargeError
 
@@ -119,7 +119,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     async def answer_full_disk(request: Request, error: OSError):
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not lacks_space(error):
             raise error
         return answer(Code.UNAVAILABLE, f"nothing can be written: {error.strerror}; make room")
 

@@ -209,6 +209,6 @@ class RunQueue:
             return "FAILED", run.error or "the run failed"
         folder = self._settings.run_folder(run_id)
         if ending.code == DISK_FULL or is_full(folder):
-            return "FAILED", f"{folder} cannot be written: there is no space left; make room there"
+            return "FAILED", f"{folder} cannot be written: no space is left there"
         reason = f"the run's process {ending}"
         return "FAILED", reason if ending.signal else f"{reason}; see {folder / 'logs' / LOG}"

@@ -296,7 +296,7 @@ def test_settings_made_before_an_import_still_hold(tmp_path, run):
     assert run(path, "--only", "pipeline").record["pipeline"]["metrics"] == {"same": 1.0}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, own_tmp, number):
     path = chain(tmp_path, load="y = [1]\nopen('started', 'w').close()\ntime.sleep(60)")
     environment = {**os.environ, "TMPDIR": str(own_tmp)}

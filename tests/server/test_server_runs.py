@@ -224,7 +224,7 @@ def task_details(answer: dict) -> list[dict]:
     return answer["run_details"]["task_details"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_the_servers_end_is_the_end_of_its_runs(tmp_path, number):
     """Also what stays: the run that was going has failed, the one that waited is done next time."""
     server = Server(tmp_path, "--parallel-runs", 1)

@@ -1,5 +1,7 @@
 """A run is kept to its end, however it ends."""
 
+import errno
+
 import pytest
 
 from fastkf.base.errors import FastkfError
@@ -45,6 +47,7 @@ def test_a_run_in_which_nothing_ran_has_not_succeeded(run):
     [
         (KeyboardInterrupt(), "interrupted; the processes of the run were ended"),
         (FastkfError("no such thing", "make one"), "no such thing; make one"),
+        (OSError(errno.ENOSPC, "full", "/data/x"), "/data/x: no space is left there; make room"),
     ],
 )
 def test_an_expected_end_is_written_down_and_the_program_goes_on(run, raised, said):

@@ -79,7 +79,7 @@ class PythonTasks:
         command[place] = isolate(command[place], str(folder))
         environment = self._environment(job.environment, folder)
         ending = self._children.run(command, environment, log, self._working_folder)
-        return _read_failure(folder, ending) if ending.code else None
+        return read_failure(folder, ending) if ending.code else None
 
     def _make_folder(self, name: str) -> Path:
         steps = self._folder / "steps"
@@ -117,7 +117,7 @@ def _find_source(command: list[str]) -> int | None:
     return None
 
 
-def _read_failure(folder: Path, ending: Ending) -> Failure:
+def read_failure(folder: Path, ending: Ending) -> Failure:
     """What the step has said of itself; else how its process has ended."""
     with contextlib.suppress(OSError, ValueError, TypeError):
         text = (folder / interpreter.ERROR_FILE).read_text(encoding="utf-8")

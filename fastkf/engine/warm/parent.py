@@ -66,18 +66,18 @@ def python_for_steps(folder: Path, imports: str = "", warm: bool = CAN_FORK) -> 
             that they hold, without the threads that give them back.
     """
     stub, address = folder / "python3", folder / "socket"
-    if not warm or len(str(address)) > LONGEST_ADDRESS:
-        _write_stub(stub, [sys.executable, "-m", interpreter.__name__])
-        try:
+    try:
+        if not warm or len(str(address)) > LONGEST_ADDRESS:
+            _write_stub(stub, [sys.executable, "-m", interpreter.__name__])
             yield stub
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        return
-    # -I -S: the client imports four modules of the standard library, and site would cost more.
-    command = [sys.executable, "-I", "-S", client.__file__, str(address), sys.executable]
-    _write_stub(stub, [*command, interpreter.__name__, ",".join(interpreter.MODULES)])
-    with _warm_parent(address, folder, imports):
-        yield stub
+            return
+        # -I -S: the client imports some modules of the standard library, and site would cost more.
+        command = [sys.executable, "-I", "-S", client.__file__, str(address), sys.executable]
+        _write_stub(stub, [*command, interpreter.__name__, ",".join(interpreter.MODULES)])
+        with _warm_parent(address, folder, imports):
+            yield stub
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -108,7 +108,6 @@ def _warm_parent(address: Path, folder: Path, imports: str) -> Iterator[None]:
     finally:
         os.close(lifeline)
         os.waitpid(parent, 0)
-        shutil.rmtree(folder, ignore_errors=True)  # it was killed, where there still is something
 
 
 def _write_stub(stub: Path, command: Sequence[str]) -> None:

@@ -1,0 +1,98 @@
+"""Accidents while runs go on the server: killed processes, a full disk."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+from disks import small_disk
+from servers import Server, chain
+from waiting import is_alive, wait_for, wait_until_gone
+
+from fastkf.base import leash
+
+pytestmark = pytest.mark.security
+
+# Ends when it is told to, and has a daemon.
+WAITING = """
+import os, subprocess, time
+daemon = subprocess.Popen(["sleep", "600"], start_new_session=True)
+open("draft", "w").write(f"{os.getpid()} {daemon.pid}")
+os.rename("draft", "pids")
+while not os.path.exists("go"):
+    time.sleep(0.05)
+return 1"""
+
+
+def started(folder: Path) -> list[int]:
+    """Waits until the step of a run has started; its pids."""
+    wait_for((folder / "work" / "pids").exists, seconds=120)
+    return [int(pid) for pid in (folder / "work" / "pids").read_text().split()]
+
+
+@pytest.mark.skipif(not leash.HAS_SUBREAPERS, reason="only Linux has subreapers")
+def test_whichever_process_of_a_run_is_killed_it_fails_and_all_of_it_ends(tmp_path):
+    with Server(tmp_path, "--parallel-runs", 3) as server:
+        runs = {role: server.run(chain(WAITING), role) for role in ("outer", "inner", "run")}
+        pids = [pid for run in runs.values() for pid in started(server.folder / "runs" / run)]
+        for outer in psutil.Process(server.process.pid).children():
+            (inner,) = outer.children()
+            (process,) = inner.children()
+            everything = outer.children(recursive=True)
+            pids += [one.pid for one in everything]
+            run = next(role for role, run in runs.items() if run in process.cmdline()[-1])
+            {"outer": outer, "inner": inner, "run": process}[run].kill()
+        answers = {role: server.wait(run) for role, run in runs.items()}
+        assert wait_until_gone(pids) == set()
+        assert [answer["state"] for answer in answers.values()] == ["FAILED"] * 3
+        killed = "the run's process was killed by SIGKILL"
+        assert killed in answers["inner"]["error"]["message"]
+        assert killed in answers["run"]["error"]["message"]
+        lost = "the run's process was ended, as the process that held it was killed by SIGKILL"
+        assert lost in answers["outer"]["error"]["message"]
+        for run in runs.values():
+            assert server.record(run)["status"] == "failed"
+            (step,) = server.record(run)["pipeline"]["steps"]
+            assert step["status"] == "failed"
+
+
+def fill(folder: Path) -> Path:
+    """Fills the disk with one file."""
+    with (
+        (folder / "filling").open("wb", buffering=0) as file,
+        contextlib.suppress(OSError),
+    ):
+        while True:
+            file.write(bytes(4096))
+    return folder / "filling"
+
+
+def test_on_a_full_disk_runs_end_and_others_wait_for_room(tmp_path):
+    """One run comes to its end, one is killed; none of both can be written down for a while."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with Server(folder, "--parallel-runs", 2, command=small_disk(folder)) as server:
+        seen = Path(f"/proc/{server.process.pid}/root") / folder.relative_to("/")
+        first, second = (server.run(chain(WAITING)) for _ in range(2))
+        waiting = server.run(chain("return 1"))
+        pids = started(seen / "runs" / first) + started(seen / "runs" / second)
+        filling = fill(seen)
+        os.rename(*(seen / "runs" / first / "work" / name for name in ("pids", "go")))
+        os.kill(pids[2], 9)
+        processes = psutil.Process(server.process.pid)
+        wait_for(lambda: not processes.children(), seconds=120)
+        assert not any(map(is_alive, pids))
+        status, answer = server.call("POST", f"/runs/{second}:terminate")
+        assert (status, answer["code"]) == (503, 14)
+        assert "database or disk is full" in answer["message"]
+        more = {"display_name": "more", "pipeline_spec": chain("return 1")}
+        status, answer = server.call("POST", "/runs", more)
+        assert (status, answer["code"]) == (503, 14)
+        assert "No space left on device" in answer["message"]
+        assert server.state(first) == server.state(second) == "RUNNING"
+        filling.unlink()
+        answers = [server.wait(run) for run in (first, second)]
+        assert [one["state"] for one in answers] == ["FAILED"] * 2
+        assert all("cannot be written: no" in one["error"]["message"] for one in answers)
+        assert server.wait(waiting)["state"] == "SUCCEEDED"
