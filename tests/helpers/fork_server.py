@@ -152,6 +152,9 @@ def carry_out(request: dict) -> int:
     """Becomes `python -m fastkf.cli WORDS...`; returns the exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Those that are there think that they write to /dev/null, and could not be set up anew.
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])

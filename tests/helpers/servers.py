@@ -41,7 +41,8 @@ class Server:
         self.link = line.split()[-1] if line else None  # for a browser, with the token
         assert self.link, self.process.stderr.read()
         self.url = self.link.partition("/?")[0]
-        self.token = (self.folder / "token").read_text().strip()
+        # From the link: the folder may be on a disk that only the server sees.
+        self.token = self.link.partition("=")[2] or (self.folder / "token").read_text().strip()
 
     def __enter__(self):
         return self
