@@ -36,7 +36,9 @@ def open_streams() -> None:
     register()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=ANY_TEXT)
+            # Refused by a stream that took its file for a disk's, and has had it exchanged.
+            with contextlib.suppress(OSError):
+                stream.reconfigure(errors=ANY_TEXT)
 
 
 def register() -> None:

@@ -17,9 +17,11 @@ import kfp_server_api
 import urllib3
 
 from fastkf.base import endpoint
+from fastkf.base.errors import first_line, shorten
 from fastkf.cluster import errors
 from fastkf.cluster.auth import Credentials
 from fastkf.cluster.errors import NotKubeflowError, Response, SignInNeededError
+from fastkf.cluster.form import find_misfit
 from fastkf.cluster.tls import trust
 
 SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 10, 60
@@ -86,9 +88,21 @@ class Connection(kfp_server_api.ApiClient):
 
     def deserialize(self, response, response_type):
         body = _text(response.data)
-        if error := errors.find_error(self.host, Response(response.status, body)):
-            raise error
-        return super().deserialize(response, response_type)
+        if found := errors.find_error(self.host, Response(response.status, body)):
+            raise found
+        try:
+            if misfit := find_misfit(body, response_type):
+                raise self._explain_form(misfit)
+            return super().deserialize(response, response_type)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise self._explain_form(first_line(error)) from error
+
+    def _explain_form(self, fault: str) -> NotKubeflowError:
+        return NotKubeflowError(
+            f"answers in another form than the API of Kubeflow Pipelines: {shorten(fault)}",
+            "look what is at this address, and in which version",
+            host=self.host,
+        )
 
     def request_page(self, method: str, url: str, **settings) -> httpx.Response:
         """Any address of the same server, with the same credentials; the caller reads the answer.
@@ -166,6 +180,8 @@ class Connection(kfp_server_api.ApiClient):
         try:
             yield
         except kfp_server_api.ApiException as error:
+            if error.status == 0:  # of the client itself, which cannot read a date
+                raise self._explain_form(str(error.reason)) from error
             if not error.status:
                 raise errors.explain_silence(self.host, str(error.reason)) from error
             location = (error.headers or {}).get("Location", "")
@@ -175,6 +191,8 @@ class Connection(kfp_server_api.ApiClient):
             raise found or refusal from error
         except urllib3.exceptions.HTTPError as error:
             raise errors.explain_silence(self.host, _reason(error)) from error
+        except UnicodeDecodeError as error:  # the client decodes what `deserialize` gets
+            raise self._explain_form("the answer is no text in UTF-8") from error
 
 
 def _as_api(health: dict) -> dict:

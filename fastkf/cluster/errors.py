@@ -108,7 +108,7 @@ def read_message(body: str) -> str | None:
     """
     try:
         error = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(error, dict):
         return None
@@ -130,7 +130,10 @@ def explain_silence(host: str, reason: str) -> UnansweredError:
 
 
 def _explain_redirect(host: str, location: str) -> ClusterError:
-    here, there = urlsplit(host), urlsplit(location)
+    try:
+        here, there = urlsplit(host), urlsplit(location)
+    except ValueError:  # brackets that are no IPv6 address
+        return RedirectError(f"sends you elsewhere ({location})", host=host)
     if SIGN_IN.search(there.path):
         fault = f"sends you to sign in ({there.path})"
         return SignInNeededError(fault, HOW_TO_SIGN_IN, host=host)
@@ -165,5 +168,5 @@ def _explain_page(host: str, answer: Response) -> ClusterError:
 def _is_json(body: str) -> bool:
     try:
         return isinstance(json.loads(body), dict | list)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

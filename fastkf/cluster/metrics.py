@@ -9,6 +9,7 @@ import json
 import struct
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError
@@ -60,14 +61,14 @@ def _read_artifact(connection: Connection, id: str) -> dict[str, float]:
         raise ClusterError(f"{ARTIFACTS}/{id} answers {answer.status_code}")
     try:
         artifact = json.loads(answer.text)
-    except ValueError as error:
-        raise ClusterError(f"{ARTIFACTS}/{id} answers no JSON") from error
-    if artifact.get("type") not in METRIC_TYPES:
-        return {}
-    values = dict(artifact.get("metadata") or {})
-    if "number_value" in artifact:
-        values[artifact["name"]] = artifact["number_value"]
-    return _name_metrics(values)
+        if artifact.get("type") not in METRIC_TYPES:
+            return {}
+        values = dict(artifact.get("metadata") or {})
+        if "number_value" in artifact:
+            values[artifact["name"]] = artifact["number_value"]
+        return _name_metrics(values)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise ClusterError(f"{ARTIFACTS}/{id} answers no artifact") from error
 
 
 def _read_metadata(connection: Connection, run_id: str) -> dict[str, float]:
@@ -107,7 +108,10 @@ def _call(connection: Connection, method: str, request, kind):
     message, status = kind(), dict(answer.headers)
     for frame, body in read_frames(answer.content):
         if frame == DATA:
-            message.ParseFromString(body)
+            try:
+                message.ParseFromString(body)
+            except DecodeError as error:
+                raise ClusterError(f"{METADATA}/{method} answers in another form") from error
         elif frame == TRAILERS:
             lines = body.decode("latin-1").lower().splitlines()
             status |= {

@@ -31,7 +31,7 @@ def find_image(image: str) -> tuple[bool | None, str]:
     try:
         with httpx.Client(timeout=SECONDS, follow_redirects=True) as client:
             answer = _ask(client, url)
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, AttributeError) as error:
         return None, f"{registry} cannot be asked from here ({error or type(error).__name__})"
     if answer.is_success:
         return True, f"{registry} has it"

@@ -131,11 +131,12 @@ def _create_pipeline(
     if version:
         named = _create_version(connection, package, made.pipeline_id, version)
         return Version(made.pipeline_id, named.id, named.name, is_new_pipeline=True)
-    first = (
-        kfp_server_api.PipelineServiceApi(connection)
-        .pipeline_service_list_pipeline_versions(made.pipeline_id, sort_by=NEWEST)
-        .pipeline_versions[0]
-    )
+    versions = kfp_server_api.PipelineServiceApi(connection)
+    listed = versions.pipeline_service_list_pipeline_versions(made.pipeline_id, sort_by=NEWEST)
+    if not listed.pipeline_versions:
+        fault = f"has taken the pipeline {pipeline}, and lists no version of it"
+        raise ClusterError(fault, "submit it again", host=connection.host)
+    first = listed.pipeline_versions[0]
     name = first.display_name or pipeline
     return Version(made.pipeline_id, first.pipeline_version_id, name, is_new_pipeline=True)
 
