@@ -1,11 +1,13 @@
 """Files and folders: written whole, found safely, named as the user sees them."""
 
+import contextlib
 import errno
 import os
 import re
 import secrets
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -16,6 +18,7 @@ LONGEST_NAME = 200  # bytes of a name to which more is added; file systems take 
 PROJECT = "fast-kubeflow"
 DRAFTS = ".*.new"  # what `write_bytes` leaves when it is killed
 BYTES_OF_A_FILE = 64 * 1024  # what no file system gives in smaller pieces
+BYTES_OF_AN_END = 256 * 1024  # of a log
 FORMER_PROJECT = "fastkf"  # where the object store was kept at first
 OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 BYTES_OF_A_PRIVATE_FILE = 65_536  # a token, a note
@@ -160,6 +163,59 @@ def folder_name(name: str) -> str:
     if made.strip(".") == "":
         made = made.replace(".", "_")
     return made.encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore")
+
+
+def open_inside(folder: Path, *parts: str) -> BinaryIO | None:
+    """Opens a regular file below a folder for reading, and follows no link on the way to it.
+
+    The folder is one that another process writes to: a name that leads inside now may lead
+    elsewhere a moment later. So each part is opened in the one before it, never by its path.
+
+    Args:
+        folder: whose own path is trusted.
+        parts: the name of the file, in one part or several; not trusted.
+
+    Returns:
+        The file; None when there is none, or it is a link, a pipe or a device.
+    """
+    *folders, name = "/".join(parts).split("/")
+    if "\0" in name or any(one in ("", ".", "..") for one in (*folders, name)):
+        return None
+    try:
+        with contextlib.ExitStack() as stack:
+            place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, place)
+            for one in folders:
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+                place = os.open(one, flags, dir_fd=place)
+                stack.callback(os.close, place)
+            # Not to wait for whoever would write to a pipe.
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+            if stat.S_ISREG(os.fstat(file).st_mode):
+                return os.fdopen(file, "rb")
+            os.close(file)
+    except (OSError, ValueError):  # none there, or no name of a file here
+        pass
+    return None
+
+
+def read_ends(file: BinaryIO, most: int = BYTES_OF_AN_END) -> tuple[bytes, int, bytes]:
+    """The beginning and the end of a file, so that a large one costs no memory.
+
+    Args:
+        file: at its beginning; it may still grow.
+        most: bytes of each end.
+
+    Returns:
+        The beginning, how many bytes after it are left out, and the end; all of a file that is not
+        longer than both ends is in the first.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if size <= 2 * most:
+        return file.read(2 * most), 0, b""
+    head = file.read(most)
+    file.seek(size - most)
+    return head, size - 2 * most, file.read(most)
 
 
 def shown_path(path: Path) -> str:

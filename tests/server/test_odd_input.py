@@ -7,11 +7,8 @@ import sqlite3
 from urllib.parse import quote
 
 import pytest
-from fastapi.testclient import TestClient
+from asked import Asked
 from servers import API, chain
-
-from fastkf.server.app import create_app
-from fastkf.server.settings import Settings
 
 pytestmark = pytest.mark.security
 PACKAGE = chain("return 1", name="small", parameters={"place": "a", "folds": 3})
@@ -19,32 +16,9 @@ HALF = "\ud800"  # of a surrogate pair: JSON can write it, UTF-8 cannot
 DEEP = "[" * 200 + "]" * 200
 
 
-class Asked:
-    """The application in this process. It starts no run: its queue has no place."""
-
-    def __init__(self, folder):
-        self.settings = Settings(folder, token="a-token", parallel_runs=0)
-        headers = {"Authorization": "Bearer a-token"}
-        app = create_app(self.settings)
-        self.client = TestClient(
-            app, "http://localhost", raise_server_exceptions=False, headers=headers
-        )
-
-    def ask(self, method: str, path: str, body=None, **settings) -> tuple[int, dict]:
-        """JSON is written as ASCII, so a lone surrogate arrives as its escape."""
-        if body is not None:
-            content = body if isinstance(body, str | bytes) else json.dumps(body)
-            settings |= {"content": content, "headers": {"Content-Type": "application/json"}}
-        answer = self.client.request(method, API + path, **settings)
-        return answer.status_code, answer.json()
-
-
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("server")
-    (folder / "pipelines").mkdir()
-    asked = Asked(folder)
-    with asked.client:
+    with Asked(tmp_path_factory.mktemp("data") / "server") as asked:
         yield asked
 
 
@@ -246,9 +220,7 @@ def test_odd_tags_of_an_upload(asked, tags):
 @pytest.fixture
 def filled(tmp_path):
     """A server with a run, a pipeline and its version, and an experiment."""
-    (tmp_path / "pipelines").mkdir()
-    asked = Asked(tmp_path)
-    with asked.client:
+    with Asked(tmp_path / "server") as asked:
         files = {"uploadfile": ("package.yaml", json.dumps(PACKAGE))}
         assert asked.client.post(f"{API}/pipelines/upload?name=p", files=files).status_code == 200
         assert asked.ask("POST", "/runs", run())[0] == 200

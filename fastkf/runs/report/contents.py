@@ -1,20 +1,26 @@
 """What a run's folder holds for its report: plots, the steps' own HTML, logs, files."""
 
 import json
+import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from fastkf.base.files import open_inside, read_ends
+from fastkf.base.plain_data import show_text
 from fastkf.runs.model import State
 from fastkf.runs.report.rows import StepRow
 from fastkf.runs.text import clean_text
 
 LOG_LINES = 400
 LOG_LETTERS = 60_000
+HEAD_LINES, HEAD_LETTERS = 100, 15_000  # of a log of which not all is read
+CHUNK = 2**20
 LARGEST_OUTPUT = 1_000_000
 LARGEST_PLOTS = 3_000_000
 NO_OUTPUT = "This step did not produce any HTML output."  # what Kale writes
@@ -42,7 +48,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Log:
-    """The end of a log.
+    """The end of a log; of one that is too long to be read, its beginning and its end.
 
     Attributes:
         status: of the step whose log it is; None where it is no step's.
@@ -87,8 +93,9 @@ def read_outputs(folder: Path, rows: Sequence[StepRow]) -> list[Output]:
     """What the steps have written to folder/outputs, in their order."""
     outputs = []
     for number, row in enumerate(rows, start=1):
-        html = _read(folder / "outputs", f"{row.name}.html")
-        if html is None or NO_OUTPUT in html:
+        with _open(folder, "outputs", f"{row.name}.html") as file:
+            html = _decode(file.read(LARGEST_OUTPUT + 1)) if file else NO_OUTPUT
+        if NO_OUTPUT in html:
             continue
         outputs.append(
             Output(
@@ -96,7 +103,7 @@ def read_outputs(folder: Path, rows: Sequence[StepRow]) -> list[Output]:
                 name=row.name,
                 status=row.status,
                 html=html if len(html) <= LARGEST_OUTPUT else None,
-                path=f"outputs/{quote(row.name)}.html",
+                path=f"outputs/{quote(show_text(row.name))}.html",
             )
         )
     return outputs
@@ -104,28 +111,38 @@ def read_outputs(folder: Path, rows: Sequence[StepRow]) -> list[Output]:
 
 def read_logs(folder: Path, rows: Sequence[StepRow]) -> list[Log]:
     """The ends of the logs: the steps' in their order, then what else is in folder/logs."""
-    folder = folder / "logs"
     states = {row.name: row.status for row in rows}
-    others = sorted(path.stem for path in folder.glob("*.log") if path.stem not in states)
+    found = (path.stem for path in (folder / "logs").glob("*.log"))
+    others = sorted(name for name in found if name not in states)
     logs = []
     for number, name in enumerate([*states, *others], start=1):
-        text = _read(folder, f"{name}.log")
-        if text is None or not text.strip():
-            continue
-        lines = text.rstrip().split("\n")
-        shown = clean_text("\n".join(lines[-LOG_LINES:]))[-LOG_LETTERS:]
-        logs.append(
-            Log(
-                id=f"log-{number}",
-                name=name,
-                status=states.get(name),
-                lines=len(lines),
-                whole=len(lines) <= LOG_LINES and len(shown) < LOG_LETTERS,
-                text=shown,
-                path=f"logs/{quote(name)}.log",
-            )
-        )
+        with _open(folder, "logs", f"{name}.log") as file:
+            log = _read_log(file, f"log-{number}", name, states.get(name)) if file else None
+        if log is not None:
+            logs.append(log)
     return logs
+
+
+def _read_log(file: BinaryIO, id: str, name: str, status: State | None) -> Log | None:
+    """The end of a log, and of one that is too long to be read the beginning too."""
+    path = f"logs/{quote(os.fsencode(name))}.log"
+    head, left_out, tail = read_ends(file)
+    last = _decode(tail if left_out else head).rstrip().split("\n")
+    if not left_out and last == [""]:
+        return None
+    shown = clean_text("\n".join(last[-LOG_LINES:]))[-LOG_LETTERS:]
+    whole = not left_out and len(last) <= LOG_LINES and len(shown) < LOG_LETTERS
+    lines = len(last)
+    if left_out:
+        first = clean_text("\n".join(_decode(head).split("\n")[:HEAD_LINES]))[:HEAD_LETTERS]
+        shown = f"{first}\n… not shown: what is between, in {path} …\n{shown}"
+        lines = _count_lines(file)
+    return Log(id, name, status, lines, whole, shown, path)
+
+
+def _count_lines(file: BinaryIO) -> int:
+    file.seek(0)
+    return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(CHUNK), b""))
 
 
 def list_files(folder: Path) -> list[File]:
@@ -181,9 +198,16 @@ def _caption(found: Sequence[tuple[str, int, str]]) -> list[Plot]:
     return plots
 
 
-def _read(folder: Path, name: str) -> str | None:
-    """The text of a file directly in the folder; None when there is none."""
-    path = folder / name
-    if path.parent != folder or not path.is_file():
-        return None
-    return path.read_bytes().decode("utf-8", errors="replace")
+@contextmanager
+def _open(folder: Path, part: str, name: str) -> Iterator[BinaryIO | None]:
+    """A file directly in a part of the run's folder, which the run's own processes write to."""
+    file = None if "/" in name else open_inside(folder, part, name)
+    try:
+        yield file
+    finally:
+        if file:
+            file.close()
+
+
+def _decode(content: bytes) -> str:
+    return content.decode("utf-8", errors="replace")

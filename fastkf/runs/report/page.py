@@ -15,6 +15,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from fastkf.base.files import write_text
+from fastkf.base.plain_data import show_text
 from fastkf.runs.drawing.svg import GLYPHS, STATUSES, draw_pipeline
 from fastkf.runs.model import PipelineResult, Run, State
 from fastkf.runs.problems import list_problems
@@ -48,7 +49,8 @@ class MetricRow:
 def write_report(run: Run) -> Path:
     """Writes report.html into the run's folder, from the run and the files there; its path."""
     path = run.folder / "report.html"
-    write_text(path, render_report(run))
+    # Errors and names of steps are whatever was raised and found.
+    write_text(path, show_text(render_report(run)))
     return path
 
 

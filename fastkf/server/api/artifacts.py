@@ -15,14 +15,13 @@ What a step has printed is in its log, on both (see `logs`).
 
 import base64
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from fastkf.base.clock import format_utc
-from fastkf.base.files import find_inside
+from fastkf.base.files import open_inside
 from fastkf.server import runs
 from fastkf.server.api.context import FromDatabase, WithSettings
 from fastkf.server.api.runs import find_run
@@ -85,9 +84,9 @@ def read_artifact(
         find_run(session, run_id)
     for artifact in list_artifacts(run_id, runs.read_run(settings, run_id)):
         if (artifact.task, artifact.output) == (node_id, artifact_name) and artifact.uri:
-            path = find_inside(settings.run_folder(run_id), artifact.uri)
-            if path is not None:
-                return StreamingResponse(_encode(path), media_type="application/json")
+            file = open_inside(settings.run_folder(run_id), artifact.uri)
+            if file is not None:
+                return StreamingResponse(_encode(file), media_type="application/json")
     raise not_found(f"a file of artifact {artifact_name} of node", node_id)
 
 
@@ -99,9 +98,9 @@ def _as_answer(artifact: Artifact) -> dict:
     return {**answer, "uri": artifact.uri, "metadata": artifact.metadata}
 
 
-def _encode(path: Path) -> Iterator[bytes]:
+def _encode(file: BinaryIO) -> Iterator[bytes]:
     yield b'{"data":"'
-    with path.open("rb") as file:
+    with file:
         while chunk := file.read(CHUNK):
             yield base64.b64encode(chunk)
     yield b'"}'

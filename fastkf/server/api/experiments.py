@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from fastkf.server import database as db
 from fastkf.server import schemas
 from fastkf.server.api.context import Body, FromDatabase, Listing
+from fastkf.server.api.document import EXPERIMENT, takes
 from fastkf.server.api.requests import read_name, read_text
 from fastkf.server.errors import ApiError, Code, not_found
 from fastkf.server.pagination import Fields, list_page
@@ -49,7 +50,7 @@ def default_experiment(session: Session) -> db.Experiment:
     return found
 
 
-@router.post("")
+@router.post("", **takes(EXPERIMENT))
 def create_experiment(body: Body, database: FromDatabase) -> dict:
     name, description = read_name(body), read_text(body, "description")
     namespace = read_text(body, "namespace")

@@ -13,6 +13,7 @@ from fastkf.server.api.context import (
     Listing,
     WithSettings,
 )
+from fastkf.server.api.document import PIPELINE, PIPELINE_AND_VERSION, VERSION, takes
 from fastkf.server.api.requests import Labels, read_object
 from fastkf.server.errors import ApiError, Code, invalid, not_found
 from fastkf.server.pagination import Fields, list_page
@@ -112,7 +113,7 @@ def add_version(
     return row
 
 
-@router.post("")
+@router.post("", **takes(PIPELINE))
 def create_pipeline(body: Body, database: FromDatabase) -> dict:
     """A pipeline without a version."""
     labels = Labels.read(body)
@@ -120,7 +121,7 @@ def create_pipeline(body: Body, database: FromDatabase) -> dict:
         return schemas.pipeline(add_pipeline(session, labels))
 
 
-@router.post("/create")
+@router.post("/create", **takes(PIPELINE_AND_VERSION))
 def create_pipeline_and_version(body: Body, database: FromDatabase, settings: WithSettings) -> dict:
     labels = Labels.read(read_object(body, "pipeline"))
     version = read_object(body, "pipeline_version")
@@ -174,7 +175,7 @@ def delete_pipeline(
     return {}
 
 
-@router.post("/{pipeline_id}/versions")
+@router.post("/{pipeline_id}/versions", **takes(VERSION))
 def create_version(
     pipeline_id: str, body: Body, database: FromDatabase, settings: WithSettings
 ) -> dict:

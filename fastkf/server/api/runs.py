@@ -17,6 +17,7 @@ from fastkf.server.api.context import (
     WithQueue,
     WithSettings,
 )
+from fastkf.server.api.document import RUN, takes
 from fastkf.server.api.experiments import default_experiment, find_experiment
 from fastkf.server.api.pipelines import find_version
 from fastkf.server.api.requests import RunRequest
@@ -52,7 +53,7 @@ def find_run(session: Session, run_id: str) -> db.Run:
     return found
 
 
-@router.post("")
+@router.post("", **takes(RUN))
 def create_run(
     body: Body,
     database: FromDatabase,

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from fastkf.server.errors import ApiError, Code
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/recurringruns", methods=["GET", "POST"])

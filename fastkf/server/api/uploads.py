@@ -9,6 +9,7 @@ from starlette.datastructures import UploadFile
 from fastkf.package.model import Package
 from fastkf.server import schemas
 from fastkf.server.api.context import FromDatabase, WithSettings
+from fastkf.server.api.document import UPLOAD, takes_form
 from fastkf.server.api.pipelines import add_pipeline, add_version, find_pipeline
 from fastkf.server.api.requests import Labels
 from fastkf.server.errors import invalid, read_json
@@ -47,7 +48,7 @@ Uploaded = Annotated[Package, Depends(read_package)]
 Fields = Annotated[dict, Depends(read_fields)]
 
 
-@router.post("/upload")
+@router.post("/upload", **takes_form(UPLOAD))
 def upload_pipeline(
     package: Uploaded, fields: Fields, database: FromDatabase, settings: WithSettings
 ) -> dict:
@@ -59,7 +60,7 @@ def upload_pipeline(
         return schemas.pipeline(pipeline)
 
 
-@router.post("/upload_version")
+@router.post("/upload_version", **takes_form(UPLOAD))
 def upload_version(
     package: Uploaded,
     fields: Fields,

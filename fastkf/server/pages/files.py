@@ -4,10 +4,13 @@ Whatever a step wrote is untrusted, links too: nothing outside the run's own fol
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote as quote_url
 
-from fastkf.base.files import find_inside
+from fastkf.base.files import open_inside
+from fastkf.base.plain_data import show_text
 from fastkf.runs.report.contents import NO_OUTPUT
 from fastkf.runs.report.rows import StepRow
 from fastkf.runs.text import clean_text
@@ -27,9 +30,9 @@ def list_reports(folder: Path, rows: list[StepRow]) -> list[dict]:
     """The steps with an HTML report that has something in it, and whether it has pictures."""
     reports = []
     for number, row in enumerate(rows, start=1):
-        path = find_report(folder, row.name)
-        if path:
-            with path.open("rb") as file:
+        file = open_report(folder, row.name)
+        if file:
+            with file:
                 start = file.read(CHUNK)
             pictured = b"<img" in start or b"<svg" in start
             id = f"report-{number}"
@@ -37,23 +40,29 @@ def list_reports(folder: Path, rows: list[StepRow]) -> list[dict]:
     return reports
 
 
-def find_report(folder: Path, step: str) -> Path | None:
-    path = find_inside(folder / "outputs", f"{step}.html")
-    if path is None:
-        return None
-    with path.open("rb") as file:
-        return None if NO_OUTPUT.encode() in file.read(4096) else path
-
-
-def read_report(path: Path) -> bytes:
-    """The report as a page of its own, in the style of the others."""
-    return FRAME.read_bytes() + path.read_bytes()
+def open_report(folder: Path, step: str) -> BinaryIO | None:
+    """The HTML that a step has shown; None when it has shown nothing."""
+    file = open_inside(folder, "outputs", f"{step}.html")
+    if file is not None:
+        if NO_OUTPUT.encode() not in file.read(4096):
+            file.seek(0)
+            return file
+        file.close()
+    return None
 
 
 def list_logs(folder: Path) -> list[str]:
-    return sorted(
-        path.stem for path in (folder / "logs").glob("*.log") if find_inside(path.parent, path.name)
-    )
+    names = sorted(path.name for path in (folder / "logs").glob("*.log") if path.is_file())
+    return [show_text(name).removesuffix(".log") for name in names]
+
+
+def send(file: BinaryIO) -> Iterator[bytes]:
+    """A file piece by piece, as long as it was at the beginning; it may still grow."""
+    with file:
+        left = os.fstat(file.fileno()).st_size - file.tell()
+        while left > 0 and (piece := file.read(min(CHUNK, left))):
+            left -= len(piece)
+            yield piece
 
 
 def list_artifacts(folder: Path) -> list[dict]:
@@ -76,9 +85,9 @@ def list_artifacts(folder: Path) -> list[dict]:
                 artifacts.append(
                     {
                         "task": below.parts[1],
-                        "name": "/".join((*below.parts[2:], name)),
+                        "name": show_text("/".join((*below.parts[2:], name))),
                         "bytes": path.stat().st_size,
-                        "path": quote_url((below / name).as_posix()),
+                        "path": quote_url(os.fsencode(below / name)),
                     }
                 )
     return artifacts
@@ -92,9 +101,10 @@ def read_log(path: Path | None, start: int) -> dict:
         skipped: bytes at the beginning that were left out of a first answer; reset: whether the
         log is shorter than `start`, so another one; more: whether there is more at once.
     """
-    if path is None:
+    file = path and open_inside(path.parents[1], path.parent.name, path.name)
+    if not file:
         return {"text": "", "tail": "", "next": 0, "skipped": 0, "reset": start > 0, "more": False}
-    with path.open("rb") as file:
+    with file:
         size = os.fstat(file.fileno()).st_size
         reset = start > size
         start = 0 if reset else start

@@ -1,21 +1,22 @@
 """The addresses of the pages."""
 
 import hashlib
+import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.orm import Session
 
-from fastkf.base.files import find_inside
+from fastkf.base.files import open_inside
 from fastkf.runs.drawing.svg import STYLE
 from fastkf.runs.report.page import TEMPLATES as SHARED
 from fastkf.runs.report.page import make_environment
 from fastkf.runs.text import format_time, show_value
 from fastkf.server import database as db
-from fastkf.server.api.context import check_address
 from fastkf.server.errors import Answer
 from fastkf.server.pages import files
 from fastkf.server.pages.package import read_package
@@ -60,7 +61,7 @@ RunFolder = Annotated[Path, Depends(_find_run_folder)]
 
 def router(settings: Settings) -> APIRouter:
     """The pages of a server, whose database is `app.state.database`."""
-    pages = APIRouter(include_in_schema=False, dependencies=[Depends(check_address)])
+    pages = APIRouter(include_in_schema=False)
     render = _make_renderer()
     _add_page(pages, render)
     _add_fragments(pages, Views(settings), render)
@@ -130,16 +131,18 @@ def _add_files(router: APIRouter) -> None:
 
     @router.get("/files/runs/{id}/log")
     def send_log_part(folder: RunFolder, step: str, start: int = 0):
-        path = find_inside(folder / "logs", f"{step}.log")
+        path = None if "/" in step else folder / "logs" / f"{step}.log"
         return Answer(files.read_log(path, max(start, 0)), headers=HEADERS)
 
     @router.get("/files/runs/{id}/report")
     def send_report(folder: RunFolder, step: str):
-        path = files.find_report(folder, step)
-        if path is None:
+        file = files.open_report(folder, step)
+        if file is None:
             raise _no_file()
         headers = {**HEADERS, "Content-Security-Policy": REPORT_POLICY}
-        return HTMLResponse(files.read_report(path), headers=headers)
+        # A page of its own, in the style of the others.
+        content = itertools.chain([files.FRAME.read_bytes()], files.send(file))
+        return StreamingResponse(content, headers=headers, media_type="text/html")
 
     @router.get("/files/runs/{id}/pipeline.json")
     def send_package_as_json(folder: RunFolder):
@@ -151,26 +154,31 @@ def _add_files(router: APIRouter) -> None:
 
     @router.get("/files/runs/{id}/{name}")
     def send_own_file(folder: RunFolder, name: Literal["pipeline.yaml", "run.json"]):
-        return _download(find_inside(folder, name))
+        return _download(open_inside(folder, name), name)
 
     @router.get("/files/runs/{id}/{part}/{path:path}")
     def send_file(folder: RunFolder, part: Literal["artifacts", "logs"], path: str):
-        return _download(find_inside(folder / part, path))
+        return _download(open_inside(folder, part, path), path.rpartition("/")[2])
 
     @router.get("/files/versions/{id}/pipeline.yaml")
     def send_version(id: str, request: Request, session: DatabaseSession):
         if session.get(db.PipelineVersion, id) is None:
             raise HTTPException(404, f"there is no pipeline version {id}")
         path = request.app.state.settings.version_file(id)
-        return _download(find_inside(path.parent, path.name), "pipeline.yaml")
+        return _download(open_inside(path.parent, path.name), "pipeline.yaml")
 
 
-def _download(path: Path | None, name: str | None = None) -> Response:
+def _download(file: BinaryIO | None, name: str) -> Response:
     """A file to keep, never to be shown as a page of this server."""
-    if path is None:
+    if file is None:
         raise _no_file()
+    headers = {
+        **HEADERS,
+        "Content-Disposition": f"attachment; filename*=utf-8''{files.quote(name)}",
+        "Content-Length": str(os.fstat(file.fileno()).st_size),
+    }
     kind = "application/octet-stream"
-    return FileResponse(path, media_type=kind, filename=name or path.name, headers=HEADERS)
+    return StreamingResponse(files.send(file), headers=headers, media_type=kind)
 
 
 def _no_file() -> HTTPException:

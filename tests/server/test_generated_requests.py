@@ -1,0 +1,84 @@
+"""Requests made from the server's own OpenAPI document: each gets a clear answer."""
+
+import contextlib
+
+import pytest
+import requests
+import schemathesis
+from asked import Asked, run_of
+from fuzz import bounded
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from servers import chain
+
+pytestmark = pytest.mark.security
+EXAMPLES = 3  # of each operation, of requests that fit the document, and of those that do not
+PACKAGE = chain("return 1", name="small")
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    with Asked(tmp_path_factory.mktemp("data") / "server") as asked:
+        yield asked
+
+
+def make_one_of_each(asked) -> dict[str, str]:
+    """The ids of things that are there, by the names of the document's parameters."""
+    name = f"pipeline-{len(asked.client.get('/apis/v2beta1/pipelines').text)}"
+    body = {
+        "pipeline": {"display_name": name},
+        "pipeline_version": {"display_name": "first", "pipeline_spec": PACKAGE},
+    }
+    status, pipeline = asked.ask("POST", "/pipelines/create", body)
+    assert status in (200, 409)
+    pipelines = asked.ask("GET", "/pipelines?sort_by=created_at%20desc")[1]["pipelines"]
+    id = pipelines[0]["pipeline_id"]
+    versions = asked.ask("GET", f"/pipelines/{id}/versions")[1].get("pipeline_versions") or [{}]
+    experiments = asked.ask("GET", "/experiments")[1]["experiments"]
+    return {
+        "run_id": run_of(asked, PACKAGE),
+        "pipeline_id": id,
+        "version_id": versions[0].get("pipeline_version_id", "none"),
+        "experiment_id": experiments[0]["experiment_id"],
+    }
+
+
+def send(asked, case) -> None:
+    """Sends a case, and sees that its answer is one."""
+    made = requests.Request(**case.as_transport_kwargs(base_url="http://localhost")).prepare()
+    content = made.body.encode() if isinstance(made.body, str) else made.body
+    answer = asked.client.request(made.method, made.url, content=content, headers=made.headers)
+    assert answer.status_code < 500, (case.method, case.path, answer.text)
+    if answer.status_code >= 400:
+        assert answer.json()["message"]
+
+
+def ask_operation(asked, operation, mode: GenerationMode) -> int:
+    """How many requests were made."""
+    ids, count = make_one_of_each(asked), 0
+
+    @bounded(EXAMPLES)
+    @given(operation.as_strategy(generation_mode=mode), st.booleans())
+    def ask(case, real: bool) -> None:
+        nonlocal count
+        count += 1
+        if real:
+            for name in set(case.path_parameters or {}) & set(ids):
+                case.path_parameters[name] = ids[name]
+        send(asked, case)
+
+    with contextlib.suppress(Unsatisfiable):  # nothing can be wrong where nothing is asked for
+        ask()
+    return count
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_no_request_made_from_the_document_gets_no_clear_answer(asked, mode):
+    schema = schemathesis.openapi.from_dict(asked.app.openapi())
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) > 30
+    assert sum(ask_operation(asked, operation, mode) for operation in operations) > 30
+    for path in ("/runs", "/pipelines", "/experiments"):
+        assert asked.ask("GET", path)[0] == 200
