@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -216,6 +217,23 @@ def read_ends(file: BinaryIO, most: int = BYTES_OF_AN_END) -> tuple[bytes, int, 
     head = file.read(most)
     file.seek(size - most)
     return head, size - 2 * most, file.read(most)
+
+
+def read_end(path: Path) -> str:
+    """The last BYTES_OF_AN_END of a text file, "" of one that is not there."""
+    try:
+        with path.open("rb") as file:
+            head, _, tail = read_ends(file)
+    except FileNotFoundError:
+        return ""
+    return (tail or head)[-BYTES_OF_AN_END:].decode("utf-8", errors="replace")
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, each without its end; one that is too long comes in parts."""
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        while line := file.readline(BYTES_OF_AN_END):
+            yield from line.splitlines()
 
 
 def shown_path(path: Path) -> str:

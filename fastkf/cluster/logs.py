@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
+from fastkf.base.files import BYTES_OF_AN_END
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.tasks import Task
@@ -14,6 +15,7 @@ from fastkf.runs.model import Failure
 from fastkf.runs.text import TERMINAL_CODES
 
 LAST_LINES = 12
+LARGEST_LOG = 2**30  # bytes; a server may send without an end
 # Kale 2.3, kale/common/jputils.py: "... Kale jputils:338 [ERROR] Error: NAME: MESSAGE"
 KALE_ERROR = re.compile(r"Kale jputils:\d+\s+\[ERROR\]\s+Error: (\w.*)")
 KALE_ERROR_END = re.compile(r"^.*Kale jputils:\d+\s+\[ERROR\]\s+={10,}$", re.M)
@@ -42,14 +44,30 @@ def fetch_log(connection: Connection, run_id: str, namespace: str, task: Task) -
             f"{connection.host}/apis/v2beta1/{node}",
             f"{connection.host}/apis/v1alpha1/{node}",
         ):
-            try:
-                answer = connection.request_page("GET", place)
-            except ClusterError:
-                continue
-            is_log = answer.headers.get("content-type", "").startswith("text/plain")
-            if answer.is_success and is_log and answer.text.strip():
-                return TERMINAL_CODES.sub("", answer.text)
+            if (log := _fetch_ends(connection, place)).strip():
+                return TERMINAL_CODES.sub("", log)
     return ""
+
+
+def _fetch_ends(connection: Connection, place: str) -> str:
+    """The log at an address, of a long one its beginning and its end; "" when there is none."""
+    head, tail, size = bytearray(), bytearray(), 0
+    try:
+        headers = connection.credentials.headers()
+        with connection.http.stream("GET", place, headers=headers) as answer:
+            is_log = answer.headers.get("content-type", "").startswith("text/plain")
+            for piece in answer.iter_bytes() if answer.is_success and is_log else ():
+                size += len(piece)
+                taken = BYTES_OF_AN_END - len(head)
+                head += piece[:taken]
+                tail = (tail + piece[taken:])[-BYTES_OF_AN_END:]
+                if size > LARGEST_LOG:
+                    break
+    except (ClusterError, httpx.HTTPError, httpx.InvalidURL):
+        return ""
+    left_out = size - len(head) - len(tail)
+    gap = f"\n… {left_out:,} bytes are left out …\n".encode() if left_out else b""
+    return bytes(head + gap + tail).decode("utf-8", errors="replace")
 
 
 def find_failure(log: str) -> Failure | None:

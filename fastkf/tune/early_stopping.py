@@ -13,6 +13,7 @@ from statistics import mean
 from fastkf.tune.experiment import Experiment
 from fastkf.tune.metrics import Record, as_number, read_records
 
+MOST_AT_ONCE = 2**24  # bytes of a log
 MIN_TRIALS, START_STEP = 3, 4  # Katib's defaults
 
 
@@ -73,6 +74,11 @@ class Watch:
     def _read_new_lines(self) -> list[str]:
         with self._log.open("rb") as log:
             log.seek(self._position)
-            whole, newline, _ = log.read().rpartition(b"\n")
+            read = log.read(MOST_AT_ONCE)
+        whole, newline, _ = read.rpartition(b"\n")
+        if (
+            len(read) == MOST_AT_ONCE and not newline
+        ):  # a line as long as that has no end to wait for
+            whole = read
         self._position += len(whole + newline)
         return whole.decode(errors="replace").splitlines()

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fastkf.base import clock, processes
-from fastkf.base.files import write_text
+from fastkf.base.files import read_end, read_lines, write_text
 from fastkf.base.yaml_text import read_yaml
 from fastkf.runs.text import clean_text
 from fastkf.tune.early_stopping import Watch
@@ -74,8 +74,7 @@ class Trial:
         return pick_value(observation["metrics"], metric, experiment.strategies[metric])
 
     def read_records(self, experiment: Experiment) -> list[Record]:
-        log = self.folder / "output.log"
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_lines(self.folder / "output.log")
         return read_records(lines, experiment.metrics, experiment.filters)
 
     def conclude(self, state: str, message: str, experiment: Experiment) -> None:
@@ -160,8 +159,8 @@ class RunningTrial:
         return processes.start(command, self._log, self.experiment.folder, environment)
 
     def _last_line(self) -> str:
-        text = (self.trial.folder / "output.log").read_text(encoding="utf-8", errors="replace")
-        lines = [line for line in clean_text(text).splitlines() if line.strip()]
+        text = clean_text(read_end(self.trial.folder / "output.log"))
+        lines = [line for line in text.splitlines() if line.strip()]
         return lines[-1].strip() if lines else "it printed nothing"
 
 

@@ -12,6 +12,7 @@ import pytest
 from build import write_notebook
 from faulty import Proxy, answer, drop, page
 
+from fastkf.base.files import BYTES_OF_AN_END
 from fastkf.cluster import logs, metrics
 from fastkf.cluster.auth import Credentials
 from fastkf.cluster.connection import Connection
@@ -213,6 +214,17 @@ def test_a_log_comes_from_the_pages_or_from_the_api(kubeflow, connection):
         answer(200, "from the pages", content_type="text/plain"),
     )
     assert logs.fetch_log(connection, "r1", "me", Task(pods=("old-pod",))) == "from the pages"
+
+
+@pytest.mark.security
+def test_of_a_long_log_the_beginning_and_the_end_are_kept(kubeflow, connection):
+    text = "the first line\n" + "line\n" * 1_000_000 + "the last line\n"
+    kubeflow.hinder("/k8s/pod/logs", answer(200, text, content_type="text/plain"))
+    log = logs.fetch_log(connection, "r1", "", Task(pods=("pod",)))
+    assert log.startswith("the first line\n")
+    assert log.endswith("the last line\n")
+    assert " bytes are left out …" in log
+    assert len(log) < 2 * BYTES_OF_AN_END + 100
 
 
 @pytest.mark.parametrize("do", [drop, page(200, "Kubeflow"), answer(500, "x"), answer(200, "")])

@@ -2,12 +2,22 @@
 
 import os
 import stat
+import tracemalloc
+from collections import deque
 
 import platformdirs
 import pytest
 
 from fastkf.base.errors import first_line
-from fastkf.base.files import find_inside, shown_path, user_folder, write_bytes, write_text
+from fastkf.base.files import (
+    find_inside,
+    read_end,
+    read_lines,
+    shown_path,
+    user_folder,
+    write_bytes,
+    write_text,
+)
 
 
 def test_a_file_is_written_whole_with_the_mode_that_was_asked_for(tmp_path):
@@ -100,3 +110,31 @@ def test_the_first_line_of_an_error_says_something():
     assert first_line(ValueError("\n  no such column\nTraceback")) == "no such column"
     assert first_line(KeyError()) == "KeyError"
     assert first_line("") == ""
+
+
+LONG = [b"one line" * 2_000_000, b"10%\r" * 200_000, b"1\n" * 200_000, b"\xff" * 16_000_000]
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("content", LONG, ids=["one line", "bars", "short lines", "no text"])
+def test_a_long_file_is_read_in_little_memory(tmp_path, content):
+    path = tmp_path / "output.log"
+    path.write_bytes(content + b"\nthe end")
+    tracemalloc.start()
+    try:
+        last = deque(read_lines(path), maxlen=1)
+        assert last.pop() == "the end"
+        assert read_end(path).endswith("\nthe end")
+        assert tracemalloc.get_traced_memory()[1] < 6e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("text", ["", "a", "a\n", "a\r\nb", "a\rb\n\nc", "ä\n\u2028b\n"])
+def test_the_lines_of_a_file_are_those_of_its_text(tmp_path, text):
+    path = tmp_path / "file"
+    path.write_bytes(text.encode())
+    assert list(read_lines(path)) == text.splitlines()
+    assert read_end(path) == text
+    assert read_end(tmp_path / "none") == ""

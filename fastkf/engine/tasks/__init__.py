@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
+from fastkf.base.files import read_end
 from fastkf.base.processes import Ending
 from fastkf.engine.kfp_local import Job
 from fastkf.runs.model import Failure
@@ -34,6 +35,5 @@ class Executor(Protocol):
 
 def describe_exit(ending: Ending, log: Path) -> Failure:
     """The failure of a container's command: how it has ended, and the end of its log."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    last = [line for line in lines if line.strip()][-LINES_OF_AN_ERROR:]
+    last = [line for line in read_end(log).splitlines() if line.strip()][-LINES_OF_AN_ERROR:]
     return Failure("", "\n".join([f"the container's command {ending}", *last]))
