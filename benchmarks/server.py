@@ -66,7 +66,8 @@ class Server:
         self.began = time.monotonic()
         command = [sys.executable, "-m", "fastkf.cli", "server", "--port", "0", "--folder", folder]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.url, _, self.token = self.process.stdout.readline().split()[-1].partition("/?token=")
+        self.url = self.process.stdout.readline().split()[-1]
+        self.token = (Path(folder) / "token").read_text().strip()
 
     def __enter__(self):
         return self

@@ -33,11 +33,9 @@ class NotPrivateError(FastkfError):
     """
 
     def __init__(self, path: Path, problem: str, is_own: bool = False):
-        super().__init__(
-            f"{path}: {problem}, so it is not trusted",
-            "look who made it; delete it, or use a folder of your own, on a file system that keeps "
-            "permissions",
-        )
+        here = "delete it, or use a folder of your own, on a file system that keeps permissions"
+        own = f"if nobody has changed it: chmod 600 {path}; otherwise delete it"
+        super().__init__(f"{path}: {problem}, so it is not trusted", own if is_own else here)
         self.is_own = is_own
 
 

@@ -42,8 +42,12 @@ class ProcessIdentity:
         except (psutil.Error, OSError, ValueError, OverflowError):
             return False
 
-    def listens_on(self, address: str, port: int) -> bool:
-        """Whether one of its own sockets listens there; only the process's user may ask."""
+    def listens_on(self, port: int, address: str | None = None) -> bool:
+        """Whether a socket of its own listens on a port; only the process's user may ask.
+
+        Args:
+            address: where; any address of this machine when None.
+        """
         try:
             process = psutil.Process(self.pid)
             list_sockets = getattr(process, "net_connections", process.connections)  # psutil 6
@@ -51,7 +55,9 @@ class ProcessIdentity:
         except psutil.Error:
             return False
         return any(
-            one.status == psutil.CONN_LISTEN and tuple(one.laddr) == (address, port)
+            one.status == psutil.CONN_LISTEN
+            and one.laddr.port == port
+            and address in (None, one.laddr.ip)
             for one in sockets
         )
 

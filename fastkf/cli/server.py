@@ -1,6 +1,7 @@
 """The command for the local Kubeflow Pipelines server."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,7 +71,18 @@ def server(
         is_open=no_token,
         shared=shared_folders(),
     )
-    serve(settings, lambda url: print(f"Kubeflow Pipelines on this machine: {url}", flush=True))
+    serve(settings, lambda url, token: announce(url, token, settings.token_file))
+
+
+def announce(url: str, token: str | None, token_file: Path) -> None:
+    """Tells where the server is: a terminal gets the link for a browser, a log gets no token."""
+    from fastkf.base.guard import PARAMETER
+
+    is_shown = token and sys.stdout.isatty()
+    link = f"{url}/?{PARAMETER}={token}" if is_shown else url
+    print(f"Kubeflow Pipelines on this machine: {link}", flush=True)
+    if token and not is_shown:
+        print(f"Requests carry the token in {token_file}, browsers as ?{PARAMETER}=", flush=True)
 
 
 def shared_folders() -> "dict[str, SharedFolder]":

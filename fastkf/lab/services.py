@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import urllib3
 
 from fastkf.base import processes
 from fastkf.base.errors import FastkfError
+from fastkf.base.identity import ProcessIdentity
 
 SECONDS_TO_START = 120
 
@@ -37,6 +39,11 @@ class Service:
             if time.monotonic() > deadline:
                 raise FastkfError(self._describe(f"gave no answer in {SECONDS_TO_START} s"))
             time.sleep(0.1)
+
+    def listens_on(self, port: int) -> bool:
+        """Whether it, or what it has started, is what listens on a port: nobody else's program."""
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        return any(ProcessIdentity(one.pid, 0.0).listens_on(port) for one in family)
 
     def check(self) -> None:
         """Raises FastkfError when it has ended."""

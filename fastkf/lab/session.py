@@ -79,7 +79,7 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
             folder=jupyter.root,  # where Kale writes its folder .kale
             environment=jupyter.environment(),
         )
-        lab.wait(lambda: answers(f"{jupyter.address}api"))
+        lab.wait(lambda: lab.listens_on(port) and answers(f"{jupyter.address}api"))
         running.append(lab)
         ready(jupyter, private)
         watch(running)

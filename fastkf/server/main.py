@@ -11,7 +11,6 @@ from filelock import FileLock, Timeout
 from fastkf.base import local_server
 from fastkf.base.connections import Server
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.base.guard import PARAMETER
 from fastkf.base.ports import bind, is_loopback
 from fastkf.base.signals import on_end
 from fastkf.base.tokens import make_token
@@ -22,14 +21,14 @@ from fastkf.server.settings import Settings
 SECONDS_TO_ANSWER = 3  # what is asked when the server is told to end
 
 
-def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> None:
     """Serves until SIGINT, SIGTERM or SIGHUP; the runs' processes end too.
 
     While it serves, server.json in the folder tells this user's programs where it is.
 
     Args:
         settings: its token and its secret are replaced by the folder's own.
-        on_ready: called when requests are answered, with the address for a browser.
+        on_ready: called when requests are answered, with the address and the token, if it has one.
 
     Raises:
         UsageError: the server was to be open to all on an address that others reach.
@@ -49,7 +48,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
 
         def announce() -> None:
             local_server.write(settings.folder, note)
-            on_ready(url if settings.is_open else f"{url}/?{PARAMETER}={settings.token}")
+            on_ready(url, None if settings.is_open else settings.token)
 
         try:
             _Server(

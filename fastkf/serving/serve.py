@@ -12,7 +12,7 @@ from pathlib import Path
 from fastkf.base.errors import UsageError
 from fastkf.base.guard import Access
 from fastkf.base.ports import PortError, bind, is_loopback
-from fastkf.base.tokens import make_token, new_token
+from fastkf.base.tokens import make_token, new_token, read_token
 from fastkf.runs.progress import Progress
 from fastkf.serving.folders import find_models
 
@@ -76,9 +76,14 @@ def serve_models(folders: list[Path], address: Address, display: Progress) -> No
 def _choose_access(address: Address) -> Access:
     if address.is_open:
         return Access(None, address.host)
-    token = make_token(address.token_file) if address.token_file else new_token()
+    token = _read_token(address.token_file) if address.token_file else new_token()
     where = address.token_file or "the terminal that the server was started in"
     return Access(token, address.host, hint=f"; it is in {where}")
+
+
+def _read_token(file: Path) -> str:
+    """The user's own token is never written over, not even one that others can read."""
+    return read_token(file) if file.exists() else make_token(file)
 
 
 def _describe_access(address: Address, access: Access) -> str:

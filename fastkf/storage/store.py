@@ -96,7 +96,7 @@ class Store:
         if server:
             port = server.ports["s3.port"]
             # Before it listens there, another user may, who would get requests with a signature.
-            is_there = server.process.listens_on(weed.ADDRESS, port)
+            is_there = server.process.listens_on(port, weed.ADDRESS)
             endpoint = f"http://{weed.ADDRESS}:{port}" if is_there else None
         ended = server is None and self._read_state().get("running", False)
         return Status(server is not None, ended, endpoint, size_of(self.folder))
@@ -194,7 +194,7 @@ class Store:
     def _answers(self, server: ServerNote) -> bool:
         """Whether the server takes its access keys, by which nobody else is asked."""
         port = server.ports["s3.port"]
-        if not server.process.listens_on(weed.ADDRESS, port):
+        if not server.process.listens_on(port, weed.ADDRESS):
             return False
         return answers(weed.ADDRESS, port, *weed.read_credentials(self.folder))
 

@@ -23,7 +23,7 @@ from guides import fastkf_commands
 from kale_panel import NotebookPage, start_lab
 from notes import compute_proof, write_note
 
-from fastkf.base import endpoint, local_server, proof
+from fastkf.base import endpoint, local_server, processes, proof
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cli import app
 from fastkf.cli.display import Display
@@ -32,6 +32,7 @@ from fastkf.cluster.auth import TOKEN_VARIABLE, Credentials, FileToken, Variable
 from fastkf.cluster.target import PAGES_VARIABLE, Endpoint
 from fastkf.course import data, places
 from fastkf.lab import pipelines, session
+from fastkf.lab.services import Service, answers
 from fastkf.notebook.model import read
 
 pytestmark = pytest.mark.slow
@@ -316,6 +317,19 @@ def test_the_pages_of_a_foreign_program_are_not_shown(upstream, tmp_path, monkey
     write_note(tmp_path, upstream.url)  # with another secret than the one that listens there
     with pytest.raises(FastkfError, match="another program answers there"):
         session.find_server(None, [])
+
+
+@pytest.mark.security
+def test_a_foreign_program_on_the_port_of_jupyterlab_is_not_taken_for_it(upstream, tmp_path):
+    """Its address is shown with a token, and a browser is sent there."""
+    port, command = upstream.server_port, ["sleep", "600"]
+    with (tmp_path / "log").open("wb") as log:
+        silent = Service("JupyterLab", processes.start(command, log), tmp_path / "log")
+        try:
+            assert answers(f"{upstream.url}/api")
+            assert not silent.listens_on(port)
+        finally:
+            processes.end([silent.process])
 
 
 @pytest.mark.security

@@ -657,6 +657,16 @@ def test_the_token_can_be_in_a_file(models, tmp_path):
 
 
 @pytest.mark.security
+def test_a_token_file_that_others_can_read_is_refused_and_left_as_it_is(models, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("mine")
+    file.chmod(0o644)
+    command = fastkf("serve", models / "numbers", "--token-file", file)
+    assert (command.code, f"chmod 600 {file}" in command.output) == (1, True), command.output
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.security
 @pytest.mark.parametrize(
     "headers",
     [

@@ -268,7 +268,7 @@ def test_a_process_that_looks_like_the_server_is_not_taken_for_it(folder, fake):
     command = [sys.executable, folder.parent / "empty_store.py", f"-s3.port={port}"]
     options = [f"-{name}={port}" for name in weed.PORTS if name != "s3.port"]
     with subprocess.Popen([*command, f"-config_dir={folder}", "server", *options]) as other:
-        wait_for(lambda: ProcessIdentity.of(other.pid).listens_on("127.0.0.1", int(port)))
+        wait_for(lambda: ProcessIdentity.of(other.pid).listens_on(int(port), "127.0.0.1"))
         assert Store(folder).find_server() is None
         assert Store(folder).status().endpoint is None
         with pytest.raises(FastkfError, match="no store runs here"):

@@ -45,9 +45,12 @@ class Proxy:
     Args:
         upstream: the server's address; None for a proxy whose every answer is a rule's.
         headers: what is passed on to it carries these, whatever the client has sent.
+        port: where to listen; 0 for a free one.
     """
 
-    def __init__(self, upstream: str | None = None, headers: dict[str, str] | None = None):
+    def __init__(
+        self, upstream: str | None = None, headers: dict[str, str] | None = None, port: int = 0
+    ):
         self.upstream, self.rules, self.seen = upstream, [], []
         self.headers = headers or {}
         proxy = self
@@ -67,7 +70,7 @@ class Proxy:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

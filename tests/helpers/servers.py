@@ -38,11 +38,16 @@ class Server:
             words, command=command, fresh=fresh, env={**os.environ, **environment}
         )
         line = self.process.stdout.readline()
-        self.link = line.split()[-1] if line else None  # for a browser, with the token
-        assert self.link, self.process.stderr.read()
-        self.url = self.link.partition("/?")[0]
-        # From the link: the folder may be on a disk that only the server sees.
-        self.token = self.link.partition("=")[2] or (self.folder / "token").read_text().strip()
+        self.url = line.split()[-1] if line else None
+        assert self.url, self.process.stderr.read()
+        self.token = (self.seen_folder / "token").read_text().strip()
+        self.link = f"{self.url}/?token={self.token}"  # for a browser
+
+    @property
+    def seen_folder(self) -> Path:
+        """Its folder, which may be on a disk that only the server sees."""
+        root = Path(f"/proc/{self.process.pid}/root")
+        return root / self.folder.absolute().relative_to("/") if root.exists() else self.folder
 
     def __enter__(self):
         return self

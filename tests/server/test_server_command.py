@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -12,9 +13,11 @@ import urllib.request
 
 import psutil
 import pytest
+from commands import launch
 from conftest import fastkf
+from faulty import Proxy, answer
 from guides import fastkf_commands, shell_blocks
-from servers import Server
+from servers import Server, chain, write
 
 from fastkf.base import local_server
 from fastkf.course import places
@@ -87,8 +90,25 @@ def test_programs_find_the_server_by_its_note(server):
 
 
 @pytest.mark.security
-def test_the_token_is_in_its_file_and_in_the_link_alone(tmp_path):
-    """Not in what the server writes of requests, nor in an answer, an error, or another file."""
+def test_a_terminal_is_shown_the_link_for_a_browser(tmp_path):
+    master, slave = pty.openpty()
+    with open(slave, "w") as terminal, open(master, errors="replace") as screen:
+        process = launch(["server", "--folder", tmp_path, "--port", 0], stdout=terminal)
+        try:
+            link = screen.readline().split()[-1]
+            token = (tmp_path / "token").read_text().strip()
+            assert link.endswith(f"/?token={token}")
+            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            with opener.open(link) as page:
+                assert page.url == link.partition("?")[0]
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+@pytest.mark.security
+def test_the_token_is_in_its_file_alone(tmp_path):
+    """Not in what the server writes to a log, nor in an answer, an error, or another file."""
     server = Server(tmp_path)
     try:
         for path in (f"/?token={server.token}", f"/none?token={server.token}&a=b"):
@@ -109,6 +129,35 @@ def test_the_token_is_in_its_file_and_in_the_link_alone(tmp_path):
 
 
 @pytest.mark.security
+def test_who_listens_where_a_killed_server_was_gets_no_token(tmp_path):
+    """The note, the token and the clients' settings are all left as they were."""
+    server = Server(tmp_path / "data")
+    server.process.kill()
+    server.process.communicate(timeout=60)
+    assert (tmp_path / "data" / "server.json").exists()
+    package = write(chain("return 1"), tmp_path / "chain.yaml")
+    kale = tmp_path / "kale.json"
+    place = {"file_path": str(tmp_path / "data" / "token")}
+    content = {"host": server.url, "auth_type": "existing_bearer_token", "auth_config": place}
+    kale.write_text(json.dumps(content))
+    named = {"FASTKF_SERVER": str(tmp_path / "data"), "KF_PIPELINES_ENDPOINT": server.url}
+    by_kale = {"KALE_CONFIG_PATH": str(kale)}
+    with Proxy(port=int(server.url.rpartition(":")[2])) as other:
+        health = json.dumps({"tag_name": "fastkf-0.1.0", "multi_user": False})
+        other.hinder("healthz", answer(200, health))
+        for words, variables in [
+            (["submit", package, "--no-wait"], named),
+            (["submit", package, "--no-wait"], by_kale),
+            (["submit", "--terminate", "x", "--token-file", place["file_path"]], named),
+        ]:
+            fastkf(*words, env={**os.environ, **variables}, cwd=tmp_path)
+        told = json.dumps([(one.path, one.headers, str(one.body)) for one in other.seen])
+    assert other.seen
+    assert server.token not in told
+    assert "authorization" not in told.lower()
+
+
+@pytest.mark.security
 @pytest.mark.parametrize("words", [[], ["--host", "0.0.0.0", "--in-container"]])
 def test_no_server_is_open_but_in_a_container_that_says_so(tmp_path, words):
     result = fastkf("server", "--folder", tmp_path, "--port", 0, "--no-token", *words)
@@ -120,7 +169,6 @@ def test_no_server_is_open_but_in_a_container_that_says_so(tmp_path, words):
 @pytest.mark.security
 def test_a_server_in_a_container_can_be_open_to_its_own_address(tmp_path):
     with Server(tmp_path, "--no-token", "--in-container") as server:
-        assert server.link == server.url
         no_token = {"Authorization": None}
         assert server.call("GET", "/healthz", headers=no_token)[0] == 200
         foreign = no_token | {"Origin": "http://evil.example"}
