@@ -1,6 +1,7 @@
 """The command for notebooks of an older Kale."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -40,18 +41,19 @@ def migrate(
     if not result.done:
         display.done(f"{notebook}: current already, nothing to change")
         if result.left:
-            display.say(f"  what is still to mend: fastkf check {notebook}")
+            display.say(f"  what is still to mend: fastkf check {quote(str(notebook))}")
         return True
     room.write(result, new, notebook, backup)
     display.done(f"{notebook} → {new}" + (f" (the old one: {backup})" if backup else ""))
     show(display, "Changed", result.done)
     show(display, "Left for you", result.left)
+    shown = quote(str(new))
     if not result.compiles:
-        display.failed(f"it does not compile yet; after each change: fastkf check {new}")
+        display.failed(f"it does not compile yet; after each change: fastkf check {shown}")
     elif result.left:
-        display.done(f"it compiles; see to what is left, then: fastkf run {new}")
+        display.done(f"it compiles; see to what is left, then: fastkf run {shown}")
     else:
-        display.done(f"it compiles; next: fastkf run {new}")
+        display.done(f"it compiles; next: fastkf run {shown}")
     return not result.left
 
 

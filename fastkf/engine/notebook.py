@@ -73,8 +73,8 @@ def _execute(
     try:
         with quiet_logging():
             papermill.execute_notebook(
-                str(path),
-                str(output),
+                _literal(path),
+                _literal(output),
                 parameters=parameters,
                 cwd=str(notebook.path.resolve().parent),
                 kernel_name="python3",
@@ -93,6 +93,11 @@ def _execute(
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         raise
     return None
+
+
+def _literal(path: Path) -> str:
+    """A path for papermill, which writes parameters in the place of {names} in it."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _count_cells(total: int, on_cell: Callable[[int, int], None]) -> Callable[..., None]:

@@ -1,5 +1,6 @@
 """What Kale or KFP say against a notebook."""
 
+import shlex
 from pathlib import Path
 
 from fastkf.base.errors import FastkfError, one_line
@@ -15,7 +16,7 @@ class KaleError(FastkfError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"{path}: Kale cannot turn this notebook into a pipeline: {one_line(reason)}",
-            f"run `fastkf check {path}` to see where",
+            f"run `fastkf check {shlex.quote(str(path))}` to see where",
         )
         self.reason = reason
 
@@ -26,5 +27,5 @@ class CompileError(FastkfError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"{path}: the pipeline does not compile: {one_line(reason)}",
-            f"run `fastkf check {path}` to see where",
+            f"run `fastkf check {shlex.quote(str(path))}` to see where",
         )

@@ -6,6 +6,8 @@ from typing import Any
 
 from fastkf.base.errors import FastkfError, UsageError
 
+ESCAPED_SURROGATE = "\\ud"
+
 
 def read_content(path: Path) -> dict[str, Any]:
     """The content of a notebook file; every part that is read here has its type.
@@ -22,7 +24,10 @@ def read_content(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise UsageError(f"{path}: this is a folder", "name one notebook (.ipynb) in it")
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content: Any = json.loads(text)
+        if ESCAPED_SURROGATE in text.lower():
+            json.dumps(content, ensure_ascii=False).encode("utf-8")  # half of a pair is no text
     except (ValueError, RecursionError, OSError) as error:
         raise FastkfError(
             f"{path}: not a readable notebook ({error})",

@@ -349,3 +349,32 @@ def test_a_default_that_no_package_keeps_is_named(value, tmp_path):
     message, *findings = refusals(notebook, tmp_path / "a.yaml")
     assert "parameter rate is " in message
     assert any("cell 1: parameter-not-literal: the value of `rate = " in one for one in findings)
+
+
+@pytest.mark.parametrize("place", ["source", "tag", "name", "output"])
+def test_a_notebook_with_half_of_a_character_is_no_notebook(place, tmp_path):
+    cells = [("step:load", "x = '\ud800'" if place == "source" else "x = 1")]
+    if place == "tag":
+        cells = [(["step:load", "annotation:note:\ud800"], "x = 1")]
+    kale_settings = {"experiment_name": "\udfff"} if place == "name" else {}
+    path = write_notebook(tmp_path / "a.ipynb", cells, kale=kale_settings)
+    if place == "output":
+        content = json.loads(path.read_text())
+        content["cells"][0]["outputs"] = [{"output_type": "stream", "text": "\ud800"}]
+        path.write_text(json.dumps(content))
+    with pytest.raises(FastkfError, match="a.ipynb: not a readable notebook .*surrogates not all"):
+        read(path)
+
+
+def test_a_character_in_two_halves_is_one(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", [("step:load", "x = '😀'")])
+    assert "\\ud83d" in path.read_text()
+    assert read(path).code_cells[0].source == "x = '😀'"
+
+
+def test_a_command_that_is_suggested_can_be_pasted(tmp_path):
+    """The name of a file may hold what a shell would run."""
+    path = tmp_path / "a;touch MARK.ipynb"
+    notebook = read(write_notebook(path, [(["step:load", "image:my image"], "x = 1")]))
+    with pytest.raises(FastkfError, match=re.escape(f"run `fastkf check '{path}'` to see where")):
+        compile_notebook(notebook, tmp_path / "a.yaml")
