@@ -236,7 +236,12 @@ def find_gone_modules(draft: Draft) -> None:
 
 
 def is_installed(module: str) -> bool:
+    """Whether the module is there; of a package that is not Kale itself, whether the package is.
+
+    To look for a module Python imports the package that it is in, which runs its code.
+    """
+    package = module.partition(".")[0]
     try:
-        return importlib.util.find_spec(module) is not None
+        return importlib.util.find_spec(module if package == "kale" else package) is not None
     except ImportError:
         return False

@@ -10,5 +10,6 @@ def draw_picture(notebook: Notebook) -> Path:
     """Draws the pipeline as images/<name>.svg beside the notebook; returns the file."""
     picture = notebook.path.parent / "images" / f"{notebook.name}.svg"
     picture.parent.mkdir(exist_ok=True)
-    picture.write_text(draw_pipeline(notebook.dependencies, title=notebook.title))
+    svg = draw_pipeline(notebook.dependencies, title=notebook.title)
+    picture.write_text(svg, encoding="utf-8")
     return picture

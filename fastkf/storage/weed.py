@@ -134,7 +134,11 @@ def read_credentials(folder: Path) -> tuple[str, str]:
 
 def security(folder: Path) -> str:
     """The content of security.toml: every server shows the certificate and wants to see it."""
-    certificate, key = (json.dumps(str(folder / name)) for name in (CERTIFICATE, KEY))
+    certificate, key = (
+        # A text of TOML is one of JSON, but for the pairs that JSON escapes other alphabets with.
+        json.dumps(str(folder / name), ensure_ascii=False)
+        for name in (CERTIFICATE, KEY)
+    )
     pair = f"cert = {certificate}\nkey = {key}\n"
     parts = [f"[grpc]\nca = {certificate}\n"]
     parts += [f"[grpc.{role}]\n{pair}" for role in (*ROLES, "client")]

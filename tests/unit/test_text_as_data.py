@@ -378,3 +378,14 @@ def test_a_command_that_is_suggested_can_be_pasted(tmp_path):
     notebook = read(write_notebook(path, [(["step:load", "image:my image"], "x = 1")]))
     with pytest.raises(FastkfError, match=re.escape(f"run `fastkf check '{path}'` to see where")):
         compile_notebook(notebook, tmp_path / "a.yaml")
+
+
+def test_migrating_imports_nothing_that_a_notebook_names(tmp_path, monkeypatch):
+    """To look for a module of old Kale, whose name may be anybody's package."""
+    mark = tmp_path / "MARK"
+    (tmp_path / "kfserving").mkdir()
+    (tmp_path / "kfserving" / "__init__.py").write_text(f"open({str(mark)!r}, 'w')")
+    monkeypatch.syspath_prepend(tmp_path)
+    cells = [(["block:load"], "from kfserving.constants import NAME\nx = NAME")]
+    migrate(write_notebook(tmp_path / "old.ipynb", cells), tmp_path / "new.ipynb")
+    assert not mark.exists()
