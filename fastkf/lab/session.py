@@ -13,7 +13,7 @@ from fastkf.base import local_server
 from fastkf.base.errors import UsageError
 from fastkf.base.local_server import LocalServer
 from fastkf.base.ports import free_ports, is_free
-from fastkf.cluster.target import Endpoint
+from fastkf.cluster.target import Endpoint, clean_address
 from fastkf.lab.jupyter import Jupyter
 from fastkf.lab.pipelines import cluster_pipelines, is_browser_far, local_pipelines
 from fastkf.lab.services import Service, answers, services
@@ -57,7 +57,7 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
     base_url = f"/{options.base_url.strip('/')}/".replace("//", "/")
     with services() as (private, start):
         running: list[Service] = []
-        if options.server:
+        if options.server and not is_own(options.server):
             pipelines = cluster_pipelines(options.server, private, base_url)
         else:
             is_far = is_browser_far(base_url, options.jupyter, os.environ)
@@ -95,6 +95,13 @@ def watch(running: list[Service]) -> NoReturn:
         for service in running:
             service.check()
         time.sleep(SECONDS_BETWEEN_CHECKS)
+
+
+def is_own(server: Endpoint) -> bool:
+    """Whether the server of this machine is named, whose pages need its token or JupyterLab."""
+    if not server.host or server.token_file or server.dex_user:
+        return False
+    return local_server.find_folder(clean_address(server.host)) is not None
 
 
 def find_server(start: Callable[..., Service], running: list[Service]) -> LocalServer:

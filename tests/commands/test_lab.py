@@ -319,6 +319,15 @@ def test_the_pages_of_a_foreign_program_are_not_shown(upstream, tmp_path, monkey
         session.find_server(None, [])
 
 
+def test_the_own_server_is_known_by_its_address(upstream, monkeypatch):
+    """Its pages are shown through JupyterLab then too: a browser has no cookie for it."""
+    monkeypatch.setenv("FASTKF_SERVER", str(upstream.folder))
+    assert session.is_own(Endpoint(upstream.url))
+    assert session.is_own(Endpoint(upstream.url.replace("127.0.0.1", "localhost")))
+    assert not session.is_own(Endpoint("http://127.0.0.1:9"))
+    assert not session.is_own(Endpoint(upstream.url, token_file=upstream.folder / "token"))
+
+
 @pytest.mark.security
 def test_a_foreign_program_on_the_port_of_jupyterlab_is_not_taken_for_it(upstream, tmp_path):
     """Its address is shown with a token, and a browser is sent there."""
