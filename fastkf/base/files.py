@@ -157,8 +157,11 @@ def check_name(path: Path) -> Path:
 
 
 def folder_name(name: str) -> str:
-    """A name from elsewhere as that of one folder: without what would lead out of its place."""
-    made = re.sub(rf"[/\\{CONTROLS}]", "_", name).strip()
+    """A name from elsewhere as that of one folder: without what would lead out of its place.
+
+    Nor does it hold a colon, which PATH, PYTHONPATH and Docker's volumes take for an end.
+    """
+    made = re.sub(rf"[/:\\{CONTROLS}]", "_", name).strip()
     if made.strip(".") == "":
         made = made.replace(".", "_")
     return made.encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore")

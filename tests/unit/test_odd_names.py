@@ -24,7 +24,19 @@ from fastkf.runs.folder import make_run_folder
 pytestmark = pytest.mark.security
 
 NO_TEXT = os.fsdecode(b"caf\xe9")
-LEADING_OUT = ["../out", "a/../../out", "/out", "a/b", "..", ".", "a\nb", "a\0b", "a\\b", "\x1b[2J"]
+LEADING_OUT = [
+    "../out",
+    "a/../../out",
+    "/out",
+    "a/b",
+    "..",
+    ".",
+    "a\nb",
+    "a\0b",
+    "a\\b",
+    "\x1b[2J",
+    "a:b",
+]
 
 
 def package(task="one", output="value", kind="parameters", name="example") -> bytes:
