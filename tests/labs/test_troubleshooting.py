@@ -1,5 +1,6 @@
 """The messages that the guide to troubleshooting quotes: the program is brought to say each."""
 
+import errno
 import importlib.util
 import os
 import re
@@ -17,10 +18,15 @@ from guides import read_text
 from waiting import wait_for
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.processes import Ending
 from fastkf.cluster.errors import Response, explain_silence, find_error
 from fastkf.course import data, places
+from fastkf.engine.tasks import python
+from fastkf.engine.tasks.python import read_failure
+from fastkf.engine.warm.parent import python_for_steps
 from fastkf.lab.session import choose_port
 from fastkf.runs.compare import compare
+from fastkf.runs.keeper import describe_unexpected
 from fastkf.runs.model import Run
 from fastkf.runs.problems import list_problems
 from fastkf.storage import weed
@@ -153,6 +159,33 @@ def store_among_other_files(folder):
 def taken_port(folder):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(FastkfError) as caught:
         choose_port(taken.getsockname()[1])
+    return caught.value
+
+
+@says("was killed by SIGKILL; the machine was short of memory (exit code 137)")
+def step_without_memory(folder):
+    return Ending(137, short_of_memory=True)
+
+
+@says("no space is left there")
+def full_disk(folder):
+    return describe_unexpected(OSError(errno.ENOSPC, "No space left on device", "run.json"))
+
+
+@says("there is no space left in /tmp")
+def full_folder_of_steps(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(python, "is_full", lambda _: True)
+        patch.setattr("tempfile.tempdir", "/tmp")
+        return read_failure(folder, Ending(1)).message
+
+
+@says("no program can be started there")
+def folder_without_programs(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)
+        with pytest.raises(FastkfError) as caught, python_for_steps(folder, warm=False):
+            pass
     return caught.value
 
 
