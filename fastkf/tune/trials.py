@@ -119,6 +119,7 @@ class RunningTrial:
         rules = trial.resource["spec"].get("earlyStoppingRules")
         self._log = (trial.folder / "output.log").open("wb")
         self._watch = Watch(trial.folder / "output.log", rules[0], experiment) if rules else None
+        self._memory = processes.MemoryWatch()
         self.process = self._start()
 
     def poll(self) -> bool:
@@ -134,7 +135,7 @@ class RunningTrial:
         if code == 0:
             self._close("Succeeded", "Trial has succeeded")
         else:
-            self._close("Failed", f"exit code {code}: {self._last_line()}")
+            self._close("Failed", f"{self._memory.ending(code)}: {self._last_line()}")
         return True
 
     def kill(self, message: str) -> None:

@@ -175,6 +175,14 @@ def test_ends_when_the_goal_is_reached_and_kills_what_still_runs(tune):
     assert (result.status["trialsSucceeded"], result.status["trialsKilled"]) == (1, 1)
 
 
+@pytest.mark.security
+def test_a_trial_that_was_killed_says_so(tune):
+    result = tune("os.kill(os.getpid(), 9)", spec=ONE)
+    assert not result.succeeded
+    said = "was killed by SIGKILL (exit code 137): it printed nothing"
+    assert said in (result.folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_ends_with_1_when_too_many_trials_fail(tmp_path):
     path = write_experiment(tmp_path, "raise ValueError('no such colour')")
     result = fastkf("tune", path, folder=tmp_path / "run")
