@@ -201,6 +201,22 @@ def open_inside(folder: Path, *parts: str) -> BinaryIO | None:
     return None
 
 
+def read_inside(folder: Path, name: str, largest: int) -> bytes:
+    """All of a file that `open_inside` opens.
+
+    Raises:
+        OSError: it is no file, or larger than so many bytes.
+    """
+    file = open_inside(folder, name)
+    if file is None:
+        raise OSError("no file that can be read, or a link")
+    with file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(f"larger than {largest:,} bytes")
+    return content
+
+
 def read_ends(file: BinaryIO, most: int = BYTES_OF_AN_END) -> tuple[bytes, int, bytes]:
     """The beginning and the end of a file, so that a large one costs no memory.
 

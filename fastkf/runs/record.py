@@ -13,6 +13,7 @@ Format, version 1. A record without `version` is of version 1 too; missing keys 
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 
 from fastkf.base.clock import format_utc
 from fastkf.base.errors import FastkfError
-from fastkf.base.files import write_text
+from fastkf.base.files import read_inside, write_text
 from fastkf.runs.model import (
     Artifact,
     Comparison,
@@ -34,6 +35,8 @@ from fastkf.runs.model import (
 
 FILE = "run.json"
 VERSION = 1
+LARGEST = 64 * 2**20  # bytes
+MOST_SECONDS = 1e9  # some thirty years: beyond it there are no times of day
 OWNERS_ALONE = 0o600  # the parameters of a run may be anything
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,12 +55,10 @@ def read_run(folder: Path) -> Run:
         FastkfError: it is no record of a run, or one of a later version of the format.
     """
     path = folder / FILE
+    if not os.path.lexists(path):
+        raise RecordMissingError(f"{path}: no such file", "name the folder of a run, as in runs/")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecordMissingError(
-            f"{path}: no such file", "name the folder of a run, as in runs/"
-        ) from None
+        content = json.loads(read_inside(folder, FILE, LARGEST))
     except (ValueError, OSError, RecursionError) as error:
         raise FastkfError(f"{path}: not a readable record of a run ({error})") from error
     version = content.get("version", VERSION) if isinstance(content, dict) else VERSION
@@ -184,7 +185,7 @@ def _read_run(folder: Path, content: Table) -> Run:
         parameters=dict(content.get("parameters") or {}),
         state=_read_state(content.get("status")),
         started=started,
-        seconds=float(content.get("seconds") or 0),
+        seconds=_read_seconds(content),
         notebook=_read_notebook(notebook) if notebook else None,
         pipeline=_read_pipeline(pipeline, started) if pipeline else None,
         parity={
@@ -200,7 +201,7 @@ def _read_run(folder: Path, content: Table) -> Run:
 def _read_notebook(content: Table) -> NotebookResult:
     return NotebookResult(
         state=_read_state(content.get("status")),
-        seconds=float(content.get("seconds") or 0),
+        seconds=_read_seconds(content),
         metrics=dict(content.get("metrics") or {}),
         error=_read_error(content),
     )
@@ -212,7 +213,7 @@ def _read_pipeline(content: Table, run_started: datetime | None) -> PipelineResu
     return PipelineResult(
         state=_read_state(content.get("status")),
         started=started,
-        seconds=float(content.get("seconds") or 0),
+        seconds=_read_seconds(content),
         steps=tuple(_read_step(step, started or EPOCH) for step in steps),
         metrics=dict(content.get("metrics") or {}),
         outputs=dict(content.get("outputs") or {}),
@@ -234,20 +235,20 @@ def _read_step(content: Table, pipeline_started: datetime) -> Step:
     started, after = _read_time(content.get("started_at")), content.get("started")
     if started is None and after is not None:
         started = pipeline_started + timedelta(seconds=float(after))
-    ended, seconds = _read_time(content.get("ended_at")), float(content.get("seconds") or 0)
+    ended, seconds = _read_time(content.get("ended_at")), _read_seconds(content)
     if started is not None and ended is not None:  # to the millisecond, and written so again
         seconds = (ended - started).total_seconds()
     inputs, outputs = content.get("inputs"), content.get("outputs")
     return Step(
         name=name,
         task=str(content.get("task") or name),
-        after=tuple(content.get("after") or ()),
+        after=tuple(map(str, content.get("after") or ())),
         state=_read_state(content.get("status")),
         started=started,
         seconds=seconds,
         error=_read_error(content),
         image=content.get("image"),
-        command=tuple(content.get("command") or ()),
+        command=tuple(map(str, content.get("command") or ())),
         inputs=_read_values(inputs) if inputs else None,
         outputs=_read_values(outputs) if outputs else None,
         steps=tuple(_read_step(one, pipeline_started) for one in content.get("steps") or ()),
@@ -258,10 +259,15 @@ def _read_values(content: Table) -> Values:
     return Values(
         parameters=dict(content.get("parameters") or {}),
         artifacts={
-            name: Artifact(made["type"], made["uri"], dict(made.get("metadata") or {}))
+            name: Artifact(str(made["type"]), str(made["uri"]), dict(made.get("metadata") or {}))
             for name, made in (content.get("artifacts") or {}).items()
         },
     )
+
+
+def _read_seconds(content: Table) -> float:
+    seconds = float(content.get("seconds") or 0)
+    return seconds if 0 <= seconds <= MOST_SECONDS else 0.0
 
 
 def _read_state(text: object) -> State:

@@ -76,9 +76,7 @@ class Watch:
             log.seek(self._position)
             read = log.read(MOST_AT_ONCE)
         whole, newline, _ = read.rpartition(b"\n")
-        if (
-            len(read) == MOST_AT_ONCE and not newline
-        ):  # a line as long as that has no end to wait for
+        if len(read) == MOST_AT_ONCE and not newline:  # its end is not waited for
             whole = read
         self._position += len(whole + newline)
         return whole.decode(errors="replace").splitlines()

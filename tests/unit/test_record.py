@@ -1,6 +1,8 @@
 """run.json: what is written is what is read, and what is not a record is refused by name."""
 
+import contextlib
 import json
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,12 +19,14 @@ from fastkf.runs.model import (
     Values,
 )
 from fastkf.runs.record import (
+    LARGEST,
     RecordMissingError,
     describe_run,
     read_run,
     seconds_until_start,
     write_run,
 )
+from fastkf.runs.report.rows import list_rows, make_timeline
 
 START = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
@@ -123,6 +127,61 @@ def test_a_damaged_record_is_one_error_that_names_the_file(tmp_path, content):
     with pytest.raises(FastkfError, match=r"run\.json: ") as raised:
         read_run(tmp_path)
     assert not isinstance(raised.value, RecordMissingError)
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder", "too large", "deep"])
+def test_what_a_step_put_in_the_place_of_the_record_is_no_record(tmp_path, kind):
+    path = tmp_path / "run.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        write_run(whole_run(tmp_path))
+        path.symlink_to(path.rename(tmp_path / "other"))
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "deep":
+        path.write_text("[" * 100_000)
+    else:
+        with path.open("wb") as file:
+            file.truncate(LARGEST + 1)
+    with pytest.raises(FastkfError, match="not a readable record of a run") as raised:
+        read_run(tmp_path)
+    assert not isinstance(raised.value, RecordMissingError)
+
+
+ODD = [None, True, -1, 1e300, float("nan"), 10**30, "\ud800", "x", [], [5], {}, {"a": 5}]
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_odd_values_in_a_record_are_refused_or_shown(tmp_path, value):
+    """What is read is of the types that the model says, in each place."""
+    content = describe_run(whole_run(tmp_path))
+    for place, key in places(content):
+        old, place[key] = place[key], value
+        (tmp_path / "run.json").write_text(json.dumps(content))
+        with contextlib.suppress(FastkfError):
+            run = read_run(tmp_path)
+            assert describe_run(run)
+            made = [one for step in run.steps if step.outputs for one in artifacts_of(step)]
+            assert all(isinstance(text, str) for one in made for text in (one.type, one.uri))
+            assert all(isinstance(name, str) for step in run.steps for name in step.after)
+            make_timeline(list_rows(run.steps, run.pipeline and run.pipeline.started))
+        place[key] = old
+
+
+def artifacts_of(step: Step):
+    return step.outputs.artifacts.values()
+
+
+def places(value):
+    """Each value inside plain data: what it is in, and its key there."""
+    keys = value if isinstance(value, dict) else range(len(value))
+    for key in list(keys):
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
 
 
 def test_a_record_of_a_later_version_says_so(tmp_path):
