@@ -78,7 +78,9 @@ def _read_tar(content: bytes) -> bytes:
             member = members[_choose([member.name for member in members])]
             file = archive.extractfile(member) if member.isreg() else None
             if file is None:
-                raise _no_package(f"{member.name} in the .tar.gz is no file but a link or a device")
+                raise _no_package(
+                    f"the archive has no YAML file: {member.name} is a link or a device"
+                )
             return file.read(LARGEST_PACKAGE + 1)
     except BROKEN as error:
         raise _no_package(f"the .tar.gz cannot be read ({first_line(error)})") from error

@@ -91,7 +91,7 @@ def test_two_members_of_one_name_in_a_zip_are_refused():
 def test_a_link_and_a_device_are_no_package(kind, linked):
     """A link to itself is a loop, and one to a file of this machine never leads there."""
     content = tarred(("pipeline.yaml", KINDS[kind], b""), linked=linked)
-    with pytest.raises(PackageError, match="is no file but a link or a device"):
+    with pytest.raises(PackageError, match="no YAML file: pipeline.yaml is a link or a device"):
         Package.from_upload(content)
 
 

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
-from fastkf.base.plain_data import SHOWN, DataError, check_text
 from fastkf.server import pagination
 from fastkf.server.database import Database
 from fastkf.server.errors import invalid, read_json
@@ -37,20 +36,6 @@ async def read_body(request: Request) -> dict:
     if not isinstance(content, dict):
         raise invalid("the body is not a JSON object")
     return content
-
-
-def check_address(request: Request) -> None:
-    """For every request: the words of its path and of its query are texts.
-
-    Raises:
-        ApiError: one is not; says which.
-    """
-    for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
-        try:
-            check_text(name, "the address")
-            check_text(value, f"{name[:SHOWN]} in the address")
-        except DataError as error:
-            raise invalid(str(error)) from error
 
 
 def read_listing(
