@@ -90,11 +90,14 @@ def test_a_fault_of_the_program_is_a_traceback(call, monkeypatch):
         app()
 
 
-def test_a_command_ends_on_sigterm_as_on_an_interrupt(one, monkeypatch):
-    seen = []
-    monkeypatch.setattr(signal, "signal", lambda *words: seen.append(words))
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_ends_on_a_signal_as_on_an_interrupt(one, monkeypatch, number):
+    seen = {}
+    monkeypatch.setattr(signal, "signal", seen.__setitem__)
     one(lambda: None)
-    assert seen == [(signal.SIGTERM, signal.default_int_handler)]
+    assert seen[number] is seen[signal.SIGINT]
+    with pytest.raises(KeyboardInterrupt):
+        seen[signal.SIGINT](signal.SIGINT, None)
 
 
 def test_the_terminal_is_no_option(one):
