@@ -159,6 +159,24 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Replica:
+    """A replica of a training job: a pod, or the process that stands for it.
+
+    Attributes:
+        state: pending, running, succeeded, failed, or ended by the job's end.
+        restarts: how often it was started again.
+        exit_code: None before there is one.
+        log: its log's path from the run's folder.
+    """
+
+    name: str
+    state: str
+    restarts: int = 0
+    exit_code: int | None = None
+    log: str = ""
+
+
+@dataclass(frozen=True)
 class Run:
     """A notebook, or a package, that has run, runs or will run.
 
@@ -173,6 +191,7 @@ class Run:
         note: how it ran, in a sentence for the reader.
         link: its page, where it ran on a server.
         error: why it failed, where that is not one step's failure alone.
+        replicas: those of a training job.
     """
 
     folder: Path
@@ -188,6 +207,7 @@ class Run:
     note: str | None = None
     link: str | None = None
     error: str | None = None
+    replicas: tuple[Replica, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -10,23 +10,25 @@ Format, version 1. A record without `version` is of version 1 too; missing keys 
                  steps (those inside it)
     parity       metric to notebook, pipeline, equal
     note, link, error
+    replicas     of a training job: name, state, restarts, exit_code (null before there is one), log
 """
 
 import json
 import os
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from fastkf.base.clock import format_utc
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import read_inside, write_text
+from fastkf.runs.describe import EPOCH, VERSION, describe_run
 from fastkf.runs.model import (
     Artifact,
     Comparison,
     NotebookResult,
     PipelineResult,
+    Replica,
     Run,
     State,
     Step,
@@ -34,11 +36,9 @@ from fastkf.runs.model import (
 )
 
 FILE = "run.json"
-VERSION = 1
 LARGEST = 64 * 2**20  # bytes
 MOST_SECONDS = 1e9  # some thirty years: beyond it there are no times of day
 OWNERS_ALONE = 0o600  # the parameters of a run may be anything
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Table = Mapping[str, Any]
 
@@ -82,98 +82,6 @@ def write_run(run: Run) -> None:
     write_text(run.folder / FILE, text, OWNERS_ALONE)
 
 
-def describe_run(run: Run) -> dict[str, Any]:
-    """The content of run.json; `note`, `link` and `error` only where there are any."""
-    last = {"note": run.note, "link": run.link, "error": run.error}
-    return {
-        "version": VERSION,
-        "name": run.name,
-        "title": run.title,
-        "status": run.state.value,
-        "started": run.started and run.started.isoformat(timespec="seconds"),
-        "seconds": round(run.seconds, 1),
-        "parameters": run.parameters,
-        "notebook": run.notebook and _describe_notebook(run.notebook),
-        "pipeline": run.pipeline and _describe_pipeline(run.pipeline),
-        "parity": {
-            name: {"notebook": one.notebook, "pipeline": one.pipeline, "equal": one.equal}
-            for name, one in run.parity.items()
-        },
-        **{name: text for name, text in last.items() if text},
-    }
-
-
-def seconds_until_start(steps: Iterable[Step], start: datetime | None) -> dict[str, float]:
-    """Step to the seconds from the start of its attempt of the pipeline to its own.
-
-    Of steps that an earlier attempt has run, from the first of them.
-    """
-    started = {step.name: step.started for step in steps if step.started is not None}
-    start = start or min(started.values(), default=EPOCH)
-    earlier = min((moment for moment in started.values() if moment < start), default=start)
-    return {
-        name: (moment - (start if moment >= start else earlier)).total_seconds()
-        for name, moment in started.items()
-    }
-
-
-def _describe_notebook(result: NotebookResult) -> dict[str, Any]:
-    """The notebook's part of run.json."""
-    return {
-        "status": result.state.value,
-        "seconds": round(result.seconds, 1),
-        "metrics": result.metrics,
-        "error": result.error,
-    }
-
-
-def _describe_pipeline(result: PipelineResult) -> dict[str, Any]:
-    """The pipeline's part of run.json."""
-    starts = seconds_until_start(result.steps, result.started)
-    return {
-        "status": result.state.value,
-        "started": result.started and format_utc(result.started),
-        "seconds": round(result.seconds, 1),
-        "steps": [_describe_step(step, starts.get(step.name)) for step in result.steps],
-        "metrics": result.metrics,
-        "outputs": result.outputs,
-        **({"error": result.error} if result.error else {}),
-    }
-
-
-def _describe_step(step: Step, started: float | None) -> dict[str, Any]:
-    has_ended = step.started is not None and step.state is not State.RUNNING
-    more = {
-        "started_at": step.started and format_utc(step.started),
-        "ended_at": format_utc(step.started + timedelta(seconds=step.seconds))
-        if step.started and has_ended
-        else None,
-        "image": step.image,
-        "command": list(step.command),
-        "inputs": step.inputs and _describe_values(step.inputs),
-        "outputs": step.outputs and _describe_values(step.outputs),
-        "steps": [_describe_step(one, None) for one in step.steps],
-    }
-    return {
-        "name": step.name,
-        "task": step.task,
-        "status": step.state.value,
-        "started": None if started is None else round(started, 2),
-        "seconds": round(step.seconds, 2),
-        "after": list(step.after),
-        "error": step.error,
-        **{name: value for name, value in more.items() if value},
-    }
-
-
-def _describe_values(values: Values) -> dict[str, Any]:
-    artifacts = {
-        name: {"type": made.type, "uri": made.uri, "metadata": made.metadata}
-        for name, made in values.artifacts.items()
-    }
-    return {"parameters": values.parameters, "artifacts": artifacts}
-
-
 def _read_run(folder: Path, content: Table) -> Run:
     name = str(content.get("name") or folder.name)
     started = _read_time(content.get("started"))
@@ -195,6 +103,18 @@ def _read_run(folder: Path, content: Table) -> Run:
         note=content.get("note"),
         link=content.get("link"),
         error=_read_error(content),
+        replicas=tuple(_read_replica(one) for one in content.get("replicas") or ()),
+    )
+
+
+def _read_replica(content: Table) -> Replica:
+    code = content.get("exit_code")
+    return Replica(
+        name=str(content["name"]),
+        state=str(content.get("state") or ""),
+        restarts=int(content.get("restarts") or 0),
+        exit_code=None if code is None else int(code),
+        log=str(content.get("log") or ""),
     )
 
 

@@ -1,39 +1,35 @@
 """What a run of a TFJob leaves in its folder: run.json, and the TFJob with its status."""
 
-import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import yaml
 
 from fastkf.base.files import write_text
-from fastkf.runs.model import Run
-from fastkf.runs.record import FILE, describe_run
+from fastkf.runs import model
+from fastkf.runs.record import write_run
 from fastkf.train.manifest import TFJob
 from fastkf.train.replica import Replica
 from fastkf.train.status import JobStatus
 
 
-def write_record(run: Run, job: TFJob, status: JobStatus, replicas: Sequence[Replica]) -> None:
-    """Writes both files, each as a whole.
-
-    run.json is the record of any run (`fastkf.runs.record`) with `replicas`: name, state, restarts,
-    exit_code (null before there is one) and log, a path from the run's folder.
-    """
+def write_record(
+    run: model.Run, job: TFJob, status: JobStatus, replicas: Sequence[Replica]
+) -> None:
+    """Writes both files, each as a whole."""
     manifest = {**job.manifest, "status": status.to_dict(_count(status, replicas))}
     write_text(run.folder / "tfjob.yaml", yaml.safe_dump(manifest, sort_keys=False))
-    record = {**describe_run(run), "replicas": [_describe(one) for one in replicas]}
-    write_text(run.folder / FILE, json.dumps(record, indent=2) + "\n")
+    write_run(replace(run, replicas=tuple(_describe(one) for one in replicas)))
 
 
-def _describe(replica: Replica) -> dict[str, Any]:
-    return {
-        "name": replica.pod.name,
-        "state": replica.state,
-        "restarts": replica.restarts,
-        "exit_code": replica.exit_code,
-        "log": f"logs/{replica.log.name}",
-    }
+def _describe(replica: Replica) -> model.Replica:
+    return model.Replica(
+        name=replica.pod.name,
+        state=replica.state,
+        restarts=replica.restarts,
+        exit_code=replica.exit_code,
+        log=f"logs/{replica.log.name}",
+    )
 
 
 def _count(status: JobStatus, replicas: Sequence[Replica]) -> dict[str, dict[str, int]]:

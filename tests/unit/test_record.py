@@ -9,10 +9,12 @@ import pytest
 
 from fastkf.base.errors import FastkfError
 from fastkf.runs.compare import compare
+from fastkf.runs.describe import describe_run, seconds_until_start
 from fastkf.runs.model import (
     Artifact,
     NotebookResult,
     PipelineResult,
+    Replica,
     Run,
     State,
     Step,
@@ -21,9 +23,7 @@ from fastkf.runs.model import (
 from fastkf.runs.record import (
     LARGEST,
     RecordMissingError,
-    describe_run,
     read_run,
-    seconds_until_start,
     write_run,
 )
 from fastkf.runs.report.rows import list_rows, make_timeline
@@ -70,6 +70,7 @@ def whole_run(folder) -> Run:
         note="Ran there.",
         link="https://example.com/run",
         error="the run failed",
+        replicas=(Replica("mnist-worker-0", "failed", 2, 137, "logs/mnist-worker-0.log"),),
     )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from fastkf.runs.describe import seconds_until_start
 from fastkf.runs.model import State, Step
-from fastkf.runs.record import seconds_until_start
 
 THINNEST_BAR = 0.8  # per cent
 
