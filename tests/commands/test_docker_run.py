@@ -41,6 +41,7 @@ class Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.created: dict[str, dict] = {}
         self.processes: dict[str, subprocess.Popen] = {}
         self.removed: set[str] = set()
+        self.lacks_memory = False
 
     def start(self, name: str) -> None:
         made = self.created[name]
@@ -82,7 +83,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer([{"Id": name} for name in mine])
         name, what = re.search(r"/containers/(\w+)/(\w+)", path).groups()
         if what == "json":
-            return self.answer({"Id": name, "Config": {"Tty": False}})
+            state = {"Running": False, "OOMKilled": engine.lacks_memory}
+            return self.answer({"Id": name, "Config": {"Tty": False}, "State": state})
         return self.stream(engine.processes[name])
 
     def do_POST(self):
@@ -98,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         if what == "start":
             engine.start(name)
             return self.answer("")
-        code = engine.processes[name].wait()
+        code = -signal.SIGKILL if engine.lacks_memory else engine.processes[name].wait()
         return self.answer({"StatusCode": code if code >= 0 else 128 - code})
 
     def do_DELETE(self):
@@ -174,6 +176,15 @@ def test_a_container_that_fails_fails_its_step(engine, tmp_path):
     assert steps["logistic-regression"]["status"] == "succeeded"
     assert steps["compare"]["status"] == "skipped"
     assert engine.removed == set(engine.created)
+
+
+@pytest.mark.security
+def test_a_container_that_was_short_of_memory_says_so(engine, tmp_path):
+    engine.lacks_memory = True
+    command = run_in_docker(engine, tmp_path / "run")
+    assert command.code == 1
+    error = command.record["pipeline"]["steps"][0]["error"]
+    assert "killed by SIGKILL; the machine was short of memory (exit code 137)" in error
 
 
 def test_an_image_that_cannot_be_pulled_is_named(engine, tmp_path):
