@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from build import write_notebook
-from test_local import by_name, run_pipeline
+from local_runs import run_notebook_here
+from test_local import by_name
 from waiting import wait_until_gone
 
 from fastkf.base import leash
@@ -83,7 +84,7 @@ def test_whichever_process_of_a_step_is_killed_the_step_fails_and_all_of_it_ends
             ),
         ],
     )
-    run = run_pipeline(notebook, tmp_path / "run", IMPORTS, parallel=len(steps))
+    run = run_notebook_here(notebook, tmp_path / "run", IMPORTS, parallel=len(steps))
     assert not run.succeeded
     said = {role: str(by_name(run)[step].failure) for role, step in steps.items()}
     assert {role: text for role, text in said.items() if SAID[role] not in text} == {}
@@ -103,7 +104,7 @@ def test_without_the_warm_parent_the_steps_go_on_in_fresh_interpreters(tmp_path)
             ("pipeline-metrics", "print(two)"),
         ],
     )
-    run = run_pipeline(notebook, tmp_path / "run", IMPORTS)
+    run = run_notebook_here(notebook, tmp_path / "run", IMPORTS)
     assert {step.name: step.state for step in run.steps} == {
         "first": State.SUCCEEDED,
         "second": State.SUCCEEDED,

@@ -12,13 +12,12 @@ import psutil
 import pytest
 from build import write_notebook
 from conftest import fastkf, start
+from local_runs import run_notebook_here, run_package_here
 from waiting import wait_for
 
-from fastkf.engine.run import run_package
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
-from fastkf.package.model import Package
 from fastkf.runs.model import State
 
 pytestmark = pytest.mark.slow
@@ -53,23 +52,6 @@ def marshal_paths(folder):
     return [a["metadata"]["marshal_path"] for a in artifacts if "marshal_path" in a["metadata"]]
 
 
-def run_pipeline(path, folder, imports="", warm=True, parallel=None):
-    package = compile_notebook(read(path), folder / "pipeline.yaml")
-    return run_package_here(package, folder, path.parent, imports, warm, parallel)
-
-
-def run_package_here(package, folder, working_folder, imports="", warm=True, parallel=None):
-    with PythonTasks(working_folder, imports, warm) as python:
-        return run_package(
-            Package.read(package),
-            {},
-            folder,
-            executors={"python": python},
-            on_step=lambda step: None,
-            parallel=parallel,
-        )
-
-
 def by_name(outcome):
     return {step.name: step for step in outcome.steps}
 
@@ -83,7 +65,7 @@ def own_tmp():
 
 @pytest.mark.parametrize("warm", [True, False], ids=["forked", "fresh"])
 def test_steps_pass_data_and_report_metrics(tmp_path, warm):
-    run = run_pipeline(chain(tmp_path, value="[1, 2]"), tmp_path / "run", warm=warm)
+    run = run_notebook_here(chain(tmp_path, value="[1, 2]"), tmp_path / "run", warm=warm)
     assert {step.state for step in run.steps} == {State.SUCCEEDED}
     assert run.metrics == {"total": 8.0}
     assert (tmp_path / "run" / "outputs" / "load.html").exists()
@@ -97,7 +79,7 @@ def test_what_is_set_before_an_import_is_set_ahead_of_the_steps(tmp_path, monkey
     monkeypatch.syspath_prepend(library)
     setting = "import os\nimport sys\n\nos.environ['LEVEL'] = '3'"
     path = chain(tmp_path, value="[int(sys.modules['reads_level'].LEVEL)]", imports=setting)
-    run = run_pipeline(path, tmp_path / "run", imports=f"{setting}\nimport reads_level")
+    run = run_notebook_here(path, tmp_path / "run", imports=f"{setting}\nimport reads_level")
     assert run.metrics == {"total": 8.0}
 
 
@@ -131,7 +113,7 @@ def test_a_run_does_not_see_what_an_earlier_one_left(tmp_path):
     first = chain(tmp_path, "first", "[1, 2]")
     second = chain(tmp_path, "second", value="numpy.arange(5)")
     results = [
-        run_pipeline(path, tmp_path / f"run-{path.stem}").metrics for path in (first, second)
+        run_notebook_here(path, tmp_path / f"run-{path.stem}").metrics for path in (first, second)
     ]
     assert results == [{"total": 8.0}, {"total": 22.0}]
 
@@ -149,7 +131,7 @@ def test_parallel_steps_with_equal_variable_names_keep_their_own(tmp_path):
             ("pipeline-metrics", "print(total)"),
         ],
     )
-    assert run_pipeline(path, tmp_path / "run").metrics == {"total": 36.0}
+    assert run_notebook_here(path, tmp_path / "run").metrics == {"total": 36.0}
 
 
 def test_independent_steps_run_at_the_same_time(tmp_path):
@@ -163,7 +145,7 @@ def test_independent_steps_run_at_the_same_time(tmp_path):
             (["step:end", "prev:left", "prev:right"], "total = left + right"),
         ],
     )
-    run = run_pipeline(path, tmp_path / "run", parallel=2)
+    run = run_notebook_here(path, tmp_path / "run", parallel=2)
     left, right = by_name(run)["left"], by_name(run)["right"]
     assert left.started < right.started + timedelta(seconds=right.seconds)
     assert right.started < left.started + timedelta(seconds=left.seconds)
@@ -203,7 +185,7 @@ def test_what_a_step_prints_is_in_its_log(tmp_path):
         tmp_path / "printing.ipynb",
         [("step:load", "print('before the failure')\nnumber = 1 / 0")],
     )
-    run_pipeline(path, tmp_path / "run")
+    run_notebook_here(path, tmp_path / "run")
     assert "before the failure" in (tmp_path / "run" / "logs" / "load.log").read_text()
 
 
@@ -230,7 +212,7 @@ def test_unseeded_steps_draw_different_numbers(tmp_path):
             ("pipeline-metrics", "print(difference)"),
         ],
     )
-    run = run_pipeline(path, tmp_path / "run", imports="import numpy.random")
+    run = run_notebook_here(path, tmp_path / "run", imports="import numpy.random")
     assert run.metrics["difference"] > 0
 
 
@@ -246,7 +228,7 @@ def test_metrics_travel_in_a_file_of_the_steps_own(tmp_path):
             ("pipeline-metrics", "print(own)"),
         ],
     )
-    assert run_pipeline(path, tmp_path / "run").metrics == {"own": 1.0}
+    assert run_notebook_here(path, tmp_path / "run").metrics == {"own": 1.0}
     assert (shared.stat().st_mtime_ns if shared.exists() else None) == before
 
 
@@ -330,7 +312,7 @@ def test_what_kfp_cannot_start_fails_its_step(tmp_path, monkeypatch):
     notebook = read(chain(tmp_path, value="[1, 2]"))
     package = compile_notebook(notebook, tmp_path / "pipeline.yaml")
     monkeypatch.setattr(PythonTasks, "execute", lambda *_: 1 / 0)
-    run = run_package_here(package, tmp_path / "run", tmp_path)
+    run = run_package_here(package, tmp_path / "run", tmp_path, warm=False)
     assert not run.succeeded
     load, shift = by_name(run)["load"], by_name(run)["shift"]
     assert load.state is State.FAILED

@@ -38,7 +38,8 @@ def test_odd_steps_have_their_true_states(tmp_path):
     for task in spec["root"]["dag"]["tasks"].values():
         task["dependentTasks"] = []
     (tmp_path / "work").mkdir()
-    with PythonTasks(tmp_path / "work") as python:
+    # Fresh interpreters: a warm parent cannot be forked in a process that has threads, as tests do.
+    with PythonTasks(tmp_path / "work", warm=False) as python:
         run = run_package(
             Package.from_spec(spec),
             {},
