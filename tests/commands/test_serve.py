@@ -495,7 +495,9 @@ def test_ends_well_while_it_still_loads(tmp_path):
         time.sleep(0.1)
     process.terminate()
     rest = process.communicate(timeout=60)[0]
-    assert (process.returncode, rest) == (0, "Stopped\n")
+    announced, last = rest.splitlines()
+    assert announced.endswith("slow/model.joblib: a pickle, loading it runs the code in it")
+    assert (process.returncode, last) == (0, "Stopped")
 
 
 class Slow:
@@ -733,8 +735,9 @@ def test_the_guide_serves_and_the_transformer_answers_as_the_model(published, tm
         try:
             url = f"http://127.0.0.1:{transformer_port}/v1/models/titanic"
             wait_for(url, process)
-            listening = psutil.Process(process.pid).children()[0].connections(kind="inet")
-            addresses = {c.laddr for c in listening if c.status == psutil.CONN_LISTEN}
+            held = psutil.Process(process.pid).children(recursive=True)
+            opened = [one for each in held for one in each.connections(kind="inet")]
+            addresses = {one.laddr for one in opened if one.status == psutil.CONN_LISTEN}
             assert addresses == {("127.0.0.1", transformer_port)}
             answer = httpx.post(f"{url}:predict", json={"instances": rows}, timeout=60)
             features = lab_functions()["add_features"](passengers)
