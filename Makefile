@@ -24,6 +24,9 @@ test-fast: $(READY) ## run the tests of a minute: units, checks, commands
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' \
 	  tests/unit tests/commands $(ARGS)
 
+coverage: $(READY) ## run every test, and measure what they run of fastkf
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal --cov $(ARGS)
+
 lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser
 	@$(BIN)/fastkf lab $(ARGS)
 
@@ -53,7 +56,7 @@ lock: $(READY) ## make requirements.txt from pyproject.toml: ARGS="--upgrade-pac
 set-up: $(READY) ## only set up the environment, .venv
 
 clean: ## remove the environment and what tools leave behind (not your runs and data)
-	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .coverage .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Written last, so a set-up that was interrupted is done again; so is one for another folder, and
@@ -72,4 +75,4 @@ $(READY): again
 endif
 endif
 
-.PHONY: help run test lab lint format bench site lock set-up clean again
+.PHONY: help run test test-fast coverage lab lint format bench site lock set-up clean again
