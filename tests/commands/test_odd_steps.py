@@ -1,5 +1,10 @@
 """Steps that do what no step should: each has its true state, and takes nothing with it."""
 
+import os
+import pickle
+import subprocess
+import sys
+
 import pytest
 from servers import chain
 from waiting import wait_until_gone
@@ -33,22 +38,41 @@ ODD = {
 }
 
 
-def test_odd_steps_have_their_true_states(tmp_path):
+# One that has one thread, as that of `fastkf run` has.
+IN_AN_INTERPRETER = """
+import pathlib, pickle, sys
+import test_odd_steps
+folder = pathlib.Path(sys.argv[1])
+result = test_odd_steps.run_odd_steps(folder, warm=sys.argv[2] == "warm")
+(folder / "result").write_bytes(pickle.dumps(result))
+"""
+
+
+def run_odd_steps(folder, warm):
+    """The run, and which of the daemons that a step has left live on after the steps' end."""
     spec = chain(*ODD)
     for task in spec["root"]["dag"]["tasks"].values():
         task["dependentTasks"] = []
-    (tmp_path / "work").mkdir()
-    # Fresh interpreters: a warm parent cannot be forked in a process that has threads, as tests do.
-    with PythonTasks(tmp_path / "work", warm=False) as python:
+    (folder / "work").mkdir()
+    with PythonTasks(folder / "work", warm=warm) as python:
         run = run_package(
             Package.from_spec(spec),
             {},
-            tmp_path / "run",
+            folder / "run",
             executors={"python": python},
             on_step=lambda step: None,
         )
-        pid = int((tmp_path / "work" / "pid").read_text())
-        assert not leash.HAS_SUBREAPERS or wait_until_gone([pid]) == set()
+        pid = int((folder / "work" / "pid").read_text())
+        return run, wait_until_gone([pid]) if leash.HAS_SUBREAPERS else set()
+
+
+@pytest.mark.parametrize("kind", ["warm", "fresh"])
+def test_odd_steps_have_their_true_states(tmp_path, kind):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", IN_AN_INTERPRETER, tmp_path, kind]
+    subprocess.run(command, env=environment, check=True)
+    run, daemons = pickle.loads((tmp_path / "result").read_bytes())
+    assert daemons == set()
     steps = {step.name: step for step in run.steps}
     for number, (source, said) in enumerate(ODD.items(), start=1):
         step = steps[f"step-{number}"]

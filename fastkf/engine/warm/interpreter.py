@@ -6,6 +6,7 @@ a worker forked by the warm parent does too, once its interpreter has become the
 """
 
 import atexit
+import errno
 import json
 import os
 import runpy
@@ -98,8 +99,12 @@ def finish(code: int) -> NoReturn:
     # Threads first: exit handlers close what threads still use.
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
     atexit._run_exitfuncs()  # noqa: SLF001
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:  # what the step has closed itself, the interpreter passes over too
+            if error.errno != errno.EBADF:
+                raise
     os._exit(code)
 
 
