@@ -25,6 +25,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastkf.base import proof
+from fastkf.base.sign_in import sign_in_page
 
 COOKIE, PARAMETER = "fastkf-token", "token"
 UNAUTHENTICATED, FORBIDDEN = 401, 403
@@ -94,10 +95,16 @@ class Guard:
             return self._keep_token(scope)
         if self._access.token is None or is_known:
             return None
-        text = f"a token is needed (bearer, or ?token= in a browser){self._access.hint}"
-        response = self._respond(UNAUTHENTICATED, text)
+        response = self._ask_for_token(headers)
         response.headers["www-authenticate"] = "Bearer"
         return response
+
+    def _ask_for_token(self, headers: Headers) -> Response:
+        """A form for a person's browser; for programs, the error that they know."""
+        if "text/html" in headers.get("accept", ""):
+            return sign_in_page(UNAUTHENTICATED, self._access.hint)
+        text = f"a token is needed (bearer, or ?token= in a browser){self._access.hint}"
+        return self._respond(UNAUTHENTICATED, text)
 
     @property
     def _is_public(self) -> bool:

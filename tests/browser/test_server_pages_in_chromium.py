@@ -348,6 +348,21 @@ def test_the_page_survives_a_restart_of_the_server(place, visit, chromium, tmp_p
             assert page.requested_elsewhere(address) == []
 
 
+@pytest.mark.security
+def test_who_opens_a_page_without_the_token_is_asked_for_it_and_led_there(place, chromium):
+    run = place.add_run("asked for", "SUCCEEDED", steps=[step("load", "succeeded")])
+    address = f"{place.server.url}/"
+    with browser.open_page(chromium, f"{address}#/runs/details/{run}") as page:
+        page.get_by_label("Token").fill("wrong")
+        page.get_by_role("button", name="Open").click()
+        page.get_by_label("Token").fill(place.server.token)
+        page.get_by_role("button", name="Open").click()
+        page.get_by_role("heading", name="asked for").wait_for()
+        assert place.server.token not in page.url
+        page.reload()
+        page.get_by_role("heading", name="asked for").wait_for()
+
+
 @pytest.fixture
 def base_url(place):
     """The address of a proxy that has the server at /x/proxy/8801/, as Jupyter's has."""

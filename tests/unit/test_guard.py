@@ -138,6 +138,17 @@ def test_a_token_in_the_address_is_for_the_link_alone(method):
     assert client().request(method, f"/runs?token={TOKEN}").status_code == 401
 
 
+def test_a_browser_without_the_token_is_asked_for_it_and_a_program_gets_its_error():
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    guard = Guard(application, Access(TOKEN, hint="; it is in <b>FILE"), refuse)
+    page = Client(guard, f"http://127.0.0.1:{PORT}").get("/a/runs", headers=browser)
+    assert page.status_code == 401
+    assert "token; it is in &lt;b&gt;FILE." in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert TOKEN not in page.text
+    assert client().get("/a/runs").json()["error"].startswith("a token is needed")
+
+
 def test_a_wrong_token_in_a_link_gives_no_cookie():
     answer = client().get("/?token=wrong")
     assert answer.status_code == 401

@@ -34,6 +34,7 @@ EXTRAS = {
     "course/regression": ["test"],
     "base/asgi.py": ["server", "serve"],
     "base/connections.py": ["server", "serve"],
+    "base/sign_in.py": ["server", "serve"],
     "base/guard.py": ["server", "serve"],
     "base/manifests.py": ["train", "tune"],
 }
