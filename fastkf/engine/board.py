@@ -11,6 +11,11 @@ from fastkf.runs.model import State, Step
 Turns = tuple[int, ...]
 
 
+def name_turn(name: str, turns: Turns) -> str:
+    """The name of a step or task in an iteration; no other's, as Kubeflow's names have no dot."""
+    return ".".join([name, *map(str, turns)])
+
+
 class Board:
     """The steps of a run by their place: the path of task names that leads to them.
 
@@ -62,8 +67,7 @@ class Board:
                 below.pop(turns, None)
                 for number in range(count):
                     inside = (*turns, number)
-                    name = "-".join([step.name, *map(str, inside)])
-                    below[inside] = Step(name, step.task, step.after)
+                    below[inside] = Step(name_turn(step.name, inside), step.task, step.after)
                 self._steps[place] = _gather(step, below)
 
     def skip(self, places: Iterable[Place], turns: Turns) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from fastkf.base.clock import now
 from fastkf.base.errors import FastkfError
-from fastkf.engine.board import Board, Turns
+from fastkf.engine.board import Board, Turns, name_turn
 from fastkf.engine.kfp_local import Job, import_artifact, restore_outputs
 from fastkf.engine.memo import Memo
 from fastkf.engine.pipeline import Task
@@ -83,7 +83,7 @@ class StepRunner:
         if kept is not None and kept.outputs is not None:
             self._board.change(place, turns, **vars(kept))
             return restore_outputs(kept.outputs, self._folder)
-        name = "-".join([step.task, *map(str, turns)])  # its artifacts lie where KFP's would
+        name = name_turn(step.task, turns)
         job = Job(task, arguments, name, self._folder, self._folder / "workspace")
         job.make_folders()
         log = self._folder / "logs" / f"{step.name}.log"

@@ -143,16 +143,30 @@ def test_the_iterations_of_a_loop_are_steps_inside_its_step(tmp_path):
     assert outcome.outputs == {"Output": 9}
     body = next(step for step in outcome.steps if step.name == "add")
     assert body.state is State.SUCCEEDED
-    assert [step.name for step in body.steps] == ["add-0", "add-1", "add-2"]
+    assert [step.name for step in body.steps] == ["add.0", "add.1", "add.2"]
     assert [step.outputs.parameters["Output"] for step in body.steps] == [2, 3, 4]
     assert sorted(name for name, _ in executor.calls) == [
-        *("add-0", "add-1", "add-2", "many", "total")
+        *("add.0", "add.1", "add.2", "many", "total")
     ]
+
+
+def test_an_iteration_and_a_later_task_share_neither_log_nor_outputs(tmp_path):
+    @dsl.pipeline
+    def pipeline() -> int:
+        with dsl.ParallelFor([10, 20, 30]) as number:
+            add(x=number)
+        return add(x=1).output  # a task that KFP calls add-2
+
+    outcome, executor = run(pipeline, tmp_path, calculate, parallel=1)
+    assert sorted(name for name, _ in executor.calls) == ["add-2", "add.0", "add.1", "add.2"]
+    assert outcome.outputs == {"Output": 2}
+    logs = sorted(path.name for path in (tmp_path / "run" / "logs").iterdir())
+    assert logs == ["add-2.log", "add.0.log", "add.1.log", "add.2.log"]
 
 
 def test_a_failing_iteration_fails_the_loop_and_the_others_go_on(tmp_path):
     def work(name, given):
-        if name == "add-1":
+        if name == "add.1":
             raise ValueError("no")
         return calculate(name, given)
 
@@ -438,7 +452,7 @@ def test_the_times_of_a_loops_body_span_its_iterations():
     board = Board({("loop", "work"): Step("work", "work")}, lambda step: None)
     board.repeat([("loop", "work")], (), 2)
     board.repeat([("loop", "work")], (0,), 1)
-    assert [step.name for step in board.executions] == ["work-0-0", "work-1"]
+    assert [step.name for step in board.executions] == ["work.0.0", "work.1"]
     assert board.step(("loop", "work"), ()).state is State.PENDING
     board.change(("loop", "work"), (1,), state=State.SUCCEEDED, outputs=Values())
     assert board.step(("loop", "work"), ()).state is State.RUNNING
