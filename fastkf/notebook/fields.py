@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fastkf.base.errors import CONTROLS, shorten
+from fastkf.package.kale import UNBROKEN
 from fastkf.package.parameters import find_unstorable
 
 LONGEST_SHOWN = 80  # characters of a value in a message
@@ -94,7 +95,7 @@ SECRET_KEY = Form("[-._a-zA-Z0-9]+", "letters, digits, dots, _ and -")
 VARIABLE = Form("[a-zA-Z_][a-zA-Z0-9_]*", "letters, digits and _")
 # The code of a step gets the value when it runs: '{name}' in an f-string.
 PARAMETER = ParameterForm(
-    rf"[^'\\{CONTROLS}]*", "a finite number, or one line without a single quote or a backslash"
+    UNBROKEN.pattern, "a finite number, or one line without a single quote or a backslash"
 )
 
 GPU_LIMITS = ("nvidia.com/gpu", "amd.com/gpu")  # the only ones that the template writes

@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fastkf.base.errors import CONTROLS
+
 BLOCK = re.compile(r"_kale_block\d+")
 EXECUTOR = "kfp.dsl.executor_main"
 WITHOUT_BREAK = "choose a value without it"
@@ -15,7 +17,10 @@ BREAKS = {
     "\n": "a line break",
     "\r": "a line break",
     "\0": "a null character",
+    "\u2028": "a line separator",
+    "\u2029": "a paragraph separator",
 }
+UNBROKEN = re.compile(rf"(\t|[^'\\{CONTROLS}])*")
 
 
 def component_sources(executors: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -53,7 +58,9 @@ def find_break(text: str) -> str | None:
     Kale's step gets its parameters as '{name}' in an f-string that becomes the first block of its
     code (kale/templates, nb_function_template.jinja2), so what is behind a quote would be run.
     """
-    return next((name for sign, name in BREAKS.items() if sign in text), None)
+    if UNBROKEN.fullmatch(text):
+        return None
+    return next((name for sign, name in BREAKS.items() if sign in text), "a control character")
 
 
 def explain_break(name: str, found: str) -> str:

@@ -441,12 +441,15 @@ VALUES = [
             1,
             f"{sign}, which breaks the code that Kale generates; choose a value without it",
             [(PARAMETERS, source), A],
-            [(PARAMETERS, "a = 's3://data/{part}/\"é\"'"), A],
+            [(PARAMETERS, "a = 's3://data/{part}/\"é\"'\nb = 'a tab:\\t'"), A],
         )
         for source, sign in {
             'a = "it\'s"': "a single quote",
             "a = 'C:\\\\data'": "a backslash",
             "a = 'one\\ntwo'": "a line break",
+            "a = 'one\\x0ctwo'": "a control character",
+            "a = 'one\\u2028two'": "a line separator",
+            "a = 'it\\'s C:\\\\data'": "a single quote",
         }.items()
     ),
     *(

@@ -294,7 +294,10 @@ def test_no_value_of_an_old_notebook_becomes_code(tmp_path):
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("text", ["it's", "a\\b", "a\nb", "a\rb", "'); open('MARK', 'w')#"])
+@pytest.mark.parametrize(
+    "text",
+    ["it's", "a\\b", "a\nb", "a\rb", "a\fb", "\x1b[2J", "a\u2028b", "'); open('MARK', 'w')#"],
+)
 def test_no_value_of_a_parameter_becomes_code(text, tmp_path):
     """That the steps of Kale cannot take it is said before anything runs, whoever gives it."""
     notebook = write(tmp_path / "a.ipynb", Place(parameter="x"))
@@ -305,7 +308,21 @@ def test_no_value_of_a_parameter_becomes_code(text, tmp_path):
         read_arguments(package, {"text": text})
     with pytest.raises(PackageError, match="parameter text holds a "):
         check_arguments(package, {"text": text})
-    check_arguments(package, {"text": 'two words: {{x}} $(y) `z` ; " # é'})
+    check_arguments(package, {"text": 'two words: {{x}} $(y) `z` ; " # é\t'})
+
+
+@pytest.mark.parametrize("text", ["a\tb", "a\fb", "\x1b[2J", "a\u2028b"])
+def test_a_default_is_compiled_or_the_check_says_why_not(text, tmp_path):
+    cells = [(["pipeline-parameters", "parameters"], f"sep = {text!r}"), ("step:load", "x = sep")]
+    notebook = read(write_notebook(tmp_path / "a.ipynb", cells))
+    if text == "a\tb":
+        package = Package.read(compile_notebook(notebook, tmp_path / "a.yaml"))
+        assert package.parameters["sep"].default == text
+        assert not [one for one in check(notebook) if one.severity is Severity.ERROR]
+    else:
+        message, finding = refusals(notebook, tmp_path / "a.yaml")
+        assert "parameter sep is " in message
+        assert "cell 1: parameter-quote: " in finding
 
 
 @pytest.mark.parametrize(

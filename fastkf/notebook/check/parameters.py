@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names
-from fastkf.package.kale import BREAKS, WITHOUT_BREAK
+from fastkf.package.kale import WITHOUT_BREAK, find_break
 from fastkf.package.parameters import find_unstorable
 
 METRICS_LINE = re.compile(r"print\([a-z](?:[_a-z0-9]{0,62}[a-z0-9])?\)")
@@ -61,17 +61,13 @@ def parameter_not_literal(notebook: Notebook) -> Found:
 
 
 def parameter_quote(notebook: Notebook) -> Found:
-    """A text parameter with a quote, a backslash or a line break: the steps fail when they run."""
+    """A text parameter that Kale's generated code cannot hold, such as one with a quote."""
     for cell in parameter_cells(notebook):
         for node in ast.walk(cell.tree) if cell.tree else []:
             value = node.value if isinstance(node, ast.Constant) else None
-            for sign, name in BREAKS.items():
-                if isinstance(value, str) and sign in value:
-                    yield (
-                        cell,
-                        f"{value!r} holds {name}, which breaks the code that Kale generates",
-                        WITHOUT_BREAK,
-                    )
+            if isinstance(value, str) and (found := find_break(value)):
+                problem = f"{value!r} holds {found}, which breaks the code that Kale generates"
+                yield cell, problem, WITHOUT_BREAK
 
 
 def parameter_name(notebook: Notebook) -> Found:
