@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 from fastkf.base.errors import FastkfError
+from fastkf.runs.model import Step
 from fastkf.runs.record import read_run
 from fastkf.runs.report import page as report
-from fastkf.runs.report.contents import LARGEST_OUTPUT, LARGEST_PLOTS, LOG_LINES
+from fastkf.runs.report.contents import LARGEST_OUTPUT, LARGEST_PLOTS, LOG_LINES, read_outputs
+from fastkf.runs.report.rows import list_rows
 from fastkf.runs.text import clean_text
 
 SCRIPT = "<script>alert('from the notebook')</script>"
@@ -277,11 +280,19 @@ def test_steps_that_showed_nothing_are_left_out(folder):
     assert section(page_of(folder), "What the steps showed") is None
 
 
-def test_an_output_too_large_for_the_page_is_linked(folder):
-    write(folder, "outputs/train_svm.html", "x" * (LARGEST_OUTPUT + 1))
+@pytest.mark.parametrize("text", ["x" * (LARGEST_OUTPUT + 1), "é" + "x" * LARGEST_OUTPUT])
+def test_an_output_too_large_for_the_page_is_linked(folder, text):
+    write(folder, "outputs/train_svm.html", text)
     shown = section(page_of(folder), "What the steps showed")
     assert shown.find("iframe") is None
     assert shown.find("a")["href"] == "outputs/train_svm.html"
+
+
+def test_a_file_whose_name_is_no_text_is_linked_by_its_bytes(folder):
+    name = os.fsdecode(b"caf\xe9")
+    write(folder, f"outputs/{name}.html", "shown")
+    (output,) = read_outputs(folder, list_rows([Step(name, name)], None))
+    assert output.path == "outputs/caf%E9.html"
 
 
 def test_logs_are_escaped_and_without_colour_codes(folder):

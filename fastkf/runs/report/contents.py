@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from fastkf.base.files import open_inside, read_ends
-from fastkf.base.plain_data import show_text
 from fastkf.runs.model import State
 from fastkf.runs.report.rows import StepRow
 from fastkf.runs.text import clean_text
@@ -21,9 +20,9 @@ LOG_LINES = 400
 LOG_LETTERS = 60_000
 HEAD_LINES, HEAD_LETTERS = 100, 15_000  # of a log of which not all is read
 CHUNK = 2**20
-LARGEST_OUTPUT = 1_000_000
+LARGEST_OUTPUT = 1_000_000  # bytes
 LARGEST_PLOTS = 3_000_000
-NO_OUTPUT = "This step did not produce any HTML output."  # what Kale writes
+NO_OUTPUT = b"This step did not produce any HTML output."  # what Kale writes
 
 
 @dataclass(frozen=True)
@@ -94,16 +93,16 @@ def read_outputs(folder: Path, rows: Sequence[StepRow]) -> list[Output]:
     outputs = []
     for number, row in enumerate(rows, start=1):
         with _open(folder, "outputs", f"{row.name}.html") as file:
-            html = _decode(file.read(LARGEST_OUTPUT + 1)) if file else NO_OUTPUT
-        if NO_OUTPUT in html:
+            content = file.read(LARGEST_OUTPUT + 1) if file else NO_OUTPUT
+        if NO_OUTPUT in content:
             continue
         outputs.append(
             Output(
                 id=f"output-{number}",
                 name=row.name,
                 status=row.status,
-                html=html if len(html) <= LARGEST_OUTPUT else None,
-                path=f"outputs/{quote(show_text(row.name))}.html",
+                html=_decode(content) if len(content) <= LARGEST_OUTPUT else None,
+                path=f"outputs/{_quote(row.name)}.html",
             )
         )
     return outputs
@@ -125,7 +124,7 @@ def read_logs(folder: Path, rows: Sequence[StepRow]) -> list[Log]:
 
 def _read_log(file: BinaryIO, id: str, name: str, status: State | None) -> Log | None:
     """The end of a log, and of one that is too long to be read the beginning too."""
-    path = f"logs/{quote(os.fsencode(name))}.log"
+    path = f"logs/{_quote(name)}.log"
     head, left_out, tail = read_ends(file)
     last = _decode(tail if left_out else head).rstrip().split("\n")
     if not left_out and last == [""]:
@@ -207,6 +206,11 @@ def _open(folder: Path, part: str, name: str) -> Iterator[BinaryIO | None]:
     finally:
         if file:
             file.close()
+
+
+def _quote(name: str) -> str:
+    """The name of a file in an address; it need not be text in UTF-8."""
+    return quote(os.fsencode(name))
 
 
 def _decode(content: bytes) -> str:

@@ -44,7 +44,7 @@ def open_report(folder: Path, step: str) -> BinaryIO | None:
     """The HTML that a step has shown; None when it has shown nothing."""
     file = open_inside(folder, "outputs", f"{step}.html")
     if file is not None:
-        if NO_OUTPUT.encode() not in file.read(4096):
+        if NO_OUTPUT not in file.read(4096):
             file.seek(0)
             return file
         file.close()
