@@ -336,6 +336,8 @@ def test_a_default_is_compiled_or_the_check_says_why_not(text, tmp_path):
         (int, "9007199254740993"),
         (int, "1" + "0" * 400),
         (int, "1" + "0" * 5000),
+        (list, "[9007199254740993]"),
+        (dict, '{"a": [{"b": -9007199254740993}]}'),
         (list, "[1e999]"),
         (list, "[NaN]"),
         (list, "[" * 100_000),
@@ -351,8 +353,16 @@ def test_a_value_that_no_package_keeps_is_refused(kind, text):
     assert len(str(caught.value)) < 250
 
 
+def test_the_largest_whole_number_is_kept_inside_a_list_too():
+    assert read_value("rate", "[9007199254740992, true]", list) == [2**53, True]
+
+
 @pytest.mark.parametrize(
-    "value", [float("inf"), float("nan"), 2**60, "\ud800", [1, [float("inf")]], {"a": float("inf")}]
+    "value",
+    [
+        *(float("inf"), float("nan"), 2**60, "\ud800"),
+        *([1, [float("inf")]], {"a": float("inf")}, [2**60], {"a": 2**60}),
+    ],
 )
 def test_a_request_with_such_a_value_is_refused(value):
     kinds = {float: "NUMBER_DOUBLE", int: "NUMBER_INTEGER", str: "STRING", list: "LIST"}
