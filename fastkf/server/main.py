@@ -34,9 +34,11 @@ def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> No
         UsageError: the server was to be open to all on an address that others reach.
         FastkfError: another server has the folder, the port is taken, or the files are unusable.
     """
-    _make_folders(settings)
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    settings.folder.chmod(0o700)  # before there is anything in it
     with _lock(settings), bind(settings.host, settings.port) as listener:
         _check_access(settings, listener)
+        _make_folders(settings)
         url = _address(listener)
         note = local_server.describe(url, settings.folder)
         settings = dataclasses.replace(
@@ -106,8 +108,7 @@ def _address(listener: socket.socket) -> str:
 
 
 def _make_folders(settings: Settings) -> None:
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    settings.folder.chmod(0o700)  # before there is anything in it
+    """What is in the folder of a server; only who holds its lock may move anything there."""
     leftovers.set_aside(settings)
     for name in ("pipelines", "runs"):
         (settings.folder / name).mkdir(exist_ok=True)

@@ -6,12 +6,14 @@ import uuid
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from fastkf.base import local_server
 from fastkf.base.errors import FastkfError
 from fastkf.server import database as db
-from fastkf.server import leftovers, runs
+from fastkf.server import leftovers, main, runs
 from fastkf.server.settings import Settings
 
 pytestmark = pytest.mark.security
@@ -103,6 +105,18 @@ def test_what_no_row_knows_of_is_removed_at_the_next_start(database, settings):
     assert not settings.version_file("lost").exists()
     assert not draft.exists()
     assert settings.database.exists()
+
+
+def test_what_a_running_server_has_is_left_where_it_is(settings, tmp_path):
+    """Also when somebody has removed its database."""
+    (tmp_path / "runs" / "going").mkdir()
+    with (
+        FileLock(tmp_path / local_server.LOCK),
+        pytest.raises(FastkfError, match="another fastkf server works in this folder"),
+    ):
+        main.serve(settings, lambda *_: None)
+    assert (tmp_path / "runs" / "going").is_dir()
+    assert [path.name for path in tmp_path.glob("runs*")] == ["runs"]
 
 
 def test_runs_without_their_database_are_kept_aside(settings):
