@@ -115,8 +115,8 @@ class RunQueue:
         with self._database.write() as session:
             interrupted = runs.fail_interrupted(session)
             leftovers.remove(self._settings, session)
-        for run in interrupted:
-            runs.end_record(self._settings, run)
+            for run in interrupted:
+                runs.end_record(self._settings, run)
 
     def _start_waiting(self) -> None:
         """Starts runs while any wait and there are places."""
@@ -138,8 +138,7 @@ class RunQueue:
             problem = problem or self._start(run.id)
             if problem:
                 runs.set_state(run, "FAILED", problem)
-        if problem:
-            runs.end_record(self._settings, run)
+                runs.end_record(self._settings, run)
         return True
 
     def _start(self, run_id: str) -> str | None:
@@ -173,7 +172,6 @@ class RunQueue:
         outcome = self._outcome(run_id, memory.ending(code))
         try:
             self._persist(lambda: self._write_outcome(run_id, *outcome))
-            self._persist(lambda: self._end_record(run_id))
         finally:
             with self._changed:
                 del self._going[run_id]
@@ -192,11 +190,6 @@ class RunQueue:
             if run is not None:
                 is_terminated = run.state == "CANCELING" and state == "FAILED"
                 runs.set_state(run, *("CANCELED", None) if is_terminated else (state, error))
-
-    def _end_record(self, run_id: str) -> None:
-        with self._database.read() as session:
-            run = session.get(db.Run, run_id)
-            if run is not None and not run.is_going:
                 runs.end_record(self._settings, run)
 
     def _outcome(self, run_id: str, ending: Ending) -> tuple[str, str | None]:

@@ -1,5 +1,10 @@
-"""What happens to a run: it is created, it starts, it ends. The database first, then run.json."""
+"""What happens to a run: it is created, it starts, it ends.
 
+run.json is written before the database's transaction is through: what there is no room for is in
+neither, and can be tried again.
+"""
+
+import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -96,10 +101,17 @@ def read_run(settings: Settings, run_id: str) -> Run | None:
 
 
 def end_record(settings: Settings, run: db.Run) -> None:
-    """Has run.json say what the database says, where the run's own process could not."""
+    """Has run.json say what the database says, where the run's own process could not.
+
+    Raises:
+        OSError: it cannot be written now.
+    """
     kept, state = read_run(settings, run.id), State[run.state]
     if kept is not None and kept.state is not state:
-        write_run(kept.end(state, run.error))
+        try:
+            write_run(kept.end(state, run.error))
+        except PermissionError as error:  # a step has closed the folder: no other run waits for it
+            logging.error("the record of a run cannot be written: %s", error)
 
 
 def fail_interrupted(session: Session) -> list[db.Run]:

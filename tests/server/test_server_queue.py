@@ -10,6 +10,8 @@ from sqlalchemy.exc import OperationalError
 from waiting import wait_for
 
 from fastkf.base import processes
+from fastkf.runs.model import Run, State
+from fastkf.runs.record import read_run, write_run
 from fastkf.server import database as db
 from fastkf.server import queue as queues
 from fastkf.server import runs
@@ -52,12 +54,13 @@ def queue(settings, database, monkeypatch):
     queue.stop()
 
 
-def add(queue: RunQueue, database: db.Database, settings: Settings) -> str:
+def add(queue: RunQueue, database: db.Database, settings: Settings, state: str = "PENDING") -> str:
     moment = db.now()
     run = db.Run(id=str(uuid.uuid4()), experiment_id="one", display_name="run", state_history=[])
     run.pipeline_name, run.created_at, run.scheduled_at = "chain", moment, moment
-    runs.set_state(run, "PENDING")
+    runs.set_state(run, state)
     settings.run_folder(run.id).mkdir()
+    write_run(Run(settings.run_folder(run.id), "chain", "chain", state=State[state]))
     with database.write() as session:
         session.add(run)
     queue.wake()
@@ -124,6 +127,60 @@ def test_an_outcome_that_cannot_be_written_is_written_later(
     assert ended(database, first).state == "SUCCEEDED"
     assert not failures
     assert ended(database, add(queue, database, settings)).state == "SUCCEEDED"
+
+
+def without_room(monkeypatch, times: int) -> list[OSError]:
+    """Has so many records of runs not be written; returns what is left of these errors."""
+    write_run, errors = runs.write_run, [OSError(errno.ENOSPC, "full")] * times
+
+    def write_with_room(run) -> None:
+        if errors:
+            raise errors.pop()
+        write_run(run)
+
+    monkeypatch.setattr(runs, "write_run", write_with_room)
+    return errors
+
+
+def test_the_record_of_an_interrupted_run_is_written_when_there_is_room(
+    database, settings, monkeypatch
+):
+    queue = RunQueue(settings, database)
+    run_id = add(queue, database, settings, "RUNNING")
+    monkeypatch.setattr(queues, "SECONDS_TO_RECOVER", 0.05)
+    without_room(monkeypatch, 2)
+    queue.start()
+    try:
+        wait_for(lambda: read_run(settings.run_folder(run_id)).state is State.FAILED, 20)
+    finally:
+        queue.stop()
+    assert ended(database, run_id).state == "FAILED"
+
+
+def test_the_record_of_a_run_that_cannot_be_started_is_written_when_there_is_room(
+    queue, database, settings, monkeypatch
+):
+    errors = without_room(monkeypatch, 2)
+    monkeypatch.setattr(runs, "find_missing", lambda *_: "there is no such folder")
+    run_id = add(queue, database, settings)
+    assert ended(database, run_id).error == "there is no such folder"
+    assert not errors
+    assert read_run(settings.run_folder(run_id)).state is State.FAILED
+
+
+def test_a_record_that_may_not_be_written_holds_nothing_up(database, settings, monkeypatch, caplog):
+    """A step may have closed the folder of its run."""
+    queue = RunQueue(settings, database)
+    run_id = add(queue, database, settings, "RUNNING")
+
+    def refuse(run) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(runs, "write_run", refuse)
+    queue.start()
+    queue.stop()
+    assert ended(database, run_id).state == "FAILED"
+    assert "Permission denied" in caplog.text
 
 
 def test_the_clock_may_jump(queue, database, settings, monkeypatch):

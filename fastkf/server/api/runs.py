@@ -130,9 +130,9 @@ def terminate_run(run_id: str, database: FromDatabase, settings: WithSettings, q
             raise ApiError(Code.FAILED_PRECONDITION, message)
         if row.state != "CANCELING":
             runs.set_state(row, "CANCELING" if row.state == "RUNNING" else "CANCELED")
-    if row.state == "CANCELED":
-        runs.end_record(settings, row)
-    else:
+        if row.state == "CANCELED":
+            runs.end_record(settings, row)
+    if row.state == "CANCELING":
         queue.terminate(run_id)
     return {}
 
