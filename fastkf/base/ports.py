@@ -67,6 +67,14 @@ def is_loopback(listener: socket.socket) -> bool:
     return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
+def url_of(listener: socket.socket) -> str:
+    """The address of a server on a socket for a browser on this machine."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else LOOPBACK
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def _refuse(host: str, port: int, error: OSError) -> PortError:
     return PortError(
         f"{host}:{port}: cannot listen there ({error.strerror or error})",

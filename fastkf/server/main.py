@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import ipaddress
 import socket
 from collections.abc import Callable, Iterator
 
@@ -11,7 +10,7 @@ from filelock import FileLock, Timeout
 from fastkf.base import local_server
 from fastkf.base.connections import Server
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.base.ports import bind, is_loopback
+from fastkf.base.ports import bind, is_loopback, url_of
 from fastkf.base.signals import on_end
 from fastkf.base.tokens import make_token
 from fastkf.server import leftovers
@@ -39,7 +38,7 @@ def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> No
     with _lock(settings), bind(settings.host, settings.port) as listener:
         _check_access(settings, listener)
         _make_folders(settings)
-        url = _address(listener)
+        url = url_of(listener)
         note = local_server.describe(url, settings.folder)
         settings = dataclasses.replace(
             settings,
@@ -97,14 +96,6 @@ def _where(settings: Settings) -> str:
         if local := local_server.read(settings.folder):
             return f" ({local.url})"
     return ""
-
-
-def _address(listener: socket.socket) -> str:
-    """The address for a browser on this machine."""
-    host, port = listener.getsockname()[:2]
-    if ipaddress.ip_address(host).is_unspecified:
-        host = "::1" if ":" in host else "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _make_folders(settings: Settings) -> None:

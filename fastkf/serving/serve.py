@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastkf.base.errors import UsageError
 from fastkf.base.guard import Access
-from fastkf.base.ports import PortError, bind, is_loopback
+from fastkf.base.ports import PortError, bind, is_loopback, url_of
 from fastkf.base.tokens import make_token, new_token, read_token
 from fastkf.runs.progress import Progress
 from fastkf.serving.folders import find_models
@@ -64,7 +64,7 @@ def serve_models(folders: list[Path], address: Address, display: Progress) -> No
             for warning in models[-1].warnings:
                 display.warn(warning)
             display.done(f"{folder.name}: {models[-1].description}")
-        url = "http://{}:{}".format(*listener.getsockname()[:2])
+        url = url_of(listener)
 
         def announce() -> None:
             display.say(f"{_describe_access(address, access)}\nServing at {url} (Ctrl-C ends it)")

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from fastkf.base import clock
-from fastkf.base.ports import PortError, bind, free_ports, is_free
+from fastkf.base.ports import PortError, bind, free_ports, is_free, url_of
 
 
 def test_free_ports_differ():
@@ -30,6 +30,20 @@ def test_a_port_on_a_name_that_is_not_this_machines():
 def test_a_bound_socket_does_not_listen_yet():
     with bind("127.0.0.1", 0) as listener, pytest.raises(ConnectionRefusedError):
         socket.create_connection(listener.getsockname(), timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:{}"),
+        ("::1", "http://[::1]:{}"),
+        ("0.0.0.0", "http://127.0.0.1:{}"),
+        ("::", "http://[::1]:{}"),
+    ],
+)
+def test_the_address_of_a_socket_is_one_for_a_browser_here(host, url):
+    with bind(host, 0) as listener:
+        assert url_of(listener) == url.format(listener.getsockname()[1])
 
 
 def test_time_is_written_as_kubernetes_writes_it():
