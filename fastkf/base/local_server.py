@@ -5,6 +5,7 @@ believes neither: `find` and `authorize` look whether the note is this user's ow
 process in it lives and is this user's, and whether what listens there knows the note's secret.
 """
 
+import ipaddress
 import json
 import os
 import secrets
@@ -163,9 +164,7 @@ def find_folder(url: str, token_file: Path | None = None) -> Path | None:
     if token_file is not None:
         folder = token_file.resolve().parent
         return folder if token_file.name == TOKEN and (folder / LOCK).exists() else None
-    folder = default_folder()
-    server = read(folder)
-    return folder if server and _is_address_of(server, url) else None
+    return default_folder() if _find_at(url) else None
 
 
 def as_written(url: str) -> str:
@@ -173,8 +172,31 @@ def as_written(url: str) -> str:
 
     `localhost` may lead to another address than the server's, where anybody may listen.
     """
-    server = read(default_folder())
-    return server.url if server and _is_address_of(server, url) else url
+    server = _find_at(url)
+    return server.url if server else url
+
+
+def _find_at(url: str) -> LocalServer | None:
+    """The server of the default folder, where that is what an address means.
+
+    Raises:
+        FastkfError: it may be, and the note is damaged, another user's, or open to others.
+    """
+    try:
+        server = read(default_folder())
+    except (FastkfError, OSError):
+        if _is_of_this_machine(url):
+            raise
+        return None
+    return server if server and _is_address_of(server, url) else None
+
+
+def _is_of_this_machine(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_address_of(server: LocalServer, url: str) -> bool:

@@ -256,6 +256,21 @@ def test_localhost_is_written_as_the_server_does(tmp_path, port, monkeypatch):
         assert local_server.find_folder(other) is None
 
 
+@pytest.mark.parametrize("damage", ["text", "mode"])
+def test_a_damaged_note_stops_nobody_who_asks_another_machine(tmp_path, port, monkeypatch, damage):
+    monkeypatch.setenv("FASTKF_SERVER", str(tmp_path))
+    write_note(tmp_path, port.url)
+    note = tmp_path / local_server.FILE
+    note.write_text("{") if damage == "text" else note.chmod(0o644)
+    for other in ("https://kubeflow.example.org", "http://10.0.0.1:8080", "http://[", "http://a:b"):
+        assert local_server.as_written(other) == other
+        assert local_server.find_folder(other) is None
+    for own in ("http://localhost:1", "http://127.0.0.2", "http://[::1]:8080", port.url):
+        for ask in (local_server.as_written, local_server.find_folder):
+            with pytest.raises(FastkfError, match="server.json"):
+                ask(own)
+
+
 @pytest.mark.security
 def test_a_token_is_made_once_for_its_user_alone(tmp_path):
     from fastkf.base.tokens import make_token
