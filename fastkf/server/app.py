@@ -60,5 +60,4 @@ def describe_access(settings: Settings) -> Access:
 
 def refuse(status: int, text: str) -> Response:
     """The guard's refusal, in the form of the API's errors."""
-    code = next(code for code in Code if code.value[1] == status)
-    return answer(code, text)
+    return answer(Code.of_status(status), text, status)

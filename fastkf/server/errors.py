@@ -31,6 +31,13 @@ class Code(Enum):
     UNAVAILABLE = 14, 503
     UNAUTHENTICATED = 16, 401
 
+    @classmethod
+    def of_status(cls, status: int) -> "Code":
+        """The code for an HTTP status that no route of the API has chosen."""
+        if status == 405:
+            return cls.UNIMPLEMENTED
+        return next((code for code in cls if code.value[1] == status), cls.INVALID_ARGUMENT)
+
 
 class ApiError(Exception):
     """A request that cannot be done, with the reason for the client."""
@@ -107,11 +114,8 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException):
-        by_status = {code.value[1]: code for code in Code}
-        code = by_status.get(error.status_code, Code.INVALID_ARGUMENT)
-        if error.status_code == 405:
-            code = Code.UNIMPLEMENTED
-        return answer(code, str(error.detail), error.status_code)
+        status = error.status_code
+        return answer(Code.of_status(status), str(error.detail), status)
 
     @app.exception_handler(OperationalError)
     async def answer_unusable_database(request: Request, error: OperationalError):

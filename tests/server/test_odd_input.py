@@ -2,13 +2,18 @@
 
 import base64
 import contextlib
+import errno
 import json
 import sqlite3
 from urllib.parse import quote
 
 import pytest
-from asked import Asked
+from asked import Asked, run_of
 from servers import API, chain
+
+from fastkf.runs.model import State
+from fastkf.server import runs
+from fastkf.server.app import refuse
 
 pytestmark = pytest.mark.security
 PACKAGE = chain("return 1", name="small", parameters={"place": "a", "folds": 3})
@@ -280,3 +285,35 @@ def test_one_bad_row_breaks_no_list(filled, table, column):
         assert answer.status_code == 200, (value, answer.text)
         assert answer.json()["total_size"] >= 1
         assert filled.client.get(page).status_code == 200, (value, page)
+
+
+def test_a_run_is_terminated_in_the_database_and_in_its_record_or_in_neither(asked, monkeypatch):
+    id = run_of(asked, PACKAGE)
+
+    def have_no_room(run) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "write_run", have_no_room)
+        status, answer = asked.ask("POST", f"/runs/{id}:terminate")
+    assert (status, answer["code"]) == (503, 14)
+    history = asked.ask("GET", f"/runs/{id}")[1]["state_history"]
+    assert [one["state"] for one in history] == ["PENDING"]
+    assert asked.ask("POST", f"/runs/{id}:terminate")[0] == 200
+    assert asked.ask("GET", f"/runs/{id}")[1]["state"] == "CANCELED"
+    assert runs.read_run(asked.settings, id).state is State.CANCELED
+
+
+def test_what_starlette_refuses_is_an_invalid_argument(asked):
+    kind = {"Content-Type": "multipart/form-data; boundary=a"}
+    path = f"{API}/pipelines/upload"
+    answer = asked.client.post(path, content=b"--a\r\nno header\r\n\r\n", headers=kind)
+    assert (answer.status_code, answer.json()["code"]) == (400, 3)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 418, 500, 501, 503])
+def test_a_status_has_one_code_and_is_kept(status):
+    answer = refuse(status, "no")
+    assert answer.status_code == status
+    code = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 409: 6, 413: 8, 500: 13, 501: 12, 503: 14}
+    assert json.loads(answer.body)["code"] == code.get(status, 3)
