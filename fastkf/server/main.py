@@ -33,8 +33,6 @@ def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> No
         UsageError: the server was to be open to all on an address that others reach.
         FastkfError: another server has the folder, the port is taken, or the files are unusable.
     """
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    settings.folder.chmod(0o700)  # before there is anything in it
     with _lock(settings), bind(settings.host, settings.port) as listener:
         _check_access(settings, listener)
         _make_folders(settings)
@@ -72,6 +70,9 @@ class _Server(Server):
 
 
 def _lock(settings: Settings) -> FileLock:
+    """Makes the folder, and takes it for this process."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    settings.folder.chmod(0o700)  # before there is anything in it
     lock = FileLock(settings.folder / local_server.LOCK)
     try:
         lock.acquire(timeout=0)
