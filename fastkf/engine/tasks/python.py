@@ -3,14 +3,12 @@
 import contextlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from fastkf.base.errors import FastkfError
 from fastkf.base.files import is_full
 from fastkf.base.processes import Ending, path_with
 from fastkf.engine.children import Children
@@ -47,11 +45,7 @@ class PythonTasks:
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="fastkf-"))
         stub = parent.python_for_steps(self._folder, self._imports, self._warm)
-        try:
-            self._python = self._resources.enter_context(stub)
-        except FastkfError:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
+        self._python = self._resources.enter_context(stub)
         return self
 
     def __exit__(
