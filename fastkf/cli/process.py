@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastkf.base.errors import UsageError
 from fastkf.base.files import check_name
+from fastkf.base.plain_data import show_text
 
 FEWEST_FILES = 64  # a run has some 40 open
 ENOUGH_FILES = 1024
@@ -64,15 +65,17 @@ def encode_any(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def check_names(arguments: Iterable[object]) -> None:
-    """Refuses words that are no text, as a name of a file may be.
+    """Refuses words that are no text, as the name of a file may be.
 
     Raises:
         UsageError: a word, or a path, holds bytes that are no UTF-8.
     """
     for argument in arguments:
         for word in argument if isinstance(argument, list) else [argument]:
-            if isinstance(word, str | Path):
+            if isinstance(word, Path) or (isinstance(word, str) and os.path.lexists(word)):
                 check_name(Path(word))
+            elif isinstance(word, str) and show_text(word) != word:
+                raise UsageError(f"{show_text(word)}: no text in UTF-8")
 
 
 def check_limits() -> None:

@@ -120,12 +120,16 @@ def test_a_command_says_that_a_name_is_no_text(words, tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["fastkf", *words])
     write_notebook(tmp_path / "a.ipynb", [("step:load", "x = 1")])
+    if words[1].startswith(NO_TEXT):
+        (tmp_path / words[1]).touch()
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("fastkf: ")
-    assert line.endswith(": a name that is no text in UTF-8; rename it")
+    is_value = not {"--image", "-p", "--host"}.isdisjoint(words)
+    says = "no text in UTF-8" if is_value else "a name that is no text in UTF-8; rename it"
+    assert line.endswith(f": {says}")
 
 
 def test_what_a_stream_cannot_hold_is_written_all_the_same():
