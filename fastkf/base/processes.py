@@ -42,15 +42,22 @@ class Ending:
         except ValueError:
             return None
 
-    def __str__(self) -> str:
+    @property
+    def cause(self) -> str | None:
+        """What the signal was that was its end; None when it ended by itself."""
         if self.signal is None:
-            return f"ended with exit code {self.code}"
+            return None
         said = f"was killed by {self.signal.name}"
         if self.has_lost_leash:
             said = f"was ended, as the process that held it {said}"
         if self.short_of_memory and self.signal is signal.SIGKILL:
             said += "; the machine was short of memory"
-        return f"{said} (exit code {self.code})"
+        return said
+
+    def __str__(self) -> str:
+        if self.cause is None:
+            return f"ended with exit code {self.code}"
+        return f"{self.cause} (exit code {self.code})"
 
 
 class MemoryWatch:

@@ -78,7 +78,7 @@ class JobController:
             return
         again = policy in ("Always", "OnFailure") or (policy == "ExitCode" and code >= RETRYABLE)
         if not again:
-            self._fail(replica, f"{replica.pod.name} failed with exit code {code}")
+            self._fail(replica, _describe_failure(replica))
         elif self._has_reached_limit():
             restarts = sum(one.restarts for one in self.replicas)
             limit = f"backoffLimit is {self.job.backoff_limit}"
@@ -86,8 +86,8 @@ class JobController:
                 limit = "without a backoffLimit, a cluster would go on for ever"
             self._fail(
                 replica,
-                f"{replica.pod.name} failed with exit code {code}, and replicas were started again "
-                f"{restarts} times already ({limit})",
+                f"{_describe_failure(replica)}, and replicas were started again {restarts} times "
+                f"already ({limit})",
             )
         else:
             self._start_again(replica, code)
@@ -155,6 +155,13 @@ class JobController:
     def _write(self, state: State) -> None:
         self.run = replace(self.run, state=state, seconds=self._seconds, error=self.error)
         write_record(self.run, self.job, self.status, self.replicas)
+
+
+def _describe_failure(replica: Replica) -> str:
+    """In the operator's words, and the cause in this project's."""
+    cause = replica.ending.cause if replica.ending else None
+    said = f"{replica.pod.name} failed with exit code {replica.exit_code}"
+    return f"{said} ({cause})" if cause else said
 
 
 def new_run(job: TFJob, folder: Path) -> Run:

@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 from fastkf.base import processes
-from fastkf.base.processes import Process
+from fastkf.base.processes import Ending, MemoryWatch, Process
 from fastkf.runs.progress import Progress
 from fastkf.train.pods import Pod
 
@@ -27,6 +27,7 @@ class Replica:
     Attributes:
         state: pending (to be started), running, succeeded, failed, or ended (by the job's end).
         restarts: how often its process was started again.
+        ending: how its process has ended; when it was started again, the one before.
         start_at: when it may be started, on the monotonic clock in seconds.
         tail: the last lines that it wrote.
     """
@@ -35,11 +36,16 @@ class Replica:
     log: Path
     state: str = "pending"
     restarts: int = 0
-    exit_code: int | None = None
+    ending: Ending | None = None
     start_at: float = 0.0
     process: Process | None = None
+    memory: MemoryWatch = field(default_factory=MemoryWatch)
     reader: threading.Thread | None = None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_OF_AN_ERROR))
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.ending.code if self.ending else None
 
     def start(self, command: Sequence[str | Path], folder: Path, progress: Progress) -> None:
         """Starts the process in a folder, with the pod's volumes as they are at its start."""
@@ -49,6 +55,7 @@ class Replica:
             if not mount.read_only:
                 mount.folder.mkdir(parents=True, exist_ok=True)
         self.tail.clear()
+        self.memory = MemoryWatch()
         process = processes.start(command, PIPE, folder, self.pod.environment)
         again = f" again ({self.restarts})" if self.restarts else ""
         progress.relay(self.pod.name, f"started{again}, process group {process.pid}")
@@ -60,8 +67,7 @@ class Replica:
         """Whether its process has ended by itself; what it left running is ended then."""
         if self.state != "running" or self.process is None or self.process.poll() is None:
             return False
-        code = self.process.returncode
-        self.exit_code = code if code >= 0 else 128 - code
+        self.ending = self.memory.ending(self.process.returncode)
         processes.end([self.process])
         self._read_on()
         return True
@@ -70,7 +76,7 @@ class Replica:
         """Takes down that the job's end has ended it."""
         if self.state == "running" and self.process is not None:
             self._read_on()
-            self.exit_code = self.process.returncode
+            self.ending = self.memory.ending(self.process.returncode)
         if self.state in ("pending", "running"):
             self.state = "ended"
 

@@ -169,4 +169,6 @@ def test_an_ending_says_which_signal_it_was_and_whether_memory_ran_out(
     memory = processes.MemoryWatch()
     if short:
         control.write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")
-    assert str(memory.ending(code)) == said
+    ending = memory.ending(code)
+    assert str(ending) == said
+    assert (ending.cause is None) == said.startswith("ended with exit code")

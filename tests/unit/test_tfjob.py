@@ -1,13 +1,19 @@
 """What is found in a TFJob's manifest, and what is not right is named by its field."""
 
 import copy
+import os
+import signal
+import subprocess
 
 import pytest
 import yaml
 
+from fastkf.base import processes
 from fastkf.base.errors import UsageError
 from fastkf.course import places
 from fastkf.train.manifest import check_tfjob, read_tfjob
+from fastkf.train.pods import Pod
+from fastkf.train.replica import Replica
 
 LAB = places.PROJECT / "labs" / "distributed_training" / "tfjob.yaml"
 WORKER = "spec.tfReplicaSpecs.Worker"
@@ -102,6 +108,16 @@ def test_defaults_are_the_operators(tmp_path, manifest):
     assert (worker.type, worker.count, worker.restart_policy) == ("Worker", 1, "Never")
     assert (job.clean_pod_policy, job.backoff_limit, job.success_policy) == ("None", None, "")
     assert not job.is_distributed
+
+
+def test_the_end_of_a_replica_that_the_jobs_end_has_killed_is_a_shells(tmp_path):
+    process = processes.start(["sleep", "60"], subprocess.DEVNULL)
+    pod = Pod("Worker", 0, "Never", [], {}, [])
+    replica = Replica(pod, tmp_path / "log", state="running", process=process)
+    os.killpg(process.pid, signal.SIGKILL)
+    processes.end([process])
+    replica.note_end()
+    assert (replica.state, replica.exit_code) == ("ended", 137)
 
 
 @pytest.mark.parametrize(
