@@ -5,6 +5,7 @@ import re
 # What a line of text does not have: controls, which a terminal would obey, line and paragraph
 # separators, and halves of characters (lone surrogates), which no file or terminal takes.
 CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+LONGEST_VALUE = 80  # characters of a value in a message
 
 
 class FastkfError(Exception):
@@ -41,6 +42,11 @@ def first_line(error: BaseException | str) -> str:
 def shorten(text: str, longest: int = 500) -> str:
     """A text for a message: its beginning, where it is long."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def show_value(value: object) -> str:
+    """A value for a message, as Python writes it."""
+    return shorten(repr(value), LONGEST_VALUE)
 
 
 def one_line(text: str) -> str:

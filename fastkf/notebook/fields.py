@@ -16,11 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fastkf.base.errors import CONTROLS, shorten
+from fastkf.base.errors import CONTROLS, show_value
 from fastkf.package.kale import UNBROKEN
 from fastkf.package.parameters import find_unstorable
-
-LONGEST_SHOWN = 80  # characters of a value in a message
 
 _KEY = r"[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -62,22 +60,14 @@ class Pasted:
     step: str | None = None
     notebook: str | None = None
 
-
-@dataclass(frozen=True)
-class Misfit:
-    """A value that its field cannot hold.
-
-    Attributes:
-        field, step, notebook: as those of `Pasted`.
-        value: as text.
-        problem: what is wrong, in words.
-    """
-
-    field: str
-    value: str
-    step: str | None
-    notebook: str | None
-    problem: str
+    @property
+    def problem(self) -> str:
+        """What is wrong with a value that the field cannot hold, in words."""
+        whose = f" of step {self.step}" if self.step and self.field != "step" else ""
+        where = f" in {self.notebook}" if self.notebook else ""
+        return (
+            f"{self.field}{whose}{where} is {show_value(self.value)}, but takes {self.form.words}"
+        )
 
 
 IMAGE = Form("[A-Za-z0-9][A-Za-z0-9._:/@-]*|", "the name of an image, such as python:3.12")
@@ -101,17 +91,13 @@ PARAMETER = ParameterForm(
 GPU_LIMITS = ("nvidia.com/gpu", "amd.com/gpu")  # the only ones that the template writes
 
 
-def find_misfits(pipeline: Any) -> list[Misfit]:
+def find_misfits(pipeline: Any) -> list[Pasted]:
     """The values that Kale must not paste.
 
     Args:
         pipeline: a `kale.Pipeline` that has been processed.
     """
-    return [
-        Misfit(one.field, _text(one.value), one.step, one.notebook, _explain(one))
-        for one in _list_pasted(pipeline)
-        if not one.form.takes(one.value)
-    ]
+    return [one for one in _list_pasted(pipeline) if not one.form.takes(one.value)]
 
 
 def _list_pasted(pipeline: Any) -> Iterator[Pasted]:
@@ -151,14 +137,3 @@ def _list_pasted_of_step(step: Any) -> Iterator[Pasted]:
         yield Pasted("secret", variable, VARIABLE, name)
         yield Pasted("secret", secret["secret_name"], SECRET, name)
         yield Pasted("secret", secret["secret_key"], SECRET_KEY, name)
-
-
-def _explain(pasted: Pasted) -> str:
-    shown = shorten(repr(pasted.value), LONGEST_SHOWN)
-    whose = f" of step {pasted.step}" if pasted.step and pasted.field != "step" else ""
-    where = f" in {pasted.notebook}" if pasted.notebook else ""
-    return f"{pasted.field}{whose}{where} is {shown}, but takes {pasted.form.words}"
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)

@@ -17,7 +17,7 @@ from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
 from fastkf.base.versions import check_version
 from fastkf.notebook.errors import CompileError, KaleError
-from fastkf.notebook.fields import Misfit, find_misfits
+from fastkf.notebook.fields import Pasted, find_misfits
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Pipeline:
 
     steps: tuple[PipelineStep, ...]
     edges: tuple[tuple[str, str], ...]
-    misfits: tuple[Misfit, ...] = ()
+    misfits: tuple[Pasted, ...] = ()
 
 
 @dataclass(frozen=True)

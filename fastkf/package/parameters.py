@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fastkf.base.errors import UsageError, shorten
+from fastkf.base.errors import UsageError, show_value
 from fastkf.base.plain_data import DataError, check_data
 from fastkf.package.errors import PackageError
 
@@ -20,7 +20,6 @@ PYTHON_TYPES: Final[dict[str, type]] = {
     "TASK_FINAL_STATUS": dict,
 }
 LARGEST_WHOLE: Final = 2**53
-LONGEST_SHOWN: Final = 80  # characters of a value in a message
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Parameter:
     def check(self, value: Any) -> None:
         """Raises PackageError when the value is of another type, or one that nothing can keep."""
         if not self._fits(value):
-            shown = shorten(repr(value), LONGEST_SHOWN)
+            shown = show_value(value)
             raise PackageError(f"parameter {self.name} takes {self.kind}, not {shown}")
         if problem := find_unstorable(value, f"parameter {self.name}"):
             raise PackageError(problem)
@@ -110,8 +109,7 @@ def read_value(name: str, text: str, kind: type) -> Any:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, kind):
-        shown = shorten(repr(text), LONGEST_SHOWN)
-        raise UsageError(f"parameter {name} takes {kind.__name__}, not {shown}")
+        raise UsageError(f"parameter {name} takes {kind.__name__}, not {show_value(text)}")
     if problem := find_unstorable(value, f"parameter {name}"):
         raise UsageError(problem)
     return value

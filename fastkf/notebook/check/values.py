@@ -2,7 +2,7 @@
 
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.errors import KaleError
-from fastkf.notebook.fields import Misfit
+from fastkf.notebook.fields import Pasted
 from fastkf.notebook.model import Cell, Notebook
 
 REPORTED_BY_OTHERS = ("pipeline_description", "parameter ")
@@ -24,15 +24,15 @@ def unfit_value(notebook: Notebook) -> Found:
         yield cell, f"{misfit.problem}, since Kale writes it into code", f"correct {where}"
 
 
-def find_cell(notebook: Notebook, misfit: Misfit) -> Cell | None:
+def find_cell(notebook: Notebook, misfit: Pasted) -> Cell | None:
     """The cell whose tag has the value; None where it comes from elsewhere."""
     cells = notebook.steps.get(misfit.step or "", []) if misfit.notebook is None else []
     return next((c for c in cells if any(_sets(tag, misfit) for tag in c.tags)), None)
 
 
-def _sets(tag: str, misfit: Misfit) -> bool:
+def _sets(tag: str, misfit: Pasted) -> bool:
     # Kale leaves out the colons in the value of an annotation or a label.
-    value = misfit.value.replace(":", "")
+    value = str(misfit.value).replace(":", "")
     return tag.startswith(f"{misfit.field}:") and value in tag.replace(":", "")
 
 
