@@ -25,6 +25,7 @@ FLOAT = (
     r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+][0-9]+)?|\.[0-9]+(?:[eE][-+][0-9]+)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
+DIRECTIVE = re.compile(r"(?:^|[\r\n\x85\u2028\u2029])%")  # where libyaml begins a line
 MOST_DIRECTIVES = 20  # libyaml compares each %TAG with all before it
 START = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 END = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
@@ -62,7 +63,7 @@ def read_yaml(text: str, limits: Limits = OF_USER) -> list[Any]:
     """
     if len(text) > limits.letters:
         raise YamlError(f"more than {limits.letters:,} characters")
-    if len(re.findall(r"^%", text, re.M)) > MOST_DIRECTIVES:
+    if len(DIRECTIVE.findall(text)) > MOST_DIRECTIVES:
         raise YamlError(f"more than {MOST_DIRECTIVES} directives (lines that start with %)")
     try:
         _measure(yaml.parse(text, Loader=yaml.CSafeLoader), limits)

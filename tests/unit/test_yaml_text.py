@@ -78,7 +78,10 @@ def test_a_value_is_what_both_versions_of_yaml_take_it_for(text, value):
         ("[" * 60, "50 levels"),
         ("- a\n" * 10_001, "10000 values"),
         ("x" * (2**20 + 1), "characters"),
-        ("".join(f"%TAG !{n}! x:\n" for n in range(50)) + "--- a", "directives"),
+        *(
+            (end.join([*(f"%TAG !{n}! x:" for n in range(50)), "--- a"]), "directives")
+            for end in ("\n", "\r", "\x85", "\u2028", "\u2029")
+        ),
         ("\n".join(["- &a [x]", *["- [*a, *a, *a]"] * 5000]), "10000 values"),
     ],
     ids=lambda text: text[:12].encode("unicode_escape").decode(),
