@@ -5,7 +5,7 @@
 import os
 
 # TensorFlow reads these when it is imported. With them it computes alike on different processors.
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
 
 import argparse
