@@ -86,7 +86,12 @@ def _execute(
         line = _line(failure.traceback)
         raised = Failure(failure.ename, failure.evalue, failure.source, line)
         return explain(raised, notebook.cell_names)
-    except (CellExecutionError, DeadKernelError) as failure:
+    except DeadKernelError:
+        return (
+            "the notebook's kernel has died: a cell has ended its process, or made it crash, or "
+            "the machine was short of memory"
+        )
+    except CellExecutionError as failure:
         return f"{type(failure).__name__}: {failure}"
     except KeyboardInterrupt:
         # asyncio tells of each task that was cut off when its loop is thrown away, after this.

@@ -1,5 +1,6 @@
 """Each process of a step is killed once: the step says so, and nothing of it goes on."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from test_local import by_name
 from waiting import wait_until_gone
 
 from fastkf.base import leash
+from fastkf.engine.notebook import execute_notebook
+from fastkf.notebook.model import read
 from fastkf.runs.model import State
 
 pytestmark = [
@@ -111,3 +114,11 @@ def test_without_the_warm_parent_the_steps_go_on_in_fresh_interpreters(tmp_path)
     }
     assert run.metrics == {"two": 2.0}
     assert wait_until_gone(read_pids(tmp_path)) == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGBUS])
+def test_a_kernel_that_is_killed_is_told_in_words(tmp_path, number):
+    cells = [("step:load", f"import os\nos.kill(os.getpid(), {int(number)})")]
+    path = write_notebook(tmp_path / "killed.ipynb", cells)
+    result = execute_notebook(read(path), tmp_path / "out.ipynb", {}, lambda done, total: None)
+    assert result.error.startswith("the notebook's kernel has died: a cell has ended its process")
