@@ -3,8 +3,8 @@
 Reads pipeline.yaml and the parameters in run.json of the run's folder, runs the package through
 `fastkf.engine`, and keeps run.json up to date with each step. Steps that run.json has as
 succeeded, from an earlier attempt, are not run again. The exit code is 0 when the run has
-succeeded, 1 when it has failed for a reason that run.json gives, and DISK_FULL when run.json cannot
-be written.
+succeeded, 1 when it has failed for a reason that run.json gives, and DISK_FULL when there is no
+room for run.json.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from fastkf.base.clock import now
 from fastkf.base.errors import FastkfError
+from fastkf.base.files import lacks_space
 from fastkf.base.signals import interrupt, on_end
 from fastkf.engine.memo import Memo
 from fastkf.engine.run import Outcome, run_package
@@ -132,7 +133,7 @@ def main() -> None:
         sys.exit(0 if Execution(Path(sys.argv[1])).run() else 1)
     except OSError as error:  # the record cannot be written; what else fails, it says
         print(f"{sys.argv[1]}: {error}", file=sys.stderr)
-        sys.exit(DISK_FULL)
+        sys.exit(DISK_FULL if lacks_space(error) else 1)
 
 
 if __name__ == "__main__":

@@ -201,6 +201,8 @@ class RunQueue:
         if run and run.state is State.FAILED and not ending.has_lost_leash:
             return "FAILED", run.error or "the run failed"
         folder = self._settings.run_folder(run_id)
+        if not folder.exists():
+            return "FAILED", f"{folder} was removed while the run was going"
         if ending.code == DISK_FULL or is_full(folder):
             return "FAILED", f"{folder} cannot be written: no space is left there"
         reason = f"the run's process {ending}"

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import signal
 from pathlib import Path
 
 import psutil
@@ -96,3 +98,16 @@ def test_on_a_full_disk_runs_end_and_others_wait_for_room(tmp_path):
         assert [one["state"] for one in answers] == ["FAILED"] * 2
         assert all("cannot be written: no" in one["error"]["message"] for one in answers)
         assert server.wait(waiting)["state"] == "SUCCEEDED"
+
+
+def test_a_run_whose_folder_is_removed_has_failed_for_that(tmp_path):
+    with Server(tmp_path) as server:
+        id = server.run(chain(WAITING))
+        folder = tmp_path / "runs" / id
+        pids = started(folder)
+        shutil.rmtree(folder)
+        os.kill(pids[0], signal.SIGKILL)
+        run = server.wait(id)
+        assert run["state"] == "FAILED"
+        assert f"{folder} was removed while the run was going" in str(run)
+        assert wait_until_gone(pids) == set() or not leash.HAS_SUBREAPERS
