@@ -4,12 +4,12 @@ import contextlib
 import ipaddress
 import socket
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
 
 
-class PortError(FastkfError):
+class PortError(UsageError):
     """An address on which nothing can listen."""
 
 

@@ -30,8 +30,9 @@ def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> No
         on_ready: called when requests are answered, with the address and the token, if it has one.
 
     Raises:
-        UsageError: the server was to be open to all on an address that others reach.
-        FastkfError: another server has the folder, the port is taken, or the files are unusable.
+        UsageError: the server was to be open to all on an address that others reach, or the port
+            is taken.
+        FastkfError: another server has the folder, or the files are unusable.
     """
     with _lock(settings), bind(settings.host, settings.port) as listener:
         _check_access(settings, listener)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastkf.base.errors import UsageError
 from fastkf.base.guard import Access
-from fastkf.base.ports import PortError, bind, is_loopback, url_of
+from fastkf.base.ports import bind, is_loopback, url_of
 from fastkf.base.tokens import make_token, new_token, read_token
 from fastkf.runs.progress import Progress
 from fastkf.serving.folders import find_models
@@ -94,10 +94,7 @@ def _describe_access(address: Address, access: Access) -> str:
 
 
 def _bind(address: Address) -> socket.socket:
-    try:
-        listener = bind(address.host, address.port)
-    except PortError as error:
-        raise UsageError(error.problem, error.remedy) from error
+    listener = bind(address.host, address.port)
     if address.is_open and not is_loopback(listener):
         listener.close()
         raise UsageError(

@@ -54,7 +54,7 @@ def test_a_second_server_on_the_same_folder_is_refused(server):
 def test_a_port_that_is_taken_is_one_message(server, tmp_path):
     port = server.url.rpartition(":")[2]
     result = fastkf("server", "--folder", tmp_path, "--port", port)
-    assert result.code == 1
+    assert result.code == 2
     assert f"127.0.0.1:{port}: cannot listen there (Address already in use)" in result.output
     assert "Traceback" not in result.output
 
