@@ -125,26 +125,6 @@ def _check_private(path: Path, status: os.stat_result) -> None:
         raise NotPrivateError(path, "is open to other users", is_own)
 
 
-def find_inside(folder: Path, *parts: str) -> Path | None:
-    """A regular file inside a folder, whatever the parts of its name are made of.
-
-    Names come from requests and from what steps wrote, so nothing about them is trusted: absolute
-    names, `..`, backslashes, null bytes, and links that lead out of the folder find nothing.
-
-    Returns:
-        The resolved path; None when there is no such file, or it is elsewhere.
-    """
-    name = "/".join(parts)
-    if "\0" in name or "\\" in name or name.startswith("/") or ".." in name.split("/"):
-        return None
-    try:
-        path = folder.joinpath(name).resolve(strict=True)
-        is_inside = path.is_relative_to(folder.resolve(strict=True))
-        return path if is_inside and path.is_file() else None
-    except (OSError, RuntimeError):  # a name too long for the system, a circle of links
-        return None
-
-
 def check_name(path: Path) -> Path:
     """The path, when its name is text: it goes into records, messages and pages.
 
