@@ -1,5 +1,6 @@
-"""What requests hold, for the server's own OpenAPI document: `@router.post("", **takes(RUN))`.
+"""What requests hold, in the words of OpenAPI: `@router.post("", **takes(RUN))`.
 
+No client is sent this. The tests make requests from it, right ones and wrong ones.
 The shapes are those of the Kubeflow Pipelines API, as far as this server reads them:
 https://www.kubeflow.org/docs/components/pipelines/reference/api/kubeflow-pipeline-api-spec/
 """
