@@ -102,8 +102,8 @@ class Gate:
     def enter(self, newcomer: "GuardedConnection") -> None:
         self._open[newcomer] = None
         if len(self._open) > self.most:
-            waiting = (one for one in self._open if one.waits_for_client)
-            next(waiting, newcomer).drop()
+            # The newcomer at least: its request is still to come.
+            next(one for one in self._open if one.waits_for_client).drop()
 
     def leave(self, connection: "GuardedConnection") -> None:
         self._open.pop(connection, None)

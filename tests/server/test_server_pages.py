@@ -532,19 +532,19 @@ def test_of_a_long_log_the_end_comes_first_and_later_parts_are_whole(tmp_path):
     path = tmp_path / "long.log"
     lines = [f"line {number}\n" for number in range(60_000)]
     path.write_text("".join(lines))
-    first = files.read_log(path, 0)
+    first = files.read_log(path.open("rb"), 0)
     assert first["skipped"] > 0
     assert not first["more"]
     assert first["text"] == "".join(lines)[first["skipped"] :]
     read, start = "", 1
     while True:
-        part = files.read_log(path, start)
+        part = files.read_log(path.open("rb"), start)
         read, start = read + part["text"], part["next"]
         if not part["more"]:
             break
     assert read == "".join(lines)[1:]
     path.write_bytes(b"x" * 1_000_000)  # a single line
-    assert len(files.read_log(path, 0)["tail"]) <= files.LONGEST_TAIL
+    assert len(files.read_log(path.open("rb"), 0)["tail"]) <= files.LONGEST_TAIL
 
 
 def test_the_parameters_of_a_package_have_their_kinds_and_defaults():

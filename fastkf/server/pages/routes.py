@@ -131,8 +131,8 @@ def _add_files(router: APIRouter) -> None:
 
     @router.get("/files/runs/{id}/log")
     def send_log_part(folder: RunFolder, step: str, start: int = 0):
-        path = None if "/" in step else folder / "logs" / f"{step}.log"
-        return Answer(files.read_log(path, max(start, 0)), headers=HEADERS)
+        file = None if "/" in step else open_inside(folder, "logs", f"{step}.log")
+        return Answer(files.read_log(file, max(start, 0)), headers=HEADERS)
 
     @router.get("/files/runs/{id}/report")
     def send_report(folder: RunFolder, step: str):
