@@ -27,6 +27,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from fastkf.base import clock
 from fastkf.course import data
 from fastkf.course.places import NOTEBOOKS
 from fastkf.notebook.compile import compile_notebook
@@ -120,7 +121,7 @@ def measure(server: Server, path: str) -> float:
 def fill(database: db.Database) -> None:
     """Runs that have ended, as a busy month leaves them."""
     with database.write() as session:
-        moment = db.now() - timedelta(days=30)
+        moment = clock.now() - timedelta(days=30)
         for number in range(LISTED):
             run = db.Run(
                 id=server_runs.new_id(),

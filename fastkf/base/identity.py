@@ -42,24 +42,25 @@ class ProcessIdentity:
         except (psutil.Error, OSError, ValueError, OverflowError):
             return False
 
-    def listens_on(self, port: int, address: str | None = None) -> bool:
-        """Whether a socket of its own listens on a port; only the process's user may ask.
 
-        Args:
-            address: where; any address of this machine when None.
-        """
-        try:
-            process = psutil.Process(self.pid)
-            list_sockets = getattr(process, "net_connections", process.connections)  # psutil 6
-            sockets = list_sockets("tcp")
-        except psutil.Error:
-            return False
-        return any(
-            one.status == psutil.CONN_LISTEN
-            and one.laddr.port == port
-            and address in (None, one.laddr.ip)
-            for one in sockets
-        )
+def listens_on(pid: int, port: int, address: str | None = None) -> bool:
+    """Whether a socket of a process itself listens on a port; only the process's user may ask.
+
+    Args:
+        address: where; any address of this machine when None.
+    """
+    try:
+        process = psutil.Process(pid)
+        list_sockets = getattr(process, "net_connections", process.connections)  # psutil 6
+        sockets = list_sockets("tcp")
+    except psutil.Error:
+        return False
+    return any(
+        one.status == psutil.CONN_LISTEN
+        and one.laddr.port == port
+        and address in (None, one.laddr.ip)
+        for one in sockets
+    )
 
 
 def start_time(pid: int) -> float:

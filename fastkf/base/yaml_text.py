@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from fastkf.base.errors import first_line
+
 CORE = "tag:yaml.org,2002:"
 LONGEST_NUMBER = 400  # characters; the largest number that a double holds has 309 digits
 INTEGER = r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+"
@@ -145,8 +147,8 @@ def _describe(error: yaml.YAMLError) -> str:
     """What is wrong with a YAML text, in one line, with its place where that is known."""
     mark = getattr(error, "problem_mark", None)
     place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-    reason = getattr(error, "problem", None) or (str(error).strip().splitlines() or [""])[0]
-    return f"{reason or type(error).__name__}{place}"
+    reason = getattr(error, "problem", None) or first_line(error)
+    return f"{reason}{place}"
 
 
 def _measure(events: Iterable[yaml.Event], limits: Limits) -> None:

@@ -5,9 +5,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from fastkf.base.errors import FastkfError, UsageError, first_line
+from fastkf.base.errors import FastkfError, UsageError, first_line, shorten
 
-LONGEST_REASON = 500  # letters of a page or an answer
 NOT_UP = (502, 503, 504)
 SIGN_IN = re.compile(r"/(dex|oauth2|authservice|login|signin|sign_in|auth)\b", re.I)
 SIGN_IN_PAGE = re.compile(r"<form[^>]*>.*(password|sign in|log in)", re.I | re.S)
@@ -94,7 +93,7 @@ def find_error(host: str, answer: Response) -> ClusterError | None:
     if answer.status >= 400 and message is not None:
         return RejectedError(host, answer.status, message)
     if answer.status >= 500:
-        fault = f"answers {answer.status} ({first_line(answer.body)[:LONGEST_REASON] or '-'})"
+        fault = f"answers {answer.status} ({shorten(first_line(answer.body)) or '-'})"
         return UnansweredError(fault, host=host)
     if answer.status >= 400 or not _is_json(answer.body):
         return _explain_page(host, answer)
@@ -115,7 +114,7 @@ def read_message(body: str) -> str | None:
     names = ("error_message", "message", "error", "detail", "error_details")
     texts = (error.get(name) for name in names)
     text = next((text for text in texts if isinstance(text, str) and text), None)
-    return first_line(text)[:LONGEST_REASON] if text else None
+    return shorten(first_line(text)) if text else None
 
 
 def explain_silence(host: str, reason: str) -> UnansweredError:
@@ -147,7 +146,7 @@ def _explain_redirect(host: str, location: str) -> ClusterError:
 def _explain_refusal(host: str, answer: Response, message: str | None) -> ClusterError:
     if message is None and SIGN_IN_PAGE.search(answer.body):
         return SignInNeededError("shows a page to sign in (403)", HOW_TO_SIGN_IN, host=host)
-    said = message or first_line(answer.body)[:LONGEST_REASON] or "no reason given"
+    said = message or shorten(first_line(answer.body)) or "no reason given"
     return ForbiddenError(
         f"forbids it (403: {said})",
         "name a namespace that is yours (--namespace), or ask who runs this Kubeflow for the role "

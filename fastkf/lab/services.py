@@ -14,7 +14,8 @@ import urllib3
 
 from fastkf.base import processes
 from fastkf.base.errors import FastkfError
-from fastkf.base.identity import ProcessIdentity
+from fastkf.base.files import read_end
+from fastkf.base.identity import listens_on
 
 SECONDS_TO_START = 120
 
@@ -43,7 +44,7 @@ class Service:
     def listens_on(self, port: int) -> bool:
         """Whether it, or what it has started, is what listens on a port: nobody else's program."""
         family = psutil.Process(self.process.pid).children(recursive=True)
-        return any(ProcessIdentity(one.pid, 0.0).listens_on(port) for one in family)
+        return any(listens_on(one.pid, port) for one in family)
 
     def check(self) -> None:
         """Raises FastkfError when it has ended."""
@@ -52,7 +53,7 @@ class Service:
             raise FastkfError(self._describe(f"has ended (exit code {code})"))
 
     def _describe(self, event: str) -> str:
-        last = self.log.read_text(errors="replace").splitlines()[-10:]
+        last = read_end(self.log).splitlines()[-10:]
         lines = "".join(f"\n  {line}" for line in last)
         return f"{self.name} {event}. The end of its log, {self.log}:{lines}"
 

@@ -1,7 +1,6 @@
 """JupyterLab and the local pipelines server: they start together and end together."""
 
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from fastkf.base import local_server
 from fastkf.base.errors import UsageError
 from fastkf.base.local_server import LocalServer
 from fastkf.base.ports import free_ports, is_free
+from fastkf.base.tokens import new_token
 from fastkf.cluster.target import Endpoint, clean_address
 from fastkf.lab.jupyter import Jupyter
 from fastkf.lab.pipelines import cluster_pipelines, is_browser_far, local_pipelines
@@ -67,7 +67,7 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
             private=private,
             port=port,
             base_url=base_url,
-            token=secrets.token_urlsafe(24),
+            token=new_token(),
             pipelines=pipelines,
             browser=options.browser,
             options=options.jupyter,

@@ -238,10 +238,6 @@ class Database:
         self._engine.dispose()
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 def _set_up_connection(connection, record) -> None:
     connection.isolation_level = None  # transactions begin in _begin
     connection.text_factory = lambda text: text.decode("utf-8", "replace")

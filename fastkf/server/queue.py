@@ -10,9 +10,9 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from fastkf.base import processes
+from fastkf.base import clock, processes
 from fastkf.base.errors import first_line
-from fastkf.base.files import is_full
+from fastkf.base.files import is_full, lacks_space
 from fastkf.base.processes import Ending, MemoryWatch, Process
 from fastkf.runs.model import State
 from fastkf.server import database as db
@@ -23,15 +23,8 @@ from fastkf.server.settings import Settings
 SECONDS_TO_RECOVER = 2.0
 SECONDS_TO_END = 10.0  # a run needs up to 5 to end the processes of its steps
 LOG = "server.log"  # what a run's process has to say that is no step's
-# What passes: a run that cannot be started for it waits.
-SHORTAGES = (
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.EAGAIN,
-    errno.ENOMEM,
-    errno.ENOSPC,
-    errno.EDQUOT,
-)
+# What passes, as a full disk does: a run that cannot be started for it waits.
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 
 class RunQueue:
@@ -131,7 +124,7 @@ class RunQueue:
             if run is None:
                 return False
             runs.set_state(run, "RUNNING")
-            run.started_at = db.now()
+            run.started_at = clock.now()
             session.flush()  # what there is no room for fails before the process starts
             kept = runs.read_run(self._settings, run.id)
             problem = runs.find_missing(self._settings, kept.parameters if kept else {})
@@ -154,7 +147,7 @@ class RunQueue:
                 command: list[str | Path] = [sys.executable, "-m", "fastkf.server.execute", folder]
                 self._going[run_id] = processes.start(command, log, folder)
         except OSError as error:
-            if error.errno in SHORTAGES:
+            if lacks_space(error) or error.errno in SHORTAGES:
                 raise
             return f"the run's process cannot be started: {error}"
         # It cannot write before the transaction is through that this is called in.

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fastkf.base.clock import format_utc
+from fastkf.base import clock
 from fastkf.base.errors import FastkfError
 from fastkf.package.arguments import complete_arguments
 from fastkf.package.model import Package
@@ -34,8 +34,8 @@ def task_id(run_id: str, task: str) -> str:
 
 def set_state(run: db.Run, state: str, error: str | None = None) -> None:
     """Moves the run to a state and keeps it in the history."""
-    moment = db.now()
-    entry = {"update_time": format_utc(moment)}
+    moment = clock.now()
+    entry = {"update_time": clock.format_utc(moment)}
     entry |= {"state": state} | ({"error": error} if error else {})
     run.state, run.error = state, error
     run.state_history = [*run.state_history, entry]
@@ -60,7 +60,7 @@ def _new_run(settings: Settings, run: db.Run, package: Package) -> Run:
         name=package.name,
         title=package.description or package.name,
         parameters=complete_arguments(package, run.parameters),
-        started=db.now(),
+        started=clock.now(),
     )
 
 

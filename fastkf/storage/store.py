@@ -14,7 +14,8 @@ import psutil
 from filelock import FileLock, Timeout
 
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.base.files import NotPrivateError, read_private, user_folder, write_text
+from fastkf.base.files import NotPrivateError, read_end, read_private, user_folder, write_text
+from fastkf.base.identity import listens_on
 from fastkf.base.ports import free_ports, is_free
 from fastkf.storage import note, weed
 from fastkf.storage.health import REGION, answers
@@ -96,7 +97,7 @@ class Store:
         if server:
             port = server.ports["s3.port"]
             # Before it listens there, another user may, who would get requests with a signature.
-            is_there = server.process.listens_on(port, weed.ADDRESS)
+            is_there = listens_on(server.process.pid, port, weed.ADDRESS)
             endpoint = f"http://{weed.ADDRESS}:{port}" if is_there else None
         ended = server is None and self._read_state().get("running", False)
         return Status(server is not None, ended, endpoint, size_of(self.folder))
@@ -194,13 +195,13 @@ class Store:
     def _answers(self, server: ServerNote) -> bool:
         """Whether the server takes its access keys, by which nobody else is asked."""
         port = server.ports["s3.port"]
-        if not server.process.listens_on(port, weed.ADDRESS):
+        if not listens_on(server.process.pid, port, weed.ADDRESS):
             return False
         return answers(weed.ADDRESS, port, *weed.read_credentials(self.folder))
 
     def _why_not_up(self, code: int | None) -> str:
         log = self.folder / LOG
-        lines = log.read_text(errors="replace").splitlines()[-LINES_OF_LOG:]
+        lines = read_end(log).splitlines()[-LINES_OF_LOG:]
         ended = f"ended with exit code {code}" if code is not None else "does not answer"
         return "\n  ".join([f"{log}: the store's server {ended}; the end of its log:", *lines])
 

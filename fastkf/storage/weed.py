@@ -10,7 +10,7 @@ import platform
 import secrets
 import shutil
 import sysconfig
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from fastkf.base.clock import now
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import write_text
 
@@ -151,12 +152,12 @@ def make_certificate() -> tuple[str, str]:
     """A certificate for this address, signed by itself, and its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fastkf storage")])
-    now = datetime.now(UTC)
+    moment = now()
     address = x509.IPAddress(ipaddress.ip_address(ADDRESS))
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365 * YEARS))
+        .not_valid_before(moment - timedelta(days=1))
+        .not_valid_after(moment + timedelta(days=365 * YEARS))
         .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

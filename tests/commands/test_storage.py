@@ -27,7 +27,7 @@ from waiting import wait_for
 from fastkf.base import processes
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.files import user_folder
-from fastkf.base.identity import ProcessIdentity
+from fastkf.base.identity import listens_on
 from fastkf.base.ports import free_ports
 from fastkf.cli.storage import connect_store
 from fastkf.course import places
@@ -270,7 +270,7 @@ def test_a_process_that_looks_like_the_server_is_not_taken_for_it(folder, fake, 
     options = [f"-{name}={port}" for name in weed.PORTS if name != "s3.port"]
     other = subprocess.Popen([*command, f"-config_dir={folder}", "server", *options])
     try:
-        wait_for(lambda: ProcessIdentity.of(other.pid).listens_on(int(port), "127.0.0.1"))
+        wait_for(lambda: listens_on(other.pid, int(port), "127.0.0.1"))
         assert Store(folder).find_server() is None
         assert Store(folder).status().endpoint is None
         with pytest.raises(FastkfError, match="no store runs here"):

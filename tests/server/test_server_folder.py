@@ -10,7 +10,7 @@ from filelock import FileLock
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from fastkf.base import local_server
+from fastkf.base import clock, local_server
 from fastkf.base.errors import FastkfError
 from fastkf.server import database as db
 from fastkf.server import leftovers, main, runs
@@ -80,7 +80,7 @@ def database(settings):
 
 
 def add_run(database: db.Database, settings: Settings, state: str) -> db.Run:
-    moment = db.now()
+    moment = clock.now()
     run = db.Run(id=str(uuid.uuid4()), experiment_id="one", display_name="run", state_history=[])
     run.pipeline_name, run.created_at, run.scheduled_at = "chain", moment, moment
     runs.set_state(run, state)

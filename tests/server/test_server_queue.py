@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from waiting import wait_for
 
-from fastkf.base import processes
+from fastkf.base import clock, processes
 from fastkf.runs.model import Run, State
 from fastkf.runs.record import read_run, write_run
 from fastkf.server import database as db
@@ -55,7 +55,7 @@ def queue(settings, database, monkeypatch):
 
 
 def add(queue: RunQueue, database: db.Database, settings: Settings, state: str = "PENDING") -> str:
-    moment = db.now()
+    moment = clock.now()
     run = db.Run(id=str(uuid.uuid4()), experiment_id="one", display_name="run", state_history=[])
     run.pipeline_name, run.created_at, run.scheduled_at = "chain", moment, moment
     runs.set_state(run, state)
@@ -185,15 +185,15 @@ def test_a_record_that_may_not_be_written_holds_nothing_up(database, settings, m
 
 def test_the_clock_may_jump(queue, database, settings, monkeypatch):
     """A day back and ten years ahead; runs end, and their times can be told."""
-    true_now = db.now
+    true_now = clock.now
     for jump in (timedelta(0), timedelta(days=-1), timedelta(days=3650)):
-        monkeypatch.setattr(db, "now", lambda jump=jump: true_now() + jump)
+        monkeypatch.setattr(clock, "now", lambda jump=jump: true_now() + jump)
         run = ended(database, add(queue, database, settings))
         assert run.state == "SUCCEEDED"
         assert run.created_at <= run.started_at <= run.finished_at
     queue.programs.append("import time\nwhile True: time.sleep(0.01)")
     run_id = add(queue, database, settings)
     wait_for(lambda: not queue.programs)
-    monkeypatch.setattr(db, "now", lambda: true_now() - timedelta(days=1))
+    monkeypatch.setattr(clock, "now", lambda: true_now() - timedelta(days=1))
     queue.terminate(run_id, wait=True)
     assert ended(database, run_id).state == "FAILED"

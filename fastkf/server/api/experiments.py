@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from fastkf.base import clock
 from fastkf.server import database as db
 from fastkf.server import schemas
 from fastkf.server.api.context import Body, FromDatabase, Listing
@@ -41,7 +42,7 @@ def default_experiment(session: Session) -> db.Experiment:
     query = select(db.Experiment).where(db.Experiment.display_name == DEFAULT)
     found = session.scalar(query)
     if found is None:
-        found = db.Experiment(id=new_id(), display_name=DEFAULT, created_at=db.now())
+        found = db.Experiment(id=new_id(), display_name=DEFAULT, created_at=clock.now())
         found.description = (
             "All runs created without specifying an experiment will be grouped here."
         )
@@ -62,7 +63,7 @@ def create_experiment(body: Body, database: FromDatabase) -> dict:
             display_name=name,
             description=description,
             namespace=namespace,
-            created_at=db.now(),
+            created_at=clock.now(),
         )
         session.add(row)
         session.flush()

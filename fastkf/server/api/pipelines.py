@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, undefer
 
+from fastkf.base import clock
 from fastkf.package.model import Package
 from fastkf.server import database as db
 from fastkf.server import schemas
@@ -77,7 +78,7 @@ def add_pipeline(session: Session, labels: Labels) -> db.Pipeline:
         description=labels.description,
         namespace=labels.namespace,
         tags=labels.tags,
-        created_at=db.now(),
+        created_at=clock.now(),
     )
     session.add(row)
     session.flush()
@@ -104,7 +105,7 @@ def add_version(
         description=labels.description,
         code_source_url=labels.code_source_url,
         tags=labels.tags,
-        created_at=db.now(),
+        created_at=clock.now(),
         spec=package.as_answer(),
     )
     session.add(row)

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from fastkf.base import clock
 from fastkf.package.arguments import check_arguments
 from fastkf.package.model import Package
 from fastkf.server import database as db
@@ -81,7 +82,7 @@ def create_run(
             state_history=[],
             storage_state="AVAILABLE",
             spec=None if version else package.as_answer(),
-            created_at=(moment := db.now()),
+            created_at=(moment := clock.now()),
             scheduled_at=moment,
         )
         runs.set_state(row, "PENDING")
@@ -147,7 +148,7 @@ def retry_run(run_id: str, database: FromDatabase, settings: WithSettings, queue
             raise ApiError(Code.FAILED_PRECONDITION, message)
         package = _read_package(settings, run_id)
         runs.set_state(row, "PENDING")
-        row.finished_at, row.scheduled_at = None, db.now()
+        row.finished_at, row.scheduled_at = None, clock.now()
         runs.prepare_retry(settings, row, package)
     queue.wake()
     return {}
