@@ -17,10 +17,10 @@ import hmac
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -80,7 +80,7 @@ class Guard:
 
     def _answer(self, scope: Scope, headers: Headers) -> Response | None:
         """What the guard answers itself; None for a request that is passed on."""
-        query, host = _query(scope), headers.get("host", "")
+        query, host = HTTPConnection(scope).query_params, headers.get("host", "")
         if self._access.secret and scope["path"] == proof.PATH:
             return self._prove(scope, query.get(proof.PARAMETER, ""))
         is_link = scope["method"] in ("GET", "HEAD") and self._is_token(query.get(PARAMETER, ""))
@@ -124,7 +124,8 @@ class Guard:
         if not self._access.token:
             return False
         expected = _cookie_value(scope, self._access.token)
-        return hmac.compare_digest(_cookie(scope, headers).encode(), expected.encode())
+        sent = HTTPConnection(scope).cookies.get(_cookie_name(scope), "")
+        return hmac.compare_digest(sent.encode(), expected.encode())
 
     def _is_own_name(self, host: str) -> bool:
         """Whether a host is written as an address, or is a name of this machine alone."""
@@ -147,7 +148,8 @@ class Guard:
 
     def _keep_token(self, scope: Scope) -> Response:
         """Has the browser keep a cookie, and leads it to the address without the token."""
-        query = urlencode({k: v for k, v in _query(scope).items() if k != PARAMETER})
+        sent = HTTPConnection(scope).query_params
+        query = urlencode({k: v for k, v in sent.items() if k != PARAMETER})
         name = quote(scope["path"].rpartition("/")[2]) or "."
         # Relative, and the cookie without a path: the server may stand behind a base URL.
         response = Response(status_code=303, headers={"location": f"./{name}?{query}".rstrip("?")})
@@ -173,10 +175,6 @@ def _is_foreign(headers: Headers, host: str) -> bool:
     return site in ("cross-site", "same-site") and mode != "navigate"
 
 
-def _query(scope: Scope) -> dict[str, str]:
-    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-
-
 def _port(scope: Scope) -> int:
     return int((scope.get("server") or ("", 0))[1] or 0)
 
@@ -189,10 +187,6 @@ def _cookie_name(scope: Scope) -> str:
 def _cookie_value(scope: Scope, token: str) -> str:
     """Made of the token and good for one port; who has it does not have the token."""
     return hmac.new(token.encode(), _cookie_name(scope).encode(), "sha256").hexdigest()
-
-
-def _cookie(scope: Scope, headers: Headers) -> str:
-    return cookie_parser(headers.get("cookie", "")).get(_cookie_name(scope), "")
 
 
 def _with_headers(send: Send) -> Send:
