@@ -236,3 +236,8 @@ def test_a_step_can_lead_somewhere_and_keeps_its_place_whatever_its_state():
         assert root.find(f"{SVG}style") is None
         places.add(tuple((r.get("x"), r.get("width")) for r in root.iter(f"{SVG}rect")))
     assert len(places) == 1
+
+
+@pytest.mark.security
+def test_a_name_that_is_no_text_is_drawn():
+    assert "half \ud800" in draw_pipeline({"half \ud800": []})

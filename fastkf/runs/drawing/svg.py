@@ -183,7 +183,8 @@ def _wrap(
     picture: Picture, title: str, description: str, body: str, *, interactive: bool, style: bool
 ) -> str:
     width, height = _n(picture.width), _n(picture.height)
-    ids = "fastkf-" + hashlib.sha256(f"{title}{description}".encode()).hexdigest()[:8]
+    content = f"{title}{description}".encode(errors="surrogatepass")
+    ids = "fastkf-" + hashlib.sha256(content).hexdigest()[:8]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="fastkf-graph" '
         f'role="{"group" if interactive else "img"}" '
