@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from fastkf.cli import cluster, components, diagnosis, lab, labs, migrate, server, storage
+from fastkf.cli import cluster, components, diagnosis, lab, labs, migrate, runs, server, storage
 from fastkf.cli.process import open_streams
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ def start(
 app.command("list")(labs.list_labs)
 for function in (
     labs.run,
+    runs.compare,
     lab.lab,
     labs.compile,
     cluster.submit,

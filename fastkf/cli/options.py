@@ -1,5 +1,6 @@
 """What the commands have in common: arguments that name notebooks and parameters."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.course.places import list_labs
+from fastkf.runs.compare import Tolerance
 
 NotebookName = Annotated[
     str, typer.Argument(metavar="NOTEBOOK", help="A lab's name, or the path of any Kale notebook.")
@@ -87,3 +89,25 @@ def parse_assignments(words: list[str], option: str) -> dict[str, str]:
         if not (name and equals and value):
             raise UsageError(f"{option} {name}{equals}{value}: give it as NAME=VALUE")
     return {name: value for name, _, value in pairs}
+
+
+def parse_tolerance(words: list[str]) -> Tolerance:
+    """NUMBER and METRIC=NUMBER words.
+
+    Raises:
+        UsageError: a word is of another form, or no number from 0 on.
+    """
+    usual, named = Tolerance().usual, {}
+    for word in words:
+        metric, _, text = word.rpartition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number < math.inf:
+            raise UsageError(f"--tolerance {word}: give it as NUMBER, or as METRIC=NUMBER")
+        if metric:
+            named[metric] = number
+        else:
+            usual = number
+    return Tolerance(usual, named)

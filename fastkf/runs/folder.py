@@ -8,6 +8,7 @@ from fastkf.base.errors import UsageError
 from fastkf.base.files import check_name, folder_name
 
 LOGS = "logs"  # in the folder of every run
+FILE = "run.json"  # in it too, once it runs
 MOST_AT_ONCE = 1000  # runs of one name that start within the same second
 
 
@@ -34,6 +35,29 @@ def make_run_folder(name: str, output: Path | None, home: Path) -> Path:
     if not (is_free and _claim(output)):
         raise UsageError(f"{output}: not empty", "name a new folder with --output")
     return output
+
+
+def find_run_folder(named: str, home: Path) -> Path:
+    """The folder of a run that is there.
+
+    Args:
+        named: the folder, its run.json, a folder of such folders, of which the newest is meant, or
+            the name of one in `home`, such as a notebook's.
+
+    Raises:
+        UsageError: there is no run.
+    """
+    for place in (Path(named), home / named):
+        if place.name == FILE and place.is_file():
+            return place.parent
+        if (place / FILE).is_file():
+            return place
+        if runs := [path.parent for path in place.glob(f"*/{FILE}")]:
+            return max(runs, key=_order)
+    raise UsageError(
+        f"{named}: no run is there",
+        f"name a run's folder, such as {home}/NAME/TIME, or NAME for the newest run there",
+    )
 
 
 def discard_run_folder(folder: Path) -> None:
@@ -67,6 +91,13 @@ def _make_new_folder(parent: Path) -> Path:
             raise _cannot_be_made(folder, error) from error
         return folder
     raise UsageError(f"{parent}: {MOST_AT_ONCE} runs in one second", "wait, and run it again")
+
+
+def _order(folder: Path) -> tuple[str, int]:
+    """The order in which `_make_new_folder` has made folders: by time, then by its own count."""
+    moment, _, count = folder.name.rpartition("_")
+    is_counted = count.isdecimal() and moment.count("_") == 1
+    return (moment, int(count)) if is_counted else (folder.name, 1)
 
 
 def _cannot_be_made(folder: Path, error: OSError) -> UsageError:

@@ -23,6 +23,7 @@ from typing import Any
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import read_inside, write_text
 from fastkf.runs.describe import EPOCH, VERSION, describe_run
+from fastkf.runs.folder import FILE
 from fastkf.runs.model import (
     Artifact,
     Comparison,
@@ -35,7 +36,6 @@ from fastkf.runs.model import (
     Values,
 )
 
-FILE = "run.json"
 LARGEST = 64 * 2**20  # bytes
 MOST_SECONDS = 1e9  # some thirty years: beyond it there are no times of day
 OWNERS_ALONE = 0o600  # the parameters of a run may be anything

@@ -1,0 +1,129 @@
+"""The commands that look at runs that are there."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from fastkf.base.files import shown_path
+from fastkf.cli.command import command
+from fastkf.cli.display import Display
+from fastkf.cli.options import parse_tolerance
+from fastkf.course import places
+from fastkf.runs.compare import ComparedStep, ComparedValue, RunsComparison, compare_runs
+from fastkf.runs.folder import find_run_folder
+from fastkf.runs.model import Run, State
+from fastkf.runs.progress import Cell
+from fastkf.runs.record import read_run
+from fastkf.runs.text import format_seconds, format_time, show_value
+
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run's folder; or a lab's name, of which the newest run is meant."
+    ),
+]
+
+
+@command()
+def compare(
+    one: RunName,
+    other: RunName,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[METRIC=]NUMBER",
+            help="How far numbers may be apart, relative to the larger one [1e-9].",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print data in place of tables.")] = False,
+    *,
+    display: Display,
+) -> bool:
+    """Hold two runs against each other: metric by metric, step by step.
+
+    Takes runs of notebooks and of pipelines, of this machine and of a cluster. The exit code is 0
+    when all metrics agree and every step ended in the same state, 1 when something differs or there
+    is nothing to compare.
+
+    Examples: `fastkf compare runs/02_titanic/2026-11-29_10-00-00 runs/02_titanic/from_the_cluster`
+    · `fastkf compare titanic_a titanic_b --tolerance 0.01 --tolerance accuracy=0.02 --json`
+    """
+    allowed = parse_tolerance(tolerance or [])
+    first, second = (read_run(find_run_folder(name, places.RUNS)) for name in (one, other))
+    runs, found = (first, second), compare_runs(first, second, allowed)
+    if as_json:
+        display.say(json.dumps(_as_data(runs, found), indent=2))
+    else:
+        _show(runs, found, display)
+    return found.equal
+
+
+def _show(runs: Sequence[Run], found: RunsComparison, display: Display) -> None:
+    for number, run in enumerate(runs, start=1):
+        when = f", {format_time(run.started)}" if run.started else ""
+        display.say(f"{number}: {run.name}, {run.state}{when}, {shown_path(run.folder)}")
+    for row in found.parameters:
+        given = " and ".join(show_value(value) for value in row.values)
+        display.warn(f"the parameter {row.name} is not the same: {given}")
+    _show_values(found, display)
+    _show_steps(found, display)
+    if not found.values:
+        display.failed("nothing was compared: neither run has a metric or an output")
+        return
+    differing = [row.name for row in found.values if not row.equal]
+    differing += [row.name for row in found.steps if not row.equal]
+    text = f"{len(differing)} differ: {', '.join(differing)}" if differing else "equal"
+    display.conclude(text, found.equal)
+
+
+def _show_values(found: RunsComparison, display: Display) -> None:
+    if found.values:
+        headings = ["metric", *[f"{way.run}, {way.kind}" for way in found.ways], "equal"]
+        display.show_table(headings, map(_value_cells, found.values), title="Metrics")
+
+
+def _show_steps(found: RunsComparison, display: Display) -> None:
+    if found.steps:
+        runs = [way.run for way in found.ways if way.kind == "pipeline"]
+        headings = ["step", *[f"{run}, {what}" for run in runs for what in ("state", "time")]]
+        display.show_table([*headings, "equal"], map(_step_cells, found.steps), title="Steps")
+
+
+def _value_cells(row: ComparedValue) -> list[Cell]:
+    shown = [show_value(value) for value in row.values]
+    if not row.equal and len(set(shown)) == 1:  # they differ in digits that are not shown
+        shown = [str(value) for value in row.values]
+    return [row.name, *shown, _mark(row.equal)]
+
+
+def _step_cells(row: ComparedStep) -> list[Cell]:
+    cells: list[Cell] = [row.name]
+    for step in row.steps:
+        cells += [step.state.value, format_seconds(step.seconds)] if step else ["–", "–"]
+    return [*cells, _mark(row.equal)]
+
+
+def _mark(equal: bool) -> State:
+    return State.SUCCEEDED if equal else State.FAILED
+
+
+def _as_data(runs: Iterable[Run], found: RunsComparison) -> dict:
+    return {
+        "equal": found.equal,
+        "runs": [{"name": run.name, "folder": str(run.folder), "state": run.state} for run in runs],
+        "ways": [{"run": way.run, "kind": way.kind, "state": way.state} for way in found.ways],
+        "parameters": [asdict(row) for row in found.parameters],
+        "metrics": [asdict(row) for row in found.values],
+        "steps": [
+            {
+                "name": row.name,
+                "states": [step and step.state for step in row.steps],
+                "seconds": [step and step.seconds for step in row.steps],
+                "equal": row.equal,
+            }
+            for row in found.steps
+        ],
+    }
