@@ -20,6 +20,7 @@ from fastkf.runs.drawing.svg import GLYPHS, STATUSES, draw_pipeline
 from fastkf.runs.model import PipelineResult, Run, State
 from fastkf.runs.problems import list_problems
 from fastkf.runs.report import contents
+from fastkf.runs.report.classification import list_classifications
 from fastkf.runs.report.rows import list_rows, make_timeline
 from fastkf.runs.text import format_seconds, format_time, show_value, show_values
 
@@ -73,6 +74,7 @@ def render_report(run: Run) -> str:
             graph=_draw_graph(run),
             steps=rows,
             timeline=make_timeline(rows),
+            classifications=list_classifications(run.steps),
             plots=plots,
             more_plots=more_plots,
             outputs=contents.read_outputs(run.folder, rows),

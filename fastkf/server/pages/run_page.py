@@ -9,6 +9,7 @@ from fastkf.package.model import Package
 from fastkf.runs.drawing.svg import draw_pipeline
 from fastkf.runs.model import Run, State, Step
 from fastkf.runs.problems import Problem, list_problems
+from fastkf.runs.report.classification import list_classifications
 from fastkf.runs.report.rows import StepRow, list_rows, make_timeline
 from fastkf.runs.text import show_values
 from fastkf.server import database as db
@@ -77,6 +78,7 @@ def show_run(
         "timeline": make_timeline(steps) if not summary["live"] else None,
         "metrics": show_values(summary["metrics"]),
         "parameters": show_values(summary["parameters"]),
+        "classifications": list_classifications(kept.steps) if kept else [],
         "reports": files.list_reports(folder, steps),
         "artifacts": _name_steps(files.list_artifacts(folder), kept),
         "logs": files.list_logs(folder),
