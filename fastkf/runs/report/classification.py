@@ -93,7 +93,7 @@ def _list_parts(type: str, metadata: Mapping[str, Any]) -> Iterator[tuple[str, M
         slices = _unwrap(metadata.get("evaluationSlices"))
         for one in slices if isinstance(slices, list) else ():
             metrics = _unwrap(one.get("sliceClassificationMetrics")) if _is_table(one) else None
-            if _is_table(metrics):
+            if isinstance(metrics, dict):
                 yield str(one.get("slice") or ""), metrics
 
 
