@@ -16,6 +16,9 @@ from fastkf.tune.rules.spec import LONGEST_NAME
 IMAGE = "localhost/fast-kubeflow/step:1.0"  # built by labs/kubeflow_notebooks
 IMAGE_FOLDER = "/opt/fast-kubeflow/notebooks"  # where the notebook stands in the container
 LARGEST_CONFIG_MAP = 1_000_000  # bytes; Kubernetes takes 1 MiB
+# The user of the steps of pipelines. On the pod, so that Katib's collector has it too: where the
+# two differ, a trial that is stopped early never ends.
+USER = {"runAsUser": 65534, "runAsGroup": 65534, "runAsNonRoot": True}
 KIND_OF = {int: "int", float: "double"}
 PARAMETER = re.compile(r"(?P<name>\w+)=(?P<low>[^:,]+?)\.\.(?P<high>[^:,]+)(?P<options>(:[^:]+)*)")
 
@@ -183,6 +186,7 @@ def _make_template(
     }
     pod = {
         "restartPolicy": "Never",
+        "securityContext": dict(USER),
         "containers": [container],
         "volumes": [{"name": "notebook", "configMap": {"name": config_map}}],
     }

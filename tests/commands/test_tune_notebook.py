@@ -84,6 +84,9 @@ def test_the_manifest_is_right_for_a_cluster(notebook, tmp_path):
     assert check_manifest(config_map) == []
     assert check_experiment(experiment) == []
     assert find_differences(experiment) == []
+    pod = experiment["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    user = {"runAsUser": 65534, "runAsGroup": 65534, "runAsNonRoot": True}
+    assert pod["securityContext"] == user
     spec = experiment["spec"]
     assert spec["objective"] == {
         "type": "minimize",

@@ -228,6 +228,34 @@ def test_what_a_cluster_would_do_otherwise_is_said():
     assert "cmaes draws x uniformly" in find_differences(manifest)[0]
 
 
+MEDIAN_STOP = {"earlyStopping": {"algorithmName": "medianstop"}}
+ROOT, STEP, OTHER = {"runAsUser": 0}, {"runAsUser": 65534}, {"runAsUser": 1000}
+
+
+@pytest.mark.parametrize(
+    ("pod", "container", "early", "stalls"),
+    [
+        (None, None, MEDIAN_STOP, True),  # the image's user: nobody knows
+        ({"runAsNonRoot": True}, None, MEDIAN_STOP, True),
+        (None, STEP, MEDIAN_STOP, True),  # the collector stays root
+        (STEP, OTHER, MEDIAN_STOP, True),
+        (STEP, None, MEDIAN_STOP, False),
+        (STEP, STEP, MEDIAN_STOP, False),
+        (None, ROOT, MEDIAN_STOP, False),
+        (STEP, ROOT, MEDIAN_STOP, False),
+        (None, None, {}, False),
+    ],
+)
+def test_early_stopping_that_would_stand_still_is_said(pod, container, early, stalls):
+    manifest = make_experiment(spec=early)
+    spec = manifest["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    spec |= {"securityContext": pod} if pod else {}
+    spec["containers"][0] |= {"securityContext": container} if container else {}
+    assert check_experiment(manifest) == []
+    notes = find_differences(manifest)
+    assert ["runAsUser: 65534" in one for one in notes] == [True] * stalls
+
+
 def test_the_command_says_where_and_what_and_exits_with_2(tmp_path):
     manifest = change(make_experiment(), "spec.objective.type", "best")
     path = tmp_path / "wrong.yaml"

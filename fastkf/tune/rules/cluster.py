@@ -5,6 +5,13 @@ import re
 from fastkf.tune import algorithms
 from fastkf.tune.experiment import PLACEHOLDER
 
+# Katib's collector, which ends a trial early, and the trial's shell write the same file.
+STALLS = (
+    "spec.trialTemplate: with early stopping, Katib's search stands still where the trial's user "
+    "is neither root nor the collector's; give the pod, under template.spec, securityContext: "
+    "{runAsUser: 65534, runAsGroup: 65534, runAsNonRoot: true}, which both then have"
+)
+
 
 def find_differences(manifest: dict) -> list[str]:
     """Where a run of a checked Experiment on a cluster would differ from one here."""
@@ -34,6 +41,8 @@ def find_differences(manifest: dict) -> list[str]:
     primary = spec["trialTemplate"]["primaryContainerName"]
     if others := [one for one in containers if one != primary]:
         notes.append(f"spec.trialTemplate: the container {others[0]} does not run here")
+    if spec.get("earlyStopping") and not _shares_user(pod, primary):
+        notes.append(STALLS)
     command = _command(pod, primary)
     if command[:2] not in (["sh", "-c"], ["bash", "-c"]):
         for word in command:
@@ -43,6 +52,14 @@ def find_differences(manifest: dict) -> list[str]:
                     f"not leave {word!r} as it is"
                 )
     return notes
+
+
+def _shares_user(pod: dict, primary: str) -> bool:
+    """Whether the trial's container is known to run as root, or as the injected collector does."""
+    of_pod = (pod.get("securityContext") or {}).get("runAsUser")
+    container = next(one for one in pod["containers"] if one["name"] == primary)
+    user = (container.get("securityContext") or {}).get("runAsUser", of_pod)
+    return user == 0 or (user is not None and user == of_pod)
 
 
 def _command(pod: dict, primary: str) -> list[str]:
