@@ -111,9 +111,10 @@ def copy_objects(
 ) -> None:
     """Copy a file, or a folder and all below it, to a bucket or back.
 
-    The bucket is made when it is missing. Where AWS_ENDPOINT_URL_S3 is set, that store is meant.
+    The bucket is made when it is missing, but on a Kubeflow: its store can be written in the bucket
+    mlpipeline only. Where AWS_ENDPOINT_URL_S3 is set, that store is meant.
 
-    Example: `fastkf storage copy data/titanic/titanic.csv s3://datasets/titanic/`
+    Example: `fastkf storage copy data/titanic/titanic.csv s3://mlpipeline/datasets/titanic/`
     """
     from fastkf.storage.objects import copy
 
@@ -129,7 +130,7 @@ def list_storage(
 ) -> None:
     """List the buckets, or the objects whose keys begin with a path, with their bytes.
 
-    Example: `fastkf storage list s3://datasets`
+    Example: `fastkf storage list s3://mlpipeline/datasets`
     """
     from fastkf.storage.objects import list_objects
 

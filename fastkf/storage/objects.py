@@ -10,6 +10,16 @@ from s3fs import S3FileSystem
 from fastkf.base.errors import FastkfError, UsageError
 
 SCHEME = "s3://"
+# What Kubeflow's own store means by these codes of S3.
+NO_ROOM = (
+    "the store of Kubeflow Pipelines has room for its one bucket, and answers so in any other "
+    "(its log says `No writable volumes`): copy to s3://mlpipeline/datasets/..."
+)
+NOT_YOURS = (
+    "with the keys of a profile of Kubeflow, write below s3://mlpipeline/private/NAMESPACE/, and "
+    "read the artifacts of runs below s3://mlpipeline/private-artifacts/NAMESPACE/"
+)
+REMEDIES = {"InternalError": NO_ROOM, "500": NO_ROOM, "AccessDenied": NOT_YOURS, "403": NOT_YOURS}
 
 
 def connect(variables: Mapping[str, str]) -> S3FileSystem:
@@ -45,8 +55,7 @@ def copy(store: S3FileSystem, source: str, target: str) -> Iterator[tuple[str, i
         place = place_of(part or source.rsplit("/", 1)[-1], bool(part), target)
         with explained(place if upload else source):
             if upload:
-                store.makedirs(target.removeprefix(SCHEME).split("/")[0], exist_ok=True)
-                store.put_file(str(Path(source) / part), place)
+                send(store, str(Path(source) / part), place)
             else:
                 receive(store, source, part, Path(place))
         yield place, size
@@ -58,6 +67,18 @@ def place_of(name: str, in_folder: bool, target: str) -> str:
     if in_folder or bucket_only or target.endswith("/"):
         return f"{target.rstrip('/')}/{name}"
     return target
+
+
+def send(store: S3FileSystem, source: str, place: str) -> None:
+    """Writes first, and makes the bucket when it is missing.
+
+    The other way round, keys that may write below one prefix only would be refused at the bucket.
+    """
+    try:
+        store.put_file(source, place)
+    except FileNotFoundError:
+        store.makedirs(place.removeprefix(SCHEME).split("/")[0], exist_ok=True)
+        store.put_file(source, place)
 
 
 def receive(store: S3FileSystem, source: str, part: str, place: Path) -> None:
@@ -108,4 +129,14 @@ def explained(place: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, BotoCoreError, ClientError) as error:
-        raise FastkfError(f"{place}: {error}") from error
+        remedy = REMEDIES.get(find_code(error))
+        raise FastkfError(f"{place}: {error}", remedy) from error
+
+
+def find_code(error: BaseException | None) -> str:
+    """S3's code of the refusal behind an error; "" when there is none."""
+    while error is not None:
+        if isinstance(error, ClientError):
+            return str(error.response.get("Error", {}).get("Code", ""))
+        error = error.__cause__
+    return ""

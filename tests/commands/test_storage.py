@@ -19,9 +19,11 @@ import nbformat
 import psutil
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from conftest import fastkf
 from guides import fastkf_commands
 from manifests import read_manifests
+from s3fs.errors import translate_boto_error
 from waiting import wait_for
 
 from fastkf.base import processes
@@ -521,6 +523,48 @@ def test_copies_that_cannot_be_are_told(variables, tmp_path, monkeypatch, source
     with pytest.raises(FastkfError, match=f"^{re.escape(says)}|{re.escape(says)}$"):
         list(objects.copy(objects.connect(variables), source, target))
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "told"),
+    [
+        ("InternalError", 500, "s3://mlpipeline/datasets/"),
+        ("AccessDenied", 403, "s3://mlpipeline/private/NAMESPACE/"),
+    ],
+)
+def test_what_kubeflows_own_store_means_by_a_refusal_is_told(code, status, told):
+    said = {"Error": {"Code": code, "Message": "try again"}, "ResponseMetadata": {}}
+    refusal = translate_boto_error(ClientError(said, "PutObject"))
+    place = "s3://datasets/x"
+    with pytest.raises(FastkfError, match=f"{place}: .*again") as found, objects.explained(place):
+        raise refusal
+    assert told in found.value.remedy
+
+
+class OnePrefix:
+    """A store whose keys see what is below one prefix: the bucket itself is refused to them."""
+
+    def __init__(self, buckets=()):
+        self.buckets, self.kept = list(buckets), {}
+
+    def put_file(self, source, place):
+        if place.removeprefix("s3://").split("/")[0] not in self.buckets:
+            raise FileNotFoundError("The specified bucket does not exist")
+        self.kept[place] = Path(source).read_text()
+
+    def makedirs(self, bucket, exist_ok):
+        if bucket == "mlpipeline":
+            raise PermissionError("Access Denied.")
+        self.buckets.append(bucket)
+
+
+def test_keys_that_see_one_prefix_of_a_bucket_may_copy_there(tmp_path):
+    (tmp_path / "x.csv").write_text("a")
+    store, place = OnePrefix(["mlpipeline"]), "s3://mlpipeline/private/me/x.csv"
+    assert list(objects.copy(store, str(tmp_path / "x.csv"), place)) == [(place, 1)]
+    assert list(store.kept) == [place]
+    list(objects.copy(store, str(tmp_path / "x.csv"), "s3://new/x.csv"))
+    assert store.buckets == ["mlpipeline", "new"]
 
 
 def test_a_store_that_does_not_answer_is_told(tmp_path):
