@@ -6,7 +6,6 @@ from pathlib import Path
 
 import kserve
 import numpy as np
-import orjson
 from kserve.errors import InvalidInput
 
 from fastkf.serving.tensors import check_finite
@@ -39,13 +38,20 @@ class ServedModel(kserve.Model):
         """TensorFlow Serving's metadata; raises InvalidInput when there are none."""
         raise InvalidInput(f"{self.name}: only a SavedModel has signatures")
 
+    def read_bytes(self, payload: bytes) -> object:
+        """What stands in a request that is not said to be JSON; `curl --data` calls it a form.
+
+        Raises:
+            InvalidInput: on a cluster, the server of this kind of model would not read it.
+        """
+        raise InvalidInput(
+            f"{self.name}: the request is not said to be JSON, and KServe's server reads no other "
+            "(there: Expected 2D array); send the header content-type: application/json"
+        )
+
     async def preprocess(self, payload, headers=None):
-        """Takes JSON of any content type, as TensorFlow Serving does: `curl -d` names a form."""
         if isinstance(payload, bytes):
-            try:
-                payload = orjson.loads(payload)
-            except orjson.JSONDecodeError as error:
-                raise InvalidInput(f"not JSON: {error}") from error
+            payload = self.read_bytes(payload)
         if not isinstance(payload, dict | kserve.InferRequest):
             raise InvalidInput('a request is a JSON object: {"instances": [...]}')
         return payload

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import kserve
 import numpy as np
+import orjson
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 from kserve.errors import InvalidInput
@@ -62,6 +63,13 @@ class SavedModel(ServedModel):
             known = ", ".join(self.loaded.signatures)
             raise InvalidInput(f"{self.name}: no signature {name}; there are: {known}")
         return self.loaded.signatures[name]
+
+    def read_bytes(self, payload: bytes) -> object:
+        """TensorFlow Serving reads JSON of any content type."""
+        try:
+            return orjson.loads(payload)
+        except orjson.JSONDecodeError as error:
+            raise InvalidInput(f"not JSON: {error}") from error
 
     def describe_status(self) -> dict:
         return {

@@ -210,13 +210,22 @@ def test_v1_takes_arrays(ask):
     assert answer == (200, {"predictions": ["low", "high"]})
 
 
-def test_takes_json_of_any_content_type(server):
-    answer = httpx.post(
-        server[1] + "/v1/models/numbers:predict",
-        content='{"instances": [[0, 0]]}',
-        headers={"content-type": "application/x-www-form-urlencoded"},
-    )
-    assert answer.json() == {"predictions": ["low"]}
+def as_a_form(server, model, content):
+    """What `curl --data` sends."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    return httpx.post(f"{server[1]}/v1/models/{model}:predict", content=content, headers=form)
+
+
+def test_tensorflow_serving_takes_json_of_any_content_type(server):
+    content = json.dumps({"instances": [ONES]})
+    assert as_a_form(server, "scale", content).json() == {"predictions": [[[10, 10], [10, 10]]]}
+    assert "not JSON" in as_a_form(server, "scale", "{").json()["error"]
+
+
+def test_kserves_own_server_takes_json_only_when_it_is_said_to_be(server):
+    answer = as_a_form(server, "numbers", '{"instances": [[0, 0]]}')
+    assert answer.status_code == 400
+    assert "content-type: application/json" in answer.json()["error"]
 
 
 def test_v2_takes_a_tensor_a_column(ask):
