@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from fastkf.base.files import open_inside, read_ends
+from fastkf.runs.log_passages import Passage, divide
 from fastkf.runs.model import State
 from fastkf.runs.report.rows import StepRow
 from fastkf.runs.text import clean_text
@@ -63,6 +64,10 @@ class Log:
     whole: bool
     text: str
     path: str
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        return divide(self.text)
 
 
 @dataclass(frozen=True)
