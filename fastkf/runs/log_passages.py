@@ -19,7 +19,7 @@ FRAMEWORK = re.compile(
             r"[IWEF]\d{4} [\d:.]+ +\d+ \w+\.go:\d+\] ",  # KFP's launcher, by glog
             r"[\d-]+ [\d:]+ Kale \S+:\d+ +\[(?!ERROR)[A-Z]+\] ",
             r"\[IPKernelApp\] ",
-            r"\d+\.\d\ds - (Debugger warning|make the debugger miss|to python to disable|Note: Deb)",
+            r"\d+\.\d\ds - (Debugger warning|make the debugger|to python to disable|Note: )",
             r"\S+\.py:\d+: RuntimeWarning: coroutine '\w+(\.\w+)*' was never awaited$",
             r"RuntimeWarning: Enable tracemalloc to get the object allocation traceback$",
             r"[\d-]+ [\d:.]+: [IWE] (tensorflow|external)/\S+:\d+\] ",
@@ -31,8 +31,9 @@ FRAMEWORK = re.compile(
 )
 PIP = re.compile(
     r"(Collecting|Requirement already satisfied:|Using cached|Installing collected packages:"
-    r"|Successfully installed|Looking in \w+:| +(Downloading|Using cached|Preparing|Installing|Getting"
-    r"|━)|\[notice\]|WARNING: (Running pip|You are using pip|The script)|Downloading \S+ \()"
+    r"|Successfully installed|Looking in \w+:"
+    r"| +(Downloading|Using cached|Preparing|Installing|Getting|━)"
+    r"|\[notice\]|WARNING: (Running pip|You are using pip|The script)|Downloading \S+ \()"
 )
 # A line after which all belongs to the framework, and the one it ends with.
 BLOCKS = (

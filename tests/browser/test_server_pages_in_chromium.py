@@ -169,6 +169,22 @@ def test_the_log_of_a_chosen_step_is_in_sight(place, visit):
     wait_for(lambda: log.evaluate(below))
 
 
+def test_the_lines_of_the_framework_are_folded_in_a_log(place, visit):
+    executor = "[KFP Executor 2026-11-28 19:59:17,675 INFO]: "
+    noise = f'{executor}Got executor_input:\n{{\n    "inputs": {{}}\n}}\n'
+    run = place.add_run(steps=[step("train")])
+    log = place.write(run, "logs/train.log", f"{noise}epoch 1\n")
+    page = visit(f"#/runs/details/{run}?step=train")
+    pre = page.locator("[data-log] pre")
+    browser_sees(pre, "epoch 1")
+    assert "executor_input" not in pre.inner_text()
+    label = "fold => getComputedStyle(fold, '::after').content"
+    assert pre.locator("summary").evaluate(label) == '"4 lines of the framework"'
+    pre.locator("summary").click()
+    assert "executor_input" in pre.inner_text()
+    assert pre.text_content() == log.read_text()  # what is copied is the log
+
+
 def test_everything_is_reached_by_keyboard(place, visit):
     steps = [step("load"), step("train", after=["load"]), step("test", after=["train"])]
     run = place.add_run("mine", steps=steps)

@@ -520,6 +520,7 @@ def test_a_log_comes_in_parts_as_it_grows(get, place):
         log.write("ee\n10%\r20%\r30%")
     second = read(first["next"])
     assert (second["text"], second["tail"]) == ("three\n", "30%")
+    assert first["passages"] == [{"lines": 2, "own": True}]
     assert not second["reset"]
     path.write_text("anew\n")
     assert read(second["next"])["reset"]

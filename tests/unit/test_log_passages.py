@@ -54,7 +54,7 @@ def test_the_author_s_lines_stand_out(frame):
 
 
 def test_what_pip_writes_before_the_step_starts_is_no_line_of_the_author():
-    pip = "Collecting pandas==2.3.3\n  Downloading pandas.whl (12 MB)\nSuccessfully installed pandas"
+    pip = "Collecting pandas==2.3.3\n  Downloading pandas.whl (12 MB)\nSuccessfully installed x"
     found = divide(f"{pip}\n{EXECUTOR}\nCollecting shells\nCollecting pandas==2.3.3")
     assert [one.is_own for one in found] == [False, True]
     assert found[1].lines == 2

@@ -11,6 +11,7 @@ from urllib.parse import quote as quote_url
 
 from fastkf.base.files import open_inside
 from fastkf.base.plain_data import show_text
+from fastkf.runs.log_passages import divide
 from fastkf.runs.report.contents import NO_OUTPUT
 from fastkf.runs.report.rows import StepRow
 from fastkf.runs.text import clean_text
@@ -97,12 +98,14 @@ def read_log(file: BinaryIO | None, start: int) -> dict:
     """What a log has from a byte on, as a terminal would leave it; the file is closed then.
 
     Returns:
-        text: whole lines; tail: the last line while it is not whole; next: where to go on;
+        text: whole lines; passages: how many lines of them follow each other that are the step's
+        author's own, or not; tail: the last line while it is not whole; next: where to go on;
         skipped: bytes at the beginning that were left out of a first answer; reset: whether the
         log is shorter than `start`, so another one; more: whether there is more at once.
     """
     if file is None:
-        return {"text": "", "tail": "", "next": 0, "skipped": 0, "reset": start > 0, "more": False}
+        nothing = {"text": "", "passages": [], "tail": "", "next": 0, "skipped": 0, "more": False}
+        return {**nothing, "reset": start > 0}
     with file:
         size = os.fstat(file.fileno()).st_size
         reset = start > size
@@ -119,8 +122,11 @@ def read_log(file: BinaryIO | None, start: int) -> dict:
     if not whole and not at_end:  # a line longer than all that one answer holds
         whole = len(data)
     tail = data[whole:][-LONGEST_TAIL:] if at_end else b""
+    text = _decode(data[:whole])
+    passages = divide(text.removesuffix("\n"))
     return {
-        "text": _decode(data[:whole]),
+        "text": text,
+        "passages": [{"lines": one.lines, "own": one.is_own} for one in passages],
         "tail": _decode(tail),
         "next": start + whole,
         "skipped": skipped,

@@ -57,7 +57,9 @@ function addToLog(mine, found) {
     left.textContent = `… ${Math.round(found.skipped / 1000).toLocaleString()} kB before this are only in the whole log: Download.\n`;
     mine.pre.insertBefore(left, mine.tail);
   }
-  if (found.text) mine.pre.insertBefore(document.createTextNode(found.text), mine.tail);
+  const lines = found.text.split(/(?<=\n)/);
+  for (const { lines: count, own } of found.passages) addPassage(mine, lines.splice(0, count).join(""), own);
+  if (lines.length) addPassage(mine, lines.join(""), true);
   mine.tail.textContent = found.tail;
   mine.empty = !mine.pre.textContent.trim();
   let letters = mine.pre.textContent.length;
@@ -71,6 +73,22 @@ function addToLog(mine, found) {
     mine.pre.scrollTop = mine.pre.scrollHeight;
     mine.moving = mine.pre.scrollTop !== before;
   }
+}
+
+// What the framework wrote is folded: the author's own lines are what a reader looks for.
+function addPassage(mine, text, own) {
+  const last = mine.tail.previousSibling;
+  if (own) return mine.pre.insertBefore(document.createTextNode(text), mine.tail);
+  const goesOn = last?.nodeName === "DETAILS";
+  const fold = goesOn ? last : document.createElement("details");
+  if (!goesOn) {
+    fold.append(document.createElement("summary"));
+    mine.pre.insertBefore(fold, mine.tail);
+  }
+  fold.append(text);
+  const lines = fold.textContent.split("\n").length - 1;
+  // Not as text, which would be copied with the log.
+  fold.firstChild.dataset.label = `${lines.toLocaleString()} line${lines === 1 ? "" : "s"} of the framework`;
 }
 
 // Kale goes on after a failing cell, so the end of a log is often not the cause: shows the cause.
