@@ -55,6 +55,8 @@ for function in (
     diagnosis.doctor,
 ):
     app.command()(function)
+app.command("open")(runs.open_report)
+app.command()(runs.clean)
 app.add_typer(storage.storage, name="storage")
 
 

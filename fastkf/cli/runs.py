@@ -1,19 +1,26 @@
 """The commands that look at runs that are there."""
 
 import json
+import sys
+import webbrowser
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 import typer
+from rich import filesize
 
+from fastkf.base import clock
+from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.cli.command import command
 from fastkf.cli.display import Display
 from fastkf.cli.options import parse_tolerance
 from fastkf.course import places
+from fastkf.runs.cleaning import choose, look_at, measure
 from fastkf.runs.compare import ComparedStep, ComparedValue, RunsComparison, compare_runs
-from fastkf.runs.folder import find_run_folder
+from fastkf.runs.folder import find_run_folder, list_run_folders, remove_run_folder
 from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Cell
 from fastkf.runs.record import read_run
@@ -23,6 +30,15 @@ RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN", help="A run's folder; or a lab's name, of which the newest run is meant."
+    ),
+]
+
+NewestRun = Annotated[
+    str,
+    typer.Argument(
+        metavar="[RUN]",
+        help="A run's folder, or what ran; the newest run of all.",
+        show_default=False,
     ),
 ]
 
@@ -59,6 +75,70 @@ def compare(
     else:
         _show(runs, found, display)
     return found.equal
+
+
+@command(name="open")
+def open_report(run: NewestRun = "", *, display: Display) -> bool:
+    """Show the report of a run in the browser: the newest one's, or the one that is named.
+
+    Example: `fastkf open 02_titanic`
+    """
+    report = find_run_folder(run, places.RUNS) / "report.html"
+    if not report.is_file():
+        display.failed(f"{shown_path(report)}: the run has no report, it has not ended")
+        return False
+    display.say(f"Report: {shown_path(report)}")
+    if not webbrowser.open(report.resolve().as_uri()):
+        display.say("No browser was found here: open the file yourself.")
+    return True
+
+
+@command()
+def clean(
+    name: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Of these notebooks or pipelines; of all."),
+    ] = None,
+    older_than: Annotated[
+        float | None, typer.Option(min=0, metavar="DAYS", help="Only runs that are older.")
+    ] = None,
+    last: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Leave the last N runs of each name.")
+    ] = 1,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them without asking.")] = False,
+    *,
+    display: Display,
+) -> bool:
+    """Remove old runs below runs/, with their logs and artifacts, and say what that frees.
+
+    Of each name the last run stays (`--last`). A run that is going stays, and one with a file
+    `keep` in its folder: `touch runs/02_titanic/2026-11-29_10-00-00/keep`.
+
+    Examples: `fastkf clean --older-than 30` · `fastkf clean 02_titanic --last 0 --yes`
+    """
+    now = clock.now()
+    age = None if older_than is None else timedelta(days=older_than)
+    found = [look_at(folder, now) for folder in list_run_folders(places.RUNS, name or ())]
+    chosen = choose(found, now, age, last)
+    for one in chosen:
+        display.say(f"{shown_path(one.folder)}  {filesize.decimal(measure(one.folder))}")
+    freed = filesize.decimal(sum(measure(one.folder) for one in chosen))
+    if not chosen:
+        display.say(f"Nothing to remove: {len(found)} runs are there, and stay.")
+        return True
+    if not (yes or _ask(f"Remove these {len(chosen)} of {len(found)} runs, {freed}?")):
+        display.say("Nothing was removed.")
+        return False
+    for one in chosen:
+        remove_run_folder(one.folder)
+    display.done(f"removed {len(chosen)} runs, {freed}")
+    return True
+
+
+def _ask(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked", "say --yes to remove these runs")
+    return typer.confirm(question)
 
 
 def _show(runs: Sequence[Run], found: RunsComparison, display: Display) -> None:

@@ -1,6 +1,8 @@
 """The folder of a run."""
 
 import contextlib
+import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from fastkf.base import clock
@@ -42,11 +44,15 @@ def find_run_folder(named: str, home: Path) -> Path:
 
     Args:
         named: the folder, its run.json, a folder of such folders, of which the newest is meant, or
-            the name of one in `home`, such as a notebook's.
+            the name of one in `home`, such as a notebook's; "" for the newest of all.
 
     Raises:
         UsageError: there is no run.
     """
+    if not named:
+        if runs := list_run_folders(home):
+            return max(runs, key=_order)
+        raise UsageError(f"{home}: no run is there yet", "run something: fastkf run NOTEBOOK")
     for place in (Path(named), home / named):
         if place.name == FILE and place.is_file():
             return place.parent
@@ -58,6 +64,29 @@ def find_run_folder(named: str, home: Path) -> Path:
         f"{named}: no run is there",
         f"name a run's folder, such as {home}/NAME/TIME, or NAME for the newest run there",
     )
+
+
+def list_run_folders(home: Path, names: Collection[str] = ()) -> list[Path]:
+    """The folders home/<name>/<time>/ with a run, the oldest of each name first; links are none.
+
+    Args:
+        names: of what ran; all of them when there are none.
+    """
+    places = [
+        place
+        for place in home.glob("*")
+        if not (names and place.name not in names) and place.is_dir() and not place.is_symlink()
+    ]
+    folders = [path.parent for place in places for path in place.glob(f"*/{FILE}")]
+    there = [one for one in folders if not one.is_symlink() and not (one / FILE).is_symlink()]
+    return sorted(there, key=lambda one: (one.parent.name, _order(one)))
+
+
+def remove_run_folder(folder: Path) -> None:
+    """Removes a run with all that it has written, and its name's folder when it was the last."""
+    shutil.rmtree(folder)
+    with contextlib.suppress(OSError):  # there are others
+        folder.parent.rmdir()
 
 
 def discard_run_folder(folder: Path) -> None:
