@@ -7,13 +7,7 @@ from typing import Any
 
 from fastkf.package.graph import Place
 from fastkf.runs.model import State, Step
-
-Turns = tuple[int, ...]
-
-
-def name_turn(name: str, turns: Turns) -> str:
-    """The name of a step or task in an iteration; no other's, as Kubeflow's names have no dot."""
-    return ".".join([name, *map(str, turns)])
+from fastkf.runs.turns import Turns, gather, name_turn
 
 
 class Board:
@@ -53,7 +47,7 @@ class Board:
             if turns:
                 changed = replace(self._turns[place][turns], **changes)
                 self._turns[place][turns] = changed
-                self._steps[place] = _gather(self._steps[place], self._turns[place])
+                self._steps[place] = gather(self._steps[place], self._turns[place])
             else:
                 changed = self._steps[place] = replace(self._steps[place], **changes)
             self._on_step(self._steps[place])
@@ -68,7 +62,7 @@ class Board:
                 for number in range(count):
                     inside = (*turns, number)
                     below[inside] = Step(name_turn(step.name, inside), step.task, step.after)
-                self._steps[place] = _gather(step, below)
+                self._steps[place] = gather(step, below)
 
     def skip(self, places: Iterable[Place], turns: Turns) -> None:
         """Leaves out the steps that have not started."""
@@ -82,28 +76,3 @@ class Board:
             for one in waiting:
                 if self.step(place, one).state is State.PENDING:
                     self.change(place, one, state=State.SKIPPED)
-
-
-def _gather(step: Step, turns: Mapping[Turns, Step]) -> Step:
-    """The step of a loop's body, as its iterations make it."""
-    steps = tuple(turns[one] for one in sorted(turns))
-    states = {one.state for one in steps}
-    began = [one.started for one in steps if one.started]
-    ends = [one.started.timestamp() + one.seconds for one in steps if one.started]
-    failures = [one.failure for one in steps if one.failure]
-    return replace(
-        step,
-        state=_gather_states(states),
-        started=min(began, default=None),
-        seconds=max(ends) - min(began).timestamp() if began else 0.0,
-        failure=failures[0] if failures else None,
-        steps=steps,
-    )
-
-
-def _gather_states(states: set[State]) -> State:
-    if len(states) == 1:
-        return states.pop()
-    if not all(state.has_ended for state in states):
-        return State.RUNNING
-    return State.FAILED if State.FAILED in states else State.SUCCEEDED

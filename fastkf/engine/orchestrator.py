@@ -6,7 +6,7 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
-from fastkf.engine.board import Board, Turns
+from fastkf.engine.board import Board
 from fastkf.engine.conditions import holds
 from fastkf.engine.kfp_local import Scope
 from fastkf.engine.memo import Memo
@@ -16,6 +16,7 @@ from fastkf.engine.step_runner import StepRunner
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.graph import Place
 from fastkf.runs.model import Failure, State
+from fastkf.runs.turns import Turns
 
 
 class Orchestrator:

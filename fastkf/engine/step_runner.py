@@ -12,13 +12,14 @@ from typing import Any
 
 from fastkf.base.clock import now
 from fastkf.base.errors import FastkfError
-from fastkf.engine.board import Board, Turns, name_turn
+from fastkf.engine.board import Board
 from fastkf.engine.kfp_local import Job, import_artifact, restore_outputs
 from fastkf.engine.memo import Memo
 from fastkf.engine.pipeline import Task
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.graph import Place
 from fastkf.runs.model import Failure, State
+from fastkf.runs.turns import Turns, name_turn
 
 
 class StepRunner:
