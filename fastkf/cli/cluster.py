@@ -146,7 +146,7 @@ def _show_run(run: Run, display: Display) -> None:
     from fastkf.cluster.logs import end_of_log
 
     lines = []
-    for step in run.steps:
+    for step in (part for one in run.steps for part in one.steps or (one,)):
         log = run.folder / "logs" / f"{step.name}.log"
         if step.state is State.FAILED and log.exists():
             lines.append(f"The end of the log of {step.name}:")

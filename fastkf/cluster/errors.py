@@ -49,6 +49,10 @@ class NotKubeflowError(ClusterError):
     """Something answers, but not the API of Kubeflow Pipelines."""
 
 
+class NotOfferedError(ClusterError):
+    """Not every server has what was asked for, and this one has not."""
+
+
 class NamespaceNeededError(UsageError):
     """The server has many users, and nothing says in which namespace to work."""
 

@@ -3,18 +3,26 @@
 from dataclasses import replace
 from pathlib import Path
 
+from fastkf.base.files import write_text
 from fastkf.cluster import logs
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import Follower
+from fastkf.cluster.metadata import LOG
 from fastkf.cluster.metrics import fetch_metrics
+from fastkf.cluster.pods import EXECUTOR
 from fastkf.cluster.target import Client
-from fastkf.cluster.tasks import run_state
+from fastkf.cluster.tasks import is_terminated
+from fastkf.engine.results import METRICS, read_metrics
 from fastkf.notebook.model import Notebook
 from fastkf.package.model import Package
 from fastkf.runs.model import PipelineResult, Run, State, Step
 from fastkf.runs.problems import clean_source, explain
 
-METRICS = "system.Metrics"
+TERMINATED = "the run was terminated: somebody ended it"
+ENDED_WITH_RUN = "ended with the run, which was terminated"
+NO_LOG = "failed; the server has no log of it"
+ENDINGS = ("", "KeyboardInterrupt")  # what a process says that is told to end
+DRIVER_FAILED = "what prepares it has failed"
 
 
 def complete_run(
@@ -30,63 +38,102 @@ def complete_run(
     Returns:
         The run, and what could not be read of it.
     """
-    told, seconds = follower.run, _seconds(follower)
-    steps = tuple(
-        replace(step, error=_explain(step.name, client, follower, notebook, run.folder))
-        if step.state is State.FAILED
-        else step
-        for step in _in_order(follower.steps, notebook)
-    )
-    state = State.SUCCEEDED if run_state(told) == "SUCCEEDED" else State.FAILED
+    told, listing = follower.run, follower.listing
+    for name, part in list(listing.parts.items()):
+        if part.state is State.FAILED:
+            listing.change(name, error=_explain(part, client, follower, notebook, run.folder))
+    state = State.SUCCEEDED if follower.outcome is State.SUCCEEDED else State.FAILED
     error = None
-    if state is State.FAILED and not any(step.error for step in steps):
+    if is_terminated(told):
+        error = TERMINATED
+    elif state is State.FAILED and not any(part.error for part in listing.parts.values()):
         error = _run_error(told)
     metrics, warning = _fetch_metrics(client, follower, package, state)
-    pipeline = PipelineResult(state, told.created_at, seconds, steps, metrics)
-    note = f"{run.note} {warning}" if warning else run.note
-    ended = replace(run, state=state, seconds=seconds, pipeline=pipeline, note=note, error=error)
-    return ended, warning
+    warnings = [text for text in (warning, _say_untold(follower)) if text]
+    steps = tuple(in_order(listing.steps, notebook))
+    pipeline = PipelineResult(state, told.created_at, _seconds(follower), steps, metrics)
+    run = replace(run, state=state, seconds=pipeline.seconds, pipeline=pipeline, error=error)
+    note = " ".join(text for text in (run.note, *warnings) if text)
+    return replace(run, note=note or None), " ".join(warnings) or None
+
+
+def in_order(steps: tuple[Step, ...], notebook: Notebook | None) -> list[Step]:
+    """The steps as their author has written them, where that is known."""
+    order = list(notebook.steps) if notebook else []
+    return sorted(steps, key=lambda one: order.index(one.name) if one.name in order else len(order))
 
 
 def _explain(
-    name: str, client: Client, follower: Follower, notebook: Notebook | None, folder: Path
+    part: Step, client: Client, follower: Follower, notebook: Notebook | None, folder: Path
 ) -> str:
-    """The exception of a step that failed, from what the API says or else from its log."""
-    task = follower.tasks[name]
-    log = logs.fetch_log(client.connection, follower.run_id, client.namespace, task)
-    if log:
-        (folder / "logs").mkdir(exist_ok=True)
-        (folder / "logs" / f"{name}.log").write_text(log, encoding="utf-8")
-    if run_state(follower.run) == "CANCELED":
-        return "ended with the run, which was terminated"
+    """Why a step has failed, from its log, or else from what the server says of it."""
+    log = _keep_log(part, client, follower, folder)
+    cells = notebook.steps.get(part.name, []) if notebook else []
     failure = logs.find_failure(log)
-    cells = notebook.steps.get(name, []) if notebook else []
     if failure:
         failure = logs.find_source(failure, [cell.source for cell in cells])
-    if task.error and not (failure and failure.source):
-        return task.error
+    waited = follower.waits.get(part.name)
+    if is_terminated(follower.run) and not (failure and failure.name not in ENDINGS):
+        return f"{ENDED_WITH_RUN}; until then: {waited.text}" if waited else ENDED_WITH_RUN
+    if waited:
+        return waited.text
+    told = follower.listing.executions.get(part.name)
+    if told and told.reason and not (failure and failure.source):
+        return told.reason
     if failure:
         names = {clean_source(cell.source): f"cell {cell.number}" for cell in cells}
-        return explain(failure, names)
-    return f"failed; {'see the end of its log' if log else 'the server has no log of it'}"
+        said = explain(failure, names)
+    else:
+        said = "failed; see the end of its log" if log else NO_LOG
+    return f"{DRIVER_FAILED}: {said}" if part.name in follower.broken else said
+
+
+def _keep_log(part: Step, client: Client, follower: Follower, folder: Path) -> str:
+    """The log of a step, which goes to the run's folder; "" where there is none."""
+    told = follower.listing.executions.get(part.name)
+    pods = follower.broken.get(part.name) or (
+        [told.pod]
+        if told and told.pod
+        else follower.watch.names.guess(follower.listing.spots[part.name], EXECUTOR)
+    )
+    archived = told.made.get(LOG) if told else None
+    log = logs.fetch_log(
+        client.connection,
+        follower.run_id,
+        follower.watch.find_namespace(part.name, follower.listing),
+        pods,
+        follower.run.created_at,
+        archived.uri if archived else "",
+    )
+    if log:
+        (folder / "logs").mkdir(exist_ok=True)
+        write_text(folder / "logs" / f"{part.name}.log", log)
+    return log
 
 
 def _fetch_metrics(
     client: Client, follower: Follower, package: Package, state: State
 ) -> tuple[dict, str | None]:
     """The metrics, and what is to be said where there are some that cannot be read."""
-    artifacts = [id for task in follower.tasks.values() for id in task.artifacts]
+    parts = follower.listing.parts.values()
+    if linked := read_metrics(parts):
+        return linked, None
+    ids = [id for one in follower.listing.executions.values() for id in one.artifact_ids]
     try:
-        return fetch_metrics(client.connection, follower.run_id, artifacts), None
+        return fetch_metrics(client.connection, follower.run_id, ids), None
     except ClusterError as error:
         if state is State.SUCCEEDED and METRICS in package.artifact_types:
             return {}, f"Its metrics cannot be read from here: {error}."
         return {}, None
 
 
-def _in_order(steps: list[Step], notebook: Notebook | None) -> list[Step]:
-    order = list(notebook.steps) if notebook else []
-    return sorted(steps, key=lambda one: order.index(one.name) if one.name in order else len(order))
+def _say_untold(follower: Follower) -> str | None:
+    if not follower.untold:
+        return None
+    names = ", ".join(follower.untold)
+    return (
+        f"The server tells nothing of the end of {names}; as the run has succeeded, so have they."
+    )
 
 
 def _seconds(follower: Follower) -> float:
@@ -97,8 +144,6 @@ def _seconds(follower: Follower) -> float:
 
 
 def _run_error(run) -> str:
-    if run_state(run) == "CANCELED":
-        return "the run was terminated"
     told = [run.error, *(status.error for status in reversed(run.state_history or []))]
     messages = [error.message for error in told if error and error.message]
     return messages[0] if messages else "the server gives no reason; see the run's page"

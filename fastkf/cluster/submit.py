@@ -13,14 +13,15 @@ from fastkf.base import clock
 from fastkf.base.files import shown_path
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import PATIENCE, DetachedError, Follower
-from fastkf.cluster.outcome import complete_run
+from fastkf.cluster.outcome import complete_run, in_order
 from fastkf.cluster.source import DATA, Source, write_package
 from fastkf.cluster.target import Client, Endpoint, connect
 from fastkf.cluster.upload import create_run, find_experiment, upload
+from fastkf.cluster.versions import check_version
 from fastkf.notebook.model import Notebook
 from fastkf.package.model import Package
 from fastkf.runs.folder import make_run_folder
-from fastkf.runs.model import Run, State
+from fastkf.runs.model import PipelineResult, Run, State
 from fastkf.runs.progress import Progress
 from fastkf.runs.record import write_run
 from fastkf.runs.report import page
@@ -60,6 +61,7 @@ def submit(source: Source, server: Endpoint, options: Options, progress: Progres
         package = write_package(source, file)
         if source.notebook:
             progress.done(f"compiled {shown_path(source.path)}", time.monotonic() - began)
+        check_version(client, package)
         if options.wait:  # nothing is kept of a run that nobody waits for
             folder = make_run_folder(source.name, options.output, options.home)
             file = Path(shutil.move(file, folder / file.name))
@@ -68,7 +70,7 @@ def submit(source: Source, server: Endpoint, options: Options, progress: Progres
         progress.say(f"Follow it: {client.command('--follow', run_id)}")
         return None
     run = Run(folder, source.name, source.title, source.parameters)
-    follower = Follower(client.connection, run_id, package.steps, options.patience)
+    follower = Follower(client.connection, run_id, package, options.patience, client.namespace)
     return _follow(run, follower, client, package, source.notebook, progress)
 
 
@@ -85,7 +87,7 @@ def follow_run(run_id: str, server: Endpoint, options: Options, progress: Progre
     parameters = (told.runtime_config and told.runtime_config.parameters) or {}
     folder = make_run_folder(package.name, options.output, options.home)
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
-    follower = Follower(client.connection, run_id, package.steps, options.patience)
+    follower = Follower(client.connection, run_id, package, options.patience, client.namespace)
     run = Run(folder, package.name, told.display_name, parameters)
     return _follow(run, follower, client, package, None, progress)
 
@@ -138,9 +140,18 @@ def _follow(
         link=client.link(follower.run_id),
     )
     write_run(run)
+
+    def keep() -> Run:
+        steps = tuple(in_order(follower.steps, notebook))
+        going = PipelineResult(State.RUNNING, follower.run.created_at, follower.seconds, steps)
+        write_run(kept := replace(run, seconds=follower.seconds, pipeline=going))
+        return kept
+
     try:
-        follower.follow(progress)
+        follower.follow(progress, keep)
     except ClusterError as end:  # what ends the following ends no run
+        if follower.run is not None:
+            page.write_report(keep())
         raise DetachedError(
             f"{end}\n  follow it again: {client.command('--follow', follower.run_id)}\n"
             f"  or end it: {client.command('--terminate', follower.run_id)}"

@@ -1,14 +1,26 @@
-"""The steps of a run, as its package names them and as the API tells how they are."""
+"""What the API tells of the tasks of a run, in the two forms that it has had.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+`run_details.task_details`, up to Kubeflow Pipelines 2.17, are the nodes of the Argo workflow: tasks
+by their names, without the groups that they are in, with Argo's own nodes among them. `tasks`, in
+what comes after it, are tasks, groups and iterations, which ML Metadata had before.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
+from urllib.parse import quote
 
-from fastkf.package.kale import name_step
-from fastkf.runs.model import State, Step
+from fastkf.cluster.connection import Connection
+from fastkf.cluster.errors import ClusterError, NotOfferedError
+from fastkf.cluster.executions import Execution, Found
+from fastkf.cluster.outline import Outline
+from fastkf.runs.model import Artifact, State, Values
 
 STATES = {
     "SUCCEEDED": State.SUCCEEDED,
+    "CACHED": State.SUCCEEDED,
     "SKIPPED": State.SKIPPED,
     "FAILED": State.FAILED,
     "CANCELED": State.FAILED,
@@ -16,34 +28,10 @@ STATES = {
     "CANCELING": State.RUNNING,
 }
 ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
-
-
-@dataclass(frozen=True)
-class Task:
-    """What the API tells of a step: the names of its pods, what it says of an error."""
-
-    pods: tuple[str, ...] = ()
-    error: str | None = None
-    artifacts: tuple[str, ...] = ()
-
-
-def read_steps(run, after: Mapping[str, Sequence[str]]) -> tuple[list[Step], dict[str, Task]]:
-    """How each step is now, and what else the API tells of it.
-
-    The API calls a step by its task's name; beside the tasks there are the drivers of KFP, and the
-    tasks inside of loops and conditions, which are left out. So is what a run that has succeeded
-    does not list: nothing is known of it.
-    """
-    details = (run.run_details and run.run_details.task_details) or []
-    known = {_name(detail, after): detail for detail in details}
-    if run_state(run) == "SUCCEEDED":
-        after = {name: waits_for for name, waits_for in after.items() if name in known}
-    steps, tasks = [], {}
-    for name, waits_for in after.items():
-        detail = known.get(name)
-        steps.append(_read_step(name, [one for one in waits_for if one in after], detail, run))
-        tasks[name] = _read_task(detail) if detail else Task()
-    return steps, tasks
+RUNS = "/apis/v2beta1/runs"
+GROUPS = ("ROOT", "DAG", "LOOP", "CONDITION", "CONDITION_BRANCH", "EXIT_HANDLER")
+PLURAL = ("Metric", "ClassificationMetric", "SlicedClassificationMetric")  # in KFP's own names
+METRICS = "system.Metrics"
 
 
 def run_state(run) -> str:
@@ -51,29 +39,143 @@ def run_state(run) -> str:
     return str(run.state or "").upper()
 
 
-def _name(detail, after: Mapping[str, Sequence[str]]) -> str:
-    name = detail.display_name or ""
-    return name if name in after else name_step(name)
+def is_terminated(run) -> bool:
+    """Whether somebody has ended the run, which a real server calls FAILED in the end."""
+    told = {str(one.state or "").upper() for one in run.state_history or []}
+    return run_state(run) in ("CANCELED", "CANCELING") or "CANCELING" in told
 
 
-def _read_step(name: str, after: list[str], detail, run) -> Step:
-    state = STATES.get(str(detail.state).upper(), State.PENDING) if detail else State.PENDING
-    step = Step(name, (detail and detail.display_name) or name, tuple(after), state)
-    began = detail and (_moment(detail.start_time) or _moment(detail.create_time))
-    if began and state is not State.PENDING:
-        ended = _moment(detail.end_time) or datetime.now(began.tzinfo)
-        step = replace(step, started=began, seconds=max(0.0, (ended - began).total_seconds()))
-    return step.end_with_run() if run_state(run) in ENDED else step
+def task_details(run) -> list:
+    return (run.run_details and run.run_details.task_details) or []
 
 
-def _read_task(detail) -> Task:
-    pods = [detail.pod_name] + [child.pod_name for child in detail.child_tasks or []]
-    lists = (detail.outputs or {}).values()
-    return Task(
-        pods=tuple(pod for pod in pods if pod),
-        error=(detail.error and detail.error.message) or None,
-        artifacts=tuple(id for one in lists for id in one.artifact_ids or []),
+def read_details(run, outline: Outline) -> Found:
+    """The tasks among the task_details. Those of a loop's iterations are one: they have no number.
+
+    Args:
+        run: a V2beta1Run.
+    """
+    places = {task: place for place, task in outline.package.places.items()}
+    nodes: dict[str, list] = defaultdict(list)
+    for detail in task_details(run):
+        if detail.display_name in places:
+            nodes[detail.display_name].append(detail)
+    return {(places[task], ()): _join(details) for task, details in nodes.items()}
+
+
+def _join(details: list) -> Execution:
+    """The execution that nodes of one name stand for."""
+    states = [STATES.get(str(one.state).upper(), State.PENDING) for one in details]
+    began = [_moment(one.start_time) or _moment(one.create_time) for one in details]
+    ends = [_moment(one.end_time) for one in details]
+    state = _join_states(states)
+    errors = [one.error.message for one in details if one.error and one.error.message]
+    lists = [one for detail in details for one in (detail.outputs or {}).values()]
+    has_begun = state not in (State.PENDING, State.SKIPPED)
+    return Execution(
+        id=str(details[0].task_id or ""),
+        task=details[0].display_name,
+        state=state,
+        started=min(filter(None, began), default=None) if has_begun else None,
+        ended=max(filter(None, ends), default=None) if state.has_ended else None,
+        pod=next((one.pod_name for one in details if one.pod_name), ""),
+        reason=errors[0] if errors else None,
+        artifact_ids=tuple(id for one in lists for id in one.artifact_ids or []),
     )
+
+
+def _join_states(states: Iterable[State]) -> State:
+    for one in (State.FAILED, State.RUNNING, State.PENDING, State.SUCCEEDED):
+        if one in states:
+            return one
+    return State.SKIPPED
+
+
+def fetch_tasks(connection: Connection, run_id: str) -> list[Execution]:
+    """The tasks of a run, where the API has them.
+
+    Raises:
+        NotOfferedError: it has none of this run.
+        ClusterError: it cannot be asked.
+    """
+    place = f"{RUNS}/{quote(run_id, safe='')}?view=FULL"
+    answer = connection.request_page("GET", connection.host + place)
+    if answer.status_code >= 500:
+        raise ClusterError(f"{place} answers {answer.status_code}")
+    try:
+        told = json.loads(answer.text)
+        tasks = told["tasks"]
+        if not (answer.is_success and tasks and isinstance(tasks, list)):
+            raise NotOfferedError(f"{place} lists no tasks")
+        return [_read_task(one, str(told.get("namespace") or "")) for one in tasks]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise NotOfferedError(f"{place} lists no tasks") from error
+
+
+def _read_task(told: dict[str, Any], namespace: str) -> Execution:
+    kind = str(told.get("type") or "").upper()
+    attributes = told.get("type_attributes") or {}
+    state = STATES.get(str(told.get("state") or "").upper(), State.PENDING)
+    pods = [one["name"] for one in told.get("pods") or [] if one.get("type") == "EXECUTOR"]
+    reason = told.get("lifecycle_message") or (told.get("status_metadata") or {}).get("message")
+    made = _read_artifacts(told.get("outputs"))
+    return Execution(
+        id=str(told["task_id"]),
+        task="" if kind == "ROOT" else str(told.get("name") or told.get("display_name") or ""),
+        state=state,
+        parent=str(told.get("parent_task_id") or ""),
+        is_group=kind in GROUPS,
+        started=_read_moment(told.get("create_time")),
+        ended=_read_moment(told.get("end_time")) if state.has_ended else None,
+        pod=str(pods[-1]) if pods else "",
+        namespace=namespace,
+        turn=_read_number(attributes.get("iteration_index")),
+        turns=_read_number(attributes.get("iteration_count")),
+        reason=str(reason) if reason and state is not State.SUCCEEDED else None,
+        inputs=Values(_read_parameters(told.get("inputs"))),
+        outputs=Values(_read_parameters(told.get("outputs")), made),
+        made=made,
+    )
+
+
+def _read_parameters(told: dict[str, Any] | None) -> dict[str, Any]:
+    listed = (told or {}).get("parameters") or []
+    return {str(_name(one)): one.get("value") for one in listed}
+
+
+def _read_artifacts(told: dict[str, Any] | None) -> dict[str, Artifact]:
+    """The artifacts by the outputs that they are of; the metrics of one output are one."""
+    found: dict[str, Artifact] = {}
+    for output in (told or {}).get("artifacts") or []:
+        metrics: dict[str, Any] = {}
+        for number, one in enumerate(output.get("artifacts") or []):
+            name = _name(output) or str(one.get("name"))
+            kind, uri = str(one.get("type") or "Artifact"), str(one.get("uri") or "")
+            kind = f"system.{kind}s" if kind in PLURAL else f"system.{kind}"
+            if one.get("number_value") is not None:
+                metrics[str(one.get("name"))] = one["number_value"]
+                found[name] = Artifact(METRICS, uri, metrics)
+            else:
+                key = f"{name}.{number}" if name in found else name
+                found[key] = Artifact(kind, uri, dict(one.get("metadata") or {}))
+    return found
+
+
+def _name(told: dict[str, Any]) -> str:
+    names = ("artifact_key", "parameter_key", "parameter_name", "name")
+    return str(next((told[name] for name in names if told.get(name)), ""))
+
+
+def _read_number(value: Any) -> int | None:
+    return int(value) if str(value).isdecimal() and len(str(value)) < 10 else None
+
+
+def _read_moment(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return _moment(moment) if moment.tzinfo else None
 
 
 def _moment(value: datetime | None) -> datetime | None:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from fastkf.runs.model import Failure, Run, State
+from fastkf.runs.model import Failure, Run, State, Step
 from fastkf.runs.text import clean_text
 
 Cells = Mapping[str, str | None]
@@ -80,11 +80,9 @@ def _find_problems(run: Run) -> Iterator[Problem]:
     yield Problem("run", _clean(run.error))
     yield Problem("notebook", _clean(run.notebook.error if run.notebook else None))
     for step in run.steps:
-        if step.state is State.FAILED:
+        if step.state is State.FAILED or (step.error and step.state is not State.SUCCEEDED):
             text = _clean(step.error) or "The step failed; its log says more."
-            log = f"logs/{step.name}.log"
-            has_log = (run.folder / log).is_file()
-            yield Problem(f"step {step.name}", text, step.name, log if has_log else None)
+            yield Problem(f"step {step.name}", text, step.name, _find_log(run, step))
     yield Problem("pipeline", _clean(run.pipeline.error if run.pipeline else None))
     for name, values in run.parity.items():
         if not values.equal:
@@ -94,6 +92,13 @@ def _find_problems(run: Run) -> Iterator[Problem]:
                 "look for a missing seed, or a variable that a step changes after another step "
                 "has received it",
             )
+
+
+def _find_log(run: Run, step: Step) -> str | None:
+    """The log of a step; of a loop's, that of the first iteration that has failed."""
+    failed = (one for one in step.steps if one.state is State.FAILED)
+    logs = [f"logs/{one.name}.log" for one in (step, *failed)]
+    return next((log for log in logs if (run.folder / log).is_file()), None)
 
 
 def _clean(text: str | None) -> str:

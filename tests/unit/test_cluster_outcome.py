@@ -1,7 +1,6 @@
-"""What fastkf makes of a run on a Kubeflow: steps, logs and metrics, in the shapes that it has.
+"""What fastkf makes of a run on a server: steps, logs and metrics, in the shapes that they have.
 
-The shapes are those of Kubeflow Pipelines 2.15 to 2.17: task_details with KFP's drivers and
-executors among the tasks, pods' logs from the pages' server, metrics from ML Metadata.
+Here is what one answer is made of; test_cluster_runs.py has whole runs of a real server.
 """
 
 import json
@@ -11,19 +10,22 @@ import kfp_server_api
 import pytest
 from build import write_notebook
 from faulty import Proxy, answer, drop, page
+from real_kubeflow import grpc_web_answer
 
 from fastkf.base.files import BYTES_OF_AN_END
-from fastkf.cluster import logs, metrics
+from fastkf.cluster import grpc_web, logs, metrics
 from fastkf.cluster.auth import Credentials
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import Follower
 from fastkf.cluster.outcome import complete_run
+from fastkf.cluster.outline import Outline
+from fastkf.cluster.steps import Listing
 from fastkf.cluster.target import Client, Endpoint
-from fastkf.cluster.tasks import Task, read_steps
+from fastkf.cluster.tasks import read_details
 from fastkf.notebook.model import read
 from fastkf.package.model import Package
-from fastkf.runs.model import Run
+from fastkf.runs.model import Run, State
 from fastkf.runs.problems import explain
 
 BEGAN = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -82,14 +84,14 @@ def make_package(tasks: dict[str, list[str]]) -> Package:
     return Package(spec)
 
 
-def make_task(name, state, start=0, end=None, pods=()):
+def make_task(name, state, start=0, end=None, pod=None):
     return kfp_server_api.V2beta1PipelineTaskDetail(
         display_name=name,
         state=state,
         create_time=BEGAN,
         start_time=BEGAN + timedelta(seconds=start),
         end_time=NEVER if end is None else BEGAN + timedelta(seconds=end),
-        child_tasks=[kfp_server_api.PipelineTaskDetailChildTask(pod_name=pod) for pod in pods],
+        pod_name=pod,
     )
 
 
@@ -117,56 +119,69 @@ def test_steps_come_in_order_and_under_kales_names():
     assert list(package.steps) == ["load_data", "b", "c"]
 
 
+def list_steps(run, package: Package, outcome=None):
+    outline = Outline(package)
+    listing = Listing(outline, read_details(run, outline))
+    if outcome:
+        listing.end(outcome, is_complete=False)
+    return listing
+
+
+THREE = {"load-data-step": [], "train-step": ["load-data-step"], "test-step": ["train-step"]}
+
+
 def test_drivers_and_executors_are_no_steps():
-    after = {"load_data": [], "train": ["load_data"], "test": ["train"]}
     run = make_run(
         "RUNNING",
         make_task("root-driver", "SUCCEEDED", 0, 5),
         make_task("root", "RUNNING", 5),
-        make_task("load-data-step-driver", "SUCCEEDED", 6, 9, ["driver-pod"]),
-        make_task("load-data-step", "SUCCEEDED", 10, 30, ["executor-pod"]),
+        make_task("load-data-step-driver", "SUCCEEDED", 6, 9),
+        make_task("load-data-step", "SUCCEEDED", 10, 30, "executor-pod"),
         make_task("executor", "SUCCEEDED", 11, 29),
-        make_task("train-step", "RUNNING", 31, None, ["train-pod"]),
+        make_task("train-step", "RUNNING", 31),
     )
-    steps, tasks = read_steps(run, after)
-    assert [(step.name, step.state) for step in steps] == [
+    listing = list_steps(run, make_package(THREE))
+    assert [(step.name, step.state) for step in listing.steps] == [
         ("load_data", "succeeded"),
         ("train", "running"),
         ("test", "pending"),
     ]
-    assert (steps[0].started, steps[0].seconds) == (BEGAN + timedelta(seconds=10), 20.0)
-    assert steps[1].seconds > 0  # and not back to 1970, which stands for "not yet"
-    assert tasks["load_data"].pods == ("executor-pod",)
-    assert tasks["test"] == Task()
+    first, second, _ = listing.steps
+    assert (first.started, first.seconds) == (BEGAN + timedelta(seconds=10), 20.0)
+    assert second.seconds > 0  # and not back to 1970, which stands for "not yet"
+    assert listing.executions["load_data"].pod == "executor-pod"
+    assert "test" not in listing.executions
 
 
-def test_of_what_a_run_that_succeeded_does_not_list_nothing_is_said():
-    run = make_run("SUCCEEDED", make_task("one", "SUCCEEDED", 1, 2), make_task("two", "SKIPPED"))
-    steps, tasks = read_steps(run, {"one": [], "loop": ["one"], "two": ["loop", "one"]})
-    assert [(step.name, step.state) for step in steps] == [
-        ("one", "succeeded"),
-        ("two", "skipped"),
-    ]
-    assert steps[1].after == ("one",)
-    assert "loop" not in tasks
+def test_a_step_called_as_a_node_of_argo_is_not_taken_for_it():
+    run = make_run("RUNNING", make_task("executor", "SUCCEEDED", 1, 2))
+    listing = list_steps(run, make_package({"executor-step": []}))
+    assert [(step.name, step.state) for step in listing.steps] == [("executor", "pending")]
 
 
-@pytest.mark.parametrize("state", ["FAILED", "CANCELED"])
-def test_when_a_run_has_ended_no_step_waits_or_runs(state):
-    run = make_run(state, make_task("one", "RUNNING"))
-    steps, _ = read_steps(run, {"one": [], "two": ["one"]})
-    assert [step.state for step in steps] == ["failed", "skipped"]
+def test_all_steps_of_a_run_that_succeeded_are_listed():
+    run = make_run("SUCCEEDED", make_task("load-data-step", "SUCCEEDED", 1, 2))
+    listing = list_steps(run, make_package(THREE), State.SUCCEEDED)
+    assert [step.state for step in listing.steps] == ["succeeded"] * 3
+    assert listing.steps[1].after == ("load_data",)
+
+
+def test_when_a_run_has_failed_no_step_waits_or_runs():
+    run = make_run("FAILED", make_task("load-data-step", "RUNNING"))
+    listing = list_steps(run, make_package(THREE), State.FAILED)
+    assert [step.state for step in listing.steps] == ["failed", "skipped", "skipped"]
 
 
 @pytest.mark.parametrize("state", [None, "RUNNING", "Running", "PENDING"])
-def test_a_run_that_goes_on_has_not_ended(state):
-    steps, _ = read_steps(make_run(state, make_task("one", "RUNNING")), {"one": []})
-    assert steps[0].state == "running"
+def test_a_run_that_goes_on_has_not_ended(state, connection):
+    follower = Follower(connection, "r1", make_package({"a": []}), patience=0)
+    follower.run = make_run(state, make_task("a", "RUNNING"))
+    assert follower.outcome is None
 
 
 def test_a_run_without_details_waits():
     run = kfp_server_api.V2beta1Run(run_id="r1")
-    assert [step.state for step in read_steps(run, {"one": []})[0]] == ["pending"]
+    assert [step.state for step in list_steps(run, make_package({"a": []})).steps] == ["pending"]
 
 
 @pytest.mark.parametrize("log", [KALE_LOG, IPYTHON_LOG])
@@ -201,51 +216,45 @@ def test_the_end_of_kales_log_is_that_of_its_first_error():
 
 
 def test_a_log_comes_from_the_pages_or_from_the_api(kubeflow, connection):
-    task = Task(pods=("old-pod", "new-pod"))
-    assert logs.fetch_log(connection, "r1", "me", task) == ""
+    assert logs.fetch_log(connection, "r1", "me", ["old-pod", "new-pod"]) == ""
     kubeflow.hinder(
         "/apis/v1alpha1/runs/r1/nodes/new-pod/log",
         answer(200, TRACEBACK, content_type="text/plain; charset=utf-8"),
     )
-    log = logs.fetch_log(connection, "r1", "me", task)
+    log = logs.fetch_log(connection, "r1", "me", ["old-pod", "new-pod"])
     assert log.endswith("ValueError: no rows\nfailed\n")
     kubeflow.hinder(
-        r"/pipeline/k8s/pod/logs\?podname=old-pod&runid=r1&podnamespace=me$",
-        answer(200, "from the pages", content_type="text/plain"),
+        r"/pipeline/k8s/pod/logs\?podname=old-pod&runid=r1&podnamespace=me&createdat=2026-06-01$",
+        answer(200, "from the pages"),
     )
-    assert logs.fetch_log(connection, "r1", "me", Task(pods=("old-pod",))) == "from the pages"
+    assert logs.fetch_log(connection, "r1", "me", ["old-pod"], BEGAN) == "from the pages"
 
 
 @pytest.mark.security
 def test_of_a_long_log_the_beginning_and_the_end_are_kept(kubeflow, connection):
     text = "the first line\n" + "line\n" * 1_000_000 + "the last line\n"
     kubeflow.hinder("/k8s/pod/logs", answer(200, text, content_type="text/plain"))
-    log = logs.fetch_log(connection, "r1", "", Task(pods=("pod",)))
+    log = logs.fetch_log(connection, "r1", "", ["pod"])
     assert log.startswith("the first line\n")
     assert log.endswith("the last line\n")
     assert " bytes are left out …" in log
     assert len(log) < 2 * BYTES_OF_AN_END + 100
 
 
-@pytest.mark.parametrize("do", [drop, page(200, "Kubeflow"), answer(500, "x"), answer(200, "")])
+ERROR = answer(200, '{"message": "no"}', content_type="application/json")
+
+
+@pytest.mark.parametrize(
+    "do", [drop, page(200, "Kubeflow"), answer(500, "x"), answer(200, ""), ERROR]
+)
 def test_without_a_log_there_is_none(kubeflow, connection, do):
     kubeflow.hinder(".", do)
-    assert logs.fetch_log(connection, "r1", "", Task(pods=("pod",))) == ""
-
-
-def grpc_web(message=None, status=0, text=""):
-    """An answer as Envoy gives it: a frame with the message, and one with the trailers."""
-    trailers = f"grpc-status: {status}\r\ngrpc-message: {text}\r\n".encode()
-    content = metrics.FRAME.pack(metrics.TRAILERS, len(trailers)) + trailers
-    if message is not None:
-        body = message.SerializeToString()
-        content = metrics.FRAME.pack(metrics.DATA, len(body)) + body + content
-    return answer(200, content, content_type="application/grpc-web+proto")
+    assert logs.fetch_log(connection, "r1", "", ["pod"]) == ""
 
 
 def metadata_of(kubeflow, *artifacts):
     """Stands in for ML Metadata, with (type, {name: value}) artifacts in the context of run r1."""
-    messages = metrics.make_messages()
+    messages = grpc_web.make_messages()
     context = messages["ContextAnswer"]()
     context.context.id = 7
     listed = messages["ArtifactsAnswer"]()
@@ -254,8 +263,8 @@ def metadata_of(kubeflow, *artifacts):
         for name, value in values.items():
             artifact.custom_properties.add(key=name).value.double_value = value
     service = "POST /ml_metadata.MetadataStoreService"
-    kubeflow.hinder(f"{service}/GetContextByTypeAndName", grpc_web(context))
-    kubeflow.hinder(f"{service}/GetArtifactsByContext", grpc_web(listed))
+    kubeflow.hinder(f"{service}/GetContextByTypeAndName", grpc_web_answer(context))
+    kubeflow.hinder(f"{service}/GetArtifactsByContext", grpc_web_answer(listed))
 
 
 def test_metrics_come_from_ml_metadata(kubeflow, connection):
@@ -282,13 +291,13 @@ def test_an_artifact_as_ml_metadata_writes_it_is_understood(kubeflow, connection
     artifact += b"B\x0esystem.Metrics"
     metadata_of(kubeflow)
     body = b"\n" + bytes([len(artifact)]) + artifact
-    framed = metrics.FRAME.pack(0, len(body)) + body
+    framed = grpc_web.FRAME.pack(0, len(body)) + body
     kubeflow.rules[-1].do = answer(200, framed, content_type="application/grpc-web+proto")
     assert metrics.fetch_metrics(connection, "r1", []) == {"acc": 0.75}
 
 
 def test_a_run_that_metadata_do_not_know_has_no_metrics(kubeflow, connection):
-    kubeflow.hinder("GetContext", grpc_web(metrics.make_messages()["ContextAnswer"]()))
+    kubeflow.hinder("GetContext", grpc_web_answer(grpc_web.make_messages()["ContextAnswer"]()))
     assert metrics.fetch_metrics(connection, "r1", []) == {}
 
 
@@ -297,7 +306,7 @@ def test_a_run_that_metadata_do_not_know_has_no_metrics(kubeflow, connection):
     [
         (answer(404, "no"), "is not there.*ml-pipeline-ui"),
         (page(200, "Kubeflow"), "is not there"),
-        (grpc_web(status=7, text="not allowed"), "not allowed"),
+        (grpc_web_answer(status=7, text="not allowed"), "not allowed"),
         (answer(200, b"", content_type="application/grpc-web", grpc_status="14"), "refused"),
         (drop, "no answer"),
     ],
@@ -320,9 +329,9 @@ def test_metrics_come_from_the_api_where_it_lists_artifacts(kubeflow, connection
 
 def complete(connection, told, package, folder, notebook=None) -> Run:
     """The run that has ended so."""
-    follower = Follower(connection, "r1", package.steps, patience=0)
+    follower = Follower(connection, "r1", package, patience=0)
     follower.run = told
-    follower.steps, follower.tasks = read_steps(told, follower.after)
+    follower.read_steps(display=None)
     client = Client(Endpoint(), connection, health=None, namespace="me")
     run = Run(folder, "example", "Example", note="Ran there.")
     return complete_run(run, client, follower, package, notebook)[0]
@@ -360,7 +369,7 @@ def test_the_record_of_a_run_that_failed_has_the_exception_and_the_log(
     package = make_package({"good-step": [], "bad-step": ["good-step"], "late-step": ["bad-step"]})
     tasks = [
         make_task("good-step", "SUCCEEDED", 1, 3),
-        make_task("bad-step", "FAILED", 4, 9, ["bad-pod"]),
+        make_task("bad-step", "FAILED", 4, 9, "bad-pod"),
     ]
     run = complete(connection, make_run("FAILED", *tasks), package, tmp_path)
     good, bad, late = run.steps
@@ -372,7 +381,7 @@ def test_the_record_of_a_run_that_failed_has_the_exception_and_the_log(
 
 def test_without_a_log_the_record_says_so(kubeflow, connection, tmp_path):
     package = make_package({"bad-step": []})
-    told = make_run("FAILED", make_task("bad-step", "FAILED", 4, 9, ["gone-pod"]))
+    told = make_run("FAILED", make_task("bad-step", "FAILED", 4, 9, "gone-pod"))
     run = complete(connection, told, package, tmp_path)
     assert run.steps[0].error == "failed; the server has no log of it"
 

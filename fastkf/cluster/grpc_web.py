@@ -1,0 +1,156 @@
+"""Calls of gRPC-Web to ML Metadata, as the pages of Kubeflow Pipelines make them.
+
+The store's service, `ml_metadata.MetadataStoreService`, is at the root of the pages' address (not
+of the API's). A body is a row of frames: the message, and the trailers with the call's status.
+"""
+
+import struct
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from fastkf.cluster.connection import Connection
+from fastkf.cluster.errors import NOT_UP, ClusterError, NotOfferedError, UnansweredError
+
+METADATA = "/ml_metadata.MetadataStoreService"
+DATA, TRAILERS = 0x00, 0x80  # kinds of frames
+NOT_FOUND = "5"  # of google.rpc.Code
+FRAME = struct.Struct(">BI")  # kind, length of what follows
+
+# Of ml_metadata/proto/metadata_store.proto, metadata_store_service.proto, and of protobuf's own
+# struct.proto, what is needed. A map is a list of its entries; an enum is a number.
+INT, DOUBLE, STRING, BOOL = 3, 1, 9, 8  # FieldDescriptorProto.Type
+MESSAGES: dict[str, list[tuple[str, int, int | str | list[str] | list[int]]]] = {
+    "Value": [
+        ("int_value", 1, INT),
+        ("double_value", 2, DOUBLE),
+        ("string_value", 3, STRING),
+        ("struct_value", 4, "Struct"),
+        ("bool_value", 6, BOOL),
+    ],
+    "Property": [("key", 1, STRING), ("value", 2, "Value")],
+    "Struct": [("fields", 1, ["Field"])],
+    "Field": [("key", 1, STRING), ("value", 2, "Any")],
+    "Any": [
+        ("null_value", 1, INT),
+        ("number_value", 2, DOUBLE),
+        ("string_value", 3, STRING),
+        ("bool_value", 4, BOOL),
+        ("struct_value", 5, "Struct"),
+        ("list_value", 6, "List"),
+    ],
+    "List": [("values", 1, ["Any"])],
+    "Artifact": [
+        ("id", 1, INT),
+        ("uri", 3, STRING),
+        ("custom_properties", 5, ["Property"]),
+        ("type", 8, STRING),
+    ],
+    "Execution": [
+        ("id", 1, INT),
+        ("last_known_state", 3, INT),
+        ("custom_properties", 5, ["Property"]),
+        ("type", 7, STRING),
+        ("create_time_since_epoch", 8, INT),
+        ("last_update_time_since_epoch", 9, INT),
+    ],
+    "PathStep": [("index", 1, INT), ("key", 2, STRING)],
+    "Path": [("steps", 1, ["PathStep"])],
+    "Event": [
+        ("artifact_id", 1, INT),
+        ("execution_id", 2, INT),
+        ("path", 3, "Path"),
+        ("type", 4, INT),
+    ],
+    "Context": [("id", 1, INT), ("custom_properties", 5, ["Property"])],
+    "ContextRequest": [("type_name", 1, STRING), ("context_name", 2, STRING)],
+    "ContextAnswer": [("context", 1, "Context")],
+    "ByContextRequest": [("context_id", 1, INT)],
+    "ArtifactsAnswer": [("artifacts", 1, ["Artifact"])],
+    "ExecutionsAnswer": [("executions", 1, ["Execution"])],
+    "EventsRequest": [("execution_ids", 1, [INT])],
+    "EventsAnswer": [("events", 1, ["Event"])],
+}
+
+
+class NotInMetadataError(ClusterError):
+    """The metadata store does not know what it was asked for."""
+
+
+def call(connection: Connection, method: str, request, kind):
+    """Calls a method of the store.
+
+    Args:
+        request: a message.
+        kind: the class of the answer.
+
+    Raises:
+        NotOfferedError: this server has no metadata store.
+        ClusterError: it refuses, or cannot be asked.
+    """
+    content = request.SerializeToString()
+    answer = connection.request_page(
+        "POST",
+        f"{connection.root}{METADATA}/{method}",
+        content=FRAME.pack(DATA, len(content)) + content,
+        headers={"content-type": "application/grpc-web+proto", "x-grpc-web": "1"},
+    )
+    if not answer.headers.get("content-type", "").startswith("application/grpc"):
+        raise _explain_absence(answer.status_code)
+    message, status = kind(), dict(answer.headers)
+    for frame, body in read_frames(answer.content):
+        if frame == DATA:
+            try:
+                message.ParseFromString(body)
+            except DecodeError as error:
+                raise ClusterError(f"{METADATA}/{method} answers in another form") from error
+        elif frame == TRAILERS:
+            lines = body.decode("latin-1").lower().splitlines()
+            status |= {
+                name: text.strip() for name, _, text in (one.partition(":") for one in lines)
+            }
+    if (code := status.get("grpc-status", "0")) != "0":
+        fault = f"{METADATA}/{method}: {status.get('grpc-message') or 'refused'}"
+        raise NotInMetadataError(fault) if code == NOT_FOUND else ClusterError(fault)
+    return message
+
+
+def _explain_absence(status: int) -> ClusterError:
+    fault = f"{METADATA} is not there (it answers {status})"
+    if status in (401, 403, 429) or status >= 500:
+        kind = UnansweredError if status in NOT_UP else ClusterError
+        return kind(fault, "look whether metadata-grpc and metadata-envoy are up")
+    return NotOfferedError(
+        fault,
+        "the address of the pages (ml-pipeline-ui) has it, that of the API alone (ml-pipeline) "
+        "has not",
+    )
+
+
+def read_frames(content: bytes) -> list[tuple[int, bytes]]:
+    """The frames of a gRPC-Web body: their kind and what they hold."""
+    frames, at = [], 0
+    while at + FRAME.size <= len(content):
+        kind, length = FRAME.unpack_from(content, at)
+        at += FRAME.size
+        frames.append((kind, content[at : at + length]))
+        at += length
+    return frames
+
+
+def make_messages() -> dict:
+    """The messages of MESSAGES as protobuf classes."""
+    file = descriptor_pb2.FileDescriptorProto(name="fastkf_metadata.proto", package="fastkf")
+    for name, fields in MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for field, number, kind in fields:
+            repeated, one = isinstance(kind, list), kind[0] if isinstance(kind, list) else kind
+            added = message.field.add(name=field, number=number, label=3 if repeated else 1)
+            if isinstance(one, str):
+                added.type, added.type_name = added.TYPE_MESSAGE, f".fastkf.{one}"
+            else:
+                added.type = one
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    named = {name: pool.FindMessageTypeByName(f"fastkf.{name}") for name in MESSAGES}
+    return {name: message_factory.GetMessageClass(found) for name, found in named.items()}

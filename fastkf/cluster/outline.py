@@ -1,0 +1,62 @@
+"""The tasks and groups of a package, by the task names that lead to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastkf.package.graph import Place
+from fastkf.package.model import Package
+
+ITERATORS = ("parameterIterator", "artifactIterator")
+
+
+class Outline:
+    """What a package says of the tasks in it and of the groups around them.
+
+    Attributes:
+        package: whose outline it is.
+        contents: place to the content of its task, those of groups too; a group is a loop, a
+            condition, an exit handler or a pipeline inside the pipeline.
+    """
+
+    def __init__(self, package: Package):
+        self.package = package
+        self.contents: dict[Place, Mapping[str, Any]] = {}
+        self._groups: set[Place] = set()
+        self._keys: dict[tuple[Place, str], str] = {}
+        self._read(package.spec.get("root") or {}, (), ())
+
+    def key(self, above: Place, name: str) -> str:
+        """The task's own name, where a server calls it as its author may have: by a title."""
+        return name if (*above, name) in self.contents else self._keys.get((above, name), name)
+
+    def is_loop(self, place: Place) -> bool:
+        return any(self.contents.get(place, {}).get(kind) for kind in ITERATORS)
+
+    def is_group(self, place: Place) -> bool:
+        """Whether there are tasks below it; so it is with the pipeline's own place, ()."""
+        return not place or place in self._groups
+
+    def may_be_left_out(self, place: Place) -> bool:
+        """Whether a run can succeed without it: it is in a condition or in a loop."""
+        above = [place[: length + 1] for length in range(len(place))]
+        return any(
+            self.is_loop(one) or (self.contents.get(one, {}).get("triggerPolicy") or {})
+            for one in above
+        )
+
+    def is_retried(self, place: Place) -> bool:
+        return bool(self.contents.get(place, {}).get("retryPolicy"))
+
+    def _read(self, component: Mapping[str, Any], here: Place, around: tuple[str, ...]) -> None:
+        for key, content in ((component.get("dag") or {}).get("tasks") or {}).items():
+            place = (*here, str(key))
+            self.contents[place] = content
+            title = (content.get("taskInfo") or {}).get("name")
+            if isinstance(title, str):
+                self._keys.setdefault((here, title), str(key))
+            name = (content.get("componentRef") or {}).get("name", "")
+            part = (self.package.spec.get("components") or {}).get(name) or {}
+            if "dag" in part:
+                self._groups.add(place)
+            if name not in around:  # one in itself is never run
+                self._read(part, place, (*around, name))

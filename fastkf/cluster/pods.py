@@ -1,0 +1,111 @@
+"""The names of a run's pods, also of those that nobody has told.
+
+Argo calls a pod WORKFLOW-TEMPLATE-NUMBER. The number is the FNV-1a hash of its node's name, and
+that is the path of tasks that leads to it: `flow(0).root(0).train(0).executor(0)`. A `(0)` is the
+attempt; before Kubeflow Pipelines 2.17, without retries for all nodes, there is none.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from fastkf.cluster.executions import Spot
+from fastkf.cluster.outline import Outline
+from fastkf.cluster.tasks import STATES, task_details
+from fastkf.runs.model import State
+
+EXECUTOR, DRIVER = "executor", "driver"
+POD = re.compile(r"(.+?)-(?:retry-)?system-(?:container-impl|container-driver|dag-driver)-\d+")
+ATTEMPT = re.compile(r"\(\d+\)")
+LONGEST_PREFIX = 242  # letters; of 253 that a name may have, Argo keeps some for the number
+MOST_GUESSES = 6
+
+
+class PodNames:
+    """Learns from what a server tells of a run how its pods are called."""
+
+    def __init__(self, outline: Outline):
+        self._outline = outline
+        self._workflow = ""
+        self._failed: set[str] = set()
+        self._numbers: dict[str, list[str]] = {}  # a node's name to those of its pods
+
+    def learn(self, run, pods: Iterable[str]) -> None:
+        """Takes note of a run as the API has it, and of the pods that are told."""
+        numbers: dict[str, list[str]] = defaultdict(list)
+        for detail in task_details(run):
+            if STATES.get(str(detail.state).upper()) is State.FAILED:
+                self._failed.add(detail.display_name or "")
+            ids = [one.pod_name for one in detail.child_tasks or [] if one.pod_name]
+            # The later ones are of later attempts.
+            if STATES.get(str(detail.state).upper()) is not State.SUCCEEDED:
+                numbers[detail.display_name or ""] += [one.rpartition("-")[2] for one in ids[::-1]]
+            if ids and not self._workflow:
+                self._workflow = ids[0].rpartition("-")[0]
+        for pod in pods:
+            if found := POD.fullmatch(pod):
+                self._workflow = found[1]
+        self._numbers = dict(numbers)
+
+    def guess(self, spot: Spot, part: str) -> list[str]:
+        """The names that the pod of a task's container, or of its driver, may have.
+
+        Args:
+            spot: the place of a task or group; of the pipeline itself ().
+            part: EXECUTOR or DRIVER.
+        """
+        if not self._workflow:
+            return []
+        nodes = self._list_nodes(spot, part)
+        prefix = f"{self._workflow}-{self._template(spot, part)}"[:LONGEST_PREFIX]
+        computed = [str(_hash(".".join(one + attempt for one in nodes))) for attempt in ("(0)", "")]
+        told = self._numbers.get(nodes[-1], [])
+        sure = [one for one in told if one in computed]
+        return [f"{prefix}-{one}" for one in dict.fromkeys(sure or computed + told)][:MOST_GUESSES]
+
+    def has_failed(self, spot: Spot, part: str) -> bool:
+        """Whether the API tells so of a node of this name."""
+        return self._list_nodes(spot, part)[-1] in self._failed
+
+    def fits(self, spot: Spot, part: str, node: str) -> bool:
+        """Whether a node is the one of this part of a task.
+
+        Args:
+            node: its name, as a pod's annotation has it.
+        """
+        return ATTEMPT.sub("", node) == ".".join(self._list_nodes(spot, part))
+
+    def _list_nodes(self, spot: Spot, part: str) -> list[str]:
+        """The names of the nodes from the workflow to a part of a task, without attempts."""
+        place, turns = spot
+        if not place:
+            return [self._workflow, "root-driver"]
+        nodes, left = [self._workflow, "root"], list(turns)
+        for length in range(1, len(place)):
+            nodes.append(place[length - 1])
+            if self._outline.is_loop(place[:length]) and left:
+                number = left.pop(0)
+                nodes += [f"iteration-iterations({number}:{number})", "iteration-item"]
+        if part == EXECUTOR:
+            return [*nodes, place[-1], "executor"]
+        if not self._outline.is_loop(place):
+            return [*nodes, f"{place[-1]}-driver"]
+        if left:  # an iteration's
+            item = f"iteration-iterations({left[0]}:{left[0]})"
+            return [*nodes, place[-1], item, "iteration-item-driver"]
+        return [*nodes, place[-1], "iteration-driver"]
+
+    def _template(self, spot: Spot, part: str) -> str:
+        place, _ = spot
+        if part == EXECUTOR:
+            retry = "retry-" if self._outline.is_retried(place) else ""
+            return f"{retry}system-container-impl"
+        return "system-dag-driver" if self._outline.is_group(place) else "system-container-driver"
+
+
+def _hash(text: str) -> int:
+    """FNV-1a, of 32 bits."""
+    value = 2166136261
+    for byte in text.encode():
+        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
+    return value

@@ -1,0 +1,156 @@
+"""The steps of a package as they are in a run: all of them, whatever the server tells of it."""
+
+from dataclasses import replace
+from typing import Any
+
+from fastkf.base import clock
+from fastkf.cluster.executions import Execution, Found, Spot
+from fastkf.cluster.outline import Outline
+from fastkf.package.graph import Place
+from fastkf.runs.model import State, Step
+from fastkf.runs.turns import Turns, gather, name_turn
+
+MOST_TURNS = 10_000  # of one loop
+
+
+class Listing:
+    """The steps of a run as they are, and what is known of each.
+
+    A step in a loop has parts, one for each iteration; any other is its own part.
+
+    Attributes:
+        parts: by their names, in the package's order.
+        spots: the places of the same.
+        executions: what the server tells of those that have begun.
+    """
+
+    def __init__(self, outline: Outline, found: Found):
+        self.parts: dict[str, Step] = {}
+        self.spots: dict[str, Spot] = {}
+        self.executions: dict[str, Execution] = {}
+        self._outline = outline
+        self._turns: dict[str, dict[Turns, str]] = {}
+        package = outline.package
+        places = {task: place for place, task in package.places.items()}
+        for task, before in package.tasks.items():
+            after = tuple(package.name_step(other) for other in before)
+            step = Step(package.name_step(task), task, after)
+            for turns in _list_turns(outline, found, places[task]):
+                self._add(step, (places[task], turns), found)
+
+    def _add(self, step: Step, spot: Spot, found: Found) -> None:
+        part = replace(step, name=name_turn(step.name, spot[1]))
+        if execution := found.get(spot):
+            part = _fill(part, execution)
+            self.executions[part.name] = execution
+        elif _is_left_out(self._outline, found, spot):
+            part = replace(part, state=State.SKIPPED)
+        self.parts[part.name], self.spots[part.name] = part, spot
+        self._turns.setdefault(step.name, {})[spot[1]] = part.name
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps, those in loops with their iterations inside them."""
+        return tuple(self._gather(name) for name in self._turns)
+
+    def _gather(self, name: str) -> Step:
+        parts = {turns: self.parts[part] for turns, part in self._turns[name].items()}
+        if list(parts) == [()]:
+            return parts[()]
+        first = next(iter(parts.values()))
+        whole = gather(Step(name, first.task, first.after), parts)
+        for one in whole.steps:
+            if one.error and one.state is not State.SUCCEEDED:
+                number = one.name.removeprefix(f"{name}.")
+                return replace(whole, error=f"iteration {number}: {one.error}")
+        return whole
+
+    def change(self, name: str, **changes: Any) -> None:
+        """Changes a part."""
+        self.parts[name] = replace(self.parts[name], **changes)
+
+    def list_next(self) -> list[str]:
+        """The parts that have not begun although all that they wait for is over."""
+        states = {step.name: step.state for step in self.steps}
+        return [
+            part.name
+            for part in self.parts.values()
+            if part.state is State.PENDING
+            and part.name not in self.executions
+            and all(states.get(one, State.SUCCEEDED).has_ended for one in part.after)
+        ]
+
+    def end(self, outcome: State, is_complete: bool) -> list[str]:
+        """Ends the parts with their run; returns those of whose end the server tells nothing.
+
+        What it tells may lag behind the run's own state. Where a run has succeeded, all of its
+        steps have, but those that it may leave out.
+
+        Args:
+            is_complete: whether the server has told of all that has begun.
+        """
+        untold = []
+        for name, part in self.parts.items():
+            may_lack = is_complete or self._outline.may_be_left_out(self.spots[name][0])
+            is_left_out = part.state is State.PENDING and may_lack
+            if outcome is State.FAILED or part.state.has_ended or is_left_out:
+                self.parts[name] = part.end_with_run()
+            else:
+                self.parts[name] = replace(part, state=State.SUCCEEDED, error=None)
+                untold.append(name)
+        return untold
+
+
+def _fill(step: Step, told: Execution) -> Step:
+    """The step with what the server tells of it."""
+    step = replace(step, state=told.state, inputs=told.inputs, outputs=told.outputs)
+    step = replace(step, error=told.reason)
+    if told.started is None or told.state in (State.PENDING, State.SKIPPED):
+        return step
+    ended = told.ended or clock.now()
+    seconds = max(0.0, (ended - told.started).total_seconds())
+    return replace(step, started=told.started, seconds=seconds)
+
+
+def _list_turns(outline: Outline, found: Found, place: Place) -> list[Turns]:
+    """The iterations that a task is in; of loops that have not begun, those around them."""
+    turns: list[Turns] = [()]
+    for length in range(1, len(place)):
+        loop = place[:length]
+        turns = [
+            inside
+            for above in turns
+            for inside in _iterate(found, loop, above, outline.is_loop(loop))
+        ]
+    return turns
+
+
+def _iterate(found: Found, loop: Place, above: Turns, is_loop: bool) -> list[Turns]:
+    told = found.get((loop, above))
+    if not is_loop and (told is None or told.turns is None):
+        return [above]
+    depth, length = len(loop), len(above)
+    numbers = set(range(min((told and told.turns) or 0, MOST_TURNS)))
+    numbers |= {
+        turns[length]
+        for place, turns in found
+        if place[:depth] == loop and len(turns) > length and turns[:length] == above
+    }
+    return [(*above, number) for number in sorted(numbers)] or [above]
+
+
+def _is_left_out(outline: Outline, found: Found, spot: Spot) -> bool:
+    """Whether a group around a task, or the task, was not run: its condition does not hold."""
+    place, turns = spot
+    for length in range(1, len(place)):
+        around = [
+            found[place[:length], turns[:count]]
+            for count in range(len(turns) + 1)
+            if (place[:length], turns[:count]) in found
+        ]
+        if any(one.state is State.SKIPPED for one in around):
+            return True
+        # A loop over nothing has no iterations.
+        if around and outline.is_loop(place[:length]) and around[0].turns == 0:
+            return around[0].state.has_ended
+    return False

@@ -1,0 +1,141 @@
+"""Looks at the pods of steps that wait: what hinders them stands nowhere else."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from fastkf.cluster.connection import Connection
+from fastkf.cluster.executions import Found, Spot
+from fastkf.cluster.outline import Outline
+from fastkf.cluster.pods import DRIVER, EXECUTOR, PodNames
+from fastkf.cluster.steps import Listing
+from fastkf.cluster.texts import fetch_text
+from fastkf.cluster.waiting import Wait, explain_pod
+
+SECONDS = 2.0  # between two looks
+UNSEEN_SECONDS = 30.0  # after which a pod that nobody sees is worth a word
+MOST = 10  # pods at one look
+KUBEFLOW = "kubeflow"  # the namespace of the pods where a server has one user only
+NODE = "workflows.argoproj.io/node-name"
+
+# What has to start for a task to begin: its container, or the driver of it or of a group around it.
+Part = tuple[Spot, str]
+
+
+class Watch:
+    """What the steps of one run wait for.
+
+    Attributes:
+        names: how its pods are called.
+    """
+
+    def __init__(self, connection: Connection, outline: Outline, namespace: str):
+        self._connection, self._outline, self._namespace = connection, outline, namespace
+        self.names = PodNames(outline)
+        self._waits: dict[str, Wait] = {}
+        self._since: dict[str, float] = {}
+        self._looked = float("-inf")
+
+    def look(self, run, listing: Listing, found: Found, *, is_over: bool) -> dict[str, Wait]:
+        """The name of a step, or of one of its iterations, to why it has not started.
+
+        Args:
+            run: a V2beta1Run, as the API has it now.
+            is_over: whether it has ended, and only what was seen before is asked for.
+        """
+        self.names.learn(run, [one.pod for one in listing.executions.values() if one.pod])
+        parts = dict(self._list_waiting(listing, found))
+        now = time.monotonic()
+        self._since = {name: self._since.get(name, now) for name in parts}
+        self._waits = {name: wait for name, wait in self._waits.items() if name in parts}
+        if is_over or now - self._looked < SECONDS:
+            return self._waits
+        self._looked = now
+        seen: dict[Part, Wait | None] = {}
+        for name, part in list(parts.items()):
+            if part not in seen and len(seen) < MOST:
+                namespace = self.find_namespace(name, listing)
+                seen[part] = self._explain(part, namespace, now - self._since[name])
+            wait = seen.get(part)
+            if wait is not None:
+                self._waits[name] = wait
+            elif part in seen:
+                self._waits.pop(name, None)
+        return self._waits
+
+    def _list_waiting(self, listing: Listing, found: Found) -> Iterator[tuple[str, Part]]:
+        """The steps that wait, each with the part of the run whose pod is in the way."""
+        for name, execution in listing.executions.items():
+            if execution.waits:
+                yield name, (listing.spots[name], EXECUTOR)
+        for name in listing.list_next():
+            yield name, (_find_driven(listing.spots[name], found), DRIVER)
+
+    def list_broken(self, listing: Listing, found: Found) -> dict[str, list[str]]:
+        """The steps whose driver has failed, so that they never began, to its pods."""
+        driven = {name: _find_driven(listing.spots[name], found) for name in listing.list_next()}
+        return {
+            name: self.names.guess(spot, DRIVER)
+            for name, spot in driven.items()
+            if self.names.has_failed(spot, DRIVER)
+        }
+
+    def find_namespace(self, name: str, listing: Listing) -> str:
+        """The namespace of a step's pod."""
+        execution = listing.executions.get(name)
+        told = [execution] if execution else list(listing.executions.values())
+        return self._namespace or next((one.namespace for one in told if one.namespace), KUBEFLOW)
+
+    def _explain(self, part: Part, namespace: str, seconds: float) -> Wait | None:
+        spot, kind = part
+        refusal, names = "", self.names.guess(spot, kind)
+        for name in names:
+            pod, refusal = self._fetch("pod", name, namespace)
+            node = _read_node(pod)
+            if pod is None or (node and not self.names.fits(spot, kind, node)):
+                continue
+            events, _ = self._fetch("pod/events", name, namespace)
+            wait = explain_pod(pod, events, namespace, name)
+            if wait is not None and kind == DRIVER:
+                return Wait(f"what prepares it has not started: {wait.text}", wait.is_trouble)
+            return wait
+        if names and kind == EXECUTOR and seconds > UNSEEN_SECONDS:
+            text = f"its pod cannot be seen from here ({refusal or 'it is not there'})"
+            return Wait(f"{text}; look for it: kubectl -n {namespace} get pods", is_trouble=False)
+        return None
+
+    def _fetch(self, what: str, name: str, namespace: str) -> tuple[Any, str]:
+        """What the pages' server says of a pod, as JSON, or why it says nothing."""
+        query = httpx.QueryParams({"podname": name, "podnamespace": namespace})
+        answer = fetch_text(self._connection, f"{self._connection.pages}/k8s/{what}?{query}")
+        if answer.refusal:
+            return None, answer.refusal
+        try:
+            told = json.loads(answer.text)
+        except (ValueError, RecursionError):
+            return None, "no JSON"
+        return (told, "") if isinstance(told, dict) else (None, "no JSON")
+
+
+def _find_driven(spot: Spot, found: Found) -> Spot:
+    """The outermost group around a task that has not begun, or the task."""
+    place, turns = spot
+    if not any(not one for one, _ in found):
+        return (), ()  # the pipeline itself
+    around = [
+        (place[:length], turns[:count])
+        for length in range(1, len(place))
+        for count in range(len(turns) + 1)
+    ]
+    begun = {one for one, _ in found}
+    return next((one for one in around if one[0] not in begun), spot)
+
+
+def _read_node(pod: Any) -> str:
+    try:
+        return str(pod["metadata"]["annotations"].get(NODE) or "")
+    except (LookupError, TypeError, AttributeError):
+        return ""

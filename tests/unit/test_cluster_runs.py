@@ -1,0 +1,489 @@
+"""What `fastkf submit` says of runs as a real Kubeflow Pipelines has told of them."""
+
+import io
+import json
+from copy import deepcopy
+
+import pytest
+from build import write_notebook
+from faulty import answer, page
+from real_kubeflow import Kubeflow, as_json, as_model, load
+from rich.console import Console
+
+from fastkf.cli.display import Display
+from fastkf.cluster import follow, submit
+from fastkf.cluster.auth import Credentials
+from fastkf.cluster.connection import Connection, Health
+from fastkf.cluster.follow import Follower
+from fastkf.cluster.outcome import complete_run
+from fastkf.cluster.target import Client, Endpoint
+from fastkf.notebook.model import read
+from fastkf.runs.model import Run
+from fastkf.runs.problems import list_problems
+
+IMAGE = "localhost/no-such-image:1"
+
+
+class Shown:
+    def __init__(self):
+        self.file = io.StringIO()
+        self.display = Display(Console(file=self.file, width=1000, highlight=False))
+
+    @property
+    def text(self) -> str:
+        return self.file.getvalue()
+
+
+@pytest.fixture
+def shown():
+    return Shown()
+
+
+def follower_of(server: Kubeflow, path="", namespace="") -> Follower:
+    connection = Connection(server.url + path, Credentials())
+    return Follower(connection, server.run_id, server.package, 0, namespace)
+
+
+def complete(server: Kubeflow, folder, shown=None, notebook=None, namespace="", path="") -> Run:
+    """The run of a server that has ended, as its record has it."""
+    follower = follower_of(server, path, namespace)
+    follower.follow((shown or Shown()).display)
+    connection = Connection(server.url + path, Credentials())
+    client = Client(Endpoint(), connection, Health("2.17.0", False, True), namespace)
+    return complete_run(Run(folder, "n", "N"), client, follower, server.package, notebook)[0]
+
+
+def states(run: Run) -> dict[str, str]:
+    return {step.name: step.state.value for step in run.steps}
+
+
+def test_a_run_that_succeeded_has_all_its_steps_and_metrics(tmp_path):
+    with Kubeflow("succeeded") as server:
+        run = complete(server, tmp_path)
+    assert states(run) == {
+        "load_data": "succeeded",
+        "train_neighbours": "succeeded",
+        "train_tree": "succeeded",
+        "evaluate": "succeeded",
+    }
+    assert run.pipeline.metrics == {
+        "neighbours_accuracy": 0.625,
+        "test_accuracy": 0.75,
+        "tree_accuracy": 0.875,
+    }
+    last = run.steps[-1]
+    assert last.inputs.parameters["neighbours"] == 5
+    assert last.inputs.artifacts["test_wines_input_artifact"].type == "system.Dataset"
+    assert "evaluate_html_report" in last.outputs.artifacts
+    assert 20 < last.seconds < 60
+    assert run.note is None
+
+
+def test_the_steps_that_a_large_run_does_not_list_are_in_metadata(tmp_path):
+    with Kubeflow("large") as server:
+        told = [one.display_name for one in server.run.run_details.task_details]
+        run = complete(server, tmp_path)
+    assert "evaluate-step" not in told
+    assert len(run.steps) == 10
+    assert set(states(run).values()) == {"succeeded"}
+    assert all(step.started and step.seconds > 1 for step in run.steps)
+    assert run.pipeline.metrics
+
+
+def test_without_metadata_the_steps_that_are_not_listed_are_named(tmp_path, shown):
+    with Kubeflow("large") as server:
+        server.case["metadata"] = None
+        run = complete(server, tmp_path, shown)
+    assert len(run.steps) == 10
+    assert set(states(run).values()) == {"succeeded"}
+    assert "tells nothing of the end of select_model, " in run.note
+    assert "evaluate" in run.note
+
+
+@pytest.fixture
+def faulty_notebook(tmp_path):
+    cells = [
+        ("imports", "import pandas"),
+        ("step:load", "frame = pandas.DataFrame({'a': [1]})"),
+        (
+            ["step:ratio", "prev:load"],
+            "print('computing the ratio')\nratio = int(frame['a'].sum()) / 0\nprint(ratio)",
+        ),
+        (["step:end", "prev:ratio"], "print(ratio)"),
+    ]
+    return read(write_notebook(tmp_path / "faulty.ipynb", cells))
+
+
+ERROR = "ZeroDivisionError: division by zero (cell 3, line 2: ratio = int(frame['a'].sum()) / 0)"
+
+
+def test_a_failed_step_has_its_exception_and_its_log(tmp_path, faulty_notebook, shown):
+    with Kubeflow("failed") as server:
+        run = complete(server, tmp_path, shown, faulty_notebook)
+        asked = [one.path for one in server.seen if "/k8s/pod/logs" in one.path]
+    assert states(run) == {"load": "succeeded", "ratio": "failed", "end": "skipped"}
+    assert run.steps[1].error == ERROR
+    assert run.error is None
+    assert "computing the ratio" in (tmp_path / "logs" / "ratio.log").read_text()
+    assert "podnamespace=kubeflow" in asked[0]
+    assert "createdat=2026-06-01" in asked[0]
+    assert "✗ ratio" in shown.text
+
+
+def test_an_archived_log_is_found_when_the_pod_is_gone(tmp_path, faulty_notebook):
+    with Kubeflow("failed") as server:
+        log = server.case.pop("logs").popitem()[1]
+        uris = [one["uri"] for one in server.case["metadata"]["artifacts"]]
+        uri = next(one for one in uris if "ratio-step" in one and "executor-logs" in one)
+        server.case["files"] = {uri.removeprefix("minio://"): log}
+        run = complete(server, tmp_path, notebook=faulty_notebook)
+        asked = next(one.path for one in server.seen if "/artifacts/get" in one.path)
+    assert run.steps[1].error == ERROR
+    assert "source=minio" in asked
+    assert "namespace=kubeflow" in asked
+
+
+def test_a_log_is_asked_for_in_the_namespace_of_its_user(tmp_path):
+    with Kubeflow("failed") as server:
+        complete(server, tmp_path, namespace="team-a", path="/pipeline")
+        asked = [one.path for one in server.seen if "/k8s/pod/logs" in one.path]
+    assert asked[0].startswith("/pipeline/k8s/pod/logs?")
+    assert "podnamespace=team-a" in asked[0]
+
+
+def test_without_metadata_the_pod_of_a_failed_step_is_known_by_its_node(tmp_path):
+    """On the address of the API alone there is no metadata, and a log at another place."""
+    with Kubeflow("failed") as server:
+        server.case["metadata"] = None
+        pod, log = server.case.pop("logs").popitem()
+        node = f"/apis/v1alpha1/runs/{server.run_id}/nodes/{pod}/log"
+        server.hinder(node, answer(200, log, content_type="text/plain"))
+        run = complete(server, tmp_path)
+    assert run.steps[1].error.startswith("ZeroDivisionError: division by zero (line 2")
+
+
+def test_the_iterations_of_a_loop_are_steps_inside_a_step(tmp_path):
+    with Kubeflow("loop") as server:
+        executions = server.case["metadata"]["executions"]
+        failed = next(
+            one["custom_properties"]["pod_name"]["string_value"]
+            for one in executions
+            if one["last_known_state"] == "FAILED" and "pod_name" in one["custom_properties"]
+        )
+        log = 'Traceback (most recent call last):\n  File "x"\nValueError: item 2 is bad\n'
+        server.case["logs"] = {failed: log}
+        run = complete(server, tmp_path)
+    (check,) = run.steps
+    assert check.state == "failed"
+    assert [(one.name, one.state.value) for one in check.steps] == [
+        ("check.0", "succeeded"),
+        ("check.1", "failed"),
+        ("check.2", "succeeded"),
+        ("check.3", "succeeded"),
+    ]
+    assert check.error == "iteration 1: ValueError: item 2 is bad"
+    assert check.steps[2].outputs.parameters == {"Output": 3}
+    assert (tmp_path / "logs" / "check.1.log").read_text() == log
+    assert list_problems(run)[0].log == "logs/check.1.log"
+
+
+@pytest.mark.parametrize("name", ["terminated", "image_not_found"])
+def test_a_run_that_somebody_ended_says_so(tmp_path, name):
+    with Kubeflow(name) as server:
+        server.case["run"] = load("terminated")["run"]
+        assert server.case["run"]["state"] == "FAILED"
+        run = complete(server, tmp_path)
+    assert states(run) == {"load": "failed", "ratio": "skipped", "end": "skipped"}
+    assert "terminated" in run.error
+    assert "terminated" in run.steps[0].error
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Asks without a pause; the third question is interrupted, as by Ctrl-C."""
+    pauses = []
+
+    def sleep(_):
+        pauses.append(1)
+        if len(pauses) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(follow.time, "sleep", sleep)
+    monkeypatch.setattr("fastkf.cluster.watch.SECONDS", 0)
+
+
+def test_a_step_whose_image_is_not_there_says_so(tmp_path, shown, quick):
+    with Kubeflow("image_not_found") as server:
+        options = submit.Options(tmp_path, output=tmp_path / "run")
+        server.hinder("/healthz", as_json({"tag_name": "2.17.0", "multi_user": False}))
+        server.case["run"]["pipeline_spec"] = server.case["package"]
+        with pytest.raises(follow.DetachedError, match="goes on"):
+            submit.follow_run(server.run_id, Endpoint(server.url), options, shown.display)
+    said = f"load waits: its image {IMAGE} cannot be pulled (failed to pull and unpack"
+    assert shown.text.count(said) == 1
+    assert "connection refused" in shown.text
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    step = record["pipeline"]["steps"][0]
+    assert record["status"] == step["status"] == "running"
+    assert IMAGE in step["error"]
+    assert IMAGE in (tmp_path / "run" / "report.html").read_text()
+
+
+def waiting(case: dict, reason: str, message: str) -> dict:
+    status = next(iter(case["pods"].values()))["status"]
+    status["containerStatuses"][0]["state"] = {"waiting": {"reason": reason, "message": message}}
+    case["events"] = {}
+    return case
+
+
+def read_waits(case: dict) -> dict[str, str]:
+    with Kubeflow(case) as server:
+        follower = follower_of(server)
+        follower.run = server.run
+        follower.read_steps(Shown().display)
+        return {step.name: step.error for step in follower.steps if step.error}
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "told"),
+    [
+        ("CreateContainerConfigError", 'secret "keys" not found', "the Secret keys is not there"),
+        (
+            "CreateContainerConfigError",
+            "couldn't find key user in Secret kubeflow/keys",
+            "the Secret keys has no key user",
+        ),
+        ("CreateContainerConfigError", 'configmap "cfg" not found', "the ConfigMap cfg is not"),
+        (
+            "CreateContainerConfigError",
+            "container has runAsNonRoot and image will run as root",
+            "build the image with a user that is not root",
+        ),
+        ("ImagePullBackOff", 'Back-off pulling image "x"', f"{IMAGE} cannot be pulled;"),
+        ("InvalidImageName", "couldn't parse", f"{IMAGE} is not the name of an image"),
+        ("RunContainerError", "no such file: sh", "does not start: RunContainerError: no such"),
+    ],
+)
+def test_a_container_that_does_not_start_says_why(reason, message, told):
+    assert told in read_waits(waiting(load("image_not_found"), reason, message))["load"]
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (("Warning", "FailedMount", 'secret "keys" not found'), "the Secret keys is not there"),
+        (("Warning", "FailedMount", "timed out"), "its pod does not start: FailedMount: timed out"),
+        (("Normal", "Pulling", 'Pulling image "step:1"'), "its image step:1 is being pulled"),
+    ],
+)
+def test_a_pod_that_does_not_start_says_why(event, told):
+    case = load("image_not_found")
+    name, pod = next(iter(case["pods"].items()))
+    pod["status"] = {"phase": "Pending"}
+    kind, reason, message = event
+    case["events"] = {name: {"items": [{"type": kind, "reason": reason, "message": message}]}}
+    assert told in read_waits(case)["load"]
+
+
+def test_a_pod_that_no_node_takes_says_why():
+    case = load("image_not_found")
+    for pod in case["pods"].values():
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+        condition["message"] = "0/1 nodes are available: 1 Insufficient memory."
+        pod["status"] = {"phase": "Pending", "conditions": [condition]}
+    told = read_waits(case)["load"]
+    assert "no node has room for it" in told
+    assert "Insufficient memory" in told
+
+
+def test_a_driver_that_does_not_start_says_why():
+    """Before a step there is a pod that prepares it, and before all one of the pipeline."""
+    case = load("image_not_found")
+    workflow, _, _ = next(iter(case["pods"])).partition("-system-")
+    pod = deepcopy(next(iter(case["pods"].values())))
+    pod["metadata"]["annotations"] = {}
+    case["metadata"]["executions"] = case["metadata"]["executions"][1:]
+    details = case["run"]["run_details"]["task_details"]
+    number = next(
+        one["child_tasks"][0]["pod_name"].rpartition("-")[2]
+        for one in details
+        if one["display_name"] == "load-step-driver"
+    )
+    case["pods"] = {f"{workflow}-system-container-driver-{number}": pod}
+    assert read_waits(case)["load"].startswith("what prepares it has not started: its image")
+
+
+def test_a_pod_is_known_by_the_number_that_the_api_tells():
+    """Where Argo would number its nodes in another way."""
+    case = load("image_not_found")
+    text = json.dumps(case)
+    number = next(iter(case["pods"])).rpartition("-")[2]
+    assert IMAGE in read_waits(json.loads(text.replace(number, "1234567")))["load"]
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("pod", [[], {"status": []}, {"status": {"containerStatuses": [7]}}, "x"])
+def test_an_odd_pod_says_nothing(pod):
+    case = load("image_not_found")
+    case["pods"] = dict.fromkeys(case["pods"], pod)
+    case["events"] = {}
+    assert read_waits(case) == {}
+
+
+def test_a_failed_driver_is_the_reason_of_its_step(tmp_path):
+    with Kubeflow("failed") as server:
+        case = server.case
+        case["metadata"]["executions"] = case["metadata"]["executions"][1:]
+        details = case["run"]["run_details"]["task_details"]
+        details[:] = [one for one in details if one.get("display_name") != "ratio-step"]
+        driver = next(one for one in details if one.get("display_name") == "ratio-step-driver")
+        driver["state"] = "FAILED"
+        number = driver["child_tasks"][0]["pod_name"].rpartition("-")[2]
+        workflow = next(iter(case["logs"])).partition("-system-")[0]
+        told = "F0601 20:01:41.881 16 main.go:79] KFP driver: parent DAG does not have the input\n"
+        case["logs"] = {f"{workflow}-system-container-driver-{number}": told}
+        run = complete(server, tmp_path)
+    assert states(run) == {"load": "succeeded", "ratio": "failed", "end": "skipped"}
+    assert run.steps[1].error == (
+        "what prepares it has failed: KFP driver: parent DAG does not have the input"
+    )
+
+
+def test_a_process_that_was_killed_says_so(tmp_path):
+    with Kubeflow("failed") as server:
+        ends = "F0601 19:59:29.223452 15 main.go:59] failed to execute component: exit status 137\n"
+        server.case["logs"] = dict.fromkeys(server.case["logs"], f"working\n{ends}")
+        run = complete(server, tmp_path)
+    assert run.steps[1].error.startswith("its process was ended by SIGKILL (exit status 137)")
+
+
+def test_a_step_that_is_cached_or_left_out_is_listed(tmp_path):
+    spec = {
+        "pipelineInfo": {"name": "choice"},
+        "root": {
+            "dag": {
+                "tasks": {
+                    "flip": {"componentRef": {"name": "comp"}, "taskInfo": {"name": "Flip a coin"}},
+                    "condition-1": {
+                        "componentRef": {"name": "comp-condition-1"},
+                        "dependentTasks": ["flip"],
+                        "triggerPolicy": {"condition": "inputs.parameter_values['x'] == 'y'"},
+                    },
+                    "last": {"componentRef": {"name": "comp"}, "dependentTasks": ["condition-1"]},
+                }
+            }
+        },
+        "components": {
+            "comp": {"executorLabel": "exec"},
+            "comp-condition-1": {"dag": {"tasks": {"inner": {"componentRef": {"name": "comp"}}}}},
+        },
+    }
+
+    def execution(number, task, state, parent=None, kind="Container"):
+        named = {"task_name": {"string_value": task}}
+        if parent:
+            named["parent_dag_id"] = {"int_value": parent}
+        times = {"create_time_since_epoch": 1780000000000, "last_update_time_since_epoch": 1}
+        type = f"system.{kind}Execution"
+        return dict(id=number, type=type, last_known_state=state, custom_properties=named, **times)
+
+    case = load("succeeded")
+    case["package"] = spec
+    case["run"]["run_details"] = {}
+    case["metadata"] |= {"artifacts": [], "events": []}
+    case["metadata"]["executions"] = [
+        execution(1, "", "RUNNING", kind="DAG"),
+        execution(2, "Flip a coin", "CACHED", 1),
+        execution(3, "condition-1", "CANCELED", 1, "DAG"),
+        execution(4, "last", "COMPLETE", 1),
+    ]
+    with Kubeflow(case) as server:
+        run = complete(server, tmp_path)
+    assert states(run) == {"flip": "succeeded", "inner": "skipped", "last": "succeeded"}
+
+
+def task(number: int, name: str, state: str, parent: int = 0, kind="RUNTIME", **fields) -> dict:
+    """A task as the API has it after 2.17."""
+    return {
+        "task_id": f"id-{number}",
+        "name": name,
+        "parent_task_id": f"id-{parent}" if parent else "",
+        "type": kind,
+        "state": state,
+        "create_time": f"2026-06-01T12:00:{number:02}Z",
+        "end_time": "2026-06-01T12:01:00Z",
+        **fields,
+    }
+
+
+@pytest.fixture
+def later():
+    """What a server after 2.17 answers: no metadata, no task_details; tasks where asked for all."""
+    case = load("loop")
+    case["metadata"] = None
+    case["run"].pop("run_details")
+    tasks = [
+        task(1, "root", "FAILED", kind="ROOT"),
+        task(2, "for-loop-2", "FAILED", 1, "LOOP", type_attributes={"iteration_count": "2"}),
+        task(3, "for-loop-2", "SUCCEEDED", 2, "DAG", type_attributes={"iteration_index": "0"}),
+        task(4, "for-loop-2", "FAILED", 2, "DAG", type_attributes={"iteration_index": "1"}),
+        task(5, "check", "CACHED", 3),
+        task(6, "check", "FAILED", 4, pods=[{"name": "pod-6", "type": "EXECUTOR"}]),
+    ]
+    case["full"] = case["run"] | {"tasks": tasks}
+    with Kubeflow(case) as server:
+        server.hinder(r"\?view=FULL", as_json(case["full"]))
+        yield server
+
+
+def test_a_server_without_metadata_lists_tasks_itself(later, tmp_path):
+    later.case["logs"] = {"pod-6": "Traceback (most recent call last):\n  x\nKeyError: 'a'\n"}
+    run = complete(later, tmp_path)
+    (check,) = run.steps
+    assert [(one.name, one.state.value) for one in check.steps] == [
+        ("check.0", "succeeded"),
+        ("check.1", "failed"),
+    ]
+    assert check.error == "iteration 1: KeyError: 'a'"
+
+
+def test_metrics_of_such_a_server_are_among_its_tasks(later, tmp_path):
+    made = [{"name": "accuracy", "type": "Metric", "number_value": 0.5}]
+    tasks = later.case["full"]["tasks"][:1] + [
+        task(
+            2,
+            "check",
+            "SUCCEEDED",
+            1,
+            outputs={"artifacts": [{"artifact_key": "metrics", "artifacts": made}]},
+        )
+    ]
+    later.case["package"] = {
+        "pipelineInfo": {"name": "one"},
+        "root": {"dag": {"tasks": {"check": {"componentRef": {"name": "comp"}}}}},
+        "components": {"comp": {"executorLabel": "exec"}},
+    }
+    later.case["run"]["state"] = "SUCCEEDED"
+    later.rules[0].do = as_json(later.case["full"] | {"tasks": tasks})
+    run = complete(later, tmp_path)
+    assert run.pipeline.metrics == {"check.accuracy": 0.5}
+
+
+def test_metadata_that_fail_for_a_moment_are_asked_again(tmp_path):
+    with Kubeflow("succeeded") as server:
+        server.hinder("GetExecutionsByContext", answer(503, "down"), times=1)
+        run = complete(server, tmp_path)
+    assert len(run.steps) == 4
+
+
+@pytest.mark.parametrize("do", [page(200, "Kubeflow"), answer(404, "no"), answer(405, "no")])
+def test_a_server_without_metadata_is_not_asked_for_them_again(do, tmp_path):
+    with Kubeflow("failed") as server:
+        server.hinder("ml_metadata", do)
+        follower = follower_of(server)
+        follower.run = as_model(server.case["run"])
+        for _ in range(3):
+            follower.read_steps(Shown().display)
+        asked = [one for one in server.seen if "GetContext" in one.path]
+    assert len(asked) == 1
+    assert [step.state.value for step in follower.steps] == ["succeeded", "failed", "skipped"]
