@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fastkf.cli.options import find_notebook
 from fastkf.notebook.model import read
-from fastkf.runs.compare import SAME, compare
+from fastkf.runs.compare import SAME, Tolerance, compare
 from fastkf.runs.model import Run
 from fastkf.runs.record import read_run
 
@@ -26,7 +26,7 @@ def main(lab: str, options: list[str]) -> int:
         here = fastkf("run", lab, "--only", "notebook", output=Path(folder, "notebook"))
         there = fastkf("submit", lab, *options, output=Path(folder, "pipeline"))
     tolerance = SAME if notebook.course.tolerance is None else notebook.course.tolerance
-    metrics = compare(here.notebook.metrics, there.pipeline.metrics, tolerance)
+    metrics = compare(here.notebook.metrics, there.pipeline.metrics, Tolerance(tolerance))
     print(json.dumps({name: asdict(metric) for name, metric in metrics.items()}, indent=2))
     return 0 if metrics and all(metric.equal for metric in metrics.values()) else 1
 

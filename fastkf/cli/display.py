@@ -114,6 +114,8 @@ class Display:
             self.console.print(_metrics_table(run))
         for name, value in run.pipeline.outputs.items() if run.pipeline else ():
             self.say(f"Output {name}: {value}")
+        if run.compared:
+            (self.say if run.parity else self.warn)(run.compared)
         self._end_run(run, list_problems(run), more)
 
     def _end_run(self, run: Run, problems: Iterable[Problem], more: Iterable[str]) -> None:

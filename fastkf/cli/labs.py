@@ -14,13 +14,16 @@ from fastkf.cli.extras import require
 from fastkf.cli.options import (
     NotebookName,
     NotebookNames,
+    Tolerances,
     find_notebook,
     find_notebooks,
     find_tested,
     parse_parameters,
+    parse_tolerance,
 )
 from fastkf.course import places
 from fastkf.notebook.model import read
+from fastkf.runs.compare import SAME
 from fastkf.runs.progress import Progress
 
 NO_COURSE = (
@@ -74,6 +77,7 @@ def run(
     docker: Annotated[
         bool, typer.Option("--docker", help="Run a package's containers in their images.")
     ] = False,
+    tolerance: Tolerances = None,
     *,
     display: Display,
 ) -> bool:
@@ -95,8 +99,9 @@ def run(
 
         if docker:
             require("docker", "run --docker")
-        if only:
-            raise UsageError(f"{path}: --only is for notebooks; a package is a pipeline only")
+        if only or tolerance:
+            option = "--only" if only else "--tolerance"
+            raise UsageError(f"{path}: {option} is for notebooks; a package is a pipeline only")
         how = PackageOptions(places.RUNS, output, components, docker)
         outcome = run_package(path, given, how, display)
     else:
@@ -111,8 +116,11 @@ def run(
         def bring(names: Sequence[str]) -> None:
             fetch(names, progress=display.say)
 
-        options = Options(places.RUNS, output, only, bring, read_lock())
-        outcome = run_notebook(read(find_notebook(notebook)), given, options, display)
+        taken = read(find_notebook(notebook))
+        own = SAME if taken.course.tolerance is None else taken.course.tolerance
+        allowed = parse_tolerance(tolerance or [], own)
+        options = Options(places.RUNS, output, only, bring, read_lock(), allowed)
+        outcome = run_notebook(taken, given, options, display)
     display.show_run(outcome)
     return outcome.has_succeeded
 

@@ -8,7 +8,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.course.places import list_labs
-from fastkf.runs.compare import Tolerance
+from fastkf.runs.compare import SAME, Tolerance
 
 NotebookName = Annotated[
     str, typer.Argument(metavar="NOTEBOOK", help="A lab's name, or the path of any Kale notebook.")
@@ -17,6 +17,15 @@ NotebookName = Annotated[
 NotebookNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NOTEBOOK]...", help="Labs' names or paths; every lab when none."),
+]
+
+Tolerances = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tolerance",
+        metavar="[METRIC=]NUMBER",
+        help="How far numbers may be apart, relative to the larger one [1e-9].",
+    ),
 ]
 
 
@@ -91,13 +100,16 @@ def parse_assignments(words: list[str], option: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def parse_tolerance(words: list[str]) -> Tolerance:
+def parse_tolerance(words: list[str], usual: float = SAME) -> Tolerance:
     """NUMBER and METRIC=NUMBER words.
+
+    Args:
+        usual: the tolerance where no word gives one for all metrics.
 
     Raises:
         UsageError: a word is of another form, or no number from 0 on.
     """
-    usual, named = Tolerance().usual, {}
+    named: dict[str, float] = {}
     for word in words:
         metric, _, text = word.rpartition("=")
         try:

@@ -16,7 +16,7 @@ from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.cli.command import command
 from fastkf.cli.display import Display
-from fastkf.cli.options import parse_tolerance
+from fastkf.cli.options import Tolerances, parse_tolerance
 from fastkf.course import places
 from fastkf.runs.cleaning import choose, look_at, measure
 from fastkf.runs.compare import ComparedStep, ComparedValue, RunsComparison, compare_runs
@@ -47,13 +47,7 @@ NewestRun = Annotated[
 def compare(
     one: RunName,
     other: RunName,
-    tolerance: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[METRIC=]NUMBER",
-            help="How far numbers may be apart, relative to the larger one [1e-9].",
-        ),
-    ] = None,
+    tolerance: Tolerances = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print data in place of tables.")] = False,
     *,
     display: Display,

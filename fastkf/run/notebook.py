@@ -17,8 +17,9 @@ from fastkf.notebook.model import Notebook
 from fastkf.notebook.parameters import read_parameters
 from fastkf.package.model import Package
 from fastkf.package.pins import Pins
+from fastkf.run.compared import say_what_is_compared
 from fastkf.run.pipeline import run_pipeline
-from fastkf.runs.compare import SAME
+from fastkf.runs.compare import EXACT, Tolerance
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import Keeper, keep
 from fastkf.runs.model import NotebookResult, Run, State
@@ -37,6 +38,7 @@ class Options:
         only: the one way in which it is run.
         bring: fetches the data sets that a notebook needs, where its data are not elsewhere.
         pins: the versions that its steps install; those that are installed here when None.
+        tolerance: of its metrics.
     """
 
     home: Path
@@ -44,6 +46,7 @@ class Options:
     only: Literal["notebook", "pipeline"] | None = None
     bring: Callable[[Sequence[str]], None] | None = None
     pins: Pins | None = None
+    tolerance: Tolerance = EXACT
 
 
 def run_notebook(
@@ -65,9 +68,9 @@ def run_notebook(
         options.bring(notebook.course.needs)
     folder = make_run_folder(notebook.name, options.output, options.home)
     run = Run(folder, notebook.name, notebook.title, {**notebook.parameters, **parameters})
-    tolerance = SAME if notebook.course.tolerance is None else notebook.course.tolerance
-    with keep(run, tolerance) as keeper:
+    with keep(run, options.tolerance) as keeper:
         _run_both_ways(notebook, parameters, options, keeper, progress)
+        keeper.update(compared=say_what_is_compared(notebook, keeper.run))
     return keeper.run
 
 

@@ -25,6 +25,9 @@ class Tolerance:
         return self.named.get(metric, self.usual)
 
 
+EXACT = Tolerance()
+
+
 @dataclass(frozen=True)
 class Way:
     """One way in which something ran: as a notebook, or as a pipeline.
@@ -88,7 +91,7 @@ def compare_runs(one: Run, other: Run, tolerance: Tolerance) -> RunsComparison:
     ways = (*_list_ways(1, one), *_list_ways(2, other))
     with_steps = [way.steps for way in ways if way.kind == "pipeline"]
     names = dict.fromkeys(name for steps in with_steps for name in steps)
-    parameters = _list_values([one.parameters, other.parameters], Tolerance())
+    parameters = _list_values([one.parameters, other.parameters], EXACT)
     return RunsComparison(
         ways=ways,
         values=_list_values([way.values for way in ways], tolerance),
@@ -102,19 +105,18 @@ def compare_runs(one: Run, other: Run, tolerance: Tolerance) -> RunsComparison:
 
 
 def compare(
-    notebook: Mapping[str, object], pipeline: Mapping[str, object], tolerance: float = SAME
+    notebook: Mapping[str, object], pipeline: Mapping[str, object], tolerance: Tolerance = EXACT
 ) -> dict[str, Comparison]:
     """Each metric of the notebook beside the pipeline's.
 
     Args:
         notebook, pipeline: metric to value.
-        tolerance: how far two numbers may be apart, relative to the larger one.
     """
     return {
         name: Comparison(
             notebook.get(name),
             pipeline.get(name),
-            is_equal(notebook.get(name), pipeline.get(name), tolerance),
+            is_equal(notebook.get(name), pipeline.get(name), tolerance.of(name)),
         )
         for name in {**notebook, **pipeline}
     }

@@ -13,8 +13,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def describe_run(run: Run) -> dict[str, Any]:
-    """The content of run.json; `note`, `link`, `error` and `replicas` only where there are any."""
-    last = {"note": run.note, "link": run.link, "error": run.error}
+    """The content of run.json; from `compared` on, only what there is."""
+    last = {"compared": run.compared, "note": run.note, "link": run.link, "error": run.error}
     return {
         "version": VERSION,
         "name": run.name,

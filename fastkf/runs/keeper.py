@@ -10,7 +10,7 @@ from typing import Any
 from fastkf.base import clock
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import lacks_space
-from fastkf.runs.compare import SAME, compare
+from fastkf.runs.compare import EXACT, Tolerance, compare
 from fastkf.runs.model import Run, State
 from fastkf.runs.record import write_run
 from fastkf.runs.report.page import write_report
@@ -34,7 +34,7 @@ class Keeper:
 
 
 @contextmanager
-def keep(run: Run, tolerance: float = SAME) -> Iterator[Keeper]:
+def keep(run: Run, tolerance: Tolerance = EXACT) -> Iterator[Keeper]:
     """Keeps the run that is done inside: run.json and report.html say how it ended.
 
     An interruption, and an error that the user can put right, end the run as failed, and the
@@ -77,7 +77,7 @@ def describe_unexpected(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".strip().removesuffix(":")
 
 
-def _end(keeper: Keeper, error: str | None, seconds: float, tolerance: float) -> None:
+def _end(keeper: Keeper, error: str | None, seconds: float, tolerance: Tolerance) -> None:
     run = keeper.run
     if run.notebook and run.pipeline:
         run = replace(run, parity=compare(run.notebook.metrics, run.pipeline.metrics, tolerance))

@@ -188,6 +188,7 @@ class Run:
         seconds: how long it took.
         notebook, pipeline: None where it does not run that way.
         parity: metric to what both ways have given.
+        compared: what of the notebook and the pipeline was held against each other, in a sentence.
         note: how it ran, in a sentence for the reader.
         link: its page, where it ran on a server.
         error: why it failed, where that is not one step's failure alone.
@@ -204,6 +205,7 @@ class Run:
     notebook: NotebookResult | None = None
     pipeline: PipelineResult | None = None
     parity: dict[str, Comparison] = field(default_factory=dict)
+    compared: str | None = None
     note: str | None = None
     link: str | None = None
     error: str | None = None

@@ -9,7 +9,7 @@ Format, version 1. A record without `version` is of version 1 too; missing keys 
                  after, error, started_at and ended_at (RFC 3339), image, command, inputs, outputs,
                  steps (those inside it)
     parity       metric to notebook, pipeline, equal
-    note, link, error
+    compared, note, link, error
     replicas     of a training job: name, state, restarts, exit_code (null before there is one), log
 """
 
@@ -100,6 +100,7 @@ def _read_run(folder: Path, content: Table) -> Run:
             str(name): Comparison(one.get("notebook"), one.get("pipeline"), bool(one.get("equal")))
             for name, one in (content.get("parity") or {}).items()
         },
+        compared=content.get("compared"),
         note=content.get("note"),
         link=content.get("link"),
         error=_read_error(content),

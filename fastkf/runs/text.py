@@ -27,6 +27,11 @@ def show_values(values: dict[str, object]) -> dict[str, str]:
     return {str(name): show_value(value) for name, value in values.items()}
 
 
+def count(number: int, noun: str) -> str:
+    """A number with its noun: 1 step, 2 steps."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def format_seconds(seconds: float) -> str:
     """A duration as a person says it: 0.4 s, 41 s, 3 min 5 s, 1 h 12 min."""
     if round(seconds, 1) < 10:
