@@ -104,6 +104,7 @@ def submit(
     from fastkf.cluster.source import read_source
     from fastkf.cluster.target import Endpoint
     from fastkf.course.lock import read_lock
+    from fastkf.course.step_image import has_data
 
     server = Endpoint(
         host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
@@ -115,6 +116,7 @@ def submit(
         output=output,
         wait=wait,
         patience=patience,
+        has_data=has_data,
     )
     named = [one for one in (target, follow, terminate) if one]
     if len(named) != 1:

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ from fastkf.runs.progress import Progress
 from fastkf.runs.record import write_run
 from fastkf.runs.report import page
 
+HasData = Callable[[str, str], bool]
+
 
 @dataclass(frozen=True)
 class Options:
@@ -35,6 +38,7 @@ class Options:
         home: where the folders of runs go that are not named.
         output: the run's folder.
         patience: seconds to go on trying without a connection.
+        has_data: whether an image is known to have data in a folder.
     """
 
     home: Path
@@ -43,6 +47,7 @@ class Options:
     output: Path | None = None
     wait: bool = True
     patience: float = PATIENCE
+    has_data: HasData = lambda image, place: False
 
 
 def submit(source: Source, server: Endpoint, options: Options, progress: Progress) -> Run | None:
@@ -55,13 +60,13 @@ def submit(source: Source, server: Endpoint, options: Options, progress: Progres
     """
     client = connect(server)
     progress.done(f"connected to {client}, {client.connection.credentials.name}")
-    _warn_of_data(source, client, progress)
     with tempfile.TemporaryDirectory(prefix="fastkf-submit-") as drafts:
         file, began = Path(drafts) / "pipeline.yaml", time.monotonic()
         package = write_package(source, file)
         if source.notebook:
             progress.done(f"compiled {shown_path(source.path)}", time.monotonic() - began)
         check_version(client, package)
+        _warn_of_data(source, package, options.has_data, client, progress)
         if options.wait:  # nothing is kept of a run that nobody waits for
             folder = make_run_folder(source.name, options.output, options.home)
             file = Path(shutil.move(file, folder / file.name))
@@ -181,12 +186,19 @@ def _fetch_package(client: Client, run) -> Package:
     return Package.from_spec(spec)
 
 
-def _warn_of_data(source: Source, client: Client, progress: Progress) -> None:
-    """A step in a container has none of this machine's folders."""
+def _warn_of_data(
+    source: Source, package: Package, has_data: HasData, client: Client, progress: Progress
+) -> None:
+    """A step in a container has none of this machine's folders, but those of its image."""
     place = source.parameters.get(DATA)
-    is_relative = isinstance(place, str) and "://" not in place and not Path(place).is_absolute()
-    if is_relative and not client.health.is_local:
+    if client.health.is_local or not isinstance(place, str):
+        return
+    if "://" in place or Path(place).is_absolute():
+        return
+    images = sorted(image for image in package.images if not has_data(image, place))
+    if images:
         progress.warn(
-            f"{DATA} is {place}: a step's container on a cluster has no such folder; name a place "
-            "that it can read, an object store's or one in the image: --data-dir s3://BUCKET/FOLDER"
+            f"{DATA} is {place}. Steps see no folder of this machine, and nothing says that the "
+            f"image {', '.join(images)} has that one; name a place that they can read, an object "
+            "store's or one in the image: --data-dir s3://BUCKET/FOLDER"
         )

@@ -23,6 +23,7 @@ from fastkf.cluster.errors import ClusterError, RejectedError
 from fastkf.cluster.source import read_source
 from fastkf.cluster.target import Endpoint, connect
 from fastkf.cluster.upload import find_experiment, name_version, upload
+from fastkf.course.step_image import has_data
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
 from fastkf.package.errors import PackageError
@@ -42,6 +43,7 @@ ADDING = [
     ("pipeline-metrics", "print(total_value)"),
 ]
 HOME = Path("runs")
+OURS = "localhost/fast-kubeflow/step:1.0"
 HEALTH = json.dumps({"tag_name": "2.17.0", "multi_user": False})
 SHARED = json.dumps({"tag_name": "2.17.0", "multi_user": True})
 
@@ -345,17 +347,26 @@ def test_a_namespace_goes_with_all_that_is_made(proxy, package, shown):
 
 @pytest.mark.parametrize(
     ("given", "warned"),
-    [({}, True), ({"data_dir": "s3://data/titanic"}, False), ({"data_dir": "/data"}, False)],
+    [
+        ({}, True),
+        ({"data_dir": "s3://data/titanic"}, False),
+        ({"data_dir": "/data"}, False),
+        ({"image": OURS}, True),
+        ({"image": OURS, "data_dir": "../data/titanic"}, False),
+        ({"image": "ghcr.io/ada/fast-kubeflow/step@sha256:12", "data_dir": "../data"}, False),
+        ({"image": "localhost/my-fast-kubeflow/step:1.0", "data_dir": "../data/titanic"}, True),
+        ({"image": OURS, "data_dir": "../../data/titanic"}, True),
+    ],
 )
 def test_relative_data_on_a_cluster_are_warned_of(proxy, tmp_path, shown, given, warned):
     path = write_notebook(tmp_path / "n.ipynb", ADDING, "warned")
     proxy.hinder("healthz", answer(200, HEALTH))
     proxy.hinder(r"GET .*/pipelines\?", answer(403, "stop here"))
-    options = submit.Options(HOME, wait=False)
+    options = submit.Options(HOME, wait=False, has_data=has_data)
     source = read_source(path, shown.display, given={}, **given)
     with pytest.raises(ClusterError, match="stop here"):
         submit.submit(source, Endpoint(proxy.url), options, shown.display)
-    assert ("data_dir is ../data/none" in shown.text) is warned
+    assert ("data_dir is ../" in shown.text) is warned
     assert warned is ("--data-dir s3://" in shown.text)
 
 

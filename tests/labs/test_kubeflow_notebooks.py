@@ -28,7 +28,7 @@ from fastkf.base import processes
 from fastkf.base.endpoint import POD_ENDPOINT
 from fastkf.base.ports import free_ports
 from fastkf.cluster.auth import POD_TOKEN
-from fastkf.course import data, places
+from fastkf.course import data, places, step_image
 from fastkf.tune import notebook as tuning
 
 LAB = places.PROJECT / "labs" / "kubeflow_notebooks"
@@ -98,7 +98,7 @@ def test_the_names_of_the_images_agree():
 
 
 def test_the_step_image_has_the_notebooks_where_the_trials_look_for_them():
-    assert re.findall(r"^WORKDIR (.*)$", STEP, re.M)[-1] == tuning.IMAGE_FOLDER
+    assert re.findall(r"^WORKDIR (.*)$", STEP, re.M)[-1] == tuning.IMAGE_FOLDER == step_image.START
 
 
 def test_the_base_image_has_the_version_that_is_pinned():
