@@ -53,6 +53,8 @@ CONTENTS = {
         "labs/what_is_kubeflow",
         "labs/containers_and_kubernetes",
         "labs/kubeflow_pipelines",
+        "labs/the_real_platform",
+        "labs/what_runs_where",
         "labs/kale",
         "labs/one_click",
         "labs/own_notebooks",

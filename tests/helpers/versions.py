@@ -48,7 +48,8 @@ class Rule:
 
 
 RULES = [
-    Rule("kubernetes.version", r"Kubernetes (\d+\.\d+\.\d+)", "on Kubernetes {}"),
+    Rule("kubernetes.version kubernetes.tried",
+         r"Kubernetes (\d+\.\d+\.\d+)", "on Kubernetes {}"),
     Rule("kubernetes.version", rf"--kubernetes-version[= ]{V}", "--kubernetes-version=v{}"),
     Rule("kubectl.version", rf"dl\.k8s\.io/(?:release/)?{V}/bin", "dl.k8s.io/release/v{}/bin/x"),
     Rule("kind.version", rf"kind/releases/download/{V}/", "kind/releases/download/v{}/kind"),
