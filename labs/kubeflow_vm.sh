@@ -62,7 +62,7 @@ install_packages() {
         say "Docker, git and curl are there"
     else
         retry apt-get update -qq
-        retry apt-get install -y -qq --no-install-recommends ca-certificates curl docker.io git
+        retry apt-get install -y -qq --no-install-recommends ca-certificates curl docker.io docker-buildx git
     fi
     systemctl enable --now docker
 }

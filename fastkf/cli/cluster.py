@@ -98,7 +98,7 @@ def submit(
     run succeeded, 1 when it failed or the server did not take it.
 
     Examples: `fastkf submit 01_first_pipeline --host http://localhost:8080` ·
-    `fastkf submit my.ipynb -p epochs=2 --image registry/steps:1 --data-dir s3://datasets/my`
+    `fastkf submit my.ipynb -p epochs=2 --image registry/steps:1 --data-dir s3://mlpipeline/datasets/my`
     """
     from fastkf.cluster import submit as cluster
     from fastkf.cluster.source import read_source

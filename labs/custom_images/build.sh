@@ -86,17 +86,25 @@ build=(build)
 buildah_push=(push)
 [[ ! ${registry%%/*} =~ ^(localhost|127\.0\.0\.1): ]] || buildah_push+=(--tls-verify=false)
 
+# Through a file: `kind load docker-image` fails with Docker's newer image store.
 load_into_kind() {
-    if [[ $tool == docker ]]; then
-        kind load docker-image "$1" --name "$cluster"
-        return
-    fi
     local folder status=0
     folder=$(mktemp -d)
-    buildah push "$1" "docker-archive:$folder/image.tar:$1" &&
+    save_image "$1" "$folder/image.tar" &&
         kind load image-archive "$folder/image.tar" --name "$cluster" || status=$?
     rm -r "$folder"
     return "$status"
+}
+
+save_image() {
+    if [[ $tool != docker ]]; then
+        buildah push "$1" "docker-archive:$2:$1"
+        return
+    fi
+    local platform
+    platform=$(docker version --format '{{.Server.Os}}/{{.Server.Arch}}')
+    docker image save ${platform:+--platform "$platform"} "$1" -o "$2" ||
+        docker image save "$1" -o "$2" # Docker before 28 knows no platform here
 }
 
 for component in "${components[@]}"; do

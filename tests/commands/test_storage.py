@@ -603,6 +603,8 @@ def test_every_command_of_the_guide_works_in_its_order(folder, tmp_path):
     variables = {**os.environ, "FASTKF_STORAGE": str(folder)}
     stopped = False
     for words in fastkf_commands(FOLDER / "README.md"):
+        if words[0] == "submit":  # needs a cluster
+            continue
         if stopped and "AWS_ENDPOINT_URL_S3" not in variables:  # for the cluster's store
             Store(folder).start()
             variables |= Store(folder).environment()
@@ -618,10 +620,10 @@ def test_every_command_of_the_guide_works_in_its_order(folder, tmp_path):
     [runs["lab"]] = (tmp_path / "runs" / LAB.stem).glob("*/run.json")
     for name, lab in (("titanic", TITANIC), ("lab", LAB)):
         record = json.loads(runs[name].read_text())
-        assert record["parameters"]["data_dir"] == "s3://datasets/titanic"
+        assert record["parameters"]["data_dir"] == "s3://mlpipeline/datasets/titanic"
         assert record["notebook"]["metrics"] == read_metrics(lab)
         assert record["pipeline"]["metrics"] == read_metrics(lab)
-    listed = fastkf("storage", "list", "s3://models", env=variables).output
+    listed = fastkf("storage", "list", "s3://mlpipeline/models", env=variables).output
     assert "titanic/model.joblib" in listed
     assert "titanic/report.json" in listed
     listed = fastkf("storage", "list", "s3://mlpipeline", env=variables).output

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 from notebook_manifests import check_notebook, check_pod_default
 
+from fastkf.base.manifests import find_misfits
 from fastkf.train.manifest import check_tfjob
 from fastkf.tune.rules import check_experiment, find_differences
 
@@ -22,6 +23,20 @@ def check_tfjob_and_pods(manifest: dict) -> list[str]:
     return problems
 
 
+def check_trainer(manifest: dict) -> list[str]:
+    """What is wrong with a TrainJob or a TrainingRuntime, by the models of Trainer's package."""
+    import kubeflow_trainer_api.models as models
+
+    misfits = find_misfits(manifest, getattr(models, f"TrainerV1alpha1{manifest['kind']}"))
+    if misfits or manifest["kind"] == "TrainJob":
+        return misfits
+    jobs = manifest["spec"]["template"]["spec"]["replicatedJobs"]
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "job"}}
+    return [
+        one for each in jobs for one in check_manifest({**job, "spec": each["template"]["spec"]})
+    ]
+
+
 def check_service(manifest: dict) -> list[str]:
 
     from kserve_manifests import check_inference_service
@@ -34,6 +49,8 @@ CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
     ("serving.kserve.io/v1beta1", "InferenceService"): check_service,
     ("kubeflow.org/v1beta1", "Experiment"): lambda m: check_experiment(m) or find_differences(m),
     ("kubeflow.org/v1", "TFJob"): check_tfjob_and_pods,
+    ("trainer.kubeflow.org/v1alpha1", "TrainJob"): check_trainer,
+    ("trainer.kubeflow.org/v1alpha1", "TrainingRuntime"): check_trainer,
     ("kubeflow.org/v1", "Notebook"): lambda m: check_notebook(m, check_manifest),
     ("kubeflow.org/v1alpha1", "PodDefault"): lambda m: check_pod_default(m, check_manifest),
 }

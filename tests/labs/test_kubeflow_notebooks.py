@@ -94,7 +94,7 @@ def test_the_names_of_the_images_agree():
     for image in (step_image, container["image"]):
         assert f"-t {image} " in DOCKERFILE
         assert f"-t {image} " in commands
-        assert f"kind load docker-image {image}" in commands
+        assert f"docker image save --platform linux/amd64 {image} -o " in commands
 
 
 def test_the_step_image_has_the_notebooks_where_the_trials_look_for_them():
