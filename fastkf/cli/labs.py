@@ -93,7 +93,7 @@ def run(
     `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
     """
     given, path = parse_parameters(parameter or []), Path(notebook)
-    if path.suffix in (".yaml", ".yml"):
+    if path.suffix in (".yaml", ".yml", ".json"):
         from fastkf.run.package import Options as PackageOptions
         from fastkf.run.package import run_package
 

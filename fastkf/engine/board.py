@@ -10,6 +10,11 @@ from fastkf.runs.model import State, Step
 from fastkf.runs.turns import Turns, gather, name_turn
 
 
+def name_attempt(name: str, number: int) -> str:
+    """The name of an attempt of a step, from 1."""
+    return f"{name}.try-{number}"
+
+
 class Board:
     """The steps of a run by their place: the path of task names that leads to them.
 
@@ -35,7 +40,7 @@ class Board:
     @property
     def executions(self) -> tuple[Step, ...]:
         """Each step that runs something: a loop's iterations in the place of their step."""
-        return tuple(one for step in self.steps for one in step.steps or (step,))
+        return tuple(one for step in self.steps for one in step.executions)
 
     def step(self, place: Place, turns: Turns) -> Step:
         with self._lock:
@@ -52,6 +57,13 @@ class Board:
                 changed = self._steps[place] = replace(self._steps[place], **changes)
             self._on_step(self._steps[place])
         return changed
+
+    def attempt(self, place: Place, turns: Turns, **changes: Any) -> None:
+        """Adds an attempt to a step, as it has ended."""
+        step = self.step(place, turns)
+        name = name_attempt(step.name, len(step.attempts) + 1)
+        attempt = Step(name, step.task, inputs=step.inputs, **changes)
+        self.change(place, turns, attempts=(*step.attempts, attempt))
 
     def repeat(self, places: Iterable[Place], turns: Turns, count: int) -> None:
         """Notes that a loop around the steps has `count` iterations."""

@@ -13,7 +13,7 @@ class Memo:
     """
 
     def __init__(self, steps: Iterable[Step] = ()):
-        executions = [one for step in steps for one in step.steps or (step,)]
+        executions = [one for step in steps for one in step.executions]
         self._kept = {one.name: one for one in executions if one.state is State.SUCCEEDED}
 
     def recall(self, step: Step) -> Step | None:

@@ -1,56 +1,67 @@
-"""A pipeline of the IR as the engine walks it: components, and the tasks of their DAGs.
-
-A *message* is a protobuf message of `kfp.pipeline_spec`.
-"""
+"""A pipeline of the IR as the engine walks it: components, and the tasks of their DAGs."""
 
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
-from fastkf.package.graph import find_dependencies
+from fastkf.base import clock
+from fastkf.engine.values import as_items
+from fastkf.package.graph import find_dependencies, is_loop
+from fastkf.package.kale import EXECUTOR
 
-Message = Any
+Table = Mapping[str, Any]
+MOST_SECONDS_BETWEEN_ATTEMPTS = 3600.0
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the placeholders of a pipeline's job stand for.
+
+    Attributes:
+        name: `dsl.PIPELINE_JOB_NAME_PLACEHOLDER`, as its owner calls the run.
+        resource_name: `dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER`; artifacts are kept below it.
+        job_id: `dsl.PIPELINE_JOB_ID_PLACEHOLDER`.
+        created, scheduled: the two placeholders of times.
+    """
+
+    name: str
+    resource_name: str
+    job_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    created: datetime = field(default_factory=clock.now)
+    scheduled: datetime | None = None
+
+    @classmethod
+    def of(cls, pipeline: str) -> Self:
+        """Of a run that has no name but its pipeline's."""
+        name = f"{pipeline}-{clock.now():%Y-%m-%d-%H-%M-%S-%f}"
+        return cls(name, name)
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline of the IR, as messages.
+    """A pipeline of the IR.
 
     Attributes:
-        resource_name: what this run of it is called.
-        executors: label to what runs, as JSON.
-        job_id: what `dsl.PIPELINE_JOB_ID_PLACEHOLDER` stands for.
+        spec: its PipelineSpec, as `Package.spec` has it.
+        left_out: executor to what it asks for that is not done here.
     """
 
-    spec: Message
-    executors: Mapping[str, Any]
-    resource_name: str
-    job_id: str
-
-    @classmethod
-    def load(cls, spec: Mapping[str, Any]) -> "Pipeline":
-        """Reads the first document of a package.
-
-        Raises:
-            google.protobuf.json_format.ParseError: it is no IR of KFP.
-        """
-        from google.protobuf import json_format
-        from kfp.pipeline_spec import pipeline_spec_pb2
-
-        message = json_format.ParseDict(
-            dict(spec), pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=True
-        )
-        executors = spec.get("deploymentSpec", {}).get("executors", {})
-        name = f"{message.pipeline_info.name}-{datetime.now():%Y-%m-%d-%H-%M-%S-%f}"
-        return cls(message, executors, name, str(uuid.uuid4()))
+    spec: Table
+    identity: Identity
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def root(self) -> "Component":
-        return Component(self, "root", self.spec.root)
+        return Component(self, "root", self.spec["root"])
+
+    @property
+    def executors(self) -> Table:
+        executors: Table = (self.spec.get("deploymentSpec") or {}).get("executors") or {}
+        return executors
 
 
 @dataclass(frozen=True)
@@ -59,40 +70,71 @@ class Component:
 
     pipeline: Pipeline
     name: str
-    spec: Message
+    spec: Table
 
     @property
     def is_group(self) -> bool:
-        return bool(self.spec.HasField("dag"))
+        return "dag" in self.spec
+
+    @property
+    def input_parameters(self) -> Table:
+        return self._definitions("inputDefinitions", "parameters")
+
+    @property
+    def input_artifacts(self) -> Table:
+        return self._definitions("inputDefinitions", "artifacts")
+
+    @property
+    def output_parameters(self) -> Table:
+        return self._definitions("outputDefinitions", "parameters")
+
+    @property
+    def output_artifacts(self) -> Table:
+        return self._definitions("outputDefinitions", "artifacts")
+
+    def _definitions(self, side: str, kind: str) -> Table:
+        found: Table = (self.spec.get(side) or {}).get(kind) or {}
+        return found
+
+    @property
+    def group_outputs(self) -> Table:
+        """From which task of a group each of its outputs comes."""
+        outputs: Table = self.spec["dag"].get("outputs") or {}
+        return outputs
 
     @cached_property
     def tasks(self) -> dict[str, "Task"]:
         """The tasks of a group."""
-        components = self.pipeline.spec.components
+        components = self.pipeline.spec.get("components") or {}
         return {
             name: Task(name, task, Component(self.pipeline, one, components[one]))
-            for name, task in self.spec.dag.tasks.items()
-            for one in [task.component_ref.name]
+            for name, task in (self.spec["dag"].get("tasks") or {}).items()
+            for one in [task["componentRef"]["name"]]
         }
 
-    @cached_property
-    def executor(self) -> Message:
+    @property
+    def executor(self) -> Table:
         """What runs of a component that is no group."""
-        from google.protobuf import json_format
-        from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig
+        executor: Table = self.pipeline.executors.get(self.spec.get("executorLabel", "")) or {}
+        return executor
 
-        described = self.pipeline.executors[self.spec.executor_label]
-        return json_format.ParseDict(described, PipelineDeploymentConfig.ExecutorSpec())
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What it asks for that is not done here."""
+        return self.pipeline.left_out.get(self.spec.get("executorLabel", ""), ())
+
+    @property
+    def container(self) -> Table:
+        container: Table = self.executor.get("container") or {}
+        return container
 
     @property
     def is_importer(self) -> bool:
-        return bool(self.executor.WhichOneof("spec") == "importer")
+        return "importer" in self.executor
 
     @property
     def is_python(self) -> bool:
-        from kfp.dsl.component_factory import EXECUTOR_MODULE
-
-        return any(EXECUTOR_MODULE in word for word in self.executor.container.command)
+        return any(EXECUTOR in word for word in self.container.get("command") or ())
 
     def leaves(self, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         """The paths of the tasks below that are no groups."""
@@ -108,58 +150,71 @@ class Task:
     """A component in its place in a DAG."""
 
     name: str
-    spec: Message
+    spec: Table
     component: Component
 
     @property
     def after(self) -> tuple[str, ...]:
-        from google.protobuf import json_format
+        return tuple(find_dependencies(self.spec))
 
-        return tuple(find_dependencies(json_format.MessageToDict(self.spec)))
+    @property
+    def inputs(self) -> Table:
+        inputs: Table = self.spec.get("inputs") or {}
+        return inputs
 
     @property
     def condition(self) -> str:
         """The CEL expression on which the task runs; "" when it always does."""
-        return str(self.spec.trigger_policy.condition)
+        return str((self.spec.get("triggerPolicy") or {}).get("condition") or "")
 
     @property
     def runs_after_failures(self) -> bool:
         """Whether it runs however those before it end: exit tasks, `ignore_upstream_failure`."""
-        from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineTaskSpec
-
-        strategies = PipelineTaskSpec.TriggerPolicy.TriggerStrategy
-        strategy = self.spec.trigger_policy.strategy
-        return bool(strategy == strategies.ALL_UPSTREAM_TASKS_COMPLETED)
+        strategy = (self.spec.get("triggerPolicy") or {}).get("strategy")
+        return bool(strategy == "ALL_UPSTREAM_TASKS_COMPLETED")
 
     @property
     def is_loop(self) -> bool:
-        return self.spec.WhichOneof("iterator") is not None
+        return is_loop(self.spec)
 
-    def iterations(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The arguments of each iteration of a loop.
+    @property
+    def iterator(self) -> Table:
+        iterator: Table = self.spec.get("parameterIterator") or {}
+        return iterator
+
+    def items(self, parameters: Table) -> list[Any]:
+        """What a loop goes over.
 
         Args:
-            arguments: the loop's own.
+            parameters: the loop's own inputs.
+
+        Raises:
+            ValueError: it cannot be gone over.
         """
-        iterator = getattr(self.spec, self.spec.WhichOneof("iterator"))
-        if self.spec.WhichOneof("iterator") == "artifact_iterator":
-            items = arguments[iterator.items.input_artifact]
-        elif iterator.items.HasField("raw"):
-            items = json.loads(iterator.items.raw)
-        else:
-            items = arguments[iterator.items.input_parameter]
-            items = json.loads(items) if isinstance(items, str) else items
-        return [{**arguments, iterator.item_input: item} for item in items]
+        items = self.iterator.get("items") or {}
+        if "raw" in items:
+            return as_items(json.loads(items["raw"]))
+        name = items.get("inputParameter", "")
+        if name not in parameters:
+            raise ValueError(f"the loop {self.name} gets no items: its input {name} has no value")
+        return as_items(parameters[name])
 
     @property
     def parallel_iterations(self) -> int | None:
         """How many iterations run at a time; None where the pipeline sets no limit."""
-        return self.spec.iterator_policy.parallelism_limit or None
+        return int((self.spec.get("iteratorPolicy") or {}).get("parallelismLimit") or 0) or None
 
     @property
     def delays(self) -> list[float]:
         """The seconds to wait before each attempt after the first."""
-        policy = self.spec.retry_policy
-        first, most = policy.backoff_duration.seconds, policy.backoff_max_duration.seconds or 3600
-        factor = policy.backoff_factor or 2.0
-        return [min(first * factor**attempt, most) for attempt in range(policy.max_retry_count)]
+        policy = self.spec.get("retryPolicy") or {}
+        first = _read_duration(policy.get("backoffDuration"))
+        most = _read_duration(policy.get("backoffMaxDuration")) or MOST_SECONDS_BETWEEN_ATTEMPTS
+        factor = float(policy.get("backoffFactor") or 2.0)
+        attempts = range(int(policy.get("maxRetryCount") or 0))
+        return [min(first * factor**attempt, most) for attempt in attempts]
+
+
+def _read_duration(text: Any) -> float:
+    """Seconds of a Duration of protobuf, such as "1.5s"."""
+    return float(str(text).removesuffix("s")) if text else 0.0

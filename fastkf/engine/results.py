@@ -1,9 +1,8 @@
-"""What the steps of a run have made, as its results: metrics, pages, plain outputs."""
+"""What the steps of a run have made, as its results: metrics and pages."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from fastkf.runs.model import Artifact, Step
 
@@ -33,12 +32,6 @@ def copy_pages(steps: Iterable[Step], folder: Path) -> None:
         page = folder / artifact.uri
         if page.is_file():
             shutil.copyfile(page, folder / "outputs" / f"{step.name}.html")
-
-
-def plain(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The outputs that are parameters: artifacts are left out."""
-    kinds = (str, int, float, bool, list, dict)
-    return {name: value for name, value in outputs.items() if isinstance(value, kinds)}
 
 
 def _artifacts(steps: Iterable[Step], kind: str) -> list[tuple[Step, str, Artifact]]:

@@ -11,10 +11,13 @@ from fastkf.engine import results
 from fastkf.engine.board import Board
 from fastkf.engine.memo import Memo
 from fastkf.engine.orchestrator import Orchestrator
-from fastkf.engine.pipeline import Pipeline
+from fastkf.engine.pipeline import Identity, Pipeline
+from fastkf.engine.scope import Surroundings
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.graph import Place
 from fastkf.package.model import Package
+from fastkf.package.refusals import check_runs_here
+from fastkf.package.settings import list_settings
 from fastkf.runs.model import State, Step
 
 
@@ -49,36 +52,50 @@ def run_package(
     on_step: Callable[[Step], None],
     memo: Memo | None = None,
     parallel: int | None = None,
+    identity: Identity | None = None,
+    workspace: str | None = None,
 ) -> Outcome:
     """Runs a package to its end.
 
     Args:
         arguments: pipeline parameter to value, of those that differ from the package's.
         folder: the run's; gets artifacts/, logs/ and outputs/.
-        executors: for Python components and for containers, as far as the package has them.
+        executors: for the kinds of components that the package has.
         on_step: called with each step before the first starts, and when one has changed; from any
             thread, by one thread at a time.
         memo: steps that need not run.
         parallel: how many steps run at a time; as many as there are processors when None.
+        identity: of the run, where it has a name of its own.
+        workspace: the path at which the steps see the workspace, where it is another there.
 
     Raises:
-        FastkfError: the installed KFP is none that this was tested with.
+        FastkfError: the installed KFP was not tested, or the package cannot be run here.
         KeyboardInterrupt: the run was interrupted; its processes have ended.
     """
     check_version("kfp")
+    check_runs_here(package)
     folder = _make_folders(folder.resolve())
     steps = _list_steps(package)
     for step in steps.values():
         on_step(step)
-    run = Orchestrator(Board(steps, on_step), folder, executors, memo or Memo(), parallel)
+    who = identity or Identity.of(package.name)
+    around = Surroundings(who, folder, workspace or str(folder / "workspace"))
+    run = Orchestrator(Board(steps, on_step), around, executors, memo or Memo(), parallel)
+    return _run(run, Pipeline(package.spec, who, list_settings(package)), arguments, folder)
+
+
+def _run(
+    run: Orchestrator, pipeline: Pipeline, arguments: Mapping[str, Any], folder: Path
+) -> Outcome:
     try:
-        made = run.run_pipeline(Pipeline.load(package.spec), arguments)
+        ending = run.run_pipeline(pipeline, arguments)
     finally:
         shutil.rmtree(folder / "workspace", ignore_errors=True)
     results.copy_pages(run.board.executions, folder)
     metrics = results.read_metrics(run.board.executions)
-    outputs = results.plain(made or {})
-    return Outcome(made is not None, run.board.steps, metrics, outputs, run.error)
+    succeeded = ending.state is State.SUCCEEDED
+    outputs = ending.made.parameters if succeeded else {}
+    return Outcome(succeeded, run.board.steps, metrics, outputs, run.error)
 
 
 def _make_folders(folder: Path) -> Path:

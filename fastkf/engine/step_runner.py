@@ -1,21 +1,23 @@
 """Runs single tasks of a pipeline and keeps the state of their steps.
 
 As what a task runs is its executor's matter (`fastkf.engine.tasks`); what it is passed and what is
-taken from it, Kubeflow Pipelines' (`fastkf.engine.kfp_local`).
+taken from it, that of `fastkf.engine.job`.
 """
 
+import shutil
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from fastkf.base.clock import now
 from fastkf.base.errors import FastkfError
-from fastkf.engine.board import Board
-from fastkf.engine.kfp_local import Job, import_artifact, restore_outputs
+from fastkf.engine.board import Board, name_attempt
+from fastkf.engine.importer import import_artifact
+from fastkf.engine.job import Job, describe, restore
 from fastkf.engine.memo import Memo
 from fastkf.engine.pipeline import Task
+from fastkf.engine.scope import Arguments, Surroundings, Values
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.graph import Place
 from fastkf.runs.model import Failure, State
@@ -27,7 +29,7 @@ class StepRunner:
 
     Args:
         board: the steps.
-        folder: the run's.
+        around: what all tasks of the run have in common.
         executors: for each kind of component that the pipeline has.
         memo: steps that need not run.
         parallel: how many steps run at a time.
@@ -36,13 +38,13 @@ class StepRunner:
     def __init__(
         self,
         board: Board,
-        folder: Path,
+        around: Surroundings,
         executors: Mapping[Kind, Executor],
         memo: Memo,
         parallel: int,
     ):
         self._board = board
-        self._folder = folder
+        self._around, self._folder = around, around.folder
         self._executors = executors
         self._memo = memo
         self._slots = threading.BoundedSemaphore(parallel)
@@ -58,60 +60,91 @@ class StepRunner:
         for executor in self._executors.values():
             executor.end()
 
-    def run_importer(
-        self, task: Task, arguments: Mapping[str, Any], place: Place, turns: Turns
-    ) -> dict[str, Any]:
-        """Runs a task that is an importer; returns its output."""
-        self._board.change(place, turns, state=State.RUNNING, started=now())
-        made = import_artifact(task, arguments, self._folder)
-        self._board.change(place, turns, state=State.SUCCEEDED)
+    def run_importer(self, task: Task, arguments: Arguments, place: Place, turns: Turns) -> Values:
+        """Runs a task that is an importer; returns its output.
+
+        Raises:
+            ValueError: there is nothing to import.
+            OSError: it cannot be copied into the workspace.
+        """
+        began = time.monotonic()
+        inputs = describe(arguments, self._folder)
+        step = self._board.change(place, turns, state=State.RUNNING, started=now(), inputs=inputs)
+        name = name_turn(step.task, turns)
+        log = self._folder / "logs" / f"{step.name}.log"
+        made = import_artifact(Job(task, arguments, name, self._around), log)
+        self._board.change(
+            place,
+            turns,
+            state=State.SUCCEEDED,
+            seconds=time.monotonic() - began,
+            outputs=describe(made, self._folder),
+        )
         return made
 
-    def run(
-        self, task: Task, arguments: Mapping[str, Any], place: Place, turns: Turns
-    ) -> dict[str, Any] | None:
+    def run(self, task: Task, arguments: Arguments, place: Place, turns: Turns) -> Values | None:
         """Runs a task that is a container, as often as it may be tried.
 
         Returns:
             Its outputs; None when it has failed.
 
         Raises:
-            ValueError: its input cannot be made, or its outputs not be read.
             FastkfError: there is no executor for it.
         """
         step = self._board.step(place, turns)
         kept = self._memo.recall(step)
         if kept is not None and kept.outputs is not None:
             self._board.change(place, turns, **vars(kept))
-            return restore_outputs(kept.outputs, self._folder)
-        name = name_turn(step.task, turns)
-        job = Job(task, arguments, name, self._folder, self._folder / "workspace")
-        job.make_folders()
+            return restore(kept.outputs, self._folder)
+        job = Job(task, arguments, name_turn(step.task, turns), self._around)
         log = self._folder / "logs" / f"{step.name}.log"
-        log.unlink(missing_ok=True)
+        _begin_log(log, task)
         with self._slots:
             if self._ended.is_set():
                 return None
             began = time.monotonic()
             self._board.change(place, turns, state=State.RUNNING, started=now(), inputs=job.inputs)
-            failure = self._execute(job, log, place, turns)
+            made = self._try(job, log, place, turns)
             for delay in task.delays:
-                if failure is None or self._ended.wait(delay):
+                if isinstance(made, Values) or self._ended.wait(delay):
                     break
-                failure = self._execute(job, log, place, turns)
-        return self._note_end(job, place, turns, time.monotonic() - began, failure)
+                made = self._try(job, log, place, turns)
+        return self._note_end(made, place, turns, time.monotonic() - began)
 
-    def _execute(self, job: Job, log: Path, place: Place, turns: Turns) -> Failure | None:
-        """Runs a container once; returns why it has failed."""
+    def _try(self, job: Job, log: Path, place: Place, turns: Turns) -> Values | Failure:
+        """One attempt; what it has made, or why it has failed."""
+        began, moment = time.monotonic(), now()
+        start = log.stat().st_size if log.exists() else 0
+        job.make_folders()
+        made = self._execute(job, log, place, turns)
+        if job.task.delays and not self._ended.is_set():
+            number = len(self._board.step(place, turns).attempts) + 1
+            _copy_from(log, start, log.with_name(f"{name_attempt(log.stem, number)}.log"))
+            failure = made if isinstance(made, Failure) else None
+            self._board.attempt(
+                place,
+                turns,
+                state=State.FAILED if failure else State.SUCCEEDED,
+                started=moment,
+                seconds=time.monotonic() - began,
+                failure=failure,
+                outputs=None if isinstance(made, Failure) else describe(made, self._folder),
+            )
+        return made
 
+    def _execute(self, job: Job, log: Path, place: Place, turns: Turns) -> Values | Failure:
         def show(image: str, command: list[str]) -> None:
             self._board.change(place, turns, image=image, command=tuple(command))
 
         failure = self._executor(job.task).execute(job, log, show)
-        missing = None if failure else job.missing_output()
-        if missing:
-            return Failure("", f"it has not written its output parameter {missing}")
-        return failure
+        if failure:
+            return failure
+        try:
+            return job.read_outputs()
+        except ValueError as error:
+            return Failure("", str(error))
+        except OSError as error:
+            return Failure(type(error).__name__, str(error))
 
     def _executor(self, task: Task) -> Executor:
         kind: Kind = "python" if task.component.is_python else "container"
@@ -120,10 +153,10 @@ class StepRunner:
         return self._executors[kind]
 
     def _note_end(
-        self, job: Job, place: Place, turns: Turns, seconds: float, failure: Failure | None
-    ) -> dict[str, Any] | None:
-        if failure is None:
-            made, outputs = job.read_outputs()
+        self, made: Values | Failure, place: Place, turns: Turns, seconds: float
+    ) -> Values | None:
+        if isinstance(made, Values):
+            outputs = describe(made, self._folder)
             self._board.change(
                 place, turns, state=State.SUCCEEDED, seconds=seconds, outputs=outputs
             )
@@ -131,6 +164,22 @@ class StepRunner:
         # What an interruption has cut off goes on as "running", until the run ends it as
         # interrupted: that its process was killed is no failure of its own.
         state = State.RUNNING if self._ended.is_set() else State.FAILED
-        shown = None if self._ended.is_set() else failure
+        shown = None if self._ended.is_set() else made
         self._board.change(place, turns, state=state, seconds=seconds, failure=shown)
         return None
+
+
+def _begin_log(log: Path, task: Task) -> None:
+    """A log of its own for each run of a step; it says first what is not as on a cluster."""
+    log.unlink(missing_ok=True)
+    if left_out := task.component.left_out:
+        log.write_text(f"fastkf: not applied here: {', '.join(left_out)}\n", encoding="utf-8")
+
+
+def _copy_from(log: Path, start: int, target: Path) -> None:
+    """Copies what stands in a log from a place on."""
+    target.touch()
+    if log.exists():
+        with log.open("rb") as source, target.open("wb") as copy:
+            source.seek(start)
+            shutil.copyfileobj(source, copy)

@@ -1,4 +1,4 @@
-"""The containers of a package that is a plain graph of them."""
+"""The containers that a package's tasks run."""
 
 import re
 from collections.abc import Mapping
@@ -26,19 +26,11 @@ class Container:
 
 
 def list_containers(package: Package) -> dict[str, Container]:
-    """Task to its container.
-
-    Raises:
-        PackageError: artifacts as inputs, a loop, a condition, a nested pipeline, an importer.
-    """
-    root = package.spec["root"]
-    if artifacts := (root.get("inputDefinitions") or {}).get("artifacts"):
-        names = ", ".join(artifacts)
-        raise PackageError(
-            f"{package.path}: the pipeline takes artifacts ({names})", "fastkf cannot give any"
-        )
+    """Component, as its author calls it, to its container."""
     return {
-        name: _read_container(package, name, task) for name, task in root["dag"]["tasks"].items()
+        name.removeprefix("exec-"): _read_container(executor["container"])
+        for name, executor in package.executors.items()
+        if "container" in executor
     }
 
 
@@ -78,32 +70,7 @@ def image_name(image: str) -> str:
     return match.group(1) if match else ""
 
 
-def _read_container(package: Package, name: str, task: Mapping[str, Any]) -> Container:
-    component = package.component(task)
-    if "dag" in component or _is_loop(task):
-        raise PackageError(
-            f"{package.path}: task {name} is {_kind_of_group(task)}; fastkf walks a plain graph of "
-            "containers",
-            "Kubeflow Pipelines, or kfp.local.DockerRunner, can run it",
-        )
-    executor = package.executors.get(component.get("executorLabel", ""), {})
-    if "container" not in executor:
-        raise PackageError(
-            f"{package.path}: task {name} is not a container but an importer of artifacts",
-            "fastkf cannot run it",
-        )
-    command = executor["container"].get("command", [])
+def _read_container(container: Mapping[str, Any]) -> Container:
+    command = container.get("command", [])
     is_python = any(EXECUTOR in str(word) for word in command)
-    return Container(executor["container"]["image"], bool(command), is_python)
-
-
-def _is_loop(task: Mapping[str, Any]) -> bool:
-    return "parameterIterator" in task or "artifactIterator" in task
-
-
-def _kind_of_group(task: Mapping[str, Any]) -> str:
-    if _is_loop(task):
-        return "a loop (dsl.ParallelFor)"
-    if (task.get("triggerPolicy") or {}).get("condition"):
-        return "a condition (dsl.If)"
-    return "a pipeline inside the pipeline (or a dsl.ExitHandler)"
+    return Container(container.get("image", ""), bool(command), is_python)

@@ -67,6 +67,11 @@ def sort_tasks(after: Mapping[str, Iterable[str]]) -> list[str]:
     return found
 
 
+def is_loop(task: Mapping[str, Any]) -> bool:
+    """Whether a task's content is a `dsl.ParallelFor`."""
+    return "parameterIterator" in task or "artifactIterator" in task
+
+
 def find_dependencies(task: Mapping[str, Any]) -> list[str]:
     """The tasks beside it that a task waits for: those named, and those whose outputs it takes."""
     found = dict.fromkeys(task.get("dependentTasks") or [])

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fastkf.base.files import shown_path
+from fastkf.engine.job import WORKSPACE
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.container import ContainerTasks
 from fastkf.engine.tasks.docker import DockerTasks, connect
@@ -25,6 +26,8 @@ from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.arguments import complete_arguments, read_arguments
 from fastkf.package.containers import find_folders, list_containers
 from fastkf.package.model import Package
+from fastkf.package.refusals import check_runs_here
+from fastkf.package.settings import describe_settings
 from fastkf.run.pipeline import run_pipeline
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import keep
@@ -36,7 +39,6 @@ AS_PROCESSES = (
     "the packages that are installed here."
 )
 IN_DOCKER = "Each container ran in its image, with Docker."
-NO_KUBERNETES = " The package's settings for Kubernetes (secrets, volumes, ...) were not used."
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
         FastkfError: it is no package that can be run here; Docker is asked for and is not here.
     """
     package = Package.read(path)
+    check_runs_here(package)
     containers = list_containers(package)
     arguments = read_arguments(package, given)
     around = (options.components or path.parent).resolve()
@@ -75,8 +78,10 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     folders = {} if options.docker else find_folders(package, containers, around)
     run = _prepare_run(package, arguments, options)
     shutil.copyfile(path, run.folder / "pipeline.yaml")
-    progress.done(f"{shown_path(path)}: {len(containers)} steps")
+    progress.done(f"{shown_path(path)}: {len(package.tasks)} steps")
     progress.say(run.note or "")
+    for setting in run.not_applied:
+        progress.warn(f"not applied here: {setting}")
     cells = dict.fromkeys(package.cells)
     with keep(run) as keeper, ExitStack() as stack:
         executors: dict[Kind, Executor] = {}
@@ -86,7 +91,8 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
             if package.python_sources:
                 executors["python"] = stack.enter_context(PythonTasks(around))
             executors["container"] = stack.enter_context(ContainerTasks(around, folders))
-        run_pipeline(package, arguments, executors, keeper, progress, cells)
+        seen = WORKSPACE if options.docker else None
+        run_pipeline(package, arguments, executors, keeper, progress, cells, workspace=seen)
     return keeper.run
 
 
@@ -97,5 +103,6 @@ def _prepare_run(package: Package, arguments: Mapping[str, Any], options: Option
         name=package.name,
         title=package.description or package.name,
         parameters=complete_arguments(package, arguments),
-        note=note + NO_KUBERNETES if package.platform else note,
+        note=note,
+        not_applied=describe_settings(package),
     )

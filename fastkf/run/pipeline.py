@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastkf.base import clock
@@ -11,7 +12,7 @@ from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.model import Package
 from fastkf.runs.keeper import Keeper
 from fastkf.runs.model import PipelineResult, State, Step
-from fastkf.runs.problems import Cells, explain
+from fastkf.runs.problems import Cells, explain_step
 from fastkf.runs.progress import Advance, Progress
 
 
@@ -23,6 +24,7 @@ def run_pipeline(
     progress: Progress,
     cells: Cells,
     order: Sequence[str] = (),
+    workspace: str | None = None,
 ) -> None:
     """Runs a package to its end; the keeper's run gets what became of it, whatever is raised.
 
@@ -30,6 +32,7 @@ def run_pipeline(
         arguments: pipeline parameter to value.
         cells: as `runs.problems.explain` takes them.
         order: the names of the steps as their author has written them, where that is known.
+        workspace: where the steps see the workspace, if they see it elsewhere than it is.
 
     Raises:
         FastkfError: it cannot be run here.
@@ -40,10 +43,8 @@ def run_pipeline(
     with progress.progress("pipeline, steps", len(package.tasks)) as advance:
         steps = _Steps(progress, advance, cells)
         try:
-            folder = keeper.run.folder
-            outcome = run_package(
-                package, arguments, folder, executors=executors, on_step=steps.note
-            )
+            run = partial(run_package, executors=executors, on_step=steps.note)
+            outcome = run(package, arguments, keeper.run.folder, workspace=workspace)
             result = replace(result, state=outcome.state, error=outcome.error)
             result = replace(result, metrics=outcome.metrics, outputs=outcome.outputs)
         finally:
@@ -64,8 +65,7 @@ class _Steps:
     def note(self, step: Step) -> None:
         """Takes a step that has changed; called from any thread, by one at a time."""
         known = self._known.get(step.name)
-        if step.failure:
-            step = replace(step, error=explain(step.failure, self._cells))
+        step = explain_step(step, self._cells)
         self._known[step.name] = step
         if _has_run(step) and not (known and known.state.has_ended):
             self._progress.show_step(step)

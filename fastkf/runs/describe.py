@@ -30,6 +30,7 @@ def describe_run(run: Run) -> dict[str, Any]:
             for name, one in run.parity.items()
         },
         **{name: text for name, text in last.items() if text},
+        **({"not_applied": list(run.not_applied)} if run.not_applied else {}),
         **({"replicas": [asdict(one) for one in run.replicas]} if run.replicas else {}),
     }
 
@@ -84,6 +85,7 @@ def _describe_step(step: Step, started: float | None) -> dict[str, Any]:
         "inputs": step.inputs and _describe_values(step.inputs),
         "outputs": step.outputs and _describe_values(step.outputs),
         "steps": [_describe_step(one, None) for one in step.steps],
+        "attempts": [_describe_step(one, None) for one in step.attempts],
     }
     return {
         "name": step.name,

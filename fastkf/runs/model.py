@@ -84,6 +84,7 @@ class Step:
         error: the same in words for whoever wrote the step.
         image, command: what ran, where it is a container's command.
         steps: a loop's iterations, or a group's members.
+        attempts: those of a step that may be tried again, as they have ended.
     """
 
     name: str
@@ -99,13 +100,20 @@ class Step:
     inputs: Values | None = None
     outputs: Values | None = None
     steps: tuple["Step", ...] = ()
+    attempts: tuple["Step", ...] = ()
+
+    @property
+    def executions(self) -> tuple["Step", ...]:
+        """What ran for it: a loop's iterations, or the step itself."""
+        return self.steps or (self,)
 
     def end_with_run(self) -> "Step":
         """The step once the run is over."""
         error = self.error
         if self.state is State.RUNNING:
             error = error or "interrupted"
-        return replace(self, state=self.state.when_run_ended, error=error)
+        steps = tuple(step.end_with_run() for step in self.steps)
+        return replace(self, state=self.state.when_run_ended, error=error, steps=steps)
 
 
 @dataclass(frozen=True)
@@ -190,6 +198,7 @@ class Run:
         parity: metric to what both ways have given.
         compared: what of the notebook and the pipeline was held against each other, in a sentence.
         note: how it ran, in a sentence for the reader.
+        not_applied: what the package asks of Kubernetes that was not done.
         link: its page, where it ran on a server.
         error: why it failed, where that is not one step's failure alone.
         replicas: those of a training job.
@@ -207,6 +216,7 @@ class Run:
     parity: dict[str, Comparison] = field(default_factory=dict)
     compared: str | None = None
     note: str | None = None
+    not_applied: tuple[str, ...] = ()
     link: str | None = None
     error: str | None = None
     replicas: tuple[Replica, ...] = ()

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastkf.runs.model import Failure, Run, State, Step
 from fastkf.runs.text import clean_text
@@ -66,6 +66,16 @@ def explain(failure: Failure, cells: Cells) -> str:
     return said
 
 
+def explain_step(step: Step, cells: Cells) -> Step:
+    """The step with the error of each failure in it; cells as for `explain`."""
+    return replace(
+        step,
+        error=explain(step.failure, cells) if step.failure else step.error,
+        steps=tuple(explain_step(one, cells) for one in step.steps),
+        attempts=tuple(explain_step(one, cells) for one in step.attempts),
+    )
+
+
 def clean_source(source: str) -> str:
     """A cell's code without what Kale does to it: it indents the code of the cells."""
     return textwrap.dedent(source).strip()
@@ -80,9 +90,7 @@ def _find_problems(run: Run) -> Iterator[Problem]:
     yield Problem("run", _clean(run.error))
     yield Problem("notebook", _clean(run.notebook.error if run.notebook else None))
     for step in run.steps:
-        if step.state is State.FAILED or (step.error and step.state is not State.SUCCEEDED):
-            text = _clean(step.error) or "The step failed; its log says more."
-            yield Problem(f"step {step.name}", text, step.name, _find_log(run, step))
+        yield from _find_problems_of_step(run, step)
     yield Problem("pipeline", _clean(run.pipeline.error if run.pipeline else None))
     for name, values in run.parity.items():
         if not values.equal:
@@ -92,6 +100,14 @@ def _find_problems(run: Run) -> Iterator[Problem]:
                 "look for a missing seed, or a variable that a step changes after another step "
                 "has received it",
             )
+
+
+def _find_problems_of_step(run: Run, step: Step) -> Iterator[Problem]:
+    """Why a step has failed; of a loop's, why each iteration has, where that is known."""
+    for one in [one for one in step.steps if one.state is State.FAILED and one.error] or [step]:
+        if one.state is State.FAILED or (one.error and one.state is not State.SUCCEEDED):
+            text = _clean(one.error) or "The step failed; its log says more."
+            yield Problem(f"step {one.name}", text, step.name, _find_log(run, one))
 
 
 def _find_log(run: Run, step: Step) -> str | None:

@@ -7,9 +7,10 @@ Format, version 1. A record without `version` is of version 1 too; missing keys 
     pipeline     null, or status, started, seconds, metrics, outputs, error, and
                  steps: name, task, status, started (seconds since the pipeline's start), seconds,
                  after, error, started_at and ended_at (RFC 3339), image, command, inputs, outputs,
-                 steps (those inside it)
+                 steps (those inside it), attempts
     parity       metric to notebook, pipeline, equal
     compared, note, link, error
+    not_applied  what the package asks of Kubernetes that was not done
     replicas     of a training job: name, state, restarts, exit_code (null before there is one), log
 """
 
@@ -102,6 +103,7 @@ def _read_run(folder: Path, content: Table) -> Run:
         },
         compared=content.get("compared"),
         note=content.get("note"),
+        not_applied=tuple(map(str, content.get("not_applied") or ())),
         link=content.get("link"),
         error=_read_error(content),
         replicas=tuple(_read_replica(one) for one in content.get("replicas") or ()),
@@ -173,6 +175,7 @@ def _read_step(content: Table, pipeline_started: datetime) -> Step:
         inputs=_read_values(inputs) if inputs else None,
         outputs=_read_values(outputs) if outputs else None,
         steps=tuple(_read_step(one, pipeline_started) for one in content.get("steps") or ()),
+        attempts=tuple(_read_step(one, pipeline_started) for one in content.get("attempts") or ()),
     )
 
 

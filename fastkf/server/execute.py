@@ -1,4 +1,6 @@
-"""One run in a process of its own: `python -m fastkf.server.execute RUN_FOLDER`.
+"""One run in a process of its own.
+
+`python -m fastkf.server.execute RUN_FOLDER NAME CREATED SCHEDULED`, the times in RFC 3339.
 
 Reads pipeline.yaml and the parameters in run.json of the run's folder, runs the package through
 `fastkf.engine`, and keeps run.json up to date with each step. Steps that run.json has as
@@ -12,6 +14,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from fastkf.base.clock import now
@@ -19,26 +22,35 @@ from fastkf.base.errors import FastkfError
 from fastkf.base.files import lacks_space
 from fastkf.base.signals import interrupt, on_end
 from fastkf.engine.memo import Memo
+from fastkf.engine.pipeline import Identity
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.model import Package
 from fastkf.runs.keeper import INTERRUPTED, describe_unexpected
 from fastkf.runs.model import PipelineResult, State, Step
-from fastkf.runs.problems import explain
+from fastkf.runs.problems import explain_step
 from fastkf.runs.record import read_run, write_run
 
 DISK_FULL = os.EX_IOERR
+CHARACTERS_OF_ID = 5  # as many as Kubernetes adds to a name
 STEPS_RUN_IN = "a relative path starts in the run's own folder on the server"
 
 
 class Execution:
     """The run of one folder, and its record while it goes."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, name: str, created: str, scheduled: str):
         self.folder = folder
         self.record = read_run(folder)
         self.package = Package.load(folder / "pipeline.yaml")
         self.memo = Memo(self.record.steps)
+        self.identity = Identity(
+            name=name,
+            resource_name=f"{self.package.name}-{folder.name[:CHARACTERS_OF_ID]}",
+            job_id=folder.name,
+            created=datetime.fromisoformat(created),
+            scheduled=datetime.fromisoformat(scheduled),
+        )
         self.steps: dict[str, Step] = {}
 
     def run(self) -> bool:
@@ -97,6 +109,7 @@ class Execution:
                 executors={"python": python},
                 on_step=self._show,
                 memo=self.memo,
+                identity=self.identity,
             )
 
     def _show(self, step: Step) -> None:
@@ -110,27 +123,29 @@ class Execution:
                 write_run(self.record)
 
     def _explain(self, step: Step) -> Step:
-        if step.failure is None:
-            return step
-        error = explain(step.failure, dict.fromkeys(self.package.cells))
-        if step.failure.name == "FileNotFoundError":
-            error = f"{error}; {STEPS_RUN_IN}"
-        return replace(step, error=error)
+        step = explain_step(step, dict.fromkeys(self.package.cells))
+        return _say_where(replace(step, steps=tuple(map(_say_where, step.steps))))
 
     @property
     def _part(self) -> PipelineResult:
         return self.record.pipeline or PipelineResult(State.RUNNING)
 
 
+def _say_where(step: Step) -> Step:
+    if step.failure is None or step.failure.name != "FileNotFoundError":
+        return step
+    return replace(step, error=f"{step.error}; {STEPS_RUN_IN}")
+
+
 def _first_error(steps: tuple[Step, ...]) -> str | None:
-    failed = [step for step in steps if step.error]
+    failed = [one for step in steps for one in step.executions if one.error]
     return f"step {failed[0].name}: {failed[0].error}" if failed else None
 
 
 def main() -> None:
     on_end(interrupt)
     try:
-        sys.exit(0 if Execution(Path(sys.argv[1])).run() else 1)
+        sys.exit(0 if Execution(Path(sys.argv[1]), *sys.argv[2:5]).run() else 1)
     except OSError as error:  # the record cannot be written; what else fails, it says
         print(f"{sys.argv[1]}: {error}", file=sys.stderr)
         sys.exit(DISK_FULL if lacks_space(error) else 1)

@@ -16,7 +16,7 @@ from fastkf.base.files import is_full, lacks_space
 from fastkf.base.processes import Ending, MemoryWatch, Process
 from fastkf.runs.model import State
 from fastkf.server import database as db
-from fastkf.server import leftovers, runs
+from fastkf.server import execute, leftovers, runs
 from fastkf.server.execute import DISK_FULL
 from fastkf.server.settings import Settings
 
@@ -128,23 +128,26 @@ class RunQueue:
             session.flush()  # what there is no room for fails before the process starts
             kept = runs.read_run(self._settings, run.id)
             problem = runs.find_missing(self._settings, kept.parameters if kept else {})
-            problem = problem or self._start(run.id)
+            problem = problem or self._start(run)
             if problem:
                 runs.set_state(run, "FAILED", problem)
                 runs.end_record(self._settings, run)
         return True
 
-    def _start(self, run_id: str) -> str | None:
+    def _start(self, run: db.Run) -> str | None:
         """Starts the process of a run; returns why it cannot be started.
 
         Raises:
             OSError: it cannot be started now.
         """
-        folder, memory = self._settings.run_folder(run_id), MemoryWatch()
+        run_id, memory = run.id, MemoryWatch()
+        folder = self._settings.run_folder(run_id)
+        times = (clock.format_utc(moment) for moment in (run.created_at, run.scheduled_at))
         try:
             (folder / "logs").mkdir(exist_ok=True)
             with (folder / "logs" / LOG).open("wb") as log:
-                command: list[str | Path] = [sys.executable, "-m", "fastkf.server.execute", folder]
+                command: list[str | Path] = [sys.executable, "-m", execute.__name__, folder]
+                command += [run.display_name, *times]
                 self._going[run_id] = processes.start(command, log, folder)
         except OSError as error:
             if lacks_space(error) or error.errno in SHORTAGES:

@@ -16,6 +16,7 @@ from fastkf.base import clock
 from fastkf.base.errors import FastkfError
 from fastkf.package.arguments import complete_arguments
 from fastkf.package.model import Package
+from fastkf.package.settings import describe_settings
 from fastkf.runs import record
 from fastkf.runs.model import PipelineResult, Run, State, Step
 from fastkf.runs.record import write_run
@@ -61,6 +62,7 @@ def _new_run(settings: Settings, run: db.Run, package: Package) -> Run:
         title=package.description or package.name,
         parameters=complete_arguments(package, run.parameters),
         started=clock.now(),
+        not_applied=describe_settings(package),
     )
 
 

@@ -1,9 +1,11 @@
 """`fastkf run PACKAGE.yaml`: container components whose commands run as processes."""
 
+import importlib.util
 import json
 import os
 import signal
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -378,27 +380,22 @@ def looping():
 
 
 @dsl.pipeline
-def importing():
-    dsl.importer(artifact_uri="s3://x/y", artifact_class=Dataset)
-
-
-@dsl.pipeline
 def taking(data: Input[Artifact]):
     work(number=1)
 
 
-@pytest.mark.parametrize(
-    ("pipeline", "message"),
-    [
-        (nested, "task inner is a pipeline inside the pipeline"),
-        (conditional, "task condition-1 is a condition (dsl.If)"),
-        (looping, "task for-loop-2 is a loop (dsl.ParallelFor)"),
-        (importing, "task importer is not a container but an importer"),
-        (taking, "the pipeline takes artifacts (data)"),
-    ],
-)
-def test_what_cannot_be_walked_is_named(tmp_path, pipeline, message):
-    assert message in str(refuse(write_package(tmp_path, pipeline, work="")))
+@pytest.mark.parametrize("pipeline", [nested, conditional, looping], ids=lambda one: one.name)
+def test_containers_in_groups_run(tmp_path, pipeline):
+    """Loops, conditions, pipelines inside pipelines: `fastkf run` walks them as the server does."""
+    package = write_package(tmp_path, pipeline, work="")
+    run = run_package(package, {}, Options(tmp_path, tmp_path / "run"), Display())
+    assert run.has_succeeded, run
+    assert {step.state.value for step in run.steps} == {"succeeded"}
+
+
+def test_a_pipeline_that_takes_an_artifact_is_refused(tmp_path):
+    message = "the pipeline takes artifacts (data)"
+    assert message in str(refuse(write_package(tmp_path, taking, work="")))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -423,10 +420,39 @@ def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, number):
         assert record["pipeline"]["steps"][0]["error"] == "interrupted"
 
 
-def test_the_processes_use_the_python_of_this_environment(tmp_path, run):
+def test_the_processes_use_the_packages_of_this_environment(tmp_path, run):
     @dsl.pipeline
     def pipeline():
         work(number=1)
 
-    command = run(write_package(tmp_path, pipeline, work="import sys\nprint(sys.prefix)"))
-    assert (command.folder / "logs" / "work.log").read_text().strip() == sys.prefix
+    source = "import packaging\nprint(packaging.__file__)"
+    command = run(write_package(tmp_path, pipeline, work=source))
+    log = (command.folder / "logs" / "work.log").read_text()
+    assert log.startswith(sys.prefix)
+
+
+def test_what_a_container_installs_is_its_own(tmp_path, run):
+    @dsl.pipeline
+    def pipeline():
+        work(number=1)
+
+    wheel = tmp_path / "fastkf_probe-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("fastkf_probe.py", "")
+        about = "fastkf_probe-1.dist-info"
+        archive.writestr(
+            f"{about}/METADATA", "Metadata-Version: 2.1\nName: fastkf_probe\nVersion: 1\n"
+        )
+        tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        archive.writestr(f"{about}/WHEEL", tags)
+        archive.writestr(f"{about}/RECORD", "")
+    source = f"""
+import subprocess
+subprocess.run(["pip", "install", "--no-index", {str(wheel)!r}], check=True)
+print(subprocess.run(["python3", "-c", "import fastkf_probe; print(fastkf_probe.__file__)"]))
+"""
+    command = run(write_package(tmp_path, pipeline, work=source))
+    log = (command.folder / "logs" / "work.log").read_text()
+    assert command.code == 0, log
+    assert "fastkf_probe.py" in log
+    assert importlib.util.find_spec("fastkf_probe") is None

@@ -12,38 +12,10 @@ import pytest
 
 from fastkf.base import versions
 from fastkf.base.errors import FastkfError
-from fastkf.engine import isolation, kfp_local
+from fastkf.engine import isolation, job
 from fastkf.engine.warm import kale_runtime
 
 SIGNATURES = {
-    # engine/kfp_local.py
-    "kfp.local.executor_input_utils:construct_executor_input": (
-        "component_spec, arguments, task_root, block_input_artifact"
-    ),
-    "kfp.local.executor_input_utils:executor_input_to_dict": "executor_input, component_spec",
-    "kfp.local.executor_output_utils:load_executor_output": "executor_output_path",
-    "kfp.local.executor_output_utils:get_outputs_from_executor_output": (
-        "executor_output, executor_input, component_spec"
-    ),
-    "kfp.local.executor_output_utils:pb2_value_to_python": "value",
-    "kfp.local.executor_output_utils:pb2_struct_to_python": "struct",
-    "kfp.local.placeholder_utils:get_provided_inputs": "executor_input_dict",
-    "kfp.local.placeholder_utils:flatten_list": "l",
-    "kfp.local.placeholder_utils:resolve_struct_placeholders": "placeholder, provided_inputs",
-    "kfp.local.placeholder_utils:resolve_io_placeholders": "executor_input, command",
-    "kfp.local.importer_handler:get_importer_uri": "importer_spec, executor_input",
-    "kfp.local.importer_handler:get_artifact_class_from_schema_title": "schema_title",
-    "kfp.local.io:IOStore": "parent",
-    "kfp.local.io:IOStore.put_parent_input": "self, key, value",
-    "kfp.local.io:IOStore.put_task_output": "self, task_name, key, value",
-    "kfp.local.io:IOStore.put_task_status": "self, task_name, task_status",
-    "kfp.local.orchestrator.orchestrator_utils:OrchestratorUtils.make_task_arguments": (
-        "task_inputs_spec, io_store"
-    ),
-    "kfp.local.orchestrator.orchestrator_utils:OrchestratorUtils.get_dag_outputs": (
-        "dag_outputs_spec, io_store"
-    ),
-    "kfp.dsl.executor:create_artifact_instance": "runtime_artifact, fallback_artifact_cls",
     # engine/warm: what stands in for Kale's functions has their parameters, and calls this one.
     "kale.common.jputils:run_code": "source, kernel_name",
     "kale.common.jputils:process_outputs": "cells",
@@ -91,8 +63,17 @@ SIGNATURES = {
 }
 VALUES = {
     "kfp.dsl.component_factory:EXECUTOR_MODULE": "kfp.dsl.executor_main",
-    "kfp.dsl.constants:WORKSPACE_MOUNT_PATH": kfp_local.WORKSPACE,
+    # engine/placeholders.py, engine/job.py: part of the IR, which KFP's compiler writes.
     "kfp.dsl:WORKSPACE_PATH_PLACEHOLDER": "{{$.workspace_path}}",
+    "kfp.dsl.constants:WORKSPACE_MOUNT_PATH": job.WORKSPACE,
+    "kfp.dsl:PIPELINE_JOB_NAME_PLACEHOLDER": "{{$.pipeline_job_name}}",
+    "kfp.dsl:PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER": "{{$.pipeline_job_resource_name}}",
+    "kfp.dsl:PIPELINE_JOB_ID_PLACEHOLDER": "{{$.pipeline_job_uuid}}",
+    "kfp.dsl:PIPELINE_TASK_NAME_PLACEHOLDER": "{{$.pipeline_task_name}}",
+    "kfp.dsl:PIPELINE_TASK_ID_PLACEHOLDER": "{{$.pipeline_task_uuid}}",
+    "kfp.dsl:PIPELINE_JOB_CREATE_TIME_UTC_PLACEHOLDER": "{{$.pipeline_job_create_time_utc}}",
+    "kfp.dsl:PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER": "{{$.pipeline_job_schedule_time_utc}}",
+    "kfp.dsl:PIPELINE_ROOT_PLACEHOLDER": "{{$.pipeline_root}}",
     "kale.common.kfputils:KFP_UI_METRICS_FILE_PATH": "/tmp/mlpipeline-metrics.json",
 }
 

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from fastkf.base.files import read_end
 from fastkf.base.processes import Ending
-from fastkf.engine.kfp_local import Job
+from fastkf.engine.job import Job
 from fastkf.runs.model import Failure
 
 LINES_OF_AN_ERROR = 6

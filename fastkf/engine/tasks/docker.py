@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 
 from fastkf.base.errors import FastkfError
 from fastkf.base.processes import Ending
-from fastkf.engine.kfp_local import WORKSPACE, Job
+from fastkf.engine.job import WORKSPACE, Job
 from fastkf.engine.tasks import ShowCommand, describe_exit
 from fastkf.runs.model import Failure
 
@@ -87,7 +87,7 @@ class DockerTasks:
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         import docker
 
-        command = job.command(workspace=WORKSPACE)
+        command = job.command()
         show(job.image, command)
         ending = Ending(1)
         with log.open("ab") as output, contextlib.closing(docker.from_env()) as client:

@@ -13,7 +13,7 @@ from fastkf.base.files import is_full
 from fastkf.base.processes import Ending, path_with
 from fastkf.engine.children import Children
 from fastkf.engine.isolation import isolate, move_marshalled
-from fastkf.engine.kfp_local import Job
+from fastkf.engine.job import Job
 from fastkf.engine.tasks import ShowCommand
 from fastkf.engine.warm import interpreter, parent
 from fastkf.runs.model import Failure
@@ -23,6 +23,15 @@ c.IPKernelApp.quiet = False
 c.HistoryManager.enabled = False
 c.InteractiveShellApp.extensions = ["fastkf.engine.warm.kernel"]
 """
+
+LONGEST_ARGUMENT = 100_000  # bytes
+FROM_FILE = """\
+with open({path}, encoding="utf-8") as _file:
+    exec(compile(_file.read(), {path}, "exec"))
+"""
+# What a `dsl.notebook_component` runs its notebook with, and what it has installed for that.
+RUN_NOTEBOOK = "kfp_run_notebook"
+RUN_NOTEBOOK_NEEDS = ("nbclient", "ipykernel", "jupyter-client")
 
 
 class PythonTasks:
@@ -70,8 +79,9 @@ class PythonTasks:
                 f"{job.name} is a Python component whose code is in its image only ({job.image}); "
                 "run it with --docker, or on a Kubeflow",
             )
-        command[place] = isolate(command[place], str(folder))
         environment = self._environment(job.environment, folder)
+        environment[interpreter.RUNTIME] = " ".join(_list_runtime(command[place]))
+        command = _shorten(command, place, isolate(command[place], str(folder)), folder)
         ending = self._children.run(command, environment, log, self._working_folder)
         return read_failure(folder, ending) if ending.code else None
 
@@ -101,6 +111,31 @@ class PythonTasks:
             interpreter.STEP_FOLDER: str(folder),
             interpreter.STUB: str(self._python),
         }
+
+
+def _list_runtime(source: str) -> tuple[str, ...]:
+    """The packages that KFP adds to a component of this source, beside itself."""
+    is_notebook = RUN_NOTEBOOK in source
+    return RUN_NOTEBOOK_NEEDS if is_notebook else ()
+
+
+def _shorten(command: list[str], place: int, source: str, folder: Path) -> list[str]:
+    """The command with what may be too long for a command line in files of the step's folder.
+
+    A system takes 128 kB an argument, and values and embedded files may be longer.
+    """
+    shorter = list(command)
+    if len(source.encode()) > LONGEST_ARGUMENT:
+        path = folder / "component.py"
+        path.write_text(source, encoding="utf-8")
+        source = FROM_FILE.format(path=repr(str(path)))
+    shorter[place] = source
+    for number, word in enumerate(shorter):
+        if number and shorter[number - 1] == "--executor_input":
+            path = folder / "executor_input.json"
+            path.write_text(word, encoding="utf-8")
+            shorter[number] = f"{interpreter.IN_FILE}{path}"
+    return shorter
 
 
 def _find_source(command: list[str]) -> int | None:

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import runpy
+import shlex
 import sys
 import threading
 import traceback
@@ -17,20 +18,38 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
+from packaging.utils import canonicalize_name
+
 from fastkf.base.files import write_text
 from fastkf.base.iri import import_jsonschema
 
 STEP_FOLDER = "FASTKF_STEP_FOLDER"
 STUB = "FASTKF_PYTHON"
 ERROR_FILE = "error.json"
+RUNTIME = "FASTKF_RUNTIME"  # names of packages of which a step takes the version that is here
 EXECUTOR, KERNEL, PIP = "kfp.dsl.executor_main", "ipykernel_launcher", "pip"
-MODULES = (EXECUTOR, KERNEL, PIP)
+VENV = "venv"
+MODULES = (EXECUTOR, KERNEL, PIP, VENV)
+# Each release of KFP's SDK has a component install itself; the executor's protocol is the same.
+OF_KFP = ("kfp", "kfp-pipeline-spec", "kfp-server-api", "kfp-kubernetes")
+IN_FILE = "fastkf-file:"  # what an argument begins with that is in the file of that name
+ACTIVATE = """\
+VIRTUAL_ENV={folder}
+export VIRTUAL_ENV
+PATH="$VIRTUAL_ENV/bin:$PATH"
+export PATH
+deactivate() {{ :; }}
+"""
 
 
 def run(module: str, arguments: list[str]) -> int:
     """Runs one of the modules a step asks for in this process; returns its exit code."""
     if module == PIP:
         return answer_pip(arguments)
+    if module == VENV:
+        return answer_venv(arguments)
+    if module == EXECUTOR:
+        arguments = [_read_argument(one) for one in arguments]
     sys.argv = [module, *arguments]
     sys.path[0] = os.getcwd()
     import_jsonschema()  # Kale imports it, in the step and in its kernel
@@ -52,16 +71,24 @@ def answer_pip(arguments: list[str]) -> int:
 
     Nothing is installed: the environment is locked, and every step of every run shares it.
     """
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     missing = []
-    for requirement in map(Requirement, _requirements(arguments)):
+    for text in _requirements(arguments):
         try:
-            installed = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            installed = None
-        if installed is None or not requirement.specifier.contains(installed, prereleases=True):
-            missing.append(f"{requirement} (here: {installed or 'not installed'})")
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            missing.append(f"{text} (which is no name of a package)")
+            continue
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue
+        installed = _find_version(requirement.name)
+        if installed and requirement.specifier.contains(installed, prereleases=True):
+            continue
+        if installed and canonicalize_name(requirement.name) in _runtime():
+            print(f"fastkf: {requirement} is asked for; the step runs with {installed}", flush=True)
+            continue
+        missing.append(f"{requirement} (here: {installed or 'not installed'})")
     if missing:
         message = (
             f"the step needs {', '.join(missing)}; install it beside the course's packages: "
@@ -70,6 +97,43 @@ def answer_pip(arguments: list[str]) -> int:
         print(f"fastkf: {message}", file=sys.stderr)
         write_error("MissingPackage", message)
     return 1 if missing else 0
+
+
+def answer_venv(arguments: list[str]) -> int:
+    """Answers `python3 -m venv FOLDER`: an environment whose Python is the step's own.
+
+    In a new one nothing would be installed, and nothing is installed here.
+    """
+    stub = os.environ[STUB]
+    for folder in (Path(one).absolute() for one in arguments if not one.startswith("-")):
+        (folder / "bin").mkdir(parents=True, exist_ok=True)
+        for name in ("python", "python3"):
+            link = folder / "bin" / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(stub)
+        activate = ACTIVATE.format(folder=shlex.quote(str(folder)))
+        write_text(folder / "bin" / "activate", activate)
+    return 0
+
+
+def _runtime() -> set[str]:
+    """The packages of which the step's author did not choose the version: KFP did."""
+    more = os.environ.get(RUNTIME, "").split()
+    return {canonicalize_name(one) for one in (*OF_KFP, *more)}
+
+
+def _find_version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _read_argument(text: str) -> str:
+    """An argument that may be too long for a command line, and is in a file then."""
+    if not text.startswith(IN_FILE):
+        return text
+    return Path(text.removeprefix(IN_FILE)).read_text(encoding="utf-8")
 
 
 def _stand_in_for_python() -> None:

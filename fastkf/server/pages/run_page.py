@@ -75,6 +75,7 @@ def show_run(
         "attempt": _attempt(run),
         "graph": _draw(run, steps, step, address),
         "problems": _find_problems(run, kept),
+        "not_applied": kept.not_applied if kept else (),
         "timeline": make_timeline(steps) if not summary["live"] else None,
         "metrics": show_values(summary["metrics"]),
         "parameters": show_values(summary["parameters"]),

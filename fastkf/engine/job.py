@@ -1,0 +1,210 @@
+"""One execution of a task: what goes in, what runs, what comes out.
+
+What Kubeflow Pipelines' launcher does around a container (backend/src/v2/component).
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fastkf.base.files import folder_name
+from fastkf.engine.pipeline import Task
+from fastkf.engine.placeholders import expand, local_path
+from fastkf.engine.scope import Arguments, Surroundings, Values
+from fastkf.engine.values import as_passed, fit, read_text
+from fastkf.runs import model
+
+WORKSPACE = "/kfp-workspace"  # where Kubeflow Pipelines mounts the workspace
+OUTPUT_FILE = "executor_output.json"
+LARGEST_OUTPUT = 64 * 2**20  # bytes
+
+
+class Job:
+    """An execution of a task that runs a container.
+
+    Args:
+        name: of the task, and of the iteration in a loop; folders are named so.
+    """
+
+    def __init__(self, task: Task, arguments: Arguments, name: str, around: Surroundings):
+        self.task, self.name = task, name
+        self.run_folder, self.workspace = around.folder, around.folder / "workspace"
+        self.arguments = arguments
+        self._words = around.placeholders(task.name, arguments.task_id)
+        pipeline = folder_name(around.identity.resource_name)
+        self.root = around.folder / "artifacts" / pipeline / name
+        self.executor_input: dict[str, Any] = {
+            "inputs": {
+                "parameterValues": arguments.parameters,
+                "artifacts": {
+                    given: {"artifacts": artifacts}
+                    for given, artifacts in arguments.artifacts.items()
+                },
+            },
+            "outputs": self._describe_outputs(),
+        }
+
+    def _describe_outputs(self) -> dict[str, Any]:
+        component = self.task.component
+        return {
+            "parameters": {
+                name: {"outputFile": str(self.root / name)} for name in component.output_parameters
+            },
+            "artifacts": {
+                name: {"artifacts": [self._new_artifact(name, described)]}
+                for name, described in component.output_artifacts.items()
+            },
+            "outputFile": str(self.root / OUTPUT_FILE),
+        }
+
+    def _new_artifact(self, name: str, described: Mapping[str, Any]) -> dict[str, Any]:
+        kind = dict(described.get("artifactType") or {})
+        return {"name": name, "type": kind, "uri": str(self.root / name), "metadata": {}}
+
+    @property
+    def image(self) -> str:
+        return self._fill(str(self.task.component.container.get("image", "")))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that the pipeline sets."""
+        variables = self.task.component.container.get("env") or ()
+        return {one["name"]: self._fill(str(one.get("value", ""))) for one in variables}
+
+    @property
+    def has_command(self) -> bool:
+        """Whether it has a command of its own instead of the image's entrypoint."""
+        return bool(self.task.component.container.get("command"))
+
+    def command(self, executor_input: Mapping[str, Any] | None = None) -> list[str]:
+        """The container's command and arguments, their placeholders replaced.
+
+        Args:
+            executor_input: in place of the job's own.
+        """
+        container = self.task.component.container
+        words = [*(container.get("command") or ()), *(container.get("args") or ())]
+        given = {**self.arguments.artifacts, **self.arguments.parameters}
+        message = self.executor_input if executor_input is None else executor_input
+        return [self._words.fill(part, message) for word in words for part in expand(word, given)]
+
+    def _fill(self, text: str) -> str:
+        return self._words.fill(text, self.executor_input)
+
+    def fill_in(self, value: Any) -> Any:
+        """A JSON value with the placeholders in its words replaced."""
+        return self._words.fill_in(value, self.executor_input)
+
+    def make_folders(self) -> None:
+        """Makes the folder that the task writes to, empty: nothing of an earlier attempt counts."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        self.root.mkdir(parents=True)
+
+    @property
+    def inputs(self) -> model.Values:
+        return describe(self.arguments, self.run_folder)
+
+    def read_outputs(self) -> Values:
+        """What the task has made.
+
+        Artifacts that it has not mentioned are among them, as Kubeflow Pipelines completes them.
+
+        Raises:
+            ValueError: an output parameter is missing, or not of its type.
+            OSError: an output cannot be read.
+        """
+        said = self._read_output_file()
+        return Values(
+            dict(self._read_parameters(said.get("parameterValues") or {})),
+            {
+                name: [self._finish_artifact(name, (said.get("artifacts") or {}).get(name) or {})]
+                for name in self.task.component.output_artifacts
+            },
+        )
+
+    def _read_output_file(self) -> dict[str, Any]:
+        path = self.root / OUTPUT_FILE
+        if not path.is_file():
+            return {}
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"what it says of its outputs cannot be read ({error})") from error
+        return said if isinstance(said, dict) else {}
+
+    def _read_parameters(self, said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        for name, described in self.task.component.output_parameters.items():
+            kind, path = described.get("parameterType", ""), self.root / name
+            if path.is_file():
+                yield name, read_text(name, path.read_text(encoding="utf-8"), kind)
+            elif name in said:
+                yield name, fit(name, as_passed(said[name]), kind)
+            else:
+                raise ValueError(f"it has not written its output parameter {name}")
+
+    def _finish_artifact(self, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+        """An artifact as the task leaves it; a file in a place of its own comes to the others."""
+        artifact = self._new_artifact(name, self.task.component.output_artifacts[name])
+        mentioned = (said.get("artifacts") or [{}])[0]
+        for key in ("name", "uri"):
+            artifact[key] = mentioned.get(key) or artifact[key]
+        artifact["metadata"] = as_passed(mentioned.get("metadata") or {})
+        custom = mentioned.get("custom_path") or mentioned.get("customPath")
+        if custom and os.path.lexists(custom) and "://" not in artifact["uri"]:
+            _copy(Path(custom), Path(local_path(artifact)))
+        return artifact
+
+
+def describe(values: Values, run_folder: Path) -> model.Values:
+    """Values as the data of a step."""
+    return model.Values(
+        dict(values.parameters),
+        {
+            name: _describe_artifact(artifacts[0], run_folder)
+            for name, artifacts in values.artifacts.items()
+            if artifacts
+        },
+    )
+
+
+def restore(kept: model.Values, run_folder: Path) -> Values:
+    """The outputs of a step that has ended, as values for other tasks."""
+    return Values(
+        kept.parameters,
+        {
+            name: [
+                {
+                    "name": name,
+                    "type": {"schemaTitle": artifact.type},
+                    "uri": _absolute(artifact.uri, run_folder),
+                    "metadata": artifact.metadata,
+                }
+            ]
+            for name, artifact in kept.artifacts.items()
+        },
+    )
+
+
+def _absolute(uri: str, run_folder: Path) -> str:
+    return uri if "://" in uri else str(run_folder / uri)
+
+
+def _describe_artifact(artifact: Mapping[str, Any], run_folder: Path) -> model.Artifact:
+    return model.Artifact(
+        str((artifact.get("type") or {}).get("schemaTitle", "")),
+        str(artifact.get("uri", "")).removeprefix(f"{run_folder}{os.sep}"),
+        dict(artifact.get("metadata") or {}),
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.resolve() == target.resolve():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(source, target)
