@@ -1,7 +1,12 @@
 """Containers' commands as processes, without their images."""
 
+import errno
 import os
+import shlex
+import site
+import sysconfig
 import tempfile
+import venv
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -9,9 +14,14 @@ from typing import Self
 
 from fastkf.base import processes
 from fastkf.engine.children import Children
-from fastkf.engine.kfp_local import Job
+from fastkf.engine.job import Job
 from fastkf.engine.tasks import ShowCommand, describe_exit
 from fastkf.runs.model import Failure
+
+TOO_LONG = (
+    "an argument of its command is longer than the system takes (128 kB); pass what is long as an "
+    "artifact: its argument is a path"
+)
 
 
 class ContainerTasks:
@@ -47,18 +57,43 @@ class ContainerTasks:
         command = job.command()
         show(job.image, command)
         environment = self._environment(job.name, job.environment)
-        ending = self._children.run(command, environment, log, self._folders[job.image])
+        try:
+            ending = self._children.run(command, environment, log, self._folders[job.image])
+        except OSError as error:
+            if error.errno != errno.E2BIG:
+                raise
+            return Failure("", TOO_LONG)
         return describe_exit(ending, log) if ending.code else None
 
     def _environment(self, name: str, variables: Mapping[str, str]) -> dict[str, str]:
-        """This environment with its own `python3`, a home of the step's own, and `variables`."""
+        """This environment with a `python3` and a home of the step's own, and `variables`."""
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._scratch.name))
         for inside in ("home", "tmp"):
             (folder / inside).mkdir()
+        own = processes.with_own_python(os.environ)
         return {
-            **processes.with_own_python(os.environ),
+            **own,
+            "PATH": processes.path_with(_make_python(folder / "python"), own),
+            "VIRTUAL_ENV": str(folder / "python"),
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
             "PYTHONPATH": str(self._components),
             **variables,
         }
+
+
+def _make_python(folder: Path) -> Path:
+    """A Python with the packages of this one, into which a step's `pip install` goes; its bin/.
+
+    As in a container, what is installed is gone with the step, and nobody else has it.
+    """
+    venv.EnvBuilder(symlinks=True).create(folder)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    lines = [f"import site; site.addsitedir({path!r})" for path in site.getsitepackages()]
+    (packages / "fastkf_packages.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    programs = folder / "bin"
+    for name in ("pip", "pip3"):
+        script = f'#!/bin/sh\nexec {shlex.quote(str(programs / "python3"))} -m pip "$@"\n'
+        (programs / name).write_text(script, encoding="utf-8")
+        (programs / name).chmod(0o700)
+    return programs
