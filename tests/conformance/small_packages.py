@@ -1,0 +1,412 @@
+"""Small packages, each with the result that Kubeflow Pipelines 2.17 gives.
+
+Where that was seen on a real one, the comment says so; elsewhere it follows from what its driver
+and launcher do (backend/src/v2 of kubeflow/pipelines).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, List, Optional
+
+from kfp import compiler, dsl, kubernetes
+from kfp.dsl import Artifact, Dataset, Input, Metrics, Output
+
+
+def component(function=None, **options):
+    return dsl.component(function, base_image="python:3.11", **options)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A package and what becomes of it.
+
+    Attributes:
+        pipeline: what KFP compiles.
+        outputs: of the pipeline, when it succeeds.
+        states: step to state, of those that have not succeeded.
+        error: what the reason says, when it fails.
+        edit: what is done to the compiled text.
+        arguments: parameters of the run.
+    """
+
+    pipeline: Any
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+    edit: Callable[[str], str] = lambda text: text
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> Path:
+        path = folder / "package.yaml"
+        compiler.Compiler().compile(self.pipeline, str(path))
+        path.write_text(self.edit(path.read_text(encoding="utf-8")), encoding="utf-8")
+        return path
+
+
+@component
+def square(n: int) -> int:
+    return n * n
+
+
+@component
+def show(text: str) -> str:
+    return text
+
+
+@component
+def tell(value: dict) -> str:
+    import json
+
+    return json.dumps(value, sort_keys=True)
+
+
+@component
+def total(ns: List[int]) -> int:
+    return sum(ns)
+
+
+@component
+def fail(text: str = "no") -> str:
+    raise ValueError(text)
+
+
+@component
+def maybe(text: Optional[str] = None, number: Optional[int] = None) -> str:
+    return f"{text} {number}"
+
+
+@component
+def report(status: dsl.PipelineTaskFinalStatus) -> str:
+    return f"{status.state} {status.pipeline_task_name} {status.error_message}"
+
+
+@dsl.pipeline(name="train")
+def square_pipeline(n: int = 3) -> int:
+    return square(n=n).output
+
+
+# Whole numbers arrive without a point, in a dict and a text too (seen).
+@dsl.pipeline
+def numbers(rate: float = 1.0, n: int = 3, cfg: dict = {"epochs": 3, "rates": [1.0, 0.5]}) -> str:  # noqa: B006
+    told = tell(value={"rate": f"{rate}", "n": f"n={n}", "text": "python3 in /tmp/marshal"})
+    return show(text=f"{told.output} {tell(value=cfg).output}").output
+
+
+@dsl.pipeline
+def loops() -> int:
+    with dsl.ParallelFor([1, 2, 3]) as n:
+        squared = square(n=n)
+    with dsl.ParallelFor(["x", "y"]) as text:
+        show(text=text).after(squared)
+    return total(ns=dsl.Collected(squared.output)).output
+
+
+@component
+def chain(ns: list) -> int:
+    return sum(n for inner in ns for n in inner)
+
+
+@dsl.pipeline
+def nested_loops() -> int:
+    with dsl.ParallelFor([1, 2]) as n:
+        with dsl.ParallelFor([{"a": 1, "b": 3}, {"a": 2, "b": 4}]) as item:
+            squared = square(n=item.a)
+            square(n=item.b)
+        show(text=f"{n}")
+    return chain(ns=dsl.Collected(squared.output)).output
+
+
+@component
+def ids(count: int) -> list:
+    return [{"id": number} for number in range(count)]
+
+
+@dsl.pipeline
+def dynamic_loop(count: int = 2) -> int:
+    with dsl.ParallelFor(ids(count=count).output, parallelism=1) as item:
+        squared = square(n=item.id)
+    return total(ns=dsl.Collected(squared.output)).output
+
+
+# One iteration fails, the others run to their end (seen).
+@component
+def check(n: int) -> int:
+    if n == 2:
+        raise ValueError("item 2 is bad")
+    return n
+
+
+@dsl.pipeline
+def one_iteration_fails():
+    with dsl.ParallelFor([1, 2, 3]) as n:
+        check(n=n)
+
+
+# The driver cannot resolve what no iteration has made (seen).
+@dsl.pipeline
+def empty_loop() -> int:
+    with dsl.ParallelFor(ids(count=0).output) as item:
+        squared = square(n=item.id)
+    return total(ns=dsl.Collected(squared.output)).output
+
+
+# KFP's compiler loses the second part (seen: the driver fails).
+@dsl.pipeline
+def parts_in_a_text():
+    with dsl.ParallelFor([{"a": "x", "b": "1"}]) as item:
+        show(text=f"{item.a}-{item.b}")
+
+
+@dsl.pipeline
+def branches(text: str = "it's fine", n: int = 7) -> str:
+    said = show(text=text)
+    with dsl.If(said.output == "bad"):
+        first = show(text="bad")
+    with dsl.Elif(n > 5):
+        second = show(text="many")
+    with dsl.Else():
+        third = show(text="few")
+    with dsl.If(said.output != "it is fine"):
+        show(text="apostrophe")  # runs (seen)
+    with dsl.If(n == 0):
+        show(text="never")
+    return dsl.OneOf(first.output, second.output, third.output)
+
+
+@dsl.pipeline
+def exits():
+    handler = report()
+    with dsl.ExitHandler(handler):
+        square(n=1)
+
+
+@dsl.pipeline
+def exits_after_failure():
+    handler = report()
+    with dsl.ExitHandler(handler):
+        fail()
+
+
+@component
+def show_default(text: str = "default") -> str:
+    return text
+
+
+@dsl.pipeline
+def ignoring():
+    failed = fail()
+    show_default(text=failed.output).ignore_upstream_failure()
+
+
+@dsl.pipeline
+def inner(n: int, text: Optional[str] = None) -> str:
+    return maybe(text=text, number=square(n=n).output).output
+
+
+@dsl.pipeline
+def optional(text: Optional[str] = None) -> str:
+    maybe()
+    square(n=2)  # a task of the name of one inside
+    return inner(n=3, text=text).output
+
+
+@component
+def make(text: str, data: Output[Dataset], metrics: Output[Metrics]) -> int:
+    with open(data.path, "w") as file:
+        file.write(text)
+    data.metadata["size"] = len(text)
+    metrics.log_metric("size", len(text))
+    return len(text)
+
+
+@component
+def make_elsewhere(folder: str, data: Output[Dataset]):
+    import os
+
+    os.makedirs(folder, exist_ok=True)
+    data.custom_path = os.path.join(folder, "own")
+    with open(data.custom_path, "w") as file:
+        file.write("elsewhere")
+
+
+@component
+def read_all(data: Input[List[Dataset]]) -> str:
+    return " ".join(open(one.path).read() for one in data)
+
+
+@component
+def read(data: Input[Artifact]) -> str:
+    return open(data.path).read()
+
+
+@component
+def temporary() -> str:
+    import tempfile
+
+    return tempfile.mkdtemp()
+
+
+@dsl.pipeline
+def artifacts() -> str:
+    with dsl.ParallelFor(["a", "b"]) as text:
+        made = make(text=text)
+    both = read_all(data=dsl.Collected(made.outputs["data"]))
+    own = read(data=make_elsewhere(folder=temporary().output).outputs["data"])
+    return show(text=f"{both.output} {own.output}").output
+
+
+@component
+def length(text: str, values: dict) -> int:
+    return len(text) + len(values["more"])
+
+
+@dsl.pipeline
+def long_values(text: str = "x" * 200_000) -> int:
+    return length(text=text, values={"more": "y" * 200_000}).output
+
+
+@component(packages_to_install=['tomli>=1; python_version<"3.11"'])
+def with_marker() -> str:
+    return "ok"
+
+
+@component(use_venv=True)
+def in_venv() -> str:
+    return "in a venv"
+
+
+@dsl.pipeline
+def other_release() -> str:
+    return show(text=f"{with_marker().output}, {in_venv().output}").output
+
+
+@dsl.pipeline
+def names() -> str:
+    words = [
+        dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+        dsl.PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER,
+        dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+        dsl.PIPELINE_TASK_NAME_PLACEHOLDER,
+        dsl.PIPELINE_JOB_CREATE_TIME_UTC_PLACEHOLDER,
+        dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER,
+        "{{$.inputs.parameters['not there']}}",
+    ]
+    return show(text=" ".join(words)).output
+
+
+@dsl.pipeline
+def tried_again():
+    fail(text="always").set_retry(num_retries=1, backoff_duration="0s")
+
+
+@dsl.pipeline
+def pass_on(text: str) -> str:
+    return show(text=text).output
+
+
+# What is data stays data, whatever it looks like.
+@dsl.pipeline
+def texts(text: str = "{{$.inputs.parameters['text']}} $HOME `id` \"python3\" it's {{$}}") -> str:
+    return pass_on(text=pass_on(text=f"{text}").output).output
+
+
+@component(packages_to_install=["kfp"])
+def writes_nothing() -> int: ...
+
+
+@dsl.pipeline
+def no_output():
+    writes_nothing()
+
+
+@dsl.pipeline
+def settings() -> str:
+    task = show(text="ran").set_memory_limit("1G")
+    kubernetes.use_secret_as_env(task, "db", {"password": "PASSWORD"})
+    return task.output
+
+
+@dsl.pipeline
+def volumes():
+    kubernetes.CreatePVC(pvc_name="data", access_modes=["ReadWriteOnce"], size="1Gi")
+
+
+@dsl.pipeline
+def imported(place: str) -> str:
+    made = dsl.importer(artifact_uri=place, artifact_class=Dataset, metadata={"of": place})
+    return read(data=made.output).output
+
+
+def of_another_release(text: str) -> str:
+    return re.sub(r"kfp==[0-9.]+", "kfp==2.14.6", text)
+
+
+def without_dependencies(text: str) -> str:
+    return re.sub(r"\n +dependentTasks:\n(?: +- [\w-]+\n?)+", "\n", text)
+
+
+@dsl.pipeline
+def ordered_by_data() -> int:
+    return square(n=square(n=3).output).output
+
+
+CASES = {
+    "a component alone": Case(square, {"Output": 9}, arguments={"n": 3}),
+    "a component alone that fails": Case(fail, states={"fail": "failed"}, error="ValueError: no"),
+    "a pipeline called like another": Case(square_pipeline, {"Output": 9}),
+    "numbers": Case(
+        numbers,
+        {
+            "Output": '{"n": "n=3", "rate": "1", "text": "python3 in /tmp/marshal"} '
+            '{"epochs": 3, "rates": [1, 0.5]}'
+        },
+    ),
+    "a loop after a loop": Case(loops, {"Output": 14}),
+    "loops in loops": Case(nested_loops, {"Output": 10}),
+    "a loop over what a step makes": Case(dynamic_loop, {"Output": 1}),
+    "one iteration fails": Case(
+        one_iteration_fails, states={"check": "failed"}, error="item 2 is bad"
+    ),
+    "an empty loop": Case(
+        empty_loop,
+        states={"square": "skipped", "total": "failed"},
+        error="no iteration of the loop has",
+    ),
+    "parts of an item in a text": Case(
+        parts_in_a_text, states={"show": "skipped"}, error="subvar-"
+    ),
+    "branches": Case(
+        branches,
+        {"Output": "many"},
+        {"show-2": "skipped", "show-4": "skipped", "show-6": "skipped"},
+    ),
+    "an exit handler": Case(exits),
+    "an exit handler after a failure": Case(
+        exits_after_failure, states={"fail": "failed"}, error="ValueError: no"
+    ),
+    "a failure that is ignored": Case(ignoring, states={"fail": "failed"}, error="ValueError: no"),
+    "optional inputs": Case(optional, {"Output": "None 9"}),
+    "artifacts": Case(artifacts, {"Output": "a b elsewhere"}),
+    "long values": Case(long_values, {"Output": 400_000}),
+    "packages of another release": Case(
+        other_release, {"Output": "ok, in a venv"}, edit=of_another_release
+    ),
+    "placeholders": Case(names),
+    "a step that is tried again": Case(
+        tried_again, states={"fail": "failed"}, error="ValueError: always"
+    ),
+    "texts": Case(
+        texts, {"Output": "{{$.inputs.parameters['text']}} $HOME `id` \"python3\" it's {{$}}"}
+    ),
+    "an output that is not written": Case(
+        no_output,
+        states={"writes-nothing": "failed"},
+        error="has not written its output parameter Output",
+    ),
+    "settings for Kubernetes": Case(settings, {"Output": "ran"}),
+    "a volume of Kubernetes": Case(volumes, error="makes a volume of Kubernetes"),
+    "an imported file": Case(imported, {"Output": "brought"}, arguments={"place": "PLACE"}),
+    "order from data alone": Case(ordered_by_data, {"Output": 81}, edit=without_dependencies),
+}
