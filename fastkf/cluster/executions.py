@@ -24,6 +24,7 @@ class Execution:
         task: its name in the package, "" of the run's root.
         parent: the id of the group that it is in, "" of the root.
         pod: the pod that it runs in, "" before it has begun.
+        driver: the pod that has prepared it, where it is told.
         namespace: of that pod, "" where it is not told.
         turn: which iteration of the loop above it this is; None of what is none.
         turns: how many iterations it has; None of what is no loop.
@@ -40,6 +41,7 @@ class Execution:
     started: datetime | None = None
     ended: datetime | None = None
     pod: str = ""
+    driver: str = ""
     namespace: str = ""
     turn: int | None = None
     turns: int | None = None

@@ -23,6 +23,7 @@ from fastkf.runs.progress import Advance, Progress
 PATIENCE = 600.0  # seconds without a connection
 EAGER, EAGER_SECONDS, CALM_SECONDS = 60, 1.0, 5.0  # how often to ask: at first, and later
 LONGEST_PAUSE = 20.0
+MOST_NAMES = 3  # in one line
 LAST_TRIES = 3  # to read how the steps of a run have ended
 
 
@@ -183,10 +184,18 @@ class Follower:
 
     def _show_waits(self, display: Progress, waits: dict[str, Wait]) -> None:
         """Shows why steps wait, each time that it is another reason."""
+        new: dict[Wait, list[str]] = {}
         for name, wait in waits.items():
             if self.waits.get(name) != wait:
-                tell = display.warn if wait.is_trouble else display.say
-                tell(f"{name} waits: {wait.text}" if wait.is_trouble else f"  {name}: {wait.text}")
+                new.setdefault(wait, []).append(name)
+        for wait, names in new.items():
+            rest = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            verb = "waits" if len(names) == 1 else "wait"
+            text = f"{', '.join(names[:MOST_NAMES])}{rest} {verb}: {wait.text}"
+            if wait.is_trouble:
+                display.warn(text)
+            else:
+                display.say(f"  {text}")
 
 
 def _is_passing(error: BaseException) -> bool:

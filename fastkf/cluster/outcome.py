@@ -18,7 +18,7 @@ from fastkf.package.model import Package
 from fastkf.runs.model import PipelineResult, Run, State, Step
 from fastkf.runs.problems import clean_source, explain
 
-TERMINATED = "the run was terminated: somebody ended it"
+TERMINATED = "the run was ended by the user (terminated)"
 ENDED_WITH_RUN = "ended with the run, which was terminated"
 NO_LOG = "failed; the server has no log of it"
 ENDINGS = ("", "KeyboardInterrupt")  # what a process says that is told to end
@@ -118,9 +118,16 @@ def _fetch_metrics(
     parts = follower.listing.parts.values()
     if linked := read_metrics(parts):
         return linked, None
-    ids = [id for one in follower.listing.executions.values() for id in one.artifact_ids]
+    known = {name: one.artifact_ids for name, one in follower.listing.executions.items()}
     try:
-        return fetch_metrics(client.connection, follower.run_id, ids), None
+        if not any(known.values()):
+            return fetch_metrics(client.connection, follower.run_id, []), None
+        metrics: dict[str, float] = {}
+        for name, ids in known.items():
+            made = fetch_metrics(client.connection, follower.run_id, ids) if ids else {}
+            # Kale's have names of their own; all others begin with their step's.
+            metrics |= made if package.is_kale else {f"{name}.{one}": made[one] for one in made}
+        return metrics, None
     except ClusterError as error:
         if state is State.SUCCEEDED and METRICS in package.artifact_types:
             return {}, f"Its metrics cannot be read from here: {error}."

@@ -39,10 +39,14 @@ class Outline:
     def may_be_left_out(self, place: Place) -> bool:
         """Whether a run can succeed without it: it is in a condition or in a loop."""
         above = [place[: length + 1] for length in range(len(place))]
-        return any(
-            self.is_loop(one) or (self.contents.get(one, {}).get("triggerPolicy") or {})
-            for one in above
-        )
+        return any(self.is_loop(one) or self._trigger(one).get("condition") for one in above)
+
+    def runs_after_failures(self, place: Place) -> bool:
+        """Whether it waits for an end of any kind, as the task of an exit handler does."""
+        return self._trigger(place).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+
+    def _trigger(self, place: Place) -> Mapping[str, Any]:
+        return self.contents.get(place, {}).get("triggerPolicy") or {}
 
     def is_retried(self, place: Place) -> bool:
         return bool(self.contents.get(place, {}).get("retryPolicy"))

@@ -63,6 +63,10 @@ class PodNames:
         sure = [one for one in told if one in computed]
         return [f"{prefix}-{one}" for one in dict.fromkeys(sure or computed + told)][:MOST_GUESSES]
 
+    def is_going(self, spot: Spot, part: str) -> bool:
+        """Whether the API tells of pods of a node of this name, and of no success."""
+        return bool(self._numbers.get(self._list_nodes(spot, part)[-1]))
+
     def has_failed(self, spot: Spot, part: str) -> bool:
         """Whether the API tells so of a node of this name."""
         return self._list_nodes(spot, part)[-1] in self._failed

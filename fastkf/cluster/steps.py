@@ -70,15 +70,21 @@ class Listing:
         self.parts[name] = replace(self.parts[name], **changes)
 
     def list_next(self) -> list[str]:
-        """The parts that have not begun although all that they wait for is over."""
+        """The parts that have not begun although all that they wait for is done."""
         states = {step.name: step.state for step in self.steps}
         return [
-            part.name
-            for part in self.parts.values()
+            name
+            for name, part in self.parts.items()
             if part.state is State.PENDING
-            and part.name not in self.executions
-            and all(states.get(one, State.SUCCEEDED).has_ended for one in part.after)
+            and name not in self.executions
+            and all(self._is_done(states.get(one), self.spots[name][0]) for one in part.after)
         ]
+
+    def _is_done(self, state: State | None, place: Place) -> bool:
+        """Whether what is at a place need not wait for a step of this state any more."""
+        if state is State.FAILED:
+            return self._outline.runs_after_failures(place)
+        return state is None or state.has_ended
 
     def end(self, outcome: State, is_complete: bool) -> list[str]:
         """Ends the parts with their run; returns those of whose end the server tells nothing.

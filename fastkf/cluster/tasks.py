@@ -116,7 +116,7 @@ def _read_task(told: dict[str, Any], namespace: str) -> Execution:
     kind = str(told.get("type") or "").upper()
     attributes = told.get("type_attributes") or {}
     state = STATES.get(str(told.get("state") or "").upper(), State.PENDING)
-    pods = [one["name"] for one in told.get("pods") or [] if one.get("type") == "EXECUTOR"]
+    pods = {str(one.get("type")): str(one["name"]) for one in told.get("pods") or []}
     reason = told.get("lifecycle_message") or (told.get("status_metadata") or {}).get("message")
     made = _read_artifacts(told.get("outputs"))
     return Execution(
@@ -127,7 +127,8 @@ def _read_task(told: dict[str, Any], namespace: str) -> Execution:
         is_group=kind in GROUPS,
         started=_read_moment(told.get("create_time")),
         ended=_read_moment(told.get("end_time")) if state.has_ended else None,
-        pod=str(pods[-1]) if pods else "",
+        pod=pods.get("EXECUTOR", ""),
+        driver=pods.get("DRIVER", ""),
         namespace=namespace,
         turn=_read_number(attributes.get("iteration_index")),
         turns=_read_number(attributes.get("iteration_count")),

@@ -6,7 +6,7 @@ import httpx
 
 from fastkf.base.errors import first_line, shorten
 from fastkf.base.files import BYTES_OF_AN_END
-from fastkf.cluster.connection import Connection
+from fastkf.cluster.connection import SECONDS_TO_ANSWER, SECONDS_TO_CONNECT, Connection
 from fastkf.cluster.errors import ClusterError
 
 LARGEST = 2**30  # bytes; a server may send without an end
@@ -40,12 +40,13 @@ class Text:
         return f"{self.status}: {said}" if said else str(self.status or "no answer")
 
 
-def fetch_text(connection: Connection, place: str) -> Text:
-    """The text at an address of a server."""
+def fetch_text(connection: Connection, place: str, seconds: float = SECONDS_TO_ANSWER) -> Text:
+    """The text at an address of a server, which has some seconds to begin."""
     head, tail, size = bytearray(), bytearray(), 0
     try:
         headers = connection.credentials.headers()
-        with connection.http.stream("GET", place, headers=headers) as answer:
+        limits = httpx.Timeout(seconds, connect=min(seconds, SECONDS_TO_CONNECT))
+        with connection.http.stream("GET", place, headers=headers, timeout=limits) as answer:
             status, kind = answer.status_code, answer.headers.get("content-type", "")
             for piece in answer.iter_bytes():
                 size += len(piece)

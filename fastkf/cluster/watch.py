@@ -17,6 +17,7 @@ from fastkf.cluster.waiting import Wait, explain_pod
 
 SECONDS = 2.0  # between two looks
 UNSEEN_SECONDS = 30.0  # after which a pod that nobody sees is worth a word
+SECONDS_TO_ANSWER = 5.0
 MOST = 10  # pods at one look
 KUBEFLOW = "kubeflow"  # the namespace of the pods where a server has one user only
 NODE = "workflows.argoproj.io/node-name"
@@ -46,7 +47,8 @@ class Watch:
             run: a V2beta1Run, as the API has it now.
             is_over: whether it has ended, and only what was seen before is asked for.
         """
-        self.names.learn(run, [one.pod for one in listing.executions.values() if one.pod])
+        told = listing.executions.values()
+        self.names.learn(run, [pod for one in told for pod in (one.driver, one.pod) if pod])
         parts = dict(self._list_waiting(listing, found))
         now = time.monotonic()
         self._since = {name: self._since.get(name, now) for name in parts}
@@ -55,10 +57,10 @@ class Watch:
             return self._waits
         self._looked = now
         seen: dict[Part, Wait | None] = {}
-        for name, part in list(parts.items()):
+        for name in sorted(parts, key=lambda one: one in self._waits):  # the unexplained first
+            part = parts[name]
             if part not in seen and len(seen) < MOST:
-                namespace = self.find_namespace(name, listing)
-                seen[part] = self._explain(part, namespace, now - self._since[name])
+                seen[part] = self._explain(name, part, listing, now - self._since[name])
             wait = seen.get(part)
             if wait is not None:
                 self._waits[name] = wait
@@ -89,8 +91,11 @@ class Watch:
         told = [execution] if execution else list(listing.executions.values())
         return self._namespace or next((one.namespace for one in told if one.namespace), KUBEFLOW)
 
-    def _explain(self, part: Part, namespace: str, seconds: float) -> Wait | None:
+    def _explain(self, step: str, part: Part, listing: Listing, seconds: float) -> Wait | None:
         spot, kind = part
+        execution, namespace = listing.executions.get(step), self.find_namespace(step, listing)
+        if execution is not None and execution.reason:
+            return Wait(execution.reason)
         refusal, names = "", self.names.guess(spot, kind)
         for name in names:
             pod, refusal = self._fetch("pod", name, namespace)
@@ -102,7 +107,8 @@ class Watch:
             if wait is not None and kind == DRIVER:
                 return Wait(f"what prepares it has not started: {wait.text}", wait.is_trouble)
             return wait
-        if names and kind == EXECUTOR and seconds > UNSEEN_SECONDS:
+        is_made = kind == EXECUTOR or self.names.is_going(spot, kind)
+        if names and is_made and seconds > UNSEEN_SECONDS:
             text = f"its pod cannot be seen from here ({refusal or 'it is not there'})"
             return Wait(f"{text}; look for it: kubectl -n {namespace} get pods", is_trouble=False)
         return None
@@ -110,7 +116,8 @@ class Watch:
     def _fetch(self, what: str, name: str, namespace: str) -> tuple[Any, str]:
         """What the pages' server says of a pod, as JSON, or why it says nothing."""
         query = httpx.QueryParams({"podname": name, "podnamespace": namespace})
-        answer = fetch_text(self._connection, f"{self._connection.pages}/k8s/{what}?{query}")
+        place = f"{self._connection.pages}/k8s/{what}?{query}"
+        answer = fetch_text(self._connection, place, SECONDS_TO_ANSWER)
         if answer.refusal:
             return None, answer.refusal
         try:

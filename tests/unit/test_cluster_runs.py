@@ -7,18 +7,26 @@ from copy import deepcopy
 import pytest
 from build import write_notebook
 from faulty import answer, page
-from real_kubeflow import Kubeflow, as_json, as_model, load
+from real_kubeflow import Kubeflow, as_json, as_model, grpc_web_answer, load
 from rich.console import Console
 
 from fastkf.cli.display import Display
-from fastkf.cluster import follow, submit
+from fastkf.cluster import follow, grpc_web, submit
 from fastkf.cluster.auth import Credentials
 from fastkf.cluster.connection import Connection, Health
+from fastkf.cluster.errors import ClusterError
+from fastkf.cluster.executions import Execution
 from fastkf.cluster.follow import Follower
+from fastkf.cluster.metadata import Store
 from fastkf.cluster.outcome import complete_run
+from fastkf.cluster.outline import Outline
+from fastkf.cluster.source import read_source
+from fastkf.cluster.steps import Listing
 from fastkf.cluster.target import Client, Endpoint
+from fastkf.cluster.versions import check_version
 from fastkf.notebook.model import read
-from fastkf.runs.model import Run
+from fastkf.package.model import Package
+from fastkf.runs.model import Run, State
 from fastkf.runs.problems import list_problems
 
 IMAGE = "localhost/no-such-image:1"
@@ -400,6 +408,141 @@ def test_a_step_that_is_cached_or_left_out_is_listed(tmp_path):
     with Kubeflow(case) as server:
         run = complete(server, tmp_path)
     assert states(run) == {"flip": "succeeded", "inner": "skipped", "last": "succeeded"}
+
+
+def test_a_driver_that_nobody_sees_says_so(monkeypatch):
+    monkeypatch.setattr("fastkf.cluster.watch.UNSEEN_SECONDS", -1)
+    case = load("image_not_found")
+    case["pods"] = {}
+    assert read_waits(case)["load"].startswith("its pod cannot be seen from here (500: Could not")
+
+
+def test_the_task_of_an_exit_handler_is_next_when_what_is_before_it_has_failed():
+    tasks = {
+        "exit-handler-1": {"componentRef": {"name": "comp-group"}},
+        "tell": {
+            "componentRef": {"name": "comp"},
+            "dependentTasks": ["exit-handler-1"],
+            "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
+        },
+        "later": {"componentRef": {"name": "comp"}, "dependentTasks": ["exit-handler-1"]},
+    }
+    group = {"dag": {"tasks": {"work": {"componentRef": {"name": "comp"}}}}}
+    components = {"comp": {"executorLabel": "exec"}, "comp-group": group}
+    spec = {"pipelineInfo": {"name": "x"}, "root": {"dag": {"tasks": tasks}}}
+    outline = Outline(Package(spec | {"components": components}))
+    failed = Execution("1", "work", State.FAILED)
+    listing = Listing(outline, {(("exit-handler-1", "work"), ()): failed})
+    assert listing.list_next() == ["tell"]
+    assert not outline.may_be_left_out(("tell",))
+
+
+PLATFORM = {"executors": {"exec-step": {"securityContext": {"runAsUser": 65534}}}}
+OTHER = {"executors": {"exec-step": {"secretAsEnv": [{"secretName": "keys"}]}}}
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "is_refused"),
+    [
+        ("2.15.0", PLATFORM, True),
+        ("v2.14.3", PLATFORM, True),
+        ("2.16.0", PLATFORM, False),
+        ("2.17.0", PLATFORM, False),
+        ("3.0.0", PLATFORM, False),
+        ("2.5.0", PLATFORM, False),  # it leaves the field out
+        ("of an unknown version", PLATFORM, False),
+        ("fastkf 0.1", PLATFORM, False),
+        ("2.15.0", OTHER, False),
+        ("2.15.0", None, False),
+    ],
+)
+def test_a_package_that_a_server_cannot_start_is_refused(version, settings, is_refused):
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": settings}}} if settings else {}
+    package = Package(load("failed")["package"], platform)
+    connection = Connection("http://kubeflow.example.org", Credentials())
+    client = Client(Endpoint(), connection, Health(version, False, True), "")
+    if not is_refused:
+        check_version(client, package)
+        return
+    with pytest.raises(ClusterError, match=rf"{version} cannot start this package.*2\.16"):
+        check_version(client, package)
+
+
+def test_what_is_refused_is_not_uploaded(tmp_path, shown):
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": PLATFORM}}}
+    path = tmp_path / "package.yaml"
+    path.write_text(Package(load("failed")["package"], platform).as_yaml())
+    with Kubeflow("failed") as server:
+        server.hinder("healthz", as_json({"tag_name": "2.15.0", "multi_user": False}))
+        source = read_source(path, shown.display, given={})
+        options = submit.Options(tmp_path, output=tmp_path / "run")
+        with pytest.raises(ClusterError, match=r"2\.15\.0 cannot start this package"):
+            submit.submit(source, Endpoint(server.url), options, shown.display)
+        assert {one.method for one in server.seen} == {"GET"}
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_execution_as_ml_metadata_writes_it_is_understood():
+    """Bytes put together by hand after metadata_store.proto."""
+
+    def field(number: int, content: bytes) -> bytes:
+        length = len(content)
+        sizes = [length] if length < 128 else [length % 128 | 128, length // 128]
+        return bytes([number << 3 | 2, *sizes]) + content
+
+    def property(name: bytes, value: bytes) -> bytes:
+        return field(5, field(1, name) + field(2, value))
+
+    told = b"\x08\x07\x10\x0d\x18\x04"  # id 7, type_id 13, last_known_state FAILED
+    told += property(b"task_name", field(3, b"train-step"))
+    told += property(b"parent_dag_id", b"\x08\x06")
+    told += property(b"iteration_index", b"\x08\x00")
+    number = field(2, b"\x11" + b"\0\0\0\0\0\0\x14\x40")  # number_value 5.0
+    told += property(b"inputs", field(4, field(1, field(1, b"depth") + number)))
+    told += field(7, b"system.ContainerExecution")
+    told += b"\x40\xe8\x07\x48\xd0\x0f"  # created at 1000 ms, updated at 2000 ms
+    message = grpc_web.make_messages()["ExecutionsAnswer"]()
+    message.ParseFromString(field(1, told))
+    case = load("succeeded")
+    with Kubeflow(case) as server:
+        server.hinder("GetExecutionsByContext", grpc_web_answer(message))
+        store = Store(Connection(server.url, Credentials()), server.run_id)
+        (one,) = store.read_executions()
+    assert (one.id, one.task, one.parent, one.turn) == ("7", "train-step", "6", 0)
+    assert (one.state, one.ended.timestamp()) == (State.FAILED, 2)
+    assert one.inputs.parameters == {"depth": 5}
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("told", [b"", b"\xff" * 40, b"\0\0\0\0\x03\n\x01\x08", b"\0" * 5])
+def test_odd_metadata_end_no_following(told, tmp_path):
+    with Kubeflow("failed") as server:
+        odd = answer(200, told, content_type="application/grpc-web+proto")
+        server.hinder("ml_metadata", odd)
+        run = complete(server, tmp_path)
+    assert states(run) == {"load": "succeeded", "ratio": "failed", "end": "skipped"}
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        7,
+        "x",
+        [7],
+        [{}],
+        [{"task_id": []}],
+        [{"task_id": "1", "pods": "x"}],
+        [{"task_id": {}}],
+        [{"task_id": "1", "parent_task_id": "1", "name": 5, "outputs": {"artifacts": [[]]}}],
+    ],
+)
+def test_odd_tasks_end_no_following(tasks, tmp_path):
+    with Kubeflow("failed") as server:
+        server.case["metadata"] = None
+        server.hinder("view=FULL", as_json({"tasks": tasks}))
+        run = complete(server, tmp_path)
+    assert len(run.steps) == 3
 
 
 def task(number: int, name: str, state: str, parent: int = 0, kind="RUNTIME", **fields) -> dict:
