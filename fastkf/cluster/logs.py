@@ -11,11 +11,12 @@ import httpx
 
 from fastkf.base.errors import shorten
 from fastkf.cluster.connection import Connection
-from fastkf.cluster.texts import fetch_text
+from fastkf.cluster.texts import Text, fetch_text
 from fastkf.runs.model import Failure
 from fastkf.runs.text import TERMINAL_CODES
 
 LAST_LINES = 12
+VERSIONS = ("v2beta1", "v1alpha1")  # fastkf's own server has the first, Kubeflow's the second
 SOURCES = {"gs": "gcs"}  # as the pages' server calls the kinds of stores
 # Kale 2.3, kale/common/jputils.py: "... Kale jputils:338 [ERROR] Error: NAME: MESSAGE"
 KALE_ERROR = re.compile(r"Kale jputils:\d+\s+\[ERROR\]\s+Error: (\w.*)")
@@ -42,55 +43,52 @@ def fetch_log(
     pods: Sequence[str],
     created: datetime | None = None,
     archived: str = "",
-) -> str:
+) -> tuple[str, str]:
     """The log of a step; "" when the server has none.
-
-    The pages' server has logs at /k8s/pod/logs, the API's at a path of its version. Of a pod that
-    is gone, the pages' server looks for an archived log, whose folder is called after the day.
 
     Args:
         pods: the names that the step's pod may have.
         created: when the run was.
         archived: the URI of the log that Kubeflow Pipelines has kept itself.
+
+    Returns:
+        The log, and where it may not be read the server's words.
     """
-    day = created.strftime("%Y-%m-%d") if created else ""
-    for pod in pods:
-        query = {"podname": pod, "runid": run_id, "podnamespace": namespace, "createdat": day}
-        if log := _read_log(connection, f"{connection.pages}/k8s/pod/logs?{_query(query)}"):
-            return log
-    if archived and (log := _read_archived(connection, archived, namespace)):
-        return log
-    for pod in pods:
-        node = f"runs/{quote(run_id, safe='')}/nodes/{quote(pod, safe='')}/log"
-        for version in ("v2beta1", "v1alpha1"):
-            if log := _read_log(connection, f"{connection.host}/apis/{version}/{node}"):
-                return log
-    return ""
+    pages, day = connection.pages, created.strftime("%Y-%m-%d") if created else ""
+    asked = {"runid": run_id, "podnamespace": namespace, "createdat": day}
+    # Of a pod that is gone the pages' server finds an archived log, in a folder of that day.
+    places = [f"{pages}/k8s/pod/logs?{_query({'podname': pod, **asked})}" for pod in pods]
+    if archived:
+        places.append(f"{pages}/artifacts/get?{_query(_find_object(archived, namespace))}")
+    # The API has them at a path of its version.
+    nodes = [f"runs/{quote(run_id, safe='')}/nodes/{quote(pod, safe='')}/log" for pod in pods]
+    places += [f"{connection.host}/apis/{v}/{node}" for node in nodes for v in VERSIONS]
+    refusal = ""
+    for place in places:
+        answer = fetch_text(connection, place)
+        if _is_log(answer):
+            return TERMINAL_CODES.sub("", answer.text), ""
+        refusal = refusal or (answer.refusal if answer.status in (401, 403) else "")
+    return "", refusal
 
 
-def _read_archived(connection: Connection, uri: str, namespace: str) -> str:
+def _find_object(uri: str, namespace: str) -> dict[str, str]:
+    """What the pages' server asks of a file in a store."""
     source, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
-    query = {
-        "source": SOURCES.get(source, source),
-        "namespace": namespace,
-        "bucket": bucket,
-        "key": key,
-    }
-    return _read_log(connection, f"{connection.pages}/artifacts/get?{_query(query)}")
+    store = SOURCES.get(source, source)
+    return {"source": store, "namespace": namespace, "bucket": bucket, "key": key}
 
 
 def _query(values: dict[str, str]) -> str:
     return str(httpx.QueryParams({name: value for name, value in values.items() if value}))
 
 
-def _read_log(connection: Connection, place: str) -> str:
-    """The log at an address; "" when there is none: a page for a browser, or an error as JSON."""
-    answer = fetch_text(connection, place)
+def _is_log(answer: Text) -> bool:
+    """Whether it is none of a page for a browser, an error as JSON, nothing."""
     is_page = "html" in answer.kind and answer.is_page
-    if not 200 <= answer.status < 300 or is_page or "json" in answer.kind:
-        return ""
-    return TERMINAL_CODES.sub("", answer.text) if answer.text.strip() else ""
+    is_answer = 200 <= answer.status < 300 and not is_page and "json" not in answer.kind
+    return is_answer and bool(answer.text.strip())
 
 
 def find_failure(log: str) -> Failure | None:

@@ -67,7 +67,7 @@ def _explain(
     part: Step, client: Client, follower: Follower, notebook: Notebook | None, folder: Path
 ) -> str:
     """Why a step has failed, from its log, or else from what the server says of it."""
-    log = _keep_log(part, client, follower, folder)
+    log, refusal = _keep_log(part, client, follower, folder)
     cells = notebook.steps.get(part.name, []) if notebook else []
     failure = logs.find_failure(log)
     if failure:
@@ -85,11 +85,16 @@ def _explain(
         said = explain(failure, names)
     else:
         said = "failed; see the end of its log" if log else NO_LOG
+        said = f"failed; its log may not be read ({refusal})" if refusal else said
     return f"{DRIVER_FAILED}: {said}" if part.name in follower.broken else said
 
 
-def _keep_log(part: Step, client: Client, follower: Follower, folder: Path) -> str:
-    """The log of a step, which goes to the run's folder; "" where there is none."""
+def _keep_log(part: Step, client: Client, follower: Follower, folder: Path) -> tuple[str, str]:
+    """The log of a step, which goes to the run's folder; "" where there is none.
+
+    Returns:
+        The log, and why it may not be read.
+    """
     told = follower.listing.executions.get(part.name)
     pods = follower.broken.get(part.name) or (
         [told.pod]
@@ -97,7 +102,7 @@ def _keep_log(part: Step, client: Client, follower: Follower, folder: Path) -> s
         else follower.watch.names.guess(follower.listing.spots[part.name], EXECUTOR)
     )
     archived = told.made.get(LOG) if told else None
-    log = logs.fetch_log(
+    log, refusal = logs.fetch_log(
         client.connection,
         follower.run_id,
         follower.watch.find_namespace(part.name, follower.listing),
@@ -108,7 +113,7 @@ def _keep_log(part: Step, client: Client, follower: Follower, folder: Path) -> s
     if log:
         (folder / "logs").mkdir(exist_ok=True)
         write_text(folder / "logs" / f"{part.name}.log", log)
-    return log
+    return log, refusal
 
 
 def _fetch_metrics(
@@ -116,7 +121,8 @@ def _fetch_metrics(
 ) -> tuple[dict, str | None]:
     """The metrics, and what is to be said where there are some that cannot be read."""
     parts = follower.listing.parts.values()
-    if linked := read_metrics(parts):
+    linked = read_metrics(parts)
+    if linked or (follower.fault is None and any(part.outputs for part in parts)):
         return linked, None
     known = {name: one.artifact_ids for name, one in follower.listing.executions.items()}
     try:

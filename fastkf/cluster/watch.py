@@ -14,6 +14,7 @@ from fastkf.cluster.pods import DRIVER, EXECUTOR, PodNames
 from fastkf.cluster.steps import Listing
 from fastkf.cluster.texts import fetch_text
 from fastkf.cluster.waiting import Wait, explain_pod
+from fastkf.runs.model import State
 
 SECONDS = 2.0  # between two looks
 UNSEEN_SECONDS = 30.0  # after which a pod that nobody sees is worth a word
@@ -79,6 +80,9 @@ class Watch:
     def list_broken(self, listing: Listing, found: Found) -> dict[str, list[str]]:
         """The steps whose driver has failed, so that they never began, to its pods."""
         driven = {name: _find_driven(listing.spots[name], found) for name in listing.list_next()}
+        for name, one in listing.executions.items():
+            if not one.pod and one.state in (State.PENDING, State.RUNNING, State.FAILED):
+                driven[name] = listing.spots[name]
         return {
             name: self.names.guess(spot, DRIVER)
             for name, spot in driven.items()

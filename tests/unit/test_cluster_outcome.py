@@ -216,25 +216,26 @@ def test_the_end_of_kales_log_is_that_of_its_first_error():
 
 
 def test_a_log_comes_from_the_pages_or_from_the_api(kubeflow, connection):
-    assert logs.fetch_log(connection, "r1", "me", ["old-pod", "new-pod"]) == ""
+    assert logs.fetch_log(connection, "r1", "me", ["old-pod", "new-pod"]) == ("", "")
     kubeflow.hinder(
         "/apis/v1alpha1/runs/r1/nodes/new-pod/log",
         answer(200, TRACEBACK, content_type="text/plain; charset=utf-8"),
     )
-    log = logs.fetch_log(connection, "r1", "me", ["old-pod", "new-pod"])
+    log, _ = logs.fetch_log(connection, "r1", "me", ["old-pod", "new-pod"])
     assert log.endswith("ValueError: no rows\nfailed\n")
     kubeflow.hinder(
         r"/pipeline/k8s/pod/logs\?podname=old-pod&runid=r1&podnamespace=me&createdat=2026-06-01$",
         answer(200, "from the pages"),
     )
-    assert logs.fetch_log(connection, "r1", "me", ["old-pod"], BEGAN) == "from the pages"
+    log, _ = logs.fetch_log(connection, "r1", "me", ["old-pod"], BEGAN)
+    assert log == "from the pages"
 
 
 @pytest.mark.security
 def test_of_a_long_log_the_beginning_and_the_end_are_kept(kubeflow, connection):
     text = "the first line\n" + "line\n" * 1_000_000 + "the last line\n"
     kubeflow.hinder("/k8s/pod/logs", answer(200, text, content_type="text/plain"))
-    log = logs.fetch_log(connection, "r1", "", ["pod"])
+    log, _ = logs.fetch_log(connection, "r1", "", ["pod"])
     assert log.startswith("the first line\n")
     assert log.endswith("the last line\n")
     assert " bytes are left out …" in log
@@ -249,7 +250,7 @@ ERROR = answer(200, '{"message": "no"}', content_type="application/json")
 )
 def test_without_a_log_there_is_none(kubeflow, connection, do):
     kubeflow.hinder(".", do)
-    assert logs.fetch_log(connection, "r1", "", ["pod"]) == ""
+    assert logs.fetch_log(connection, "r1", "", ["pod"]) == ("", "")
 
 
 def metadata_of(kubeflow, *artifacts):

@@ -15,11 +15,12 @@ from fastkf.cluster import follow, grpc_web, submit
 from fastkf.cluster.auth import Credentials
 from fastkf.cluster.connection import Connection, Health
 from fastkf.cluster.errors import ClusterError
-from fastkf.cluster.executions import Execution
+from fastkf.cluster.executions import Execution, locate
 from fastkf.cluster.follow import Follower
 from fastkf.cluster.metadata import Store
 from fastkf.cluster.outcome import complete_run
 from fastkf.cluster.outline import Outline
+from fastkf.cluster.pods import EXECUTOR, PodNames
 from fastkf.cluster.source import read_source
 from fastkf.cluster.steps import Listing
 from fastkf.cluster.target import Client, Endpoint
@@ -157,6 +158,36 @@ def test_a_log_is_asked_for_in_the_namespace_of_its_user(tmp_path):
         asked = [one.path for one in server.seen if "/k8s/pod/logs" in one.path]
     assert asked[0].startswith("/pipeline/k8s/pod/logs?")
     assert "podnamespace=team-a" in asked[0]
+
+
+def test_a_log_that_may_not_be_read_is_not_told_as_missing(tmp_path):
+    with Kubeflow("failed") as server:
+        server.hinder("/k8s/pod/logs", answer(403, "Access denied to namespace"))
+        run = complete(server, tmp_path)
+    told = "failed; its log may not be read (403: Access denied to namespace)"
+    assert run.steps[1].error == told
+
+
+@pytest.mark.parametrize("name", ["succeeded", "failed", "large", "loop"])
+def test_the_names_of_pods_are_computed_as_argo_does(name):
+    with Kubeflow(name) as server:
+        executions = Store(Connection(server.url, Credentials()), server.run_id).read_executions()
+        outline = Outline(server.package)
+    found = locate(executions, outline)
+    pods = {spot: one.pod for spot, one in found.items() if one.pod}
+    names = PodNames(outline)
+    assert names.guess(next(iter(pods)), EXECUTOR) == []
+    names.learn(as_model({}), list(pods.values())[:1])
+    assert {spot: names.guess(spot, EXECUTOR)[0] for spot in pods} == pods
+
+
+def test_a_step_that_is_retried_has_another_template():
+    package = Package(load("failed")["package"])
+    package.spec["root"]["dag"]["tasks"]["load-step"]["retryPolicy"] = {"maxRetryCount": 2}
+    names = PodNames(Outline(package))
+    names.learn(as_model({}), ["flow-system-dag-driver-1"])
+    name, _ = names.guess((("load-step",), ()), EXECUTOR)
+    assert name.startswith("flow-retry-system-container-impl-")
 
 
 def test_without_metadata_the_pod_of_a_failed_step_is_known_by_its_node(tmp_path):
