@@ -196,6 +196,7 @@ def test_findings_are_printed_as_text_and_json(tmp_path):
     assert (finding["path"], finding["cell"], finding["rule"]) == (str(path), 2, "unknown-tag")
 
 
+@pytest.mark.slow
 def test_check_without_names_checks_every_lab():
     result = fastkf("check")
     assert result.code == 0, result.output

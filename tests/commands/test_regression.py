@@ -59,6 +59,19 @@ def copy(sound, tmp_path):
     return tmp_path / "copy" / "small.ipynb"
 
 
+@pytest.fixture
+def forked(monkeypatch):
+    """`fastkf run` is forked, and not started with all its imports."""
+
+    def run_command(notebook, folder, options):
+        result = fastkf("run", notebook.path, *options, folder=folder / "run")
+        if result.code:
+            raise checks.CheckError(result.output)
+        return result.record
+
+    monkeypatch.setattr(checks, "run_command", run_command)
+
+
 def change(path, old, new):
     """Replaces text in the source of the notebook's cells, leaving the outputs as they are."""
     content = json.loads(path.read_text())
@@ -79,7 +92,7 @@ def remove_papermill_marks(path):
 def failure(check, path, folder):
     """What the check says of the notebook; None when it passes."""
     folder = folder / check.__name__
-    folder.mkdir()
+    folder.mkdir(parents=True)
     try:
         check(read(path), folder)
     except checks.CheckError as error:
@@ -88,8 +101,8 @@ def failure(check, path, folder):
 
 
 def test_the_sound_lab_passes_every_check(copy, tmp_path):
-    every = {*checks.FULL, *checks.QUICK}
-    assert len(every) == 7
+    every = {*checks.FULL.values(), *checks.QUICK.values()}
+    assert len(every) == 8
     assert {check: failure(check, copy, tmp_path) for check in every} == dict.fromkeys(every)
 
 
@@ -123,9 +136,36 @@ def test_the_sound_lab_passes_every_check(copy, tmp_path):
         "changed parameter",
     ],
 )
+@pytest.mark.usefixtures("forked")
 def test_rot_is_caught(copy, tmp_path, check, old, new, says):
     change(copy, old, new)
     assert says in failure(getattr(checks, check), copy, tmp_path)
+
+
+@pytest.mark.parametrize("check", [checks.exercises, checks.quick_exercises])
+def test_a_wrong_answer_is_caught(copy, tmp_path, check):
+    change(copy.parent / "solutions" / copy.name, "answer = 4", "answer = 5")
+    assert "0 of 1 exercises are right" in failure(check, copy, tmp_path)
+
+
+def test_an_answer_that_raises_is_told_and_changes_nothing_of_the_execution(copy, tmp_path):
+    change(copy.parent / "solutions" / copy.name, "answer = 4", "answer = 4 / 0")
+    told = failure(checks.exercises, copy, tmp_path)
+    assert "0 of 1 exercises are right\nZeroDivisionError: division by zero\nNot yet" in told
+    assert failure(checks.execution, copy, tmp_path) is None
+
+
+def test_a_lab_that_gives_other_outputs_fails_by_itself(copy, tmp_path):
+    change(copy, "print(len(table))", "print(len(table) + 1)")
+    assert failure(checks.exercises, copy, tmp_path) is None
+    assert "mismatch" in failure(checks.execution, copy, tmp_path)
+
+
+def test_two_checks_share_one_execution(copy, tmp_path):
+    change(copy, "print(len(table))", 'open("times.txt", "a").write("once ");print(len(table))')
+    assert failure(checks.execution, copy, tmp_path) is None
+    assert failure(checks.exercises, copy, tmp_path) is None
+    assert (copy.parent / "times.txt").read_text() == "once "
 
 
 def test_an_exercise_solved_in_the_lab_is_caught(copy, tmp_path):
@@ -159,6 +199,7 @@ def test_a_moved_edge_is_caught(copy, tmp_path):
     assert "tasks was" in failure(checks.package, copy, tmp_path)
 
 
+@pytest.mark.usefixtures("forked")
 def test_changed_data_are_caught(copy, tmp_path):
     (copy.parent / "table.csv").write_text("x\n1\n2\n4\n")
     assert "metric total is committed as" in failure(checks.pipeline, copy, tmp_path)

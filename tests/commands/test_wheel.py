@@ -8,6 +8,8 @@ import pytest
 from build import write_notebook
 from wheel import InstallError, install_wheel
 
+pytestmark = pytest.mark.slow
+
 MEGABYTES = 250
 NOTEBOOK = "sums.ipynb"
 

@@ -75,4 +75,4 @@ LEVELS = [(1, "easy"), (2, "medium"), (3, "hard")]
 
 def test_quick_parameters_give_the_same_both_ways(tmp_path):
     """On one lab; the others prove it with their own parameters, each way to what is committed."""
-    checks.run(read(places.NOTEBOOKS / "02_titanic.ipynb"), tmp_path)
+    checks.run(read(places.NOTEBOOKS / "01_first_pipeline.ipynb"), tmp_path)

@@ -4,21 +4,19 @@ Each gets the notebook and an empty folder for the files that it makes.
 """
 
 import json
-import os
-import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fastkf.course.regression.once import EXERCISE, FOLDER, execute_once
 from fastkf.notebook.model import Notebook, read
 from fastkf.package.model import Package
 
-SANITISING = Path(__file__).parent / "nbval.cfg"
 SOLUTIONS = "solutions"
 
 
@@ -75,20 +73,12 @@ def execution(notebook: Notebook, folder: Path) -> None:
 
     A cell whose output may differ carries nbval's marker `# NBVAL_IGNORE_OUTPUT`.
     """
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", str(SANITISING)]
-    command += ["-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
-    command += ["-p", "fastkf.course.regression.nbval"]
-    result = subprocess.run(
-        [*command, "--rootdir", str(notebook.path.parent), notebook.path.name],
-        cwd=notebook.path.parent,
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode:
+    done = execute_once(notebook, solution_path(notebook), folder.parent / FOLDER)
+    if done.code:
         execute(notebook, {}, folder)
         raise CheckError(
             f"{notebook.path}: executed again, it gives other outputs than the committed ones:\n"
-            + result.stdout[-6000:]
+            + done.told[-6000:]
         )
 
 
@@ -104,29 +94,55 @@ def pipeline(notebook: Notebook, folder: Path) -> None:
 
 
 def exercises(notebook: Notebook, folder: Path) -> None:
-    """Its exercises say what to do; in the solution, executed, each says that it is right."""
-    wanted = len(
-        re.findall(r"^###? Exercise ", "\n".join(c.source for c in notebook.text_cells), re.M)
-    )
-    if right_answers(notebook):
+    """Its exercises say what to do; with the solution's answers, each says that it is right.
+
+    The answers are tried where learners write them: in the lab's kernel, after `execution`.
+    """
+    wanted, solved = find_exercises(notebook)
+    done = execute_once(notebook, solved, folder.parent / FOLDER)
+    expect_right(read(solved), count_right(c.outputs for c in read(solved).code_cells), wanted)
+    expect_right(read(solved), count_right(done.answers), wanted, list_problems(done.answers))
+
+
+def quick_exercises(notebook: Notebook, folder: Path) -> None:
+    """The same with quick parameters: the solution is executed by itself."""
+    wanted, solved = find_exercises(notebook)
+    executed = read(execute(read(solved), notebook.course.quick, folder))
+    for solution in (read(solved), executed):
+        expect_right(solution, count_right(c.outputs for c in solution.code_cells), wanted)
+
+
+def find_exercises(notebook: Notebook) -> tuple[int, Path]:
+    """How many exercises a lab has, and its solution; skips the check where it has neither."""
+    wanted = len(EXERCISE.findall("\n".join(cell.source for cell in notebook.text_cells)))
+    if count_right(cell.outputs for cell in notebook.code_cells):
         raise CheckError(f"{notebook.path}: an exercise is solved in the lab itself")
     solved = solution_path(notebook)
     if not solved.exists():
         if wanted:
             raise CheckError(f"{notebook.path}: its exercises have no solution {solved}")
         pytest.skip("no exercises, no solution")
-    executed = read(execute(read(solved), notebook.course.quick, folder))
-    for solution in (read(solved), executed):
-        if right_answers(solution) != wanted:
-            raise CheckError(
-                f"{solution.path}: {right_answers(solution)} of {wanted} exercises are right"
-            )
+    return wanted, solved
 
 
-QUICK = [rules, outputs, package, exercises, run]
+QUICK = {
+    "rules": rules,
+    "outputs": outputs,
+    "package": package,
+    "exercises": quick_exercises,
+    "run": run,
+}
 # Each way to the committed metrics, with the lab's own parameters, shows what `run` shows.
-FULL = [pipeline, execution, rules, outputs, package, exercises]
-OF_SOLUTIONS = [rules, outputs]
+# `exercises` comes after `execution`, most often in the same process, and takes no time of its own.
+FULL = {
+    "pipeline": pipeline,
+    "execution": execution,
+    "exercises": exercises,
+    "rules": rules,
+    "outputs": outputs,
+    "package": package,
+}
+OF_SOLUTIONS = {"rules": rules, "outputs": outputs}
 
 
 def committed_metrics(notebook: Notebook) -> dict:
@@ -175,9 +191,26 @@ def quick_options(notebook: Notebook) -> list[str]:
     return [word for name, value in quick.items() for word in ("-p", f"{name}={value}")]
 
 
-def right_answers(notebook: Notebook) -> int:
-    printed = ["".join(o.get("text", "")) for cell in notebook.code_cells for o in cell.outputs]
+def count_right(outputs_of_cells: Iterable[Iterable[Mapping[str, Any]]]) -> int:
+    """How many cells say that an answer is right."""
+    printed = ["".join(o.get("text", "")) for outputs in outputs_of_cells for o in outputs]
     return sum(text.startswith("Right") for text in printed)
+
+
+def list_problems(outputs_of_cells: Iterable[Iterable[Mapping[str, Any]]]) -> str:
+    """What the cells print in place of it, and what they raise."""
+    lines = []
+    for output in [output for outputs in outputs_of_cells for output in outputs]:
+        if "ename" in output:
+            lines.append(f"{output['ename']}: {output['evalue']}")
+        elif not "".join(output.get("text", "")).startswith("Right"):
+            lines.append("".join(output.get("text", "")).strip())
+    return "".join(f"\n{line}" for line in lines if line)
+
+
+def expect_right(solution: Notebook, right: int, wanted: int, problems: str = "") -> None:
+    if right != wanted:
+        raise CheckError(f"{solution.path}: {right} of {wanted} exercises are right{problems}")
 
 
 def golden_path(notebook: Notebook) -> Path:

@@ -1,21 +1,46 @@
-"""A pytest plugin beside nbval: the metrics cell is compared as numbers, within the tolerance.
+"""A pytest plugin beside nbval, for the lab that is executed once (see `once.py`).
 
-nbval compares text, and takes no marker in a metrics cell, since Kale allows no comment there.
+The metrics cell is compared as numbers, within the tolerance: nbval compares text, and takes no
+marker in a metrics cell, since Kale allows no comment there. And after the lab's last exercise, in
+the same kernel, come the solution's cells of each exercise, whose outputs are written down.
 """
 
-import pytest
+import json
+from collections import defaultdict
+from pathlib import Path
 
-from fastkf.course.regression.checks import CheckError, compare_metrics
-from fastkf.engine.notebook import printed_metrics
-from fastkf.notebook.model import read
+from fastkf.base.iri import import_jsonschema
+
+import_jsonschema()  # quickly, before nbval imports nbformat
+
+import nbformat  # noqa: E402
+import pytest  # noqa: E402
+from nbval.plugin import IPyNbCell  # noqa: E402
+
+from fastkf.course.regression.checks import CheckError, compare_metrics  # noqa: E402
+from fastkf.course.regression.once import cells_of_exercises  # noqa: E402
+from fastkf.engine.notebook import printed_metrics  # noqa: E402
+from fastkf.notebook.model import read  # noqa: E402
 
 TAG = "pipeline-metrics"
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--kale-solution", default=None, help="the notebook with the answers")
+    parser.addoption("--kale-answers", default=None, help="gets what they print, as JSON")
+
+
+def pytest_collection_modifyitems(config, items):
     for item in items:
         if TAG in item.cell.metadata.get("tags", []):
             item.options["check"] = False
+    if items and config.getoption("--kale-solution"):
+        config.pluginmanager.register(answers := Answers(config, items[0].parent))
+        end = 1 + max(
+            (number for number, item in enumerate(items) if item.cell in answers.exercises),
+            default=len(items) - 1,
+        )
+        items[end:end] = answers.items
 
 
 @pytest.hookimpl(wrapper=True)
@@ -31,3 +56,39 @@ def pytest_runtest_call(item):
         except CheckError as error:
             pytest.fail(str(error), pytrace=False)
     return result
+
+
+class Answers:
+    """The solution's cells of the exercises, executed in the lab's kernel.
+
+    Attributes:
+        exercises: the lab's own cells of its exercises.
+        items: the solution's; none of them fails, whatever it prints or raises.
+    """
+
+    def __init__(self, config, file):
+        self.path = Path(config.getoption("--kale-answers"))
+        self.exercises = cells_of_exercises(file.nb.cells)
+        solution = nbformat.read(config.getoption("--kale-solution"), as_version=4)
+        self.items = [
+            IPyNbCell.from_parent(
+                file,
+                name=f"Answer {number}",
+                cell_num=number,
+                cell=cell,
+                options=defaultdict(bool),
+            )
+            for number, cell in enumerate(cells_of_exercises(solution.cells), start=1)
+        ]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item):
+        try:
+            return (yield)
+        except Exception:
+            if item not in self.items:
+                raise
+
+    def pytest_sessionfinish(self):
+        printed = [item.test_outputs or [] for item in self.items]
+        self.path.write_text(json.dumps(printed))

@@ -16,7 +16,7 @@ from fastkf.base.clock import format_name, now
 from fastkf.base.errors import FastkfError
 from fastkf.course import places
 from fastkf.course.data import fetch
-from fastkf.course.regression import checks, green
+from fastkf.course.regression import checks, green, once
 from fastkf.notebook.model import read
 
 
@@ -52,8 +52,8 @@ class NotebookFile(pytest.File):
             return
         of_labs = checks.QUICK if quick else checks.FULL
         is_solution = self.path.parent.name == checks.SOLUTIONS
-        for check in checks.OF_SOLUTIONS if is_solution else of_labs:
-            yield NotebookCheck.from_parent(self, name=check.__name__, check=check)
+        for name, check in (checks.OF_SOLUTIONS if is_solution else of_labs).items():
+            yield NotebookCheck.from_parent(self, name=name, check=check)
 
 
 class NotebookCheck(pytest.Item):
@@ -87,6 +87,7 @@ class GreenRecord:
     def __init__(self, config: pytest.Config):
         self.config = config
         self.passed: dict[str, bool] = {}
+        self.forget_executions()  # of a session that was killed, and had the same folder
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         path = report.nodeid.split("::")[0]
@@ -97,3 +98,9 @@ class GreenRecord:
         quick = self.config.getoption("--kale-quick")
         paths = {self.config.rootpath / path: passed for path, passed in self.passed.items()}
         green.keep(paths, quick)
+        self.forget_executions()
+
+    def forget_executions(self) -> None:
+        """Removes what two checks of one notebook have shared in this session."""
+        for folder in Path(self.config.getoption("--kale-output")).glob(f"*/*/{once.FOLDER}"):
+            shutil.rmtree(folder)

@@ -1,0 +1,80 @@
+"""A lab executed once, for the two checks that look at it: `execution` and `exercises`.
+
+Whichever comes first executes it, in whatever process it is; the other finds what came of it.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from fastkf.base.files import write_text
+from fastkf.notebook.model import Notebook
+
+SANITISING = Path(__file__).parent / "nbval.cfg"
+FOLDER = "executed"
+EXERCISE = re.compile(r"^###? Exercise ", re.M)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What came of it.
+
+    Attributes:
+        code: 0 where each cell of the lab has given its committed outputs.
+        told: what nbval says of those that have not.
+        answers: the outputs of each cell of the solution's exercises.
+    """
+
+    code: int
+    told: str
+    answers: list[list[dict[str, Any]]] = field(default_factory=list)
+
+
+def execute_once(notebook: Notebook, solution: Path, folder: Path) -> Execution:
+    """Executes the lab, and the exercises of the solution in the same kernel, if there is one.
+
+    Args:
+        folder: keeps what came of it, for all that ask for the same in this session.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / "execution.json"
+    with FileLock(folder / "lock"):
+        if not kept.exists():
+            execution = _execute(notebook, solution, folder / "answers.json")
+            write_text(kept, json.dumps(asdict(execution)))
+        return Execution(**json.loads(kept.read_text()))
+
+
+def cells_of_exercises(cells: Iterable[Any]) -> list[Any]:
+    """The code cells below the headings of exercises, each up to the next heading."""
+    found, in_exercise = [], False
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("#"):
+            in_exercise = bool(EXERCISE.search(cell.source))
+        elif cell.cell_type == "code" and in_exercise:
+            found.append(cell)
+    return found
+
+
+def _execute(notebook: Notebook, solution: Path, answers: Path) -> Execution:
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", str(SANITISING)]
+    command += ["-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
+    command += ["-p", "fastkf.course.regression.nbval"]
+    if solution.exists():
+        command += ["--kale-solution", str(solution.resolve()), "--kale-answers", str(answers)]
+    result = subprocess.run(
+        [*command, "--rootdir", str(notebook.path.parent), notebook.path.name],
+        cwd=notebook.path.parent,
+        capture_output=True,
+        text=True,
+    )
+    printed = json.loads(answers.read_text()) if answers.exists() else []
+    return Execution(result.returncode, result.stdout, printed)
