@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from importlib import metadata
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from fastkf.cli.extras import require
 from fastkf.course import places
 from fastkf.runs.model import State
 from fastkf.runs.progress import Progress
+
+if TYPE_CHECKING:
+    from fastkf.cluster.look.labs import Outlook
 
 STATES = {True: State.SUCCEEDED, False: State.FAILED, None: State.SKIPPED}
 
@@ -45,8 +48,9 @@ def doctor(
     """Say what on this machine is ready for the labs and what is not, with the remedy.
 
     With --cluster, whether a Kubeflow is: its API's version, the sign-in, the namespace, the
-    permissions, the artifact store, the step image. It changes nothing there. The exit code is 1
-    when something needs mending.
+    permissions, the artifact store, the step image; with kubectl also what runs there, and what
+    Katib, KServe, Trainer and Notebooks need. It ends with a table: which labs will run there, and
+    what the others lack. It changes nothing. The exit code is 1 when something needs mending.
 
     Examples: `fastkf doctor` · `fastkf doctor --cluster --host http://localhost:8080`
     """
@@ -55,6 +59,7 @@ def doctor(
     if cluster:
         require("submit", "doctor --cluster")
         from fastkf.cluster.examine import examine
+        from fastkf.cluster.look.labs import Seen, judge_labs
         from fastkf.cluster.target import Endpoint
 
         endpoint = Endpoint(
@@ -64,7 +69,8 @@ def doctor(
             ca_file=ca_file,
             namespace=namespace,
         )
-        checks: Iterable[Check] = examine(endpoint, image)
+        seen = Seen()
+        checks: Iterable[Check] = examine(endpoint, image, seen)
     elif given := [option for option, value in asked.items() if value]:
         raise UsageError(f"{given[0]}: only with --cluster")
     else:
@@ -75,7 +81,17 @@ def doctor(
     for check in checks:
         healthy = healthy and check.ok is not False
         show(check, display)
+    if cluster:
+        show_outlook(judge_labs(seen), display)
     return healthy
+
+
+def show_outlook(outlook: "list[Outlook]", display: Progress) -> None:
+    """A table of the labs on a cluster; nothing when there is nothing to say."""
+    rows = [(one.lab, STATES[one.runs], one.lacks) for one in outlook]
+    if rows:
+        headings = ("lab", "runs here", "what it lacks, or what cannot be known from here")
+        display.show_table(headings, rows, title="The labs on this cluster")
 
 
 def show(check: Check, display: Progress) -> None:

@@ -1,83 +1,131 @@
 """What `fastkf doctor --cluster` looks at: is a Kubeflow ready for the labs, and what to fix."""
 
-import json
 import os
-import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 
 import kfp_server_api
 
 from fastkf.base.diagnosis import Check
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.cluster import metrics, registry
+from fastkf.cluster import metrics
 from fastkf.cluster.errors import (
     ClusterError,
     ForbiddenError,
     NamespaceNeededError,
+    NotOfferedError,
     SignInNeededError,
 )
+from fastkf.cluster.look.deployments import check_deployments
+from fastkf.cluster.look.images import VARIABLE, check_image
+from fastkf.cluster.look.kubectl import NotSeenError
+from fastkf.cluster.look.labs import Seen
+from fastkf.cluster.look.parts import look_at_parts, look_at_sign_in
+from fastkf.cluster.look.store import check_store
 from fastkf.cluster.target import Client, Endpoint, connect, find_host
-from fastkf.notebook import kale
+from fastkf.cluster.versions import FIELD, KNOWING, STRICT, read_version
 
-OLDEST = (2, 15)  # of Kubeflow Pipelines, that the guides install
-KUBEFLOW = "kubeflow"  # the namespace that Kubeflow Pipelines runs in
-DEPLOYMENTS = ("ml-pipeline", "ml-pipeline-ui", "workflow-controller")
-METADATA = ("metadata-grpc-deployment", "metadata-envoy-deployment")
-STORES = ("seaweedfs", "minio")
-BUCKET = "mlpipeline"
-NO_KEY = re.compile(r"NoSuchKey|specified key does not exist", re.I)
-KUBECTL_SECONDS = 15
+LAST_WITH_METADATA = (2, 17)  # the last version with a metadata store of its own
+AGAIN = "fastkf doctor --cluster"
+WAY_IN = "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
+LOG = "kubectl -n kubeflow logs deployment/ml-pipeline --tail=50"
+IMAGE = "kubectl -n kubeflow get deployment ml-pipeline -o jsonpath='{..image}'"
+METADATA_REMEDY = (
+    "Runs work, but fastkf cannot show their steps and metrics. Give --host the address of the "
+    "pages, and look at kubectl -n kubeflow get pods -l component=metadata-grpc-server"
+)
 
 
-def examine(server: Endpoint, image: str | None = None) -> Iterator[Check]:
+def examine(
+    server: Endpoint, image: str | None = None, seen: Seen | None = None
+) -> Iterator[Check]:
     """Looks at the server, one thing after the other; what hinders the rest ends it.
+
+    Args:
+        seen: gets what was found, for the table of the labs.
 
     Raises:
         UsageError: no server is named, or options that do not fit together.
     """
+    seen = seen or Seen()
+    for check in look(server, image, seen):
+        seen.checks[check.name] = check
+        yield check
+
+
+def look(server: Endpoint, image: str | None, seen: Seen) -> Iterator[Check]:
     host, named_by = find_host(server.host)
     try:
         client = connect(server)
     except NamespaceNeededError as error:
-        yield Check("Namespace", False, "not known", str(error))
+        remedy = f"{error} Then: {AGAIN} --namespace NAME. Yours: kubectl get profiles"
+        yield Check("Namespace", False, "not known", remedy)
         return
     except UsageError:
         raise
     except FastkfError as error:
         yield explain_failure(host, named_by, error)
-        yield check_deployments()
+        yield check_deployments(seen.cluster)
         return
+    seen.client, seen.own_image = client, bool(image or os.environ.get(VARIABLE))
     yield check_version(client, named_by)
     for name, check in CHECKS.items():
         try:
             yield check(client)
         except ClusterError as error:
-            yield Check(name, False, str(error), "Mend that, then look again.")
-    yield check_image(client, image)
+            remedy = f"Mend that, then look again: {AGAIN}. The server's log: {LOG}"
+            yield Check(name, False, str(error), remedy)
+    yield check_image(client, image, seen.cluster)
     if not client.health.is_local:
-        yield check_deployments()
+        yield check_deployments(seen.cluster, has_metadata(client))
+        yield from look_further(client, seen)
+
+
+def look_further(client: Client, seen: Seen) -> Iterator[Check]:
+    """The other parts of Kubeflow, where kubectl has a cluster and they are in it."""
+    try:
+        seen.kinds = seen.cluster.list_kinds()
+    except NotSeenError:  # as the line on the deployments says
+        return
+    yield from look_at_parts(seen.cluster, seen.namespace, seen.kinds)
+    if client.health.multi_user:
+        yield from look_at_sign_in(seen.cluster, seen.namespace, seen.kinds)
 
 
 def explain_failure(host: str, named_by: str, error: FastkfError) -> Check:
     """The finding of a server that cannot be reached, or does not let one in."""
     problem = error.fault if isinstance(error, ClusterError) else error.problem
-    name = "Sign-in" if isinstance(error, SignInNeededError | ForbiddenError) else "Kubeflow"
-    return Check(
-        name, False, f"{host} ({named_by}): {problem}", error.remedy or f"Check {named_by}."
-    )
+    detail, remedy = f"{host} ({named_by}): {problem}", error.remedy or f"Check {named_by}."
+    if isinstance(error, SignInNeededError | ForbiddenError):
+        again = f"{AGAIN} --host {host} --dex-user NAME (or --token-file FILE, --namespace NAME)"
+        return Check("Sign-in", False, detail, f"{remedy}. Then: {again}")
+    if "port-forward" not in remedy:
+        remedy += " The pods: kubectl -n kubeflow get pods; the way in: " + WAY_IN
+    return Check("Kubeflow", False, detail, remedy)
 
 
 def check_version(client: Client, named_by: str) -> Check:
+    """Can this version start what Kale compiles?"""
     health, where = client.health, f"{client.connection.host} ({named_by})"
     detail = f"Pipelines {health.version} answers at {where}, {client.connection.credentials.name}"
-    version = re.match(r"v?(\d+)\.(\d+)", health.version)
-    if version and tuple(map(int, version.groups())) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        remedy = f"Install {oldest} or newer: the labs' packages are made for it."
-        return Check("Kubeflow", int(version[1]) >= 2 and None, detail, remedy)
-    return Check("Kubeflow", True, detail)
+    if health.is_local:
+        return Check("Kubeflow", True, detail)
+    version, least = read_version(health.version), ".".join(map(str, KNOWING))
+    if version is None:
+        remedy = f"The labs need {least} or newer; its image tells: {IMAGE}"
+        return Check("Kubeflow", None, detail, remedy)
+    if version >= KNOWING:
+        return Check("Kubeflow", True, detail)
+    install = f"Install {least} or newer (labs/kubeflow_on_kind.md): kubectl apply -k ..."
+    if version >= STRICT:
+        detail += f"; it refuses every package of Kale's: {FIELD} is known from {least} on"
+        return Check("Kubeflow", False, detail, install)
+    detail += f"; it leaves {FIELD} out, so steps run as their image's user, mostly root"
+    return Check("Kubeflow", version[0] >= 2 and None, detail, install)
+
+
+def has_metadata(client: Client) -> bool:
+    """Whether this version has a metadata store of its own, as far as it says which it is."""
+    return (read_version(client.health.version) or LAST_WITH_METADATA) <= LAST_WITH_METADATA
 
 
 def check_namespace(client: Client) -> Check:
@@ -87,7 +135,10 @@ def check_namespace(client: Client) -> Check:
     try:
         service.experiment_service_list_experiments(namespace=client.namespace, page_size=1)
     except (ForbiddenError, SignInNeededError) as error:
-        remedy = "Name another with --namespace, or have its owner add you (Manage Contributors)."
+        remedy = (
+            f"Name another ({AGAIN} --namespace NAME; yours: kubectl get profiles), or have its "
+            "owner add you (Manage Contributors)."
+        )
         return Check("Namespace", False, f"{client.namespace}: {error}", remedy)
     return Check("Namespace", True, client.namespace)
 
@@ -120,7 +171,10 @@ def check_permissions(client: Client) -> Check:
 
 
 def advise_role() -> str:
-    return "Ask the owner of the namespace for the role kubeflow-edit (Manage Contributors)."
+    return (
+        "Ask the owner of the namespace for the role kubeflow-edit (Manage Contributors, or "
+        "kubectl create rolebinding NAME -n NAMESPACE --clusterrole=kubeflow-edit --user=YOU)."
+    )
 
 
 def check_metadata(client: Client) -> Check:
@@ -129,35 +183,13 @@ def check_metadata(client: Client) -> Check:
         return Check("Metadata", True, "the server gives metrics itself")
     try:
         metrics.fetch_metrics(client.connection, "fastkf-doctor", [])
+    except NotOfferedError as error:
+        if not has_metadata(client):
+            return Check("Metadata", True, "the API keeps it itself, as versions after 2.17 do")
+        return Check("Metadata", None, str(error), METADATA_REMEDY)
     except ClusterError as error:
-        remedy = (
-            "Runs work, but fastkf cannot show their metrics. Give --host the address of the "
-            "pages, and look whether metadata-grpc and metadata-envoy are up."
-        )
-        return Check("Metadata", None, str(error), remedy)
+        return Check("Metadata", None, str(error), METADATA_REMEDY)
     return Check("Metadata", True, "metrics can be read")
-
-
-def check_store(client: Client) -> Check:
-    """Asks the pages for an object that is not there: a store that is up says so."""
-    if client.health.is_local:
-        return Check("Artifact store", True, "a folder of this machine")
-    query = {"source": "minio", "bucket": BUCKET, "key": "fastkf-doctor"}
-    query |= {"namespace": client.namespace} if client.namespace else {}
-    address = f"{client.connection.pages}/artifacts/get"
-    answer = client.connection.request_page("GET", address, params=query)
-    text = answer.text.strip()
-    is_page = "html" in answer.headers.get("content-type", "")
-    if not is_page and (answer.is_success or NO_KEY.search(text)):
-        return Check("Artifact store", True, f"answers, with the bucket {BUCKET}")
-    if not is_page and answer.status_code >= 500:
-        remedy = (
-            f"Look at it: kubectl -n {KUBEFLOW} get pods -l app=seaweedfs (before Pipelines 2.15: "
-            "app=minio), and at the secret mlpipeline-minio-artifact."
-        )
-        return Check("Artifact store", False, text.splitlines()[0][:200], remedy)
-    remedy = "Give --host the address of the pages (ml-pipeline-ui), which read from the store."
-    return Check("Artifact store", None, f"cannot be asked ({answer.status_code})", remedy)
 
 
 CHECKS = {
@@ -166,74 +198,3 @@ CHECKS = {
     "Metadata": check_metadata,
     "Artifact store": check_store,
 }
-
-
-def check_image(client: Client, image: str | None) -> Check:
-    if client.health.is_local:
-        return Check("Step image", True, "none needed: steps run in this environment")
-    chosen = image or default_image()
-    try:
-        found, told = registry.find_image(chosen)
-    except UsageError as error:
-        return Check("Step image", False, str(error), "Name another with --image.")
-    if found:
-        return Check("Step image", True, f"{chosen}: {told}")
-    remedy = (
-        "Push it, or name another with --image."
-        if found is False
-        else (
-            "The cluster may still reach it: kubectl run try --rm -it --restart=Never "
-            f"--image={chosen} -- python --version"
-        )
-    )
-    return Check("Step image", found, f"{chosen}: {told}", remedy)
-
-
-def default_image() -> str:
-    """Kale's, for a notebook whose steps name none."""
-    return os.environ.get("KALE_DEFAULT_BASE_IMAGE") or kale.default_image()
-
-
-def check_deployments() -> Check:
-    """What runs in Kubeflow's namespace, where kubectl is at hand and has a cluster."""
-    if shutil.which("kubectl") is None:
-        remedy = "Only the API was looked at: https://kubernetes.io/docs/tasks/tools/"
-        return Check("Deployments", None, "not looked at: there is no kubectl", remedy)
-    command = f"kubectl -n {KUBEFLOW} get deployments -o json --request-timeout=9s".split()
-    try:
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=KUBECTL_SECONDS,
-        )
-        if answer.returncode == 0:
-            return judge_deployments(json.loads(answer.stdout)["items"])
-        said = answer.stderr.strip().splitlines()[-1:] or ["kubectl failed"]
-    except (OSError, ValueError, LookupError, TypeError, subprocess.TimeoutExpired) as error:
-        said = [str(error)]
-    remedy = "Only the API was looked at. `kubectl config use-context NAME` chooses a cluster."
-    return Check("Deployments", None, f"not looked at: {said[0]}", remedy)
-
-
-def judge_deployments(items: list[dict]) -> Check:
-    """Which of the deployments that a run needs are missing or down."""
-    ready = {item["metadata"]["name"]: _is_ready(item) for item in items}
-    stores = [name for name in STORES if name in ready]
-    needed = [*DEPLOYMENTS, *METADATA, *(stores or STORES[:1])]
-    missing = [name for name in needed if name not in ready]
-    down = [name for name in needed if ready.get(name) is False]
-    if not missing and not down:
-        return Check("Deployments", True, f"{len(needed)} of Kubeflow Pipelines are up")
-    lists = {"missing": missing, "down": down}
-    told = [f"{state}: {', '.join(names)}" for state, names in lists.items() if names]
-    first = (down or missing)[0]
-    remedy = f"kubectl -n {KUBEFLOW} describe deployment {first}; kubectl -n {KUBEFLOW} get events"
-    return Check("Deployments", False if down else None, "; ".join(told), remedy)
-
-
-def _is_ready(item: dict) -> bool:
-    wanted = item.get("spec", {}).get("replicas", 1)
-    return item.get("status", {}).get("availableReplicas", 0) >= wanted

@@ -80,13 +80,17 @@ def test_a_kubeflow_that_is_ready(kubeflow, many_users):
 
 
 @pytest.mark.parametrize(
-    ("version", "ok"), [("2.15.0", True), ("v2.16.1", True), ("2.4.1", None), ("1.8.5", False)]
+    ("version", "ok"),
+    [
+        *(("2.15.0", False), ("2.14.3", False), ("v2.16.1", True), ("2.17.0", True)),
+        *(("2.5.0", None), ("1.8.5", False), ("of an unknown version", None)),
+    ],
 )
 def test_an_old_version_is_told(kubeflow, version, ok):
     first(kubeflow, "healthz", answer(200, json.dumps({**HEALTH, "tag_name": version})))
     check = look(kubeflow)["Kubeflow"]
     assert check.ok is ok
-    assert ok or "2.15 or newer" in check.remedy
+    assert ok or "2.16 or newer" in check.remedy
 
 
 @pytest.mark.parametrize(
