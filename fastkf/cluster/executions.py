@@ -68,6 +68,24 @@ def locate(executions: Iterable[Execution], outline: Outline) -> Found:
     return found
 
 
+def find_driven(spot: Spot, found: Found, outline: Outline) -> Spot:
+    """What has to be prepared first for a task: the outermost part around it that has not begun."""
+    place, turns = spot
+    if not any(not one for one, _ in found):
+        return (), ()  # the pipeline itself
+    depth = 0
+    for length in range(1, len(place)):
+        group = place[:length]
+        around = [(group, turns[:depth])]
+        if outline.is_loop(group) and depth < len(turns):
+            depth += 1
+            around.append((group, turns[:depth]))
+        for one in around:
+            if one not in found:
+                return one
+    return spot
+
+
 def _age(one: Execution) -> tuple[float, int, str]:
     number = int(one.id) if one.id.isdecimal() and len(one.id) < DEEPEST else 0
     return (one.started.timestamp() if one.started and not number else 0.0, number, one.id)

@@ -138,14 +138,15 @@ class Follower:
         outcome = self.outcome
         found = self._teller.ask(self.run) if outcome is None else self._ask_results()
         listing = Listing(self._outline, found)
-        waits = self.watch.look(self.run, listing, found, is_over=outcome is not None)
+        is_complete, is_over = self._teller.is_complete, outcome is not None
+        waits = self.watch.look(self.run, listing, found, is_complete=is_complete, is_over=is_over)
         self.broken = self.watch.list_broken(listing, found)
         for name, wait in waits.items():
             listing.change(name, error=wait.text)
         for name in self.broken:
             listing.change(name, state=State.FAILED)
         if outcome is not None:
-            self.untold = listing.end(outcome, self._teller.is_complete)
+            self.untold = listing.end(outcome, is_complete)
         else:
             self._show_waits(display, waits)
         self.listing, self.waits = listing, dict(waits)

@@ -78,7 +78,8 @@ def _explain(
     if waited:
         return waited.text
     told = follower.listing.executions.get(part.name)
-    if told and told.reason and not (failure and failure.source):
+    knows_more = failure and (failure.source if client.health.is_local else failure.name)
+    if told and told.reason and not knows_more:
         return told.reason
     if failure:
         names = {clean_source(cell.source): f"cell {cell.number}" for cell in cells}

@@ -116,7 +116,8 @@ def _explain(
     for container in _list_containers(status):
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") and waiting["reason"] not in ON_THE_WAY:
-            return _explain_container(str(container.get("image") or ""), waiting, events, names)
+            image = one_line(str(container.get("image") or ""))
+            return _explain_container(image, waiting, events, names)
     return _explain_event(events[-1], names) if events else None
 
 

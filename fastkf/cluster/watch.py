@@ -1,14 +1,16 @@
 """Looks at the pods of steps that wait: what hinders them stands nowhere else."""
 
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 
+from fastkf.base.errors import one_line, shorten
 from fastkf.cluster.connection import Connection
-from fastkf.cluster.executions import Found, Spot
+from fastkf.cluster.executions import Found, Spot, find_driven
 from fastkf.cluster.outline import Outline
 from fastkf.cluster.pods import DRIVER, EXECUTOR, PodNames
 from fastkf.cluster.steps import Listing
@@ -39,17 +41,21 @@ class Watch:
         self.names = PodNames(outline)
         self._waits: dict[str, Wait] = {}
         self._since: dict[str, float] = {}
-        self._looked = float("-inf")
+        self._looked, self._is_complete = float("-inf"), False
 
-    def look(self, run, listing: Listing, found: Found, *, is_over: bool) -> dict[str, Wait]:
+    def look(
+        self, run, listing: Listing, found: Found, *, is_complete: bool, is_over: bool
+    ) -> dict[str, Wait]:
         """The name of a step, or of one of its iterations, to why it has not started.
 
         Args:
             run: a V2beta1Run, as the API has it now.
+            is_complete: whether a pod that is not told of has not started.
             is_over: whether it has ended, and only what was seen before is asked for.
         """
         told = listing.executions.values()
         self.names.learn(run, [pod for one in told for pod in (one.driver, one.pod) if pod])
+        self._is_complete = is_complete
         parts = dict(self._list_waiting(listing, found))
         now = time.monotonic()
         self._since = {name: self._since.get(name, now) for name in parts}
@@ -75,11 +81,12 @@ class Watch:
             if execution.waits:
                 yield name, (listing.spots[name], EXECUTOR)
         for name in listing.list_next():
-            yield name, (_find_driven(listing.spots[name], found), DRIVER)
+            yield name, (find_driven(listing.spots[name], found, self._outline), DRIVER)
 
     def list_broken(self, listing: Listing, found: Found) -> dict[str, list[str]]:
         """The steps whose driver has failed, so that they never began, to its pods."""
-        driven = {name: _find_driven(listing.spots[name], found) for name in listing.list_next()}
+        spots = {name: listing.spots[name] for name in listing.list_next()}
+        driven = {name: find_driven(spot, found, self._outline) for name, spot in spots.items()}
         for name, one in listing.executions.items():
             if not one.pod and one.state in (State.PENDING, State.RUNNING, State.FAILED):
                 driven[name] = listing.spots[name]
@@ -99,7 +106,7 @@ class Watch:
         spot, kind = part
         execution, namespace = listing.executions.get(step), self.find_namespace(step, listing)
         if execution is not None and execution.reason:
-            return Wait(execution.reason)
+            return Wait(shorten(one_line(execution.reason)))
         refusal, names = "", self.names.guess(spot, kind)
         for name in names:
             pod, refusal = self._fetch("pod", name, namespace)
@@ -112,9 +119,10 @@ class Watch:
                 return Wait(f"what prepares it has not started: {wait.text}", wait.is_trouble)
             return wait
         is_made = kind == EXECUTOR or self.names.is_going(spot, kind)
-        if names and is_made and seconds > UNSEEN_SECONDS:
+        if names and is_made and self._is_complete and seconds > UNSEEN_SECONDS:
             text = f"its pod cannot be seen from here ({refusal or 'it is not there'})"
-            return Wait(f"{text}; look for it: kubectl -n {namespace} get pods", is_trouble=False)
+            command = f"kubectl -n {shlex.quote(namespace)} get pods"
+            return Wait(f"{text}; look for it: {command}", is_trouble=False)
         return None
 
     def _fetch(self, what: str, name: str, namespace: str) -> tuple[Any, str]:
@@ -129,20 +137,6 @@ class Watch:
         except (ValueError, RecursionError):
             return None, "no JSON"
         return (told, "") if isinstance(told, dict) else (None, "no JSON")
-
-
-def _find_driven(spot: Spot, found: Found) -> Spot:
-    """The outermost group around a task that has not begun, or the task."""
-    place, turns = spot
-    if not any(not one for one, _ in found):
-        return (), ()  # the pipeline itself
-    around = [
-        (place[:length], turns[:count])
-        for length in range(1, len(place))
-        for count in range(len(turns) + 1)
-    ]
-    begun = {one for one, _ in found}
-    return next((one for one in around if one[0] not in begun), spot)
 
 
 def _read_node(pod: Any) -> str:

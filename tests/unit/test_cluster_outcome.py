@@ -15,7 +15,7 @@ from real_kubeflow import grpc_web_answer
 from fastkf.base.files import BYTES_OF_AN_END
 from fastkf.cluster import grpc_web, logs, metrics
 from fastkf.cluster.auth import Credentials
-from fastkf.cluster.connection import Connection
+from fastkf.cluster.connection import Connection, Health
 from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.follow import Follower
 from fastkf.cluster.outcome import complete_run
@@ -333,7 +333,7 @@ def complete(connection, told, package, folder, notebook=None) -> Run:
     follower = Follower(connection, "r1", package, patience=0)
     follower.run = told
     follower.read_steps(display=None)
-    client = Client(Endpoint(), connection, health=None, namespace="me")
+    client = Client(Endpoint(), connection, Health("2.17.0", False, True), namespace="me")
     run = Run(folder, "example", "Example", note="Ran there.")
     return complete_run(run, client, follower, package, notebook)[0]
 

@@ -15,7 +15,7 @@ from fastkf.cluster import follow, grpc_web, submit
 from fastkf.cluster.auth import Credentials
 from fastkf.cluster.connection import Connection, Health
 from fastkf.cluster.errors import ClusterError
-from fastkf.cluster.executions import Execution, locate
+from fastkf.cluster.executions import Execution, find_driven, locate
 from fastkf.cluster.follow import Follower
 from fastkf.cluster.metadata import Store
 from fastkf.cluster.outcome import complete_run
@@ -266,6 +266,43 @@ def test_a_step_whose_image_is_not_there_says_so(tmp_path, shown, quick):
     assert record["status"] == step["status"] == "running"
     assert IMAGE in step["error"]
     assert IMAGE in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_step_that_has_waited_and_runs_says_nothing_of_it_any_more(shown, monkeypatch):
+    with Kubeflow("image_not_found") as server:
+        follower = follower_of(server)
+        stages = [
+            # Its image was loaded, and its container has begun; then it is over.
+            lambda step: step.update(pod_name={"string_value": "pod"}),
+            lambda _: server.case["metadata"]["executions"][0].update(last_known_state="COMPLETE"),
+            lambda _: server.case["run"].update(state="SUCCEEDED"),
+        ]
+        seen = []
+
+        def sleep(_):
+            seen.append({step.name: (step.state.value, step.error) for step in follower.steps})
+            stages.pop(0)(server.case["metadata"]["executions"][0]["custom_properties"])
+
+        monkeypatch.setattr(follow.time, "sleep", sleep)
+        follower.follow(shown.display)
+    assert IMAGE in seen[0]["load"][1]
+    assert seen[1]["load"] == ("running", None)
+    assert seen[2]["load"] == ("succeeded", None)
+    assert shown.text.count("load waits") == 1
+    assert "✓ load" in shown.text
+
+
+def test_a_task_inside_a_group_waits_for_the_groups_driver_first():
+    with Kubeflow("loop") as server:
+        outline = Outline(server.package)
+        told = Store(Connection(server.url, Credentials()), server.run_id).read_executions()
+    check, loop = ("for-loop-2", "check"), ("for-loop-2",)
+    found = locate(told, outline)
+    del found[check, (1,)], found[check, (2,)], found[loop, (2,)]
+    assert find_driven((check, (1,)), found, outline) == (check, (1,))
+    assert find_driven((check, (2,)), found, outline) == (loop, (2,))
+    assert find_driven((check, ()), {((), ()): told[0]}, outline) == (loop, ())
+    assert find_driven((check, ()), {}, outline) == ((), ())
 
 
 def waiting(case: dict, reason: str, message: str) -> dict:
