@@ -47,12 +47,14 @@ class Access:
         hint: where users find the token, for the answer to a request without it.
         secret: by which the server proves to clients that it is this user's (`fastkf.base.proof`);
             None where no client asks for that.
+        other: a second bearer token, by which the application knows one of its clients.
     """
 
     token: str | None = field(repr=False)
     host: str = "127.0.0.1"
     hint: str = ""
     secret: str | None = field(default=None, repr=False)
+    other: str | None = field(default=None, repr=False)
 
 
 class Guard:
@@ -113,13 +115,13 @@ class Guard:
         except ValueError:
             return self._access.host.lower() != "localhost"
 
-    def _is_token(self, text: str) -> bool:
-        token = self._access.token
-        return bool(token) and hmac.compare_digest(text.encode(), (token or "").encode())
+    def _is_token(self, text: str, *others: str | None) -> bool:
+        tokens = filter(None, (self._access.token, *others))
+        return any([hmac.compare_digest(text.encode(), token.encode()) for token in tokens])
 
     def _has_token(self, scope: Scope, headers: Headers) -> bool:
         kind, _, sent = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and self._is_token(sent.strip()):
+        if kind.lower() == "bearer" and self._is_token(sent.strip(), self._access.other):
             return True
         if not self._access.token:
             return False

@@ -20,6 +20,7 @@ from fastkf.base.tokens import read_token
 
 VARIABLE = "FASTKF_SERVER"
 FILE, TOKEN, LOCK = "server.json", "token", "server.lock"
+PANEL_TOKEN = "panel-token"  # another one, for Kale's panel
 
 
 class ForeignServerError(FastkfError):
@@ -163,7 +164,8 @@ def find_folder(url: str, token_file: Path | None = None) -> Path | None:
     """
     if token_file is not None:
         folder = token_file.resolve().parent
-        return folder if token_file.name == TOKEN and (folder / LOCK).exists() else None
+        is_own = token_file.name in (TOKEN, PANEL_TOKEN) and (folder / LOCK).exists()
+        return folder if is_own else None
     return default_folder() if _find_at(url) else None
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from fastkf.base.endpoint import ENDPOINT_VARIABLE, POD_ENDPOINT
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.base.local_server import TOKEN, LocalServer
+from fastkf.base.local_server import PANEL_TOKEN, TOKEN, LocalServer
 from fastkf.base.tokens import read_token
 from fastkf.cluster import auth
 from fastkf.cluster.connection import PREFIX
@@ -50,9 +50,10 @@ def local_pipelines(local: LocalServer, port: int, base_url: str, is_far: bool) 
         base_url: JupyterLab's.
         is_far: whether the browser may be elsewhere, and know JupyterLab by another address.
     """
+    of_panel = auth.FileToken(local.token_file.with_name(PANEL_TOKEN))
     return Pipelines(
         address=local.url,
-        kale={"host": local.url, **describe(auth.FileToken(local.token_file))},
+        kale={"host": local.url, **describe(of_panel)},
         variables={
             ENDPOINT_VARIABLE: local.url,
             TOKEN_VARIABLE: read_token(local.token_file),

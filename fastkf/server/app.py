@@ -55,7 +55,9 @@ def describe_access(settings: Settings) -> Access:
     """Whom the guard lets in. What is submitted is run as this user, so without a token nobody."""
     token = None if settings.is_open else settings.token or new_token()
     hint = f"; it is in {settings.token_file}"
-    return Access(token, host=settings.host, hint=hint, secret=settings.secret)
+    return Access(
+        token, host=settings.host, hint=hint, secret=settings.secret, other=settings.panel_token
+    )
 
 
 def refuse(status: int, text: str) -> Response:

@@ -1,91 +1,32 @@
 """What a server remembers: experiments, pipelines and their versions, runs (SQLite)."""
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import (
-    BigInteger,
     ForeignKey,
     Index,
-    String,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     create_engine,
     event,
     inspect,
+    text,
 )
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, deferred, mapped_column
+from sqlalchemy.schema import CreateIndex
 
 from fastkf.base.errors import FastkfError
+from fastkf.server.columns import Data, Name, Time, Words
 
 # The states in which a run goes on, of those that the API knows (V2beta1RuntimeState).
 GOING = ("PENDING", "RUNNING", "CANCELING")
-LAYOUT = 1  # of the tables; another number is another version's file
+LAYOUT = 2  # of the tables; a file of an earlier one is brought to it
 SECONDS_TO_WAIT = 30
 CONNECTIONS = 60
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Time(TypeDecorator):
-    """A moment, kept as microseconds since 1970 so that it sorts and compares as a number."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect) -> int | None:
-        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
-
-    def process_result_value(self, value: int | None, dialect) -> datetime | None:
-        if value is None:
-            return None
-        try:
-            return EPOCH + timedelta(microseconds=value)
-        except (OverflowError, TypeError):  # another program's: one row must not break a list
-            return EPOCH
-
-
-class Data(TypeDecorator):
-    """A dictionary or a list, kept as JSON; what cannot be read any more is an empty one."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, kind: type[dict] | type[list]):
-        super().__init__()
-        self.kind = kind
-
-    def process_bind_param(self, value: dict | list | None, dialect) -> str | None:
-        return None if value is None else json.dumps(value)
-
-    def process_result_value(self, value: str | None, dialect) -> dict | list | None:
-        if value is None:
-            return None
-        try:
-            read = json.loads(value)
-        except (ValueError, TypeError, RecursionError):
-            read = None
-        return read if isinstance(read, self.kind) else self.kind()
-
-
-class Words(TypeDecorator):
-    """A text; what is of another type, which SQLite takes too, is shown as one."""
-
-    impl = String
-    cache_ok = True
-
-    def process_result_value(self, value, dialect) -> str | None:
-        if isinstance(value, bytes):
-            return value.decode("utf-8", "replace")
-        return value if value is None else str(value)
-
-
-Name = Words(collation="NOCASE")
 
 
 class Base(DeclarativeBase):
@@ -149,10 +90,18 @@ class Run(Base):
     """
 
     __tablename__ = "runs"
-    __table_args__ = (Index("runs_in_order", "created_at", "id"),)
+    # Each has all that a list's total is counted by, so that no row is read for it.
+    __table_args__ = (
+        Index("runs_by_creation", "created_at", "id", "storage_state"),
+        Index("runs_of_experiment", "experiment_id", "created_at", "id", "storage_state"),
+        Index("runs_by_name", "display_name", "id"),
+        Index("runs_by_schedule", "scheduled_at", "id"),
+        Index("runs_by_end", text("coalesce(finished_at, 0)"), "id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    experiment_id: Mapped[str] = mapped_column(index=True)
+    experiment_id: Mapped[str]
+    recurring_run_id: Mapped[str | None] = mapped_column(index=True)
     display_name: Mapped[str] = mapped_column(Name)
     description: Mapped[str] = mapped_column(default="")
     service_account: Mapped[str] = mapped_column(default="")
@@ -174,6 +123,49 @@ class Run(Base):
     @property
     def is_going(self) -> bool:
         return self.state in GOING
+
+
+class RecurringRun(Base):
+    """A run that is made again and again.
+
+    Attributes:
+        trigger: as the API has it: cron_schedule or periodic_schedule, with start_time, end_time.
+        is_enabled: whether it makes runs.
+        no_catchup: whether the times that have passed unused are left out.
+        last_at: the scheduled time of its last run.
+        since: before the first run, the time from which the schedule counts.
+        count: how many runs it has made.
+        error: why the last one could not be made.
+    """
+
+    __tablename__ = "recurring_runs"
+    __table_args__ = (Index("recurring_runs_in_order", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    experiment_id: Mapped[str] = mapped_column(index=True)
+    display_name: Mapped[str] = mapped_column(Name)
+    description: Mapped[str] = mapped_column(default="")
+    service_account: Mapped[str] = mapped_column(default="")
+    pipeline_name: Mapped[str]
+    pipeline_id: Mapped[str | None]
+    pipeline_version_id: Mapped[str | None]
+    parameters: Mapped[dict] = mapped_column(default=dict)
+    pipeline_root: Mapped[str] = mapped_column(default="")
+    trigger: Mapped[dict] = mapped_column(default=dict)
+    max_concurrency: Mapped[int] = mapped_column(default=1)
+    no_catchup: Mapped[bool] = mapped_column(default=False)
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+    last_at: Mapped[datetime | None]
+    since: Mapped[datetime]
+    count: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    spec: Mapped[dict | None] = deferred(mapped_column(Data(dict)))
+
+    @property
+    def status(self) -> str:
+        return "ENABLED" if self.is_enabled else "DISABLED"
 
 
 class Database:
@@ -213,8 +205,16 @@ class Database:
             if found == 0 and not inspect(connection).get_table_names():
                 connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
                 found = LAYOUT
+            if found == 1:
+                connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN recurring_run_id VARCHAR")
+                connection.exec_driver_sql("DROP INDEX IF EXISTS runs_in_order")
+                connection.exec_driver_sql("DROP INDEX IF EXISTS ix_runs_experiment_id")
+                connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
+                found = LAYOUT
             if found == LAYOUT:
                 Base.metadata.create_all(connection)
+                for index in Base.metadata.tables[Run.__tablename__].indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
         if found != LAYOUT:
             raise FastkfError(
                 f"{path}: made by another version of fastkf (layout {found}, here {LAYOUT}); start "

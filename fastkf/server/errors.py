@@ -16,6 +16,8 @@ from fastkf.base.files import lacks_space
 from fastkf.base.plain_data import DataError, check_data
 from fastkf.package.errors import PackageError, PackageTooLargeError
 
+UPLOADS = "/apis/v2beta1/pipelines/upload"
+
 
 class Code(Enum):
     """A code of google.rpc, and the HTTP status that goes with it."""
@@ -26,6 +28,7 @@ class Code(Enum):
     PERMISSION_DENIED = 7, 403
     TOO_LARGE = 8, 413  # RESOURCE_EXHAUSTED
     FAILED_PRECONDITION = 9, 400
+    ABORTED = 10, 409
     UNIMPLEMENTED = 12, 501
     INTERNAL = 13, 500
     UNAVAILABLE = 14, 503
@@ -91,8 +94,16 @@ def answer(code: Code, message: str, status: int | None = None) -> JSONResponse:
     number, default_status = code.value
     message = shorten(message)
     detail = {"@type": "type.googleapis.com/google.rpc.Status", "code": number, "message": message}
-    body = {"error": message, "code": number, "message": message, "details": [detail]}
+    body = {"code": number, "message": message, "details": [detail]}
     return Answer(body, status or default_status)
+
+
+def answer_request(request: Request, code: Code, message: str) -> JSONResponse:
+    """The response for an error of one request: uploads have a form of their own."""
+    if not request.url.path.startswith(UPLOADS):
+        return answer(code, message)
+    message = shorten(message)
+    return Answer({"error_message": message, "error_details": message}, code.value[1])
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -100,22 +111,27 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def answer_api_error(request: Request, error: ApiError):
-        return answer(error.code, error.message)
+        return answer_request(request, error.code, error.message)
 
     @app.exception_handler(PackageError)
     async def answer_package_error(request: Request, error: PackageError):
         is_large = isinstance(error, PackageTooLargeError)
-        return answer(Code.TOO_LARGE if is_large else Code.INVALID_ARGUMENT, str(error))
+        code = Code.TOO_LARGE if is_large else Code.INVALID_ARGUMENT
+        return answer_request(request, code, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def answer_invalid_request(request: Request, error: RequestValidationError):
         faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
-        return answer(Code.INVALID_ARGUMENT, faults)
+        return answer_request(request, Code.INVALID_ARGUMENT, faults)
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException):
-        status = error.status_code
-        return answer(Code.of_status(status), str(error.detail), status)
+        status, detail = error.status_code, str(error.detail)
+        code = Code.of_status(status)
+        if request.url.path.startswith(UPLOADS) and status == 400:
+            return answer_request(request, code, detail)
+        body = {"code": code.value[0], "message": shorten(detail)}
+        return Answer(body, status, error.headers)
 
     @app.exception_handler(OperationalError)
     async def answer_unusable_database(request: Request, error: OperationalError):

@@ -39,12 +39,7 @@ def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> No
         _make_folders(settings)
         url = url_of(listener)
         note = local_server.describe(url, settings.folder)
-        settings = dataclasses.replace(
-            settings,
-            port=listener.getsockname()[1],
-            token=make_token(settings.token_file),
-            secret=note.secret,
-        )
+        settings = _complete(settings, listener.getsockname()[1], note.secret)
 
         def announce() -> None:
             local_server.write(settings.folder, note)
@@ -60,6 +55,16 @@ def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> No
             ).run(sockets=[listener])
         finally:
             local_server.remove(settings.folder)
+
+
+def _complete(settings: Settings, port: int, secret: str) -> Settings:
+    return dataclasses.replace(
+        settings,
+        port=port,
+        token=make_token(settings.token_file),
+        panel_token=make_token(settings.panel_token_file),
+        secret=secret,
+    )
 
 
 class _Server(Server):

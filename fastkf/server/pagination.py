@@ -1,60 +1,25 @@
 """Pages of a list, sorted and filtered as the Kubeflow Pipelines API does.
 
-A filter is JSON, {"predicates": [{"operation", "key", "string_value"}]}, from filter.proto of the
-API; names in either spelling (string_value, stringValue), operations by name or number. Text is
-compared without regard to case. All predicates must hold. A page token holds the sorting, the
-filter and where the page ends, so a page can be asked for with the token alone.
+A page token holds the sorting, the filter (see `filters`) and where the page ends, so a page can be
+asked for with the token alone.
 """
 
 import base64
 import binascii
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import unquote_plus
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, Select, func, literal, literal_column, tuple_
+from sqlalchemy.orm import Session
 
-from fastkf.server.database import EPOCH, Time
+from fastkf.server.columns import EPOCH, Time
 from fastkf.server.errors import ApiError, invalid, read_json
+from fastkf.server.filters import Column, Fields, ignore_case, read_filter
 
-Column = InstrumentedAttribute[Any]
-Fields = Mapping[str, Column]
-DEFAULT_SIZE, LARGEST_SIZE = 20, 1000
-MOST_PREDICATES, MOST_VALUES = 20, 1000
-OPERATIONS: dict[str | int, str] = {
-    1: "EQUALS",
-    2: "NOT_EQUALS",
-    3: "GREATER_THAN",
-    5: "GREATER_THAN_EQUALS",
-    6: "LESS_THAN",
-    7: "LESS_THAN_EQUALS",
-    8: "IN",
-    9: "IS_SUBSTRING",
-}
-COMPARISONS: dict[str, Callable[[Any, Any], ColumnElement]] = {
-    "EQUALS": lambda column, value: column == value,
-    "NOT_EQUALS": lambda column, value: column != value,
-    "GREATER_THAN": lambda column, value: column > value,
-    "GREATER_THAN_EQUALS": lambda column, value: column >= value,
-    "LESS_THAN": lambda column, value: column < value,
-    "LESS_THAN_EQUALS": lambda column, value: column <= value,
-    "IN": lambda column, value: column.in_(value),
-    "IS_SUBSTRING": lambda column, value: func.instr(column, value) > 0,
-}
-VALUES = {
-    "int_value": "intValue",
-    "long_value": "longValue",
-    "string_value": "stringValue",
-    "timestamp_value": "timestampValue",
-    "int_values": "intValues",
-    "long_values": "longValues",
-    "string_values": "stringValues",
-}
+DEFAULT_SIZE, LARGEST_SIZE = 20, 200
 
 
 @dataclass(frozen=True)
@@ -76,12 +41,19 @@ class ListRequest:
     filter: str = ""
 
 
-def list_page(session: Session, query: Select, fields: Fields, request: ListRequest) -> Page:
+def list_page(
+    session: Session,
+    query: Select,
+    fields: Fields,
+    request: ListRequest,
+    unsorted: Container[str] = (),
+) -> Page:
     """One page of the rows of a query.
 
     Args:
         query: selects the rows, in no order.
         fields: the names that clients sort and filter by, to columns; the first is the unique id.
+        unsorted: those that they filter by only.
 
     Raises:
         ApiError: a bad token, size, sorting or filter.
@@ -90,10 +62,11 @@ def list_page(session: Session, query: Select, fields: Fields, request: ListRequ
         raise invalid("page_size is negative")
     sort_by, filter_text, after = _read_token(request)
     identity = next(iter(fields.values()))
-    column, descending = _read_sorting(sort_by, fields)
+    column, descending = _read_sorting(sort_by, fields, unsorted)
     for condition in read_filter(filter_text, fields):
         query = query.where(condition)
-    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
+    total = session.scalar(counted) or 0
     key = _sorting_key(column)
     if after is not None:
         place = tuple_(key, identity)
@@ -107,89 +80,14 @@ def list_page(session: Session, query: Select, fields: Fields, request: ListRequ
     return Page(rows, total, token)
 
 
-def read_filter(text: str, fields: Fields) -> list[ColumnElement]:
-    """The conditions of a filter.
-
-    Raises:
-        ApiError: it is no filter, or names an unknown field.
-    """
-    if not text:
-        return []
-    content = _read_json(text)
-    predicates = content.get("predicates", []) if isinstance(content, dict) else None
-    if not isinstance(predicates, list) or not all(isinstance(one, dict) for one in predicates):
-        raise invalid('filter: not of the form {"predicates": [{...}]}')
-    if len(predicates) > MOST_PREDICATES:
-        raise invalid(f"filter: more than {MOST_PREDICATES} predicates")
-    return [_read_predicate(one, fields) for one in predicates]
-
-
-def _read_json(text: str):
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        text = unquote_plus(text)
-    return read_json(text, "filter")
-
-
-def _read_predicate(predicate: dict, fields: Fields) -> ColumnElement:
-    key = predicate.get("key")
-    if not isinstance(key, str) or key not in fields:
-        raise invalid(f"filter: no support for filtering on field {key!r}; use {', '.join(fields)}")
-    operation = predicate.get("operation")
-    if not isinstance(operation, str | int) or isinstance(operation, bool):
-        raise invalid("filter: a predicate has no operation")
-    operation = str(OPERATIONS.get(operation, operation))
-    if operation not in COMPARISONS:
-        raise invalid(f"filter: invalid predicate operation: {operation}")
-    name, value = _read_value(predicate)
-    if (operation == "IN") != isinstance(value, list):
-        raise invalid(f"filter: cannot use {operation} with {name}")
-    if operation == "IS_SUBSTRING" and name != "string_value":
-        raise invalid(f"filter: cannot use {operation} with {name}")
-    column = fields[key]
-    if isinstance(column.type, Time):
-        if name != "timestamp_value" or operation == "IS_SUBSTRING":
-            raise invalid(f"filter: {key} is a time: compare it with timestamp_value")
-        return COMPARISONS[operation](column, value)
-    if not name.startswith("string"):
-        raise invalid(f"filter: {key} is text: compare it with string_value or string_values")
-    lowered = [one.lower() for one in value] if isinstance(value, list) else value.lower()
-    return COMPARISONS[operation](func.lower(func.coalesce(column, "")), lowered)
-
-
-def _read_value(predicate: dict) -> tuple[str, Any]:
-    given = [name for name, other in VALUES.items() if name in predicate or other in predicate]
-    if len(given) != 1:
-        raise invalid("filter: a predicate has one value (string_value, timestamp_value, ...)")
-    name = given[0]
-    value: Any = predicate.get(name, predicate.get(VALUES[name]))
-    if name.endswith("s"):
-        value = value.get("values", []) if isinstance(value, dict) else None
-        if not isinstance(value, list) or len(value) > MOST_VALUES:
-            raise invalid(f'filter: {name} is not of the form {{"values": [...]}}')
-    values = value if isinstance(value, list) else [value]
-    kind = int if name.startswith(("int", "long")) else str
-    if not all(isinstance(one, kind) for one in values):
-        raise invalid(f"filter: {name} has a value of another type")
-    return name, _read_time(value) if name == "timestamp_value" else value
-
-
-def _read_time(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise invalid(f"filter: {text!r} is no time such as 2026-11-25T10:00:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=EPOCH.tzinfo)
-
-
-def _read_sorting(sort_by: str, fields: Fields) -> tuple[Column, bool]:
-    words = sort_by.split() or ["created_at"]
-    if len(words) > 2 or words[-1].lower() not in ("asc", "desc", words[0].lower()):
+def _read_sorting(sort_by: str, fields: Fields, unsorted: Container[str]) -> tuple[Column, bool]:
+    words = sort_by.lower().split() or ["created_at"]
+    if len(words) > 2 or words[-1] not in ("asc", "desc", words[0]):
         raise invalid(f"sort_by: not of the form 'field', 'field asc' or 'field desc': {sort_by!r}")
-    if words[0] not in fields:
-        raise invalid(f"sort_by: cannot sort on field {words[0]!r}; use {', '.join(fields)}")
-    return fields[words[0]], len(words) == 2 and words[1].lower() == "desc"
+    if words[0] not in fields or words[0] == "tags" or words[0] in unsorted:
+        known = ", ".join(name for name in fields if name != "tags" and name not in unsorted)
+        raise invalid(f"sort_by: cannot sort by field {words[0]!r}; use {known}")
+    return fields[words[0]], words[1:] == ["desc"]
 
 
 def _make_token(sort_by: str, filter_text: str, place) -> str:
@@ -219,9 +117,11 @@ def _read_token(request: ListRequest) -> tuple[str, str, list | None]:
 
 def _sorting_key(column: Column) -> ColumnElement:
     """What is sorted by: text without regard to case; what is missing comes first."""
-    if isinstance(column.type, Time):
-        return func.coalesce(column, literal(EPOCH, column.type), type_=column.type)
-    return func.lower(func.coalesce(column, ""))
+    if not isinstance(column.type, Time):
+        return ignore_case(column)
+    if getattr(column, "nullable", True):
+        return func.coalesce(column, literal_column("0"), type_=column.type)
+    return column.expression
 
 
 def _read_place(place: list, column: Column) -> datetime | str:
@@ -234,3 +134,19 @@ def _read_place(place: list, column: Column) -> datetime | str:
     elif isinstance(value, str):
         return value
     raise invalid("page_token: not one that this server has given")
+
+
+def write_place(run_id: str, number: int) -> str:
+    """The token of a list of what runs have: which run is next, and from which of its things."""
+    return base64.urlsafe_b64encode(json.dumps([run_id, number]).encode()).decode()
+
+
+def read_place(token: str) -> tuple[str, int]:
+    """Raises ApiError when it is none of `write_place`."""
+    try:
+        run_id, number = read_json(base64.b64decode(token, altchars=b"-_", validate=True), "token")
+    except (ApiError, ValueError, TypeError, RecursionError, binascii.Error) as error:
+        raise invalid("page_token: not one that this server has given") from error
+    if not isinstance(run_id, str) or type(number) is not int or number < 0:
+        raise invalid("page_token: not one that this server has given")
+    return run_id, number

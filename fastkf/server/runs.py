@@ -23,6 +23,8 @@ from fastkf.runs.record import write_run
 from fastkf.server import database as db
 from fastkf.server.settings import Settings
 
+SERVICE_ACCOUNT = "pipeline-runner"  # that of Kubeflow Pipelines; nothing here runs under one
+
 
 def new_id() -> str:
     return str(uuid.uuid4())

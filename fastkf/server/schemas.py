@@ -1,114 +1,92 @@
-"""Rows of the database as the JSON of the Kubeflow Pipelines API, through kfp-server-api's models.
+"""Rows of the database as the JSON of the Kubeflow Pipelines API.
 
 A field that has no value is left out, as the API leaves out the defaults of its messages. Kale's
 panel depends on that: an empty next_page_token would have it ask for pages for ever.
-
-The spelling of `state`
------------------------
-The API spells the state of a run RUNNING. Kale's panel (2.3) asks again for a run only while its
-state is absent or is exactly `Running`: told RUNNING it takes the run for done at once. So, in the
-answers that the panel reads (a run that was just created, and one run asked for by its id)
-
-    RUNNING               is spelled  Running
-    PENDING, CANCELING    are left out
-
-and everything else is as in the API: the states of runs that have ended, `state_history` (its last
-entry is the real state, here and on a Kubeflow), the runs of a list, the steps' states, and what
-filters are compared with. `kfp.Client.wait_for_run_completion` takes both spellings.
 """
 
-from datetime import timedelta
-
-import kfp_server_api as kfp
+from collections.abc import Callable
+from typing import Any
 
 from fastkf.base.clock import format_utc
-from fastkf.runs.model import Run, Step
 from fastkf.server import database as db
-from fastkf.server.artifacts import Artifact, list_artifacts
 from fastkf.server.pagination import Page
-from fastkf.server.runs import task_id
+from fastkf.server.runs import SERVICE_ACCOUNT
 
-CONFIGURATION = kfp.Configuration()
-CONFIGURATION.client_side_validation = False
-TO_JSON = kfp.ApiClient(CONFIGURATION).sanitize_for_serialization
-PANEL_SPELLING = {"RUNNING": "Running", "PENDING": None, "CANCELING": None}
-
-
-def experiment(row: db.Experiment) -> dict:
-    return TO_JSON(_experiment(row))
+Json = dict[str, Any]
+NEVER = "1970-01-01T00:00:00Z"  # of a time that has not come yet
+ERROR = 13  # google.rpc.Code.INTERNAL
 
 
-def pipeline(row: db.Pipeline) -> dict:
-    return TO_JSON(_pipeline(row))
-
-
-def version(row: db.PipelineVersion, spec: dict | None) -> dict:
-    return TO_JSON(_version(row, spec))
-
-
-def run(row: db.Run, kept: Run | None, spec: dict | None) -> dict:
-    """One run, as Kale's panel reads it too.
+def run(row: db.Run, tasks: list[Json], spec: Json | None) -> Json:
+    """One run.
 
     Args:
-        kept: what its run.json tells.
+        tasks: its `task_details`.
         spec: the package, of a run that was not made from a pipeline version.
     """
-    model = _run(row)
-    model.state = PANEL_SPELLING.get(row.state, row.state)
-    if row.pipeline_version_id is None:
-        model.pipeline_spec = spec
-    if kept is not None:
-        model.run_details = _make("V2beta1RunDetails", task_details=_tasks(row, kept))
-    return TO_JSON(model)
-
-
-def experiments(page: Page) -> dict:
-    return _list("V2beta1ListExperimentsResponse", "experiments", page, _experiment)
-
-
-def pipelines(page: Page) -> dict:
-    return _list("V2beta1ListPipelinesResponse", "pipelines", page, _pipeline)
-
-
-def versions(page: Page) -> dict:
-    kind = "V2beta1ListPipelineVersionsResponse"
-    return _list(kind, "pipeline_versions", page, lambda row: _version(row, row.spec))
-
-
-def runs(page: Page) -> dict:
-    """Runs without their packages and their steps, which only one run's answer has."""
-    return _list("V2beta1ListRunsResponse", "runs", page, _run)
-
-
-def _list(kind: str, field: str, page: Page, convert) -> dict:
-    rows = [convert(row) for row in page.rows] or None
-    return TO_JSON(
-        _make(kind, **{field: rows}, total_size=page.total, next_page_token=page.next_token)
+    reference = row.pipeline_version_id and _make(
+        pipeline_id=row.pipeline_id, pipeline_version_id=row.pipeline_version_id
+    )
+    return _make(
+        experiment_id=row.experiment_id,
+        run_id=row.id,
+        display_name=row.display_name,
+        storage_state=row.storage_state,
+        description=row.description,
+        pipeline_spec=None if reference else spec,
+        pipeline_version_reference=reference,
+        runtime_config=_make(parameters=row.parameters, pipeline_root=row.pipeline_root),
+        service_account=row.service_account or SERVICE_ACCOUNT,
+        created_at=format_utc(row.created_at),
+        scheduled_at=format_utc(row.scheduled_at),
+        finished_at=format_utc(row.finished_at) if row.finished_at else NEVER,
+        state=row.state,
+        error=error(row.error),
+        run_details=_make(task_details=tasks),
+        recurring_run_id=row.recurring_run_id,
+        state_history=[_status(one) for one in row.state_history if isinstance(one, dict)],
     )
 
 
-def _make(kind: str, **fields):
-    """A model of kfp-server-api; given no configuration each would build one, which takes time."""
-    given = {name: value for name, value in fields.items() if value not in (None, "", {})}
-    return getattr(kfp, kind)(**given, local_vars_configuration=CONFIGURATION)
+def experiments(page: Page) -> Json:
+    return list_of("experiments", page, experiment)
 
 
-def _experiment(row: db.Experiment):
+def pipelines(page: Page) -> Json:
+    return list_of("pipelines", page, pipeline)
+
+
+def versions(page: Page) -> Json:
+    return list_of("pipeline_versions", page, lambda row: version(row, row.spec))
+
+
+def list_of(field: str, page: Page, convert: Callable[[Any], Json]) -> Json:
+    """The answer with a page of a list; {} where there is nothing."""
+    rows = [convert(row) for row in page.rows]
+    return _make(**{field: rows}, total_size=page.total, next_page_token=page.next_token)
+
+
+def _make(**fields: Any) -> Json:
+    """A message: what has a value, or may be nothing and says so."""
+    return {name: value for name, value in fields.items() if value not in (None, "", {}, [], 0)}
+
+
+def experiment(row: db.Experiment) -> Json:
     return _make(
-        "V2beta1Experiment",
         experiment_id=row.id,
         display_name=row.display_name,
         description=row.description,
         namespace=row.namespace,
         created_at=format_utc(row.created_at),
-        last_run_created_at=format_utc(row.last_run_created_at or db.EPOCH),
+        last_run_created_at=format_utc(row.last_run_created_at)
+        if row.last_run_created_at
+        else NEVER,
         storage_state=row.storage_state,
     )
 
 
-def _pipeline(row: db.Pipeline):
+def pipeline(row: db.Pipeline) -> Json:
     return _make(
-        "V2beta1Pipeline",
         pipeline_id=row.id,
         name=row.name,
         display_name=row.display_name,
@@ -119,9 +97,8 @@ def _pipeline(row: db.Pipeline):
     )
 
 
-def _version(row: db.PipelineVersion, spec: dict | None):
+def version(row: db.PipelineVersion, spec: Json | None) -> Json:
     return _make(
-        "V2beta1PipelineVersion",
         pipeline_id=row.pipeline_id,
         pipeline_version_id=row.id,
         name=row.name,
@@ -134,71 +111,13 @@ def _version(row: db.PipelineVersion, spec: dict | None):
     )
 
 
-def _run(row: db.Run):
-    reference = row.pipeline_version_id and _make(
-        "V2beta1PipelineVersionReference",
-        pipeline_id=row.pipeline_id,
-        pipeline_version_id=row.pipeline_version_id,
-    )
-    runtime = {"parameters": row.parameters, "pipeline_root": row.pipeline_root}
-    return _make(
-        "V2beta1Run",
-        run_id=row.id,
-        experiment_id=row.experiment_id,
-        display_name=row.display_name,
-        description=row.description,
-        service_account=row.service_account,
-        pipeline_version_reference=reference,
-        runtime_config=_make("V2beta1RuntimeConfig", **runtime),
-        state=row.state,
-        storage_state=row.storage_state,
-        state_history=[_status(one) for one in row.state_history if isinstance(one, dict)],
-        error=row.error and _error(row.error),
-        created_at=format_utc(row.created_at),
-        scheduled_at=format_utc(row.scheduled_at),
-        finished_at=row.finished_at and format_utc(row.finished_at),
-    )
+def error(message: str | None) -> Json | None:
+    return {"code": ERROR, "message": message} if message else None
 
 
-def _status(entry: dict):
+def _status(entry: Json) -> Json:
     return _make(
-        "V2beta1RuntimeStatus",
         update_time=entry.get("update_time"),
         state=entry.get("state"),
-        error=entry.get("error") and _error(entry["error"]),
-    )
-
-
-def _error(message: str):
-    return _make("GoogleRpcStatus", code=13, message=message)
-
-
-def _tasks(row: db.Run, kept: Run) -> list:
-    made = list(list_artifacts(row.id, kept))
-    # A run that was killed with the server could not end its steps.
-    steps = kept.steps if row.is_going else [step.end_with_run() for step in kept.steps]
-    return [_task(row, step, [one for one in made if one.task == step.task]) for step in steps]
-
-
-def _task(row: db.Run, step: Step, made: list[Artifact]):
-    outputs: dict[str, list[str]] = {}
-    for artifact in made:
-        outputs.setdefault(artifact.output, []).append(artifact.id)
-    end = None
-    if step.started and step.state.has_ended:
-        end = format_utc(step.started + timedelta(seconds=step.seconds))
-    return _make(
-        "V2beta1PipelineTaskDetail",
-        run_id=row.id,
-        task_id=task_id(row.id, step.task),
-        display_name=step.task,
-        pod_name=step.task,
-        create_time=format_utc(row.created_at),
-        start_time=step.started and format_utc(step.started),
-        end_time=end,
-        state=step.state.name,
-        error=step.error and _error(step.error),
-        outputs={
-            key: _make("V2beta1ArtifactList", artifact_ids=ids) for key, ids in outputs.items()
-        },
+        error=error(entry.get("error")),
     )

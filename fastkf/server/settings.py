@@ -33,6 +33,7 @@ class Settings:
         folder: the data folder, private to the user.
         parallel_runs: how many runs go at once; the others wait.
         token: what every request carries; None: nobody is let in.
+        panel_token: the one of Kale's panel, whose answers are spelled for it.
         secret: by which the server proves to clients that it is this user's.
         is_open: whether whoever reaches the server may ask, without a token.
         largest_request: bytes of one request's body.
@@ -44,6 +45,7 @@ class Settings:
     port: int = 0
     parallel_runs: int = 1
     token: str | None = field(default=None, repr=False)
+    panel_token: str | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
     is_open: bool = False
     largest_request: int = 8 * MEGABYTE
@@ -56,6 +58,10 @@ class Settings:
     @property
     def token_file(self) -> Path:
         return self.folder / local_server.TOKEN
+
+    @property
+    def panel_token_file(self) -> Path:
+        return self.folder / local_server.PANEL_TOKEN
 
     def run_folder(self, run_id: str) -> Path:
         """The folder of a run that is in the database."""

@@ -9,7 +9,7 @@ from servers import API
 from fastkf.server.app import create_app
 from fastkf.server.settings import Settings
 
-TOKEN = "a-token"
+TOKEN, PANEL_TOKEN = "a-token", "the-panels-token"
 
 
 class Asked:
@@ -22,7 +22,7 @@ class Asked:
     def __init__(self, folder: Path):
         for name in ("pipelines", "runs"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        self.settings = Settings(folder, token=TOKEN, parallel_runs=0)
+        self.settings = Settings(folder, token=TOKEN, panel_token=PANEL_TOKEN, parallel_runs=0)
         self.app = create_app(self.settings)
         self.client = TestClient(
             self.app,

@@ -97,7 +97,7 @@ REFUSED = {
     "tags of numbers": ("/pipelines", pipeline(tags={"a": 1}), "not an object of texts"),
     "a tag too long": ("/pipelines", pipeline(tags={"a": "x" * 20_000}), "longer than"),
     "a name of a number": ("/experiments", {"display_name": 5}, "display_name is not a text"),
-    "a name too long": ("/experiments", {"display_name": "x" * 256}, "longer than 255"),
+    "a name too long": ("/experiments", {"display_name": "x" * 256}, "longer than 128"),
     "a name of blanks": ("/experiments", {"display_name": " \n"}, "empty"),
     "a reference of a number": (
         "/runs",
@@ -206,7 +206,7 @@ def test_odd_forms(asked, name):
         f"{API}/pipelines/upload", content=content, headers={"Content-Type": kind}
     )
     assert answer.status_code == 400, answer.text
-    assert answer.json()["message"]
+    assert answer.json()["error_message"]
 
 
 @pytest.mark.parametrize("tags", ["[", "5", '{"a": 5}', r'{"a": "\ud800"}', "[1]"])
@@ -215,7 +215,7 @@ def test_odd_tags_of_an_upload(asked, tags):
     address = f"{API}/pipelines/upload?name=odd&tags={quote(tags)}"
     answer = asked.client.post(address, files=files)
     assert answer.status_code == 400
-    assert "tags" in answer.json()["message"]
+    assert "tags" in answer.json()["error_message"]
 
 
 # Rows that another program, or an older version, has left

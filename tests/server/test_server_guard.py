@@ -80,7 +80,7 @@ def test_a_form_of_a_foreign_page_is_no_request(server):
     plain = {"Content-Type": "text/plain"}
     status, answer = server.call("POST", "/experiments", b'{"display_name": "x"}', plain)
     assert status == 400
-    assert "application/json" in answer["error"]
+    assert "application/json" in answer["message"]
 
 
 as_root_on_linux = pytest.mark.skipif(
@@ -315,7 +315,7 @@ def test_names_are_never_paths(server):
 def test_a_huge_upload_is_cut_off(server):
     status, answer = server.upload(b"#" * 20 * MEGABYTE)
     assert status == 413
-    assert "larger than 8 MB" in answer["error"]
+    assert "larger than 8 MB" in answer["message"]
     body = json.dumps({"display_name": "x" * 9 * MEGABYTE}).encode()
     assert server.call("POST", "/experiments", body)[0] == 413
 

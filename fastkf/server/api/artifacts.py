@@ -19,28 +19,75 @@ from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
 
-from fastkf.base.clock import format_utc
 from fastkf.base.files import open_inside
-from fastkf.server import runs
-from fastkf.server.api.context import FromDatabase, WithSettings
+from fastkf.server import database as db
+from fastkf.server.api.context import FromDatabase, Listing, WithSettings
 from fastkf.server.api.runs import find_run
-from fastkf.server.artifacts import METRICS, Artifact, list_artifacts
+from fastkf.server.artifacts import Artifact, describe_artifact, list_artifacts
 from fastkf.server.errors import invalid, not_found
+from fastkf.server.executions import read_executions
+from fastkf.server.links import list_links
+from fastkf.server.pagination import DEFAULT_SIZE, LARGEST_SIZE, read_place, write_place
+from fastkf.server.settings import Settings
 
 router = APIRouter()
 CHUNK = 3 * 2**16  # of base64: a multiple of three bytes has no padding
 MOST_RUNS = 100
+MOST_READ = 1000  # runs whose record is read for one page
+
+
+@router.get("/artifacts")
+def list_all_artifacts(
+    listing: Listing, database: FromDatabase, settings: WithSettings, namespace: str = ""
+) -> dict:
+    """Those of the newest runs first; the token says from which run, and which of its artifacts."""
+    if listing.filter or listing.sort_by.lower() not in ("", "created_at", "created_at desc"):
+        raise invalid("artifacts are listed without a filter, newest first (created_at desc)")
+    size = min(listing.page_size or DEFAULT_SIZE, LARGEST_SIZE)
+    found: list[dict] = []
+    with database.read() as session:
+        run_id, number = read_place(listing.page_token) if listing.page_token else ("", 0)
+        rows = _list_newest(session, run_id)
+    for row in rows:
+        for artifact in [*_artifacts(settings, row)][number:]:
+            if len(found) == size:
+                return {"artifacts": found, "next_page_token": write_place(row.id, number)}
+            found.append(describe_artifact(artifact))
+            number += 1
+        number = 0
+    if len(rows) < MOST_READ:
+        return {"artifacts": found} if found else {}
+    return {"artifacts": found, "next_page_token": write_place(rows[-1].id, LARGEST_SIZE**2)}
+
+
+def _list_newest(session: Session, run_id: str) -> list[db.Run]:
+    """The newest runs, or those from one on."""
+    query = select(db.Run).order_by(db.Run.created_at.desc(), db.Run.id.desc()).limit(MOST_READ)
+    if run_id:
+        first = find_run(session, run_id)
+        query = query.where(
+            tuple_(db.Run.created_at, db.Run.id)
+            <= tuple_(
+                select(db.Run.created_at).where(db.Run.id == first.id).scalar_subquery(), run_id
+            )
+        )
+    return list(session.scalars(query))
+
+
+def _artifacts(settings: Settings, row: db.Run) -> Iterator[Artifact]:
+    return list_artifacts(row.id, read_executions(settings, row))
 
 
 @router.get("/artifacts/{artifact_id}")
 def get_artifact(artifact_id: str, database: FromDatabase, settings: WithSettings) -> dict:
-    run_id = artifact_id.partition(".")[0]
     with database.read() as session:
-        created_at = find_run(session, run_id).created_at
-    for artifact in list_artifacts(run_id, runs.read_run(settings, run_id)):
+        row = session.get(db.Run, artifact_id.partition(".")[0])
+    for artifact in _artifacts(settings, row) if row else ():
         if artifact.id == artifact_id:
-            return {**_as_answer(artifact), "created_at": format_utc(created_at)}
+            return describe_artifact(artifact)
     raise not_found("artifact", artifact_id)
 
 
@@ -50,29 +97,27 @@ def list_artifact_tasks(
     settings: WithSettings,
     run_ids: Annotated[list[str] | None, Query()] = None,
     task_ids: Annotated[list[str] | None, Query()] = None,
+    artifact_ids: Annotated[list[str] | None, Query()] = None,
+    type: str = "",
 ) -> dict:
-    """Which step of a run has put out which artifact; for the runs that are named."""
-    if not run_ids or len(run_ids) > MOST_RUNS:
+    """Which step of a run has read or put out which artifact: the lineage, in both directions."""
+    wanted = list(run_ids or [])
+    wanted += [id.partition(".")[0] for id in (*(task_ids or []), *(artifact_ids or []))]
+    wanted = list(dict.fromkeys(wanted))
+    if not wanted or len(wanted) > MOST_RUNS:
         raise invalid(f"run_ids: name 1 to {MOST_RUNS} runs")
     links = []
-    for run_id in run_ids:
+    for run_id in wanted:
         with database.read() as session:
-            find_run(session, run_id)
-        for artifact in list_artifacts(run_id, runs.read_run(settings, run_id)):
-            task_id = runs.task_id(run_id, artifact.task)
-            if not task_ids or task_id in task_ids:
-                links.append(
-                    {
-                        "id": artifact.id,
-                        "artifact_id": artifact.id,
-                        "run_id": run_id,
-                        "task_id": task_id,
-                        "type": "OUTPUT",
-                        "producer": {"task_name": artifact.task},
-                        "key": artifact.output,
-                    }
-                )
-    return {"artifact_tasks": links, "total_size": len(links)}
+            row = find_run(session, run_id)
+        for link in list_links(run_id, read_executions(settings, row)):
+            if task_ids and link["task_id"] not in task_ids:
+                continue
+            if artifact_ids and link["artifact_id"] not in artifact_ids:
+                continue
+            if not type or link["type"] == type:
+                links.append(link)
+    return {"artifact_tasks": links, "total_size": len(links)} if links else {}
 
 
 @router.get("/runs/{run_id}/nodes/{node_id}/artifacts/{artifact_name}:read")
@@ -81,21 +126,13 @@ def read_artifact(
 ) -> StreamingResponse:
     """The bytes of an artifact, as {"data": BASE64}."""
     with database.read() as session:
-        find_run(session, run_id)
-    for artifact in list_artifacts(run_id, runs.read_run(settings, run_id)):
-        if (artifact.task, artifact.output) == (node_id, artifact_name) and artifact.uri:
+        row = find_run(session, run_id)
+    for artifact in _artifacts(settings, row):
+        if (artifact.node, artifact.output) == (node_id, artifact_name) and artifact.uri:
             file = open_inside(settings.run_folder(run_id), artifact.uri)
             if file is not None:
                 return StreamingResponse(_encode(file), media_type="application/json")
     raise not_found(f"a file of artifact {artifact_name} of node", node_id)
-
-
-def _as_answer(artifact: Artifact) -> dict:
-    kind = "Metric" if artifact.type == METRICS else artifact.type.removeprefix("system.")
-    answer = {"artifact_id": artifact.id, "name": artifact.name, "type": kind}
-    if artifact.number is not None:
-        return {**answer, "number_value": artifact.number}
-    return {**answer, "uri": artifact.uri, "metadata": artifact.metadata}
 
 
 def _encode(file: BinaryIO) -> Iterator[bytes]:

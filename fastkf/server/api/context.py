@@ -1,5 +1,6 @@
 """What every router needs of a request."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -9,6 +10,25 @@ from fastkf.server.database import Database
 from fastkf.server.errors import invalid, read_json
 from fastkf.server.queue import RunQueue
 from fastkf.server.settings import Settings
+
+# Kale's panel (2.3) asks again for a run only while its state is absent, or exactly `Running`: told
+# RUNNING, as the API spells it, it takes the run for done at once. So its client has a token of its
+# own, for which the state of a run that goes is spelled so. All others are told what the API says.
+PANEL_SPELLING = {"RUNNING": "Running", "PENDING": None, "CANCELING": None}
+
+
+def spell_state(request: Request) -> Callable[[dict], dict]:
+    """What makes of a run's answer the one for who has asked."""
+    token = get_settings(request).panel_token
+    if not token or request.headers.get("authorization", "").split()[-1:] != [token]:
+        return lambda answer: answer
+
+    def spell(answer: dict) -> dict:
+        state = PANEL_SPELLING.get(answer["state"], answer["state"])
+        rest = {name: value for name, value in answer.items() if name != "state"}
+        return {**rest, "state": state} if state else rest
+
+    return spell
 
 
 def get_database(request: Request) -> Database:
@@ -47,6 +67,7 @@ def read_listing(
     return pagination.ListRequest(page_token, page_size, sort_by, filter)
 
 
+Spelled = Annotated[Callable[[dict], dict], Depends(spell_state)]
 FromDatabase = Annotated[Database, Depends(get_database)]
 WithQueue = Annotated[RunQueue, Depends(get_queue)]
 WithSettings = Annotated[Settings, Depends(get_settings)]

@@ -30,6 +30,8 @@ VERSION = table(
     tags=TAGS,
     pipeline_spec=FREE,
 )
+PIPELINE_CHANGE = table(display_name=TEXT, tags=TAGS)
+VERSION_CHANGE = table(display_name=TEXT, tags=TAGS)
 PIPELINE_AND_VERSION = table(
     "pipeline", "pipeline_version", pipeline=PIPELINE, pipeline_version=VERSION
 )

@@ -9,9 +9,11 @@ from fastkf.server import database as db
 from fastkf.server import schemas
 from fastkf.server.api.context import Body, FromDatabase, Listing
 from fastkf.server.api.document import EXPERIMENT, takes
-from fastkf.server.api.requests import read_name, read_text
+from fastkf.server.api.requests import LONGEST_OF_GROUP, read_name, read_text
 from fastkf.server.errors import ApiError, Code, not_found
-from fastkf.server.pagination import Fields, list_page
+from fastkf.server.filters import Fields
+from fastkf.server.messages import BODY, read_message
+from fastkf.server.pagination import list_page
 from fastkf.server.runs import new_id
 
 router = APIRouter(prefix="/experiments")
@@ -53,16 +55,19 @@ def default_experiment(session: Session) -> db.Experiment:
 
 @router.post("", **takes(EXPERIMENT))
 def create_experiment(body: Body, database: FromDatabase) -> dict:
-    name, description = read_name(body), read_text(body, "description")
-    namespace = read_text(body, "namespace")
+    asked = read_message(body, "V2beta1Experiment", BODY)
+    name = read_name(asked, longest=LONGEST_OF_GROUP)
     with database.write() as session:
         if session.scalar(select(db.Experiment).where(db.Experiment.display_name == name)):
-            raise ApiError(Code.ALREADY_EXISTS, f"an experiment {name} exists already")
+            message = (
+                f"Failed to create a new experiment. The name {name} already exists. Please "
+                "specify a new name"
+            )
+            raise ApiError(Code.ALREADY_EXISTS, message)
         row = db.Experiment(
             id=new_id(),
             display_name=name,
-            description=description,
-            namespace=namespace,
+            description=read_text(asked, "description"),
             created_at=clock.now(),
         )
         session.add(row)
@@ -86,15 +91,18 @@ def get_experiment(experiment_id: str, database: FromDatabase) -> dict:
 def delete_experiment(experiment_id: str, database: FromDatabase) -> dict:
     """Its runs stay, as on a Kubeflow."""
     with database.write() as session:
-        session.delete(find_experiment(session, experiment_id))
+        found = find_experiment(session, experiment_id)
+        if found.display_name == DEFAULT:
+            raise ApiError(Code.ABORTED, "The default experiment cannot be deleted")
+        session.delete(found)
     return {}
 
 
 @router.post("/{experiment_id}:archive")
 def archive_experiment(experiment_id: str, database: FromDatabase) -> dict:
-    """Its runs are archived too."""
+    """Its runs are archived too. One that is not there is none too many, as on a Kubeflow."""
     with database.write() as session:
-        find_experiment(session, experiment_id).storage_state = "ARCHIVED"
+        _store(session, experiment_id, "ARCHIVED")
         of_it = update(db.Run).where(db.Run.experiment_id == experiment_id)
         session.execute(of_it.values(storage_state="ARCHIVED"))
     return {}
@@ -104,5 +112,10 @@ def archive_experiment(experiment_id: str, database: FromDatabase) -> dict:
 def unarchive_experiment(experiment_id: str, database: FromDatabase) -> dict:
     """Its runs stay archived, as on a Kubeflow."""
     with database.write() as session:
-        find_experiment(session, experiment_id).storage_state = "AVAILABLE"
+        _store(session, experiment_id, "AVAILABLE")
     return {}
+
+
+def _store(session: Session, experiment_id: str, storage_state: str) -> None:
+    query = update(db.Experiment).where(db.Experiment.id == experiment_id)
+    session.execute(query.values(storage_state=storage_state))

@@ -4,10 +4,10 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from fastkf.base.files import open_inside, read_ends
-from fastkf.server import runs
 from fastkf.server.api.context import FromDatabase, WithSettings
 from fastkf.server.api.runs import find_run
 from fastkf.server.errors import not_found
+from fastkf.server.executions import read_executions
 
 router = APIRouter()
 
@@ -16,11 +16,10 @@ router = APIRouter()
 def read_log(run_id: str, node_id: str, database: FromDatabase, settings: WithSettings) -> Response:
     """What a step has printed until now; of a long log, its beginning and its end."""
     with database.read() as session:
-        find_run(session, run_id)
-    run = runs.read_run(settings, run_id)
-    for step in run.steps if run else ():
-        folder, name = settings.run_folder(run_id), f"{step.name}.log"
-        if step.task == node_id and (file := open_inside(folder, "logs", name)):
+        executions = read_executions(settings, find_run(session, run_id))
+    for one in executions:
+        folder, name = settings.run_folder(run_id), f"{one.step.name}.log"
+        if one.node == node_id and (file := open_inside(folder, "logs", name)):
             with file:
                 head, left_out, tail = read_ends(file)
             if left_out:

@@ -1,7 +1,9 @@
 """Pipelines and their versions."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter
-from sqlalchemy import func, select
+from sqlalchemy import Text, func, literal_column, select, type_coerce
 from sqlalchemy.orm import Session, undefer
 
 from fastkf.base import clock
@@ -14,10 +16,26 @@ from fastkf.server.api.context import (
     Listing,
     WithSettings,
 )
-from fastkf.server.api.document import PIPELINE, PIPELINE_AND_VERSION, VERSION, takes
-from fastkf.server.api.requests import Labels, read_object
+from fastkf.server.api.document import (
+    PIPELINE,
+    PIPELINE_AND_VERSION,
+    PIPELINE_CHANGE,
+    VERSION,
+    VERSION_CHANGE,
+    takes,
+)
+from fastkf.server.api.requests import (
+    LONGEST_OF_GROUP,
+    LONGEST_OF_VERSION,
+    Labels,
+    read_tags,
+    read_text,
+)
+from fastkf.server.columns import Words
 from fastkf.server.errors import ApiError, Code, invalid, not_found
-from fastkf.server.pagination import Fields, list_page
+from fastkf.server.filters import Fields
+from fastkf.server.messages import BODY, Message, read_message
+from fastkf.server.pagination import list_page
 from fastkf.server.runs import new_id
 from fastkf.server.settings import Settings
 
@@ -30,7 +48,9 @@ FIELDS: Fields = {
     "description": db.Pipeline.description,
     "namespace": db.Pipeline.namespace,
     "created_at": db.Pipeline.created_at,
+    "tags": db.Pipeline.tags,
 }
+NO_STATUS = literal_column("'READY'", Words())  # all that are here
 VERSION_FIELDS: Fields = {
     "pipeline_version_id": db.PipelineVersion.id,
     "id": db.PipelineVersion.id,
@@ -39,7 +59,10 @@ VERSION_FIELDS: Fields = {
     "display_name": db.PipelineVersion.display_name,
     "description": db.PipelineVersion.description,
     "code_source_url": db.PipelineVersion.code_source_url,
+    "status": NO_STATUS,
+    "pipeline_spec": type_coerce(db.PipelineVersion.spec, Text),
     "created_at": db.PipelineVersion.created_at,
+    "tags": db.PipelineVersion.tags,
 }
 
 
@@ -54,8 +77,10 @@ def find_pipeline(session: Session, pipeline_id: str) -> db.Pipeline:
 def find_version(session: Session, pipeline_id: str | None, version_id: str) -> db.PipelineVersion:
     """Raises ApiError when the pipeline has no such version."""
     found = session.get(db.PipelineVersion, version_id)
-    if found is None or (pipeline_id and found.pipeline_id != pipeline_id):
+    if found is None:
         raise not_found("pipeline version", version_id)
+    if pipeline_id and found.pipeline_id != pipeline_id:
+        raise invalid(f"pipeline version {version_id} is not of the pipeline {pipeline_id}")
     return found
 
 
@@ -67,8 +92,8 @@ def add_pipeline(session: Session, labels: Labels) -> db.Pipeline:
     """
     if session.scalar(select(db.Pipeline).where(db.Pipeline.name == labels.name)):
         message = (
-            f"a pipeline {labels.name} exists already; upload a version of it, or choose another "
-            "name"
+            f"Failed to create a new pipeline. The name {labels.name} already exists. Please "
+            "specify a new name, or upload a version of it"
         )
         raise ApiError(Code.ALREADY_EXISTS, message)
     row = db.Pipeline(
@@ -76,7 +101,6 @@ def add_pipeline(session: Session, labels: Labels) -> db.Pipeline:
         name=labels.name,
         display_name=labels.display_name,
         description=labels.description,
-        namespace=labels.namespace,
         tags=labels.tags,
         created_at=clock.now(),
     )
@@ -95,7 +119,10 @@ def add_version(
     """
     versions = select(db.PipelineVersion).where(db.PipelineVersion.pipeline_id == pipeline.id)
     if session.scalar(versions.where(db.PipelineVersion.name == labels.name)):
-        message = f"the pipeline {pipeline.name} has a version {labels.name} already"
+        message = (
+            f"Failed to create a new version of {pipeline.name}. The name {labels.name} already "
+            "exists. Please specify a new name"
+        )
         raise ApiError(Code.ALREADY_EXISTS, message)
     row = db.PipelineVersion(
         id=new_id(),
@@ -117,16 +144,20 @@ def add_version(
 @router.post("", **takes(PIPELINE))
 def create_pipeline(body: Body, database: FromDatabase) -> dict:
     """A pipeline without a version."""
-    labels = Labels.read(body)
+    labels = Labels.read(read_message(body, "V2beta1Pipeline", BODY))
     with database.write() as session:
         return schemas.pipeline(add_pipeline(session, labels))
 
 
 @router.post("/create", **takes(PIPELINE_AND_VERSION))
 def create_pipeline_and_version(body: Body, database: FromDatabase, settings: WithSettings) -> dict:
-    labels = Labels.read(read_object(body, "pipeline"))
-    version = read_object(body, "pipeline_version")
-    package, of_version = _read_package(version), Labels.read({"name": labels.name, **version})
+    asked = read_message(body, "V2beta1CreatePipelineAndVersionRequest", BODY)
+    for part in ("pipeline", "pipeline_version"):
+        if part not in asked:
+            raise invalid(f"{part} is missing")
+    labels, version = Labels.read(asked["pipeline"]), asked["pipeline_version"]
+    package = _read_package(version)
+    of_version = replace(labels, tags=read_tags(version) or {}, code_source_url="")
     with database.write() as session:
         row = add_pipeline(session, labels)
         add_version(session, settings, row, of_version, package)
@@ -154,6 +185,15 @@ def get_pipeline(pipeline_id: str, database: FromDatabase) -> dict:
         return schemas.pipeline(find_pipeline(session, pipeline_id))
 
 
+@router.patch("/{pipeline_id}", **takes(PIPELINE_CHANGE))
+def update_pipeline(pipeline_id: str, body: Body, database: FromDatabase) -> dict:
+    asked = read_message(body, "V2beta1Pipeline", BODY)
+    with database.write() as session:
+        row = find_pipeline(session, pipeline_id)
+        _change(row, asked, LONGEST_OF_GROUP)
+        return schemas.pipeline(row)
+
+
 @router.delete("/{pipeline_id}")
 def delete_pipeline(
     pipeline_id: str, database: FromDatabase, settings: WithSettings, cascade: bool = False
@@ -165,7 +205,7 @@ def delete_pipeline(
         count = session.scalar(select(func.count()).select_from(of_it.subquery()))
         if count and not cascade:
             message = f"the pipeline {pipeline.name} has {count} versions; delete them first"
-            raise ApiError(Code.FAILED_PRECONDITION, message)
+            raise invalid(message)
         versions = list(session.scalars(of_it))
         for version in versions:
             session.delete(version)
@@ -180,7 +220,8 @@ def delete_pipeline(
 def create_version(
     pipeline_id: str, body: Body, database: FromDatabase, settings: WithSettings
 ) -> dict:
-    package, labels = _read_package(body), Labels.read(body)
+    asked = read_message(body, "V2beta1PipelineVersion", BODY)
+    package, labels = _read_package(asked), Labels.read(asked, LONGEST_OF_VERSION)
     with database.write() as session:
         pipeline = find_pipeline(session, pipeline_id)
         row = add_version(session, settings, pipeline, labels, package)
@@ -203,18 +244,36 @@ def get_version(pipeline_id: str, version_id: str, database: FromDatabase) -> di
         return schemas.version(row, row.spec)
 
 
+@router.patch("/{pipeline_id}/versions/{version_id}", **takes(VERSION_CHANGE))
+def update_version(pipeline_id: str, version_id: str, body: Body, database: FromDatabase) -> dict:
+    asked = read_message(body, "V2beta1PipelineVersion", BODY)
+    with database.write() as session:
+        row = find_version(session, pipeline_id, version_id)
+        _change(row, asked, LONGEST_OF_VERSION)
+        return schemas.version(row, row.spec)
+
+
 @router.delete("/{pipeline_id}/versions/{version_id}")
 def delete_version(
     pipeline_id: str, version_id: str, database: FromDatabase, settings: WithSettings
 ) -> dict:
     """Runs that were made from it have a copy of the package, and stay."""
     with database.write() as session:
+        if session.get(db.PipelineVersion, version_id) is None:
+            raise invalid(f"pipeline version {version_id} not found")
         session.delete(find_version(session, pipeline_id, version_id))
     settings.version_file(version_id).unlink(missing_ok=True)
     return {}
 
 
-def _read_package(fields: dict) -> Package:
+def _change(row: db.Pipeline | db.PipelineVersion, asked: Message, longest: int) -> None:
+    """Names it anew, and tags it: what a client does not speak of stays."""
+    tags = read_tags(asked)
+    row.display_name = read_text(asked, "display_name", longest=longest) or row.display_name
+    row.tags = row.tags if tags is None else tags
+
+
+def _read_package(fields: Message) -> Package:
     if fields.get("pipeline_spec") is None:
         raise invalid(
             "this server fetches no package_url: upload the package, or send it as pipeline_spec"

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastkf.server.errors import invalid
+from fastkf.server.messages import Message
+from fastkf.server.runs import SERVICE_ACCOUNT
 
-LONGEST_NAME = 255
+# Characters of names, as the tables of a Kubeflow Pipelines server have room for them.
+LONGEST_NAME, LONGEST_OF_GROUP, LONGEST_OF_VERSION = 255, 128, 127
 LONGEST_TEXT = 10_000
+MOST_TAGS, LONGEST_TAG = 20, 63
 
 
 @dataclass(frozen=True)
@@ -21,30 +25,28 @@ class Labels:
     name: str
     display_name: str
     description: str
-    namespace: str
     code_source_url: str
     tags: dict[str, str]
 
     @classmethod
-    def read(cls, fields: dict) -> "Labels":
+    def read(cls, fields: dict, longest: int = LONGEST_OF_GROUP) -> "Labels":
         """Reads the fields of a pipeline or of a version; name or display_name is needed.
+
+        A namespace is read and not kept, as a server of one user does.
+
+        Args:
+            longest: characters of a name.
 
         Raises:
             ApiError: a field is missing, too long, or of another type.
         """
-        name = read_name(fields, "name" if fields.get("name") else "display_name")
-        tags = _read_optional(fields, "tags")
-        if not all(isinstance(one, str) for one in tags.values()):
-            raise invalid("tags: not an object of texts")
-        if any(len(name) > LONGEST_NAME or len(text) > LONGEST_TEXT for name, text in tags.items()):
-            raise invalid(f"tags: one is longer than {LONGEST_TEXT} characters, or its name is")
+        name = read_name(fields, "name" if fields.get("name") else "display_name", longest)
         return cls(
             name=name,
-            display_name=read_text(fields, "display_name") or name,
+            display_name=read_text(fields, "display_name", longest=longest) or name,
             description=read_text(fields, "description"),
-            namespace=read_text(fields, "namespace"),
             code_source_url=read_text(fields, "code_source_url"),
-            tags=tags,
+            tags=read_tags(fields) or {},
         )
 
 
@@ -75,54 +77,53 @@ class RunRequest:
     reference: VersionReference | None
 
     @classmethod
-    def read(cls, body: dict) -> "RunRequest":
-        """Reads a run of the API, as `POST /runs` takes it.
+    def read(cls, message: Message) -> "RunRequest":
+        """Reads a run of the API, as `POST /runs` takes it, or a recurring run.
 
         Raises:
-            ApiError: a field is missing, too long, or of another type.
+            ApiError: a field is missing or too long.
         """
-        name = read_name(body)
-        spec, reference = body.get("pipeline_spec"), body.get("pipeline_version_reference")
-        if (reference is None) == (spec is None):
+        name = read_name(message)
+        runtime = message.get("runtime_config", {})
+        reference = _read_reference(message)
+        if (reference is None) == ("pipeline_spec" not in message):
             raise invalid("one of pipeline_spec and pipeline_version_reference is needed")
-        runtime = _read_optional(body, "runtime_config")
-        parameters = _read_optional(runtime, "parameters")
         return cls(
             display_name=name,
-            description=read_text(body, "description"),
-            service_account=read_text(body, "service_account"),
-            experiment_id=read_text(body, "experiment_id"),
+            description=read_text(message, "description"),
+            service_account=read_text(message, "service_account") or SERVICE_ACCOUNT,
+            experiment_id=read_text(message, "experiment_id"),
             pipeline_root=read_text(runtime, "pipeline_root"),
-            parameters=parameters,
-            spec=spec,
-            reference=None if reference is None else _read_reference(reference),
+            parameters=runtime.get("parameters", {}),
+            spec=message.get("pipeline_spec"),
+            reference=reference,
         )
 
 
-def read_name(body: dict, field: str = "display_name") -> str:
+def read_name(body: dict, field: str = "display_name", longest: int = LONGEST_NAME) -> str:
     """A text field that must say something."""
-    return read_text(body, field, required=True, longest=LONGEST_NAME)
+    return read_text(body, field, required=True, longest=longest)
 
 
-def read_object(body: dict, field: str) -> dict:
-    """An object in a request.
-
-    Raises:
-        ApiError: it is missing, or no object.
-    """
-    value = body.get(field)
-    if not isinstance(value, dict):
-        raise invalid(f"{field} is missing, or no object")
-    return value
-
-
-def _read_optional(body: dict, field: str) -> dict:
-    """An object in a request that may be left out.
+def read_tags(fields: dict) -> dict[str, str] | None:
+    """The tags of a pipeline or of a version; None where they are not spoken of.
 
     Raises:
-        ApiError: it is there, and no object.
+        ApiError: they are no tags, too many, or one is too long.
     """
-    return {} if body.get(field) is None else read_object(body, field)
+    tags = fields.get("tags")
+    if tags is None:
+        return None
+    if not isinstance(tags, dict) or not all(isinstance(one, str) for one in tags.values()):
+        raise invalid("tags: not an object of texts")
+    if len(tags) > MOST_TAGS:
+        raise invalid(f"tags: more than {MOST_TAGS}")
+    for key, value in tags.items():
+        if not 0 < len(key) <= LONGEST_TAG or "." in key:
+            raise invalid(f"tags: a name has 1 to {LONGEST_TAG} characters and no dot")
+        if len(value) > LONGEST_TAG:
+            raise invalid(f"tags: a value is longer than {LONGEST_TAG} characters")
+    return tags
 
 
 def read_text(body: dict, field: str, required: bool = False, longest: int = LONGEST_TEXT) -> str:
@@ -143,10 +144,14 @@ def read_text(body: dict, field: str, required: bool = False, longest: int = LON
     return value
 
 
-def _read_reference(reference: object) -> VersionReference:
-    if not isinstance(reference, dict):
-        raise invalid("pipeline_version_reference: not an object")
+def _read_reference(message: Message) -> VersionReference | None:
+    """The version that is named; `pipeline_version_id` alone is how older clients name it."""
+    named = message.get("pipeline_version_reference")
+    if named is None and message.get("pipeline_version_id"):
+        named = {"pipeline_version_id": message["pipeline_version_id"]}
+    if named is None:
+        return None
     return VersionReference(
-        pipeline_id=read_text(reference, "pipeline_id"),
-        version_id=read_text(reference, "pipeline_version_id"),
+        pipeline_id=read_text(named, "pipeline_id"),
+        version_id=read_text(named, "pipeline_version_id"),
     )

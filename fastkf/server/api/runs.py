@@ -1,12 +1,14 @@
 """Runs."""
 
+import contextlib
 import shutil
 
 from fastapi import APIRouter
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Text, select, type_coerce, update
+from sqlalchemy.orm import Session, undefer
 
 from fastkf.base import clock
+from fastkf.base.errors import FastkfError
 from fastkf.package.arguments import check_arguments
 from fastkf.package.model import Package
 from fastkf.server import database as db
@@ -15,6 +17,7 @@ from fastkf.server.api.context import (
     Body,
     FromDatabase,
     Listing,
+    Spelled,
     WithQueue,
     WithSettings,
 )
@@ -22,9 +25,16 @@ from fastkf.server.api.document import RUN, takes
 from fastkf.server.api.experiments import default_experiment, find_experiment
 from fastkf.server.api.pipelines import find_version
 from fastkf.server.api.requests import RunRequest
-from fastkf.server.errors import ApiError, Code, not_found
-from fastkf.server.pagination import Fields, list_page
+from fastkf.server.artifacts import list_artifacts
+from fastkf.server.errors import ApiError, Code, invalid, not_found
+from fastkf.server.executions import Execution, read_executions
+from fastkf.server.filters import NO_NAMESPACE, Fields
+from fastkf.server.full_tasks import full_tasks
+from fastkf.server.messages import BODY, read_message
+from fastkf.server.pagination import list_page
 from fastkf.server.settings import Settings
+from fastkf.server.tasks import describe_tasks
+from fastkf.server.tree import Tree, build_tree
 
 router = APIRouter(prefix="/runs")
 FIELDS: Fields = {
@@ -36,14 +46,18 @@ FIELDS: Fields = {
     "experiment_id": db.Run.experiment_id,
     "pipeline_id": db.Run.pipeline_id,
     "pipeline_version_id": db.Run.pipeline_version_id,
+    "recurring_run_id": db.Run.recurring_run_id,
     "created_at": db.Run.created_at,
     "scheduled_at": db.Run.scheduled_at,
     "finished_at": db.Run.finished_at,
     "state": db.Run.state,
     "status": db.Run.state,
+    "state_history": type_coerce(db.Run.state_history, Text),
     "storage_state": db.Run.storage_state,
     "service_account": db.Run.service_account,
+    "namespace": NO_NAMESPACE,
 }
+UNSORTED = ("experiment_id", "recurring_run_id", "state_history")
 
 
 def find_run(session: Session, run_id: str) -> db.Run:
@@ -60,9 +74,10 @@ def create_run(
     database: FromDatabase,
     settings: WithSettings,
     queue: WithQueue,
+    spelled: Spelled,
     experiment_id: str = "",
 ) -> dict:
-    wanted = RunRequest.read(body)
+    wanted = RunRequest.read(read_message(body, "V2beta1Run", BODY))
     sent = None if wanted.spec is None else Package.from_spec(wanted.spec)
     with database.write() as session:
         package, version = _choose_package(session, wanted, sent)
@@ -90,24 +105,59 @@ def create_run(
         runs.make_folder(settings, row, package)
         session.add(row)
     queue.wake()
-    return schemas.run(row, None, row.spec)
+    return spelled(schemas.run(row, [], row.spec))
 
 
 @router.get("")
-def list_runs(listing: Listing, database: FromDatabase, experiment_id: str = "") -> dict:
+def list_runs(
+    listing: Listing, database: FromDatabase, settings: WithSettings, experiment_id: str = ""
+) -> dict:
     query = select(db.Run)
     with database.read() as session:
         if experiment_id:
             find_experiment(session, experiment_id)
             query = query.where(db.Run.experiment_id == experiment_id)
-        return schemas.runs(list_page(session, query, FIELDS, listing))
+        query = query.options(undefer(db.Run.spec))
+        page = list_page(session, query, FIELDS, listing, UNSORTED)
+
+        def describe(row: db.Run) -> dict:
+            """Without the groups around the steps, for which the package would be read."""
+            return _describe_run(row, read_executions(settings, row), Tree((), {}))
+
+        return schemas.list_of("runs", page, describe)
 
 
 @router.get("/{run_id}")
-def get_run(run_id: str, database: FromDatabase, settings: WithSettings) -> dict:
+def get_run(
+    run_id: str,
+    database: FromDatabase,
+    settings: WithSettings,
+    spelled: Spelled,
+    view: str = "",
+) -> dict:
+    """With `view=FULL` it has `tasks` too, as the release after Kubeflow Pipelines 2.17 has."""
     with database.read() as session:
         row = find_run(session, run_id)
-        return schemas.run(row, runs.read_run(settings, run_id), row.spec)
+        executions = read_executions(settings, row)
+        tree = build_tree(_read_spec(settings, row), executions)
+        answer = spelled(_describe_run(row, executions, tree))
+    if view == "FULL":
+        answer["tasks"] = full_tasks(row, executions, tree)
+    return answer
+
+
+def _describe_run(row: db.Run, executions: list[Execution], tree: Tree) -> dict:
+    artifacts = list(list_artifacts(row.id, executions))
+    return schemas.run(row, describe_tasks(row, executions, artifacts, tree), row.spec)
+
+
+def _read_spec(settings: Settings, row: db.Run) -> dict:
+    """The PipelineSpec of a run; {} where it cannot be read any more."""
+    spec = row.spec
+    if spec is None:
+        with contextlib.suppress(FastkfError):
+            spec = _read_package(settings, row.id).spec
+    return (spec or {}).get("pipeline_spec", spec) or {}
 
 
 @router.delete("/{run_id}")
@@ -127,8 +177,7 @@ def terminate_run(run_id: str, database: FromDatabase, settings: WithSettings, q
     with database.write() as session:
         row = find_run(session, run_id)
         if row.state not in db.GOING:
-            message = f"the run has ended already ({row.state})"
-            raise ApiError(Code.FAILED_PRECONDITION, message)
+            raise invalid(f"the run has ended already ({row.state})")
         if row.state != "CANCELING":
             runs.set_state(row, "CANCELING" if row.state == "RUNNING" else "CANCELED")
         if row.state == "CANCELED":
@@ -145,7 +194,7 @@ def retry_run(run_id: str, database: FromDatabase, settings: WithSettings, queue
         row = find_run(session, run_id)
         if row.state not in ("FAILED", "CANCELED"):
             message = f"only a run that failed or was terminated can be retried ({row.state})"
-            raise ApiError(Code.FAILED_PRECONDITION, message)
+            raise ApiError(Code.ABORTED, message)
         package = _read_package(settings, run_id)
         runs.set_state(row, "PENDING")
         row.finished_at, row.scheduled_at = None, clock.now()
@@ -156,20 +205,28 @@ def retry_run(run_id: str, database: FromDatabase, settings: WithSettings, queue
 
 @router.post("/{run_id}:archive")
 def archive_run(run_id: str, database: FromDatabase) -> dict:
-    return _store(database, run_id, "ARCHIVED")
+    with database.write() as session:
+        find_run(session, run_id)
+        _store(session, run_id, "ARCHIVED")
+    return {}
 
 
 @router.post("/{run_id}:unarchive")
 def unarchive_run(run_id: str, database: FromDatabase) -> dict:
-    return _store(database, run_id, "AVAILABLE")
-
-
-def _store(database: db.Database, run_id: str, storage_state: str) -> dict:
     with database.write() as session:
-        find_run(session, run_id)
-        query = update(db.Run).where(db.Run.id == run_id)
-        session.execute(query.values(storage_state=storage_state))
+        experiment = session.get(db.Experiment, find_run(session, run_id).experiment_id)
+        if experiment is not None and experiment.storage_state == "ARCHIVED":
+            message = (
+                f"the run's experiment {experiment.display_name} is archived; unarchive it first"
+            )
+            raise ApiError(Code.FAILED_PRECONDITION, message)
+        _store(session, run_id, "AVAILABLE")
     return {}
+
+
+def _store(session: Session, run_id: str, storage_state: str) -> None:
+    query = update(db.Run).where(db.Run.id == run_id)
+    session.execute(query.values(storage_state=storage_state))
 
 
 def _choose_package(
@@ -196,11 +253,7 @@ def _newest_version(session: Session, pipeline_id: str) -> str:
 def _choose_experiment(session: Session, experiment_id: str) -> db.Experiment:
     if not experiment_id:
         return default_experiment(session)
-    found = find_experiment(session, experiment_id)
-    if found.storage_state == "ARCHIVED":
-        message = f"the experiment {found.display_name} is archived; unarchive it first"
-        raise ApiError(Code.FAILED_PRECONDITION, message)
-    return found
+    return find_experiment(session, experiment_id)
 
 
 def _read_package(settings: Settings, run_id: str) -> Package:

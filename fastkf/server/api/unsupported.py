@@ -12,3 +12,12 @@ router = APIRouter(include_in_schema=False)
 def refuse_recurring_runs() -> None:
     message = "this server has no recurring runs; use a Kubeflow for them"
     raise ApiError(Code.UNIMPLEMENTED, message)
+
+
+@router.post("/visualizations/{namespace}")
+def refuse_visualizations(namespace: str) -> None:
+    """A Kubeflow Pipelines of its own manifests has no service for them either."""
+    message = (
+        "Not Found: this server makes no visualizations; a run's page draws what steps put out"
+    )
+    raise ApiError(Code.NOT_FOUND, message)

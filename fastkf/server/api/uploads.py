@@ -1,5 +1,7 @@
 """Uploads of pipeline packages, as multipart forms with one file."""
 
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -7,19 +9,28 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from fastkf.package.model import Package
+from fastkf.server import database as db
 from fastkf.server import schemas
 from fastkf.server.api.context import FromDatabase, WithSettings
 from fastkf.server.api.document import UPLOAD, takes_form
-from fastkf.server.api.pipelines import add_pipeline, add_version, find_pipeline
-from fastkf.server.api.requests import Labels
+from fastkf.server.api.pipelines import add_pipeline, add_version
+from fastkf.server.api.requests import LONGEST_OF_GROUP, LONGEST_OF_VERSION, Labels
 from fastkf.server.errors import invalid, read_json
 
 router = APIRouter(prefix="/pipelines")
 FIELD = "uploadfile"
 
 
-async def read_package(request: Request) -> Package:
-    """The package in the form's file.
+@dataclass(frozen=True)
+class Upload:
+    """A package, and the name of the file that it came in."""
+
+    package: Package
+    file_name: str
+
+
+async def read_upload(request: Request) -> Upload:
+    """What the form holds.
 
     Raises:
         ApiError: there is no file.
@@ -29,8 +40,9 @@ async def read_package(request: Request) -> Package:
         file = form.get(FIELD)
         if not isinstance(file, UploadFile):
             raise invalid(f"no file in the form's field {FIELD}")
-        content = await file.read()
-    return await run_in_threadpool(Package.from_upload, content)
+        content, name = await file.read(), file.filename
+    package = await run_in_threadpool(Package.from_upload, content)
+    return Upload(package, PurePosixPath(name or "").name or package.name)
 
 
 def read_fields(
@@ -44,25 +56,25 @@ def read_fields(
     return {**fields, "namespace": namespace, "tags": read_json(tags or "{}", "tags")}
 
 
-Uploaded = Annotated[Package, Depends(read_package)]
+Uploaded = Annotated[Upload, Depends(read_upload)]
 Fields = Annotated[dict, Depends(read_fields)]
 
 
 @router.post("/upload", **takes_form(UPLOAD))
 def upload_pipeline(
-    package: Uploaded, fields: Fields, database: FromDatabase, settings: WithSettings
+    upload: Uploaded, fields: Fields, database: FromDatabase, settings: WithSettings
 ) -> dict:
     """A new pipeline, and its first version under the same name."""
-    labels = _label(fields, package)
+    labels = _label(fields, upload, LONGEST_OF_GROUP)
     with database.write() as session:
         pipeline = add_pipeline(session, labels)
-        add_version(session, settings, pipeline, labels, package)
+        add_version(session, settings, pipeline, labels, upload.package)
         return schemas.pipeline(pipeline)
 
 
 @router.post("/upload_version", **takes_form(UPLOAD))
 def upload_version(
-    package: Uploaded,
+    upload: Uploaded,
     fields: Fields,
     database: FromDatabase,
     settings: WithSettings,
@@ -70,14 +82,16 @@ def upload_version(
 ) -> dict:
     if not pipelineid:
         raise invalid("pipelineid is missing")
-    labels = _label(fields, package)
+    labels = _label(fields, upload, LONGEST_OF_VERSION)
     with database.write() as session:
-        pipeline = find_pipeline(session, pipelineid)
-        row = add_version(session, settings, pipeline, labels, package)
+        pipeline = session.get(db.Pipeline, pipelineid)
+        if pipeline is None:
+            raise invalid(f"pipeline {pipelineid} not found")
+        row = add_version(session, settings, pipeline, labels, upload.package)
         return schemas.version(row, row.spec)
 
 
-def _label(fields: dict, package: Package) -> Labels:
-    """What the client calls it, or else the package."""
-    name = fields["name"] or fields["display_name"] or package.name
-    return Labels.read({**fields, "name": name})
+def _label(fields: dict, upload: Upload, longest: int) -> Labels:
+    """What the client calls it, or else the file."""
+    name = fields["name"] or fields["display_name"] or upload.file_name
+    return Labels.read({**fields, "name": name}, longest)

@@ -43,7 +43,7 @@ async function call(method, path, body) {
     const response = await fetch(path, options);
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return { answer };
-    return { error: answer.error || answer.message || `The server refused (${response.status}).` };
+    return { error: answer.message || answer.error_message || `The server refused (${response.status}).` };
   } catch {
     return { error: "The server does not answer; is it still running?" };
   }

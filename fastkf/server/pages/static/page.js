@@ -48,7 +48,7 @@ export async function load({ moved = false, fresh = false } = {}) {
 function readRefusal(response, text) {
   if ((response.headers.get("Content-Type") || "").startsWith("text/html")) return "";
   try {
-    return JSON.parse(text).error || `The server answered ${response.status}.`;
+    return JSON.parse(text).message || `The server answered ${response.status}.`;
   } catch {
     return `The server answered ${response.status}.`;
   }
