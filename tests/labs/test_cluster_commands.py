@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import LABS, SOLUTIONS
 from guides import code_spans, shell_blocks
+from manifests import read_manifests
 
 from fastkf.course import places
 
@@ -18,6 +19,13 @@ TEXTS = [*PAGES, *LABS, *SOLUTIONS]
 MANIFESTS = [*(places.PROJECT / "labs").rglob("*.yaml")]
 # They are typed line by line. SC2155 and SC2164 are about scripts that run on after a failure.
 NOT_FOR_TYPING = "SC2155,SC2164"
+
+# What brings the kinds of a group of the API to a cluster.
+KINDS = {
+    "kubeflow.org": "kubeflow.org_tfjobs.yaml",
+    "serving.kserve.io": "kserve-crds.yaml",
+    "trainer.kubeflow.org": "trainer.kubeflow.org_trainjobs.yaml",
+}
 
 
 def name(path: Path) -> str:
@@ -118,3 +126,15 @@ def test_every_port_that_is_forwarded_names_its_namespace_or_the_default_one():
         if re.search(r"ml-pipeline|seaweedfs|katib|predictor|minio", line):
             wrong += [] if "-n" in words else [(page, line)]
     assert wrong == []
+
+
+def test_a_server_is_shown_every_manifest():
+    """`kubectl apply --dry-run=server` in the workflow, for the files that are manifests."""
+    workflow = (places.PROJECT / ".github/workflows/cluster.yml").read_text()
+    assert "--dry-run=server --validate=strict" in workflow
+    [pattern] = re.findall(r"grep -lr '(\^\w+:)' labs --include='\*\.yaml'", workflow)
+    shown = {path for path in MANIFESTS if re.search(pattern, path.read_text(), re.M)}
+    assert shown == {path for path in MANIFESTS if read_manifests(path)}
+    kinds = {one["apiVersion"] for path in shown for one in read_manifests(path)}
+    for group, file in KINDS.items():
+        assert group not in {kind.rpartition("/")[0] for kind in kinds} or file in workflow
