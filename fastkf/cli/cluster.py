@@ -93,9 +93,9 @@ def submit(
     """Run a notebook or a package on a Kubeflow Pipelines server, and follow it.
 
     Checks and compiles a notebook, uploads the package as a new version of its pipeline, starts a
-    run, shows each step that ends, and fetches the metrics. The run's folder gets the package,
-    run.json and report.html. Ctrl-C ends the following, not the run. The exit code is 0 when the
-    run succeeded, 1 when it failed or the server did not take it.
+    run, shows each step that ends, says why one does not begin, and fetches the metrics. The run's
+    folder gets the package, run.json and report.html. Ctrl-C ends the following, not the run. The
+    exit code is 0 when the run succeeded, 1 when it failed or the server did not take it.
 
     Examples: `fastkf submit 01_first_pipeline --host http://localhost:8080` ·
     `fastkf submit my.ipynb -p epochs=2 --image registry/steps:1 --data-dir s3://mlpipeline/datasets/my`

@@ -32,7 +32,7 @@ TRACEBACK = re.compile(
 )
 # What the launcher and the drivers of Kubeflow Pipelines write before they give up (glog).
 FATAL = re.compile(r"^F\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] (.+)$", re.M)
-EXIT_STATUS = re.compile(r"failed to execute component: exit status (\d{1,3})")
+EXIT_STATUS = re.compile(r"failed to execute component: (?:exit status (\d{1,3})|signal: killed)")
 KILLED_BY = 128  # and the signal's number
 
 
@@ -120,12 +120,12 @@ def _read_launcher(log: str) -> Failure | None:
     ended = EXIT_STATUS.fullmatch(told[-1])
     if ended is None:
         return Failure("", shorten(told[-1]))
-    number = int(ended[1]) - KILLED_BY
+    number = int(ended[1]) - KILLED_BY if ended[1] else signal.SIGKILL
     if number not in signal.valid_signals():
         return None  # that of Python after an exception, which says more
     name = signal.Signals(number).name
     why = "; memory may have run out" if number == signal.SIGKILL else ""
-    return Failure("", f"its process was ended by {name} (exit status {ended[1]}){why}")
+    return Failure("", f"its process was ended by {name} (exit status {number + KILLED_BY}){why}")
 
 
 def find_source(failure: Failure, cells: Iterable[str]) -> Failure:

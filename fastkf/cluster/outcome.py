@@ -81,6 +81,10 @@ def _explain(
     knows_more = failure and (failure.source if client.health.is_local else failure.name)
     if told and told.reason and not knows_more:
         return told.reason
+    if not failure or not failure.name:
+        ended = follower.watch.explain_end(part.name, follower.listing)
+        if ended:
+            return ended
     if failure:
         names = {clean_source(cell.source): f"cell {cell.number}" for cell in cells}
         said = explain(failure, names)

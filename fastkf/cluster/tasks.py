@@ -27,6 +27,7 @@ STATES = {
     "RUNNING": State.RUNNING,
     "CANCELING": State.RUNNING,
 }
+FINE = (State.SUCCEEDED, State.SKIPPED)
 ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 RUNS = "/apis/v2beta1/runs"
 GROUPS = ("ROOT", "DAG", "LOOP", "CONDITION", "CONDITION_BRANCH", "EXIT_HANDLER")
@@ -41,8 +42,12 @@ def run_state(run) -> str:
 
 def is_terminated(run) -> bool:
     """Whether somebody has ended the run, which a real server calls FAILED in the end."""
-    told = {str(one.state or "").upper() for one in run.state_history or []}
-    return run_state(run) in ("CANCELED", "CANCELING") or "CANCELING" in told
+    if run_state(run) in ("CANCELED", "CANCELING"):
+        return True
+    history = [str(one.state or "").upper() for one in run.state_history or []]
+    # What was before a retry is of another attempt.
+    last = next((one for one in reversed(history) if one not in ENDED), "")
+    return run_state(run) == "FAILED" and last == "CANCELING"
 
 
 def task_details(run) -> list:
@@ -132,7 +137,7 @@ def _read_task(told: dict[str, Any], namespace: str) -> Execution:
         namespace=namespace,
         turn=_read_number(attributes.get("iteration_index")),
         turns=_read_number(attributes.get("iteration_count")),
-        reason=str(reason) if reason and state is not State.SUCCEEDED else None,
+        reason=str(reason) if reason and state not in FINE else None,
         inputs=Values(_read_parameters(told.get("inputs"))),
         outputs=Values(_read_parameters(told.get("outputs")), made),
         made=made,

@@ -10,6 +10,7 @@ from fastkf.base.errors import one_line, shorten
 
 LONGEST = 400  # letters of Kubernetes' own words
 NOT_PULLED = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError")
+OUT_OF_MEMORY = "OOMKilled"
 ON_THE_WAY = ("ContainerCreating", "PodInitializing")
 BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
 FAILED_TO_PULL = re.compile(r'^Failed to pull image "[^"]*": ')
@@ -121,8 +122,28 @@ def _explain(
     return _explain_event(events[-1], names) if events else None
 
 
+def explain_end(pod: Any) -> str | None:
+    """Why a pod has ended that the step's own program has not ended; None where it has.
+
+    Args:
+        pod: a Pod of Kubernetes.
+    """
+    try:
+        status = pod.get("status") or {}
+        if wait := _explain_failure(status):
+            return wait.text
+        for container in _list_containers(status):
+            ended = (container.get("state") or {}).get("terminated") or {}
+            if ended.get("reason") == OUT_OF_MEMORY:
+                return f"its memory ran out ({OUT_OF_MEMORY}); give the step a higher limit"
+    except (AttributeError, LookupError, TypeError, ValueError):
+        pass  # in another form than Kubernetes'
+    return None
+
+
 def _explain_failure(status: dict[str, Any]) -> Wait | None:
-    if status["phase"] == "Failed" and status.get("message"):
+    """Of a pod that Argo has ended itself, the message is Argo's and tells nothing new."""
+    if status.get("phase") == "Failed" and status.get("reason") and status.get("message"):
         return Wait(f"its pod has failed: {_quote(_said(status))}")
     return None
 

@@ -15,7 +15,7 @@ from fastkf.cluster.outline import Outline
 from fastkf.cluster.pods import DRIVER, EXECUTOR, PodNames
 from fastkf.cluster.steps import Listing
 from fastkf.cluster.texts import fetch_text
-from fastkf.cluster.waiting import Wait, explain_pod
+from fastkf.cluster.waiting import Wait, explain_end, explain_pod
 from fastkf.runs.model import State
 
 SECONDS = 2.0  # between two looks
@@ -95,6 +95,16 @@ class Watch:
             for name, spot in driven.items()
             if self.names.has_failed(spot, DRIVER)
         }
+
+    def explain_end(self, name: str, listing: Listing) -> str | None:
+        """Why the pod of a step has ended, where that is not its program's own failure."""
+        told = listing.executions.get(name)
+        pods = [told.pod] if told and told.pod else self.names.guess(listing.spots[name], EXECUTOR)
+        for pod in pods:
+            content, _ = self._fetch("pod", pod, self.find_namespace(name, listing))
+            if content is not None:
+                return explain_end(content)
+        return None
 
     def find_namespace(self, name: str, listing: Listing) -> str:
         """The namespace of a step's pod."""

@@ -433,6 +433,35 @@ def test_a_process_that_was_killed_says_so(tmp_path):
     assert run.steps[1].error.startswith("its process was ended by SIGKILL (exit status 137)")
 
 
+KILLED = {"name": "main", "state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}
+EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ({"phase": "Failed", "message": "exit", "containerStatuses": [KILLED]}, "its memory ran"),
+        (EVICTED, "its pod has failed: Evicted: The node was low on memory."),
+    ],
+)
+def test_a_pod_that_was_ended_says_why(tmp_path, status, told):
+    with Kubeflow("failed") as server:
+        name = next(iter(server.case["logs"]))
+        server.case["logs"][name] = "working\n"
+        server.case["pods"] = {name: {"status": status}}
+        run = complete(server, tmp_path)
+    assert run.steps[1].error.startswith(told)
+
+
+def test_a_run_that_was_ended_and_retried_has_failed_by_itself(tmp_path):
+    with Kubeflow("failed") as server:
+        history = ["RUNNING", "CANCELING", "FAILED", "RUNNING", "FAILED"]
+        server.case["run"]["state_history"] = [{"state": state} for state in history]
+        run = complete(server, tmp_path)
+    assert run.error is None
+    assert run.steps[1].error.startswith("ZeroDivisionError")
+
+
 def test_a_step_that_is_cached_or_left_out_is_listed(tmp_path):
     spec = {
         "pipelineInfo": {"name": "choice"},
