@@ -1,6 +1,7 @@
 """The steps of a package as they are in a run: all of them, whatever the server tells of it."""
 
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 from fastkf.base import clock
@@ -10,7 +11,7 @@ from fastkf.package.graph import Place
 from fastkf.runs.model import State, Step
 from fastkf.runs.turns import Turns, gather, name_turn
 
-MOST_TURNS = 10_000  # of one loop
+MOST_TURNS = 10_000  # of one step
 
 
 class Listing:
@@ -123,11 +124,8 @@ def _list_turns(outline: Outline, found: Found, place: Place) -> list[Turns]:
     turns: list[Turns] = [()]
     for length in range(1, len(place)):
         loop = place[:length]
-        turns = [
-            inside
-            for above in turns
-            for inside in _iterate(found, loop, above, outline.is_loop(loop))
-        ]
+        inside = (_iterate(found, loop, above, outline.is_loop(loop)) for above in turns)
+        turns = list(islice(chain.from_iterable(inside), MOST_TURNS))
     return turns
 
 

@@ -22,7 +22,7 @@ from fastkf.cluster.outcome import complete_run
 from fastkf.cluster.outline import Outline
 from fastkf.cluster.pods import EXECUTOR, PodNames
 from fastkf.cluster.source import read_source
-from fastkf.cluster.steps import Listing
+from fastkf.cluster.steps import MOST_TURNS, Listing
 from fastkf.cluster.target import Client, Endpoint
 from fastkf.cluster.versions import check_version
 from fastkf.notebook.model import read
@@ -532,6 +532,71 @@ def test_the_task_of_an_exit_handler_is_next_when_what_is_before_it_has_failed()
     listing = Listing(outline, {(("exit-handler-1", "work"), ()): failed})
     assert listing.list_next() == ["tell"]
     assert not outline.may_be_left_out(("tell",))
+
+
+def nested_loops() -> Outline:
+    """A pipeline in which a nested pipeline's loop has a loop in it."""
+
+    def group(name, component, **fields):
+        return {name: {"componentRef": {"name": component}, **fields}}
+
+    loop = {"parameterIterator": {"itemInput": "x"}}
+    components = {
+        "comp": {"executorLabel": "exec"},
+        "comp-inner": {"dag": {"tasks": group("work", "comp")}},
+        "comp-outer": {"dag": {"tasks": group("inner", "comp-inner", **loop)}},
+        "comp-nested": {"dag": {"tasks": group("outer", "comp-outer", **loop)}},
+    }
+    root = {"dag": {"tasks": group("nested", "comp-nested")}}
+    spec = {"pipelineInfo": {"name": "x"}, "root": root, "components": components}
+    return Outline(Package(spec))
+
+
+def group(id, task, parent="", **fields) -> Execution:
+    return Execution(id, task, State.RUNNING, parent, is_group=True, **fields)
+
+
+TOP = [group("1", ""), group("2", "nested", "1"), group("3", "outer", "2", turns=2)]
+IN_METADATA = [
+    group("4", "outer", "3", turn=0),
+    group("5", "inner", "4", turns=2),
+    group("6", "inner", "5", turn=0),
+    group("7", "inner", "5", turn=1),
+    Execution("8", "work", State.SUCCEEDED, "6"),
+    Execution("9", "work", State.FAILED, "7"),
+    group("10", "outer", "3", turn=1),
+]
+IN_TASKS = [  # after 2.17 an iteration is no task
+    group("5", "inner", "3", turn=0, turns=2),
+    Execution("8", "work", State.SUCCEEDED, "5", turn=0),
+    Execution("9", "work", State.FAILED, "5", turn=1),
+]
+
+
+@pytest.mark.parametrize("inside", [IN_METADATA, IN_TASKS])
+def test_a_loop_in_a_loop_of_a_nested_pipeline_is_counted_by_both(inside):
+    outline = nested_loops()
+    listing = Listing(outline, locate([*TOP, *inside], outline))
+    (work,) = listing.steps
+    assert work.state == "running"
+    assert [(one.name, one.state.value) for one in work.steps] == [
+        ("work.0.0", "succeeded"),
+        ("work.0.1", "failed"),
+        ("work.1", "pending"),  # its inner loop has not begun
+    ]
+    listing.end(State.FAILED, is_complete=True)
+    assert listing.steps[0].state == "failed"
+
+
+@pytest.mark.security
+def test_groups_in_a_circle_and_loops_without_end_are_bounded():
+    outline = nested_loops()
+    circle = [group("3", "outer", "2"), group("2", "nested", "3")]
+    assert locate(circle, outline) == {}
+    endless = [*TOP[:2], group("3", "outer", "2", turns=10**12)]
+    endless += [group(f"{10 + turn}", "inner", "3", turn=turn, turns=10**12) for turn in range(9)]
+    listing = Listing(outline, locate(endless, outline))
+    assert len(listing.parts) == MOST_TURNS
 
 
 PLATFORM = {"executors": {"exec-step": {"securityContext": {"runAsUser": 65534}}}}
