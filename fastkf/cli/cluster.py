@@ -81,6 +81,9 @@ def submit(
         Path | None,
         typer.Option("--output", metavar="DIR", help="The run's folder [runs/<name>/<time>/]."),
     ] = None,
+    artifacts: Annotated[
+        bool, typer.Option("--artifacts", help="Bring all files of the steps to the run's folder.")
+    ] = False,
     follow: Annotated[
         str | None, typer.Option(metavar="RUN", help="Submit nothing: follow this run.")
     ] = None,
@@ -116,6 +119,7 @@ def submit(
         output=output,
         wait=wait,
         patience=patience,
+        has_artifacts=artifacts,
         has_data=has_data,
     )
     named = [one for one in (target, follow, terminate) if one]
@@ -138,13 +142,11 @@ def submit(
             pins=read_lock(),
         )
         run = cluster.submit(source, server, options, display)
-    if run is None:  # it is not waited for
-        return True
-    _show_run(run, display)
-    return run.has_succeeded
+    return run is None or _show_run(run, display)  # none where nobody waits for it
 
 
-def _show_run(run: Run, display: Display) -> None:
+def _show_run(run: Run, display: Display) -> bool:
+    """Shows a run that has ended; whether it has succeeded."""
     from fastkf.cluster.logs import end_of_log
 
     lines = []
@@ -154,3 +156,4 @@ def _show_run(run: Run, display: Display) -> None:
             lines.append(f"The end of the log of {step.name}:")
             lines.append(end_of_log(log.read_text(encoding="utf-8")))
     display.show_run(run, [*lines, f"Run: {run.link}"])
+    return run.has_succeeded

@@ -11,13 +11,13 @@ import httpx
 
 from fastkf.base.errors import shorten
 from fastkf.cluster.connection import Connection
+from fastkf.cluster.files import stored_at
 from fastkf.cluster.texts import Text, fetch_text
 from fastkf.runs.model import Failure
 from fastkf.runs.text import TERMINAL_CODES
 
 LAST_LINES = 12
 VERSIONS = ("v2beta1", "v1alpha1")  # fastkf's own server has the first, Kubeflow's the second
-SOURCES = {"gs": "gcs"}  # as the pages' server calls the kinds of stores
 # Kale 2.3, kale/common/jputils.py: "... Kale jputils:338 [ERROR] Error: NAME: MESSAGE"
 KALE_ERROR = re.compile(r"Kale jputils:\d+\s+\[ERROR\]\s+Error: (\w.*)")
 KALE_ERROR_END = re.compile(r"^.*Kale jputils:\d+\s+\[ERROR\]\s+={10,}$", re.M)
@@ -59,7 +59,7 @@ def fetch_log(
     # Of a pod that is gone the pages' server finds an archived log, in a folder of that day.
     places = [f"{pages}/k8s/pod/logs?{_query({'podname': pod, **asked})}" for pod in pods]
     if archived:
-        places.append(f"{pages}/artifacts/get?{_query(_find_object(archived, namespace))}")
+        places.append(stored_at(connection, archived, namespace))
     # The API has them at a path of its version.
     nodes = [f"runs/{quote(run_id, safe='')}/nodes/{quote(pod, safe='')}/log" for pod in pods]
     places += [f"{connection.host}/apis/{v}/{node}" for node in nodes for v in VERSIONS]
@@ -70,14 +70,6 @@ def fetch_log(
             return TERMINAL_CODES.sub("", answer.text), ""
         refusal = refusal or (answer.refusal if answer.status in (401, 403) else "")
     return "", refusal
-
-
-def _find_object(uri: str, namespace: str) -> dict[str, str]:
-    """What the pages' server asks of a file in a store."""
-    source, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    store = SOURCES.get(source, source)
-    return {"source": store, "namespace": namespace, "bucket": bucket, "key": key}
 
 
 def _query(values: dict[str, str]) -> str:

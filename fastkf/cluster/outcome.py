@@ -6,13 +6,14 @@ from pathlib import Path
 from fastkf.base.files import write_text
 from fastkf.cluster import logs
 from fastkf.cluster.errors import ClusterError
+from fastkf.cluster.files import bring_files
 from fastkf.cluster.follow import Follower
 from fastkf.cluster.metadata import LOG
 from fastkf.cluster.metrics import fetch_metrics
 from fastkf.cluster.pods import EXECUTOR
 from fastkf.cluster.target import Client
 from fastkf.cluster.tasks import is_terminated
-from fastkf.engine.results import METRICS, read_metrics
+from fastkf.engine.results import METRICS, read_metrics, write_pages
 from fastkf.notebook.model import Notebook
 from fastkf.package.model import Package
 from fastkf.runs.model import PipelineResult, Run, State, Step
@@ -20,20 +21,27 @@ from fastkf.runs.problems import clean_source, explain
 
 TERMINATED = "the run was ended by the user (terminated)"
 ENDED_WITH_RUN = "ended with the run, which was terminated"
+MOST_LOGS = 200  # of one run: those of steps that have not failed are for reading along
 NO_LOG = "failed; the server has no log of it"
 ENDINGS = ("", "KeyboardInterrupt")  # what a process says that is told to end
 DRIVER_FAILED = "what prepares it has failed"
 
 
 def complete_run(
-    run: Run, client: Client, follower: Follower, package: Package, notebook: Notebook | None
+    run: Run,
+    client: Client,
+    follower: Follower,
+    package: Package,
+    notebook: Notebook | None,
+    everything: bool = False,
 ) -> tuple[Run, str | None]:
-    """What is known of a run that has ended; logs of failed steps go to the folder's logs/.
+    """What is known of a run that has ended; the steps' logs and pages go to its folder.
 
     Args:
         run: as it is before it has ended.
         package: what runs.
         notebook: what it was compiled from; None for a package.
+        everything: whether all the steps' files are brought too.
 
     Returns:
         The run, and what could not be read of it.
@@ -42,6 +50,9 @@ def complete_run(
     for name, part in list(listing.parts.items()):
         if part.state is State.FAILED:
             listing.change(name, error=_explain(part, client, follower, notebook, run.folder))
+        elif part.state is State.SUCCEEDED and len(listing.parts) <= MOST_LOGS:
+            _keep_log(part, client, follower, run.folder)
+    faults = _bring_files(client, follower, run.folder, everything)
     state = State.SUCCEEDED if follower.outcome is State.SUCCEEDED else State.FAILED
     error = None
     if is_terminated(told):
@@ -49,7 +60,7 @@ def complete_run(
     elif state is State.FAILED and not any(part.error for part in listing.parts.values()):
         error = _run_error(told)
     metrics, warning = _fetch_metrics(client, follower, package, state)
-    warnings = [text for text in (warning, _say_untold(follower)) if text]
+    warnings = [text for text in (warning, _say_untold(follower), *faults) if text]
     steps = tuple(in_order(listing.steps, notebook))
     pipeline = PipelineResult(state, told.created_at, _seconds(follower), steps, metrics)
     run = replace(run, state=state, seconds=pipeline.seconds, pipeline=pipeline, error=error)
@@ -119,6 +130,17 @@ def _keep_log(part: Step, client: Client, follower: Follower, folder: Path) -> t
         (folder / "logs").mkdir(exist_ok=True)
         write_text(folder / "logs" / f"{part.name}.log", log)
     return log, refusal
+
+
+def _bring_files(client: Client, follower: Follower, folder: Path, everything: bool) -> list[str]:
+    """Brings what the steps have to show, or all that they have made; what could not be had."""
+    parts = list(follower.listing.parts.values())
+    changed, faults = bring_files(client.connection, parts, folder, client.namespace, everything)
+    for name, part in changed.items():
+        follower.listing.change(name, outputs=part.outputs)
+    (folder / "outputs").mkdir(exist_ok=True)
+    write_pages(changed.values(), folder)
+    return faults
 
 
 def _fetch_metrics(

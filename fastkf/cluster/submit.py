@@ -37,6 +37,7 @@ class Options:
     Attributes:
         home: where the folders of runs go that are not named.
         output: the run's folder.
+        has_artifacts: whether the files that the steps have made are brought to the run's folder.
         patience: seconds to go on trying without a connection.
         has_data: whether an image is known to have data in a folder.
     """
@@ -47,6 +48,7 @@ class Options:
     output: Path | None = None
     wait: bool = True
     patience: float = PATIENCE
+    has_artifacts: bool = False
     has_data: HasData = lambda image, place: False
 
 
@@ -76,7 +78,7 @@ def submit(source: Source, server: Endpoint, options: Options, progress: Progres
         return None
     run = Run(folder, source.name, source.title, source.parameters)
     follower = Follower(client.connection, run_id, package, options.patience, client.namespace)
-    return _follow(run, follower, client, package, source.notebook, progress)
+    return _follow(run, follower, client, package, source.notebook, options, progress)
 
 
 def follow_run(run_id: str, server: Endpoint, options: Options, progress: Progress) -> Run:
@@ -94,7 +96,7 @@ def follow_run(run_id: str, server: Endpoint, options: Options, progress: Progre
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
     follower = Follower(client.connection, run_id, package, options.patience, client.namespace)
     run = Run(folder, package.name, told.display_name, parameters)
-    return _follow(run, follower, client, package, None, progress)
+    return _follow(run, follower, client, package, None, options, progress)
 
 
 def terminate_run(run_id: str, server: Endpoint, progress: Progress) -> None:
@@ -135,6 +137,7 @@ def _follow(
     client: Client,
     package: Package,
     notebook: Notebook | None,
+    options: Options,
     progress: Progress,
 ) -> Run:
     run = replace(
@@ -161,7 +164,7 @@ def _follow(
             f"{end}\n  follow it again: {client.command('--follow', follower.run_id)}\n"
             f"  or end it: {client.command('--terminate', follower.run_id)}"
         ) from end
-    run, warning = complete_run(run, client, follower, package, notebook)
+    run, warning = complete_run(run, client, follower, package, notebook, options.has_artifacts)
     write_run(run)
     page.write_report(run)
     if warning:

@@ -1,13 +1,18 @@
 """What the steps of a run have made, as its results: metrics and pages."""
 
-import shutil
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+
+from fastkf.base.files import open_inside, write_bytes
 from fastkf.runs.model import Artifact, Step
 
+LARGEST_PAGE = 32 * 2**20  # bytes
 KALE_METRICS = "kale_metrics_artifact"
-METRICS, HTML = "system.Metrics", "system.HTML"
+METRICS, HTML, MARKDOWN = "system.Metrics", "system.HTML", "system.Markdown"
+PAGES = (HTML, MARKDOWN)
 
 
 def read_metrics(steps: Iterable[Step]) -> dict[str, float | str]:
@@ -26,12 +31,40 @@ def read_metrics(steps: Iterable[Step]) -> dict[str, float | str]:
     return metrics
 
 
-def copy_pages(steps: Iterable[Step], folder: Path) -> None:
-    """Copies the HTML pages among the steps' artifacts to outputs/<step>.html."""
-    for step, _, artifact in _artifacts(steps, HTML):
-        page = folder / artifact.uri
-        if page.is_file():
-            shutil.copyfile(page, folder / "outputs" / f"{step.name}.html")
+def write_pages(steps: Iterable[Step], folder: Path) -> None:
+    """Writes what each step has to show, its HTML and its Markdown, to outputs/<step>.html.
+
+    Args:
+        folder: the run's, in which the artifacts are.
+    """
+    for step in steps:
+        made = step.outputs.artifacts if step.outputs else {}
+        pages = {name: _read_page(one, folder) for name, one in made.items() if one.type in PAGES}
+        shown = {name: html for name, html in pages.items() if html is not None}
+        if len(shown) == 1:
+            (page,) = shown.values()
+        else:
+            page = b"\n".join(
+                f"<h2>{escape(name)}</h2>\n".encode() + html for name, html in shown.items()
+            )
+        if page:
+            write_bytes(folder / "outputs" / f"{step.name}.html", page)
+
+
+def _read_page(artifact: Artifact, folder: Path) -> bytes | None:
+    """An artifact as HTML; None of one that has no file, or too large a one."""
+    file = open_inside(folder, artifact.uri)
+    if file is None:
+        return None
+    with file:
+        content = file.read(LARGEST_PAGE + 1)
+    if len(content) > LARGEST_PAGE:
+        return None
+    if artifact.type == HTML:
+        return content
+    text = content.decode("utf-8", errors="replace")
+    shown = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return str(shown).encode()
 
 
 def _artifacts(steps: Iterable[Step], kind: str) -> list[tuple[Step, str, Artifact]]:

@@ -91,7 +91,7 @@ def _run(
         ending = run.run_pipeline(pipeline, arguments)
     finally:
         shutil.rmtree(folder / "workspace", ignore_errors=True)
-    results.copy_pages(run.board.executions, folder)
+    results.write_pages(run.board.executions, folder)
     metrics = results.read_metrics(run.board.executions)
     succeeded = ending.state is State.SUCCEEDED
     outputs = ending.made.parameters if succeeded else {}

@@ -1,0 +1,74 @@
+"""The files of a cluster's run: what its steps have shown, and with --artifacts all of them."""
+
+import pytest
+from bs4 import BeautifulSoup
+from real_kubeflow import Kubeflow
+from test_cluster_runs import Shown, complete, follower_of
+
+from fastkf.cluster.auth import Credentials
+from fastkf.cluster.connection import Connection, Health
+from fastkf.cluster.outcome import complete_run
+from fastkf.cluster.target import Client, Endpoint
+from fastkf.runs.model import Run
+from fastkf.runs.report.page import render_report
+
+PAGE = "<p>the accuracy of the tree</p>"
+
+
+def complete_with_files(server: Kubeflow, folder) -> tuple[Run, str | None]:
+    follower = follower_of(server)
+    follower.follow(Shown().display)
+    client = Client(
+        Endpoint(), Connection(server.url, Credentials()), Health("2.17.0", False, True), ""
+    )
+    return complete_run(Run(folder, "n", "N"), client, follower, server.package, None, True)
+
+
+def stored(server: Kubeflow, step: str, name: str) -> str:
+    """Where in its store the server has a step's artifact, as bucket/key."""
+    follower = follower_of(server)
+    follower.follow(Shown().display)
+    (made,) = (one.outputs.artifacts[name] for one in follower.steps if one.name == step)
+    return made.uri.partition("://")[2]
+
+
+@pytest.fixture
+def server():
+    with Kubeflow("succeeded") as server:
+        page = stored(server, "evaluate", "evaluate_html_report")
+        server.case["files"] = {page: PAGE}
+        yield server
+
+
+def test_the_report_shows_what_a_step_has_shown_on_the_cluster(server, tmp_path):
+    run = complete(server, tmp_path)
+    made = run.steps[-1].outputs.artifacts["evaluate_html_report"]
+    assert made.uri == "artifacts/evaluate/evaluate_html_report"
+    assert (tmp_path / "outputs" / "evaluate.html").read_text() == PAGE
+    report = BeautifulSoup(render_report(run), "html.parser")
+    frames = [frame["srcdoc"] for frame in report.find_all("iframe")]
+    assert len(frames) == 1
+    assert PAGE in frames[0]
+
+
+def test_only_with_artifacts_all_files_come(server, tmp_path):
+    data = stored(server, "load_data", "train_wines_output_artifact")
+    server.case["files"][data] = "a,b\n1,2\n"
+    kept = "artifacts/load_data/train_wines_output_artifact"
+    complete(server, tmp_path / "plain")
+    assert not (tmp_path / "plain" / kept).exists()
+    run, warning = complete_with_files(server, tmp_path / "all")
+    assert (tmp_path / "all" / kept).read_text() == "a,b\n1,2\n"
+    assert run.steps[0].outputs.artifacts["train_wines_output_artifact"].uri == kept
+    assert "test_wines_output_artifact of load_data could not be brought (404" in warning
+
+
+def test_the_logs_of_all_steps_are_kept(server, tmp_path):
+    pod = next(
+        one["custom_properties"]["pod_name"]["string_value"]
+        for one in server.case["metadata"]["executions"]
+        if one["custom_properties"].get("task_name", {}).get("string_value") == "load-data-step"
+    )
+    server.case.setdefault("logs", {})[pod] = "45 wines\n"
+    complete(server, tmp_path)
+    assert (tmp_path / "logs" / "load_data.log").read_text() == "45 wines\n"
