@@ -4,22 +4,18 @@ The store's service, `ml_metadata.MetadataStoreService`, is at the root of the p
 of the API's). A body is a row of frames: the message, and the trailers with the call's status.
 """
 
-import struct
-
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from fastkf.base import grpc_web
+from fastkf.base.grpc_web import BOOL, DATA, DOUBLE, FRAME, INT, STRING, TRAILERS, read_frames
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import NOT_UP, ClusterError, NotOfferedError, UnansweredError
 
 METADATA = "/ml_metadata.MetadataStoreService"
-DATA, TRAILERS = 0x00, 0x80  # kinds of frames
 NOT_FOUND = "5"  # of google.rpc.Code
-FRAME = struct.Struct(">BI")  # kind, length of what follows
 
 # Of ml_metadata/proto/metadata_store.proto, metadata_store_service.proto, and of protobuf's own
 # struct.proto, what is needed. A map is a list of its entries; an enum is a number.
-INT, DOUBLE, STRING, BOOL = 3, 1, 9, 8  # FieldDescriptorProto.Type
 MESSAGES: dict[str, list[tuple[str, int, int | str | list[str] | list[int]]]] = {
     "Value": [
         ("int_value", 1, INT),
@@ -127,30 +123,6 @@ def _explain_absence(status: int) -> ClusterError:
     )
 
 
-def read_frames(content: bytes) -> list[tuple[int, bytes]]:
-    """The frames of a gRPC-Web body: their kind and what they hold."""
-    frames, at = [], 0
-    while at + FRAME.size <= len(content):
-        kind, length = FRAME.unpack_from(content, at)
-        at += FRAME.size
-        frames.append((kind, content[at : at + length]))
-        at += length
-    return frames
-
-
 def make_messages() -> dict:
     """The messages of MESSAGES as protobuf classes."""
-    file = descriptor_pb2.FileDescriptorProto(name="fastkf_metadata.proto", package="fastkf")
-    for name, fields in MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field, number, kind in fields:
-            repeated, one = isinstance(kind, list), kind[0] if isinstance(kind, list) else kind
-            added = message.field.add(name=field, number=number, label=3 if repeated else 1)
-            if isinstance(one, str):
-                added.type, added.type_name = added.TYPE_MESSAGE, f".fastkf.{one}"
-            else:
-                added.type = one
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    named = {name: pool.FindMessageTypeByName(f"fastkf.{name}") for name in MESSAGES}
-    return {name: message_factory.GetMessageClass(found) for name, found in named.items()}
+    return grpc_web.make_messages("fastkf", MESSAGES)

@@ -1,35 +1,17 @@
 """What the API answers, row by row, as a Kubeflow Pipelines 2.17 was seen to answer."""
 
 import json
-from dataclasses import replace
-from datetime import timedelta
 from urllib.parse import quote
 
-import kfp_server_api as kfp
 import pytest
 from asked import API, PANEL_TOKEN, Asked, run_of
 from servers import chain
 
 from fastkf.base import clock
-from fastkf.runs.model import Artifact, PipelineResult, State, Step, Values
-from fastkf.runs.record import read_run, write_run
 from fastkf.server import database as db
 from fastkf.server import runs
 
 PACKAGE = chain("return number", name="tiny", parameters={"number": 3})
-LOOPED = json.loads(json.dumps(PACKAGE).replace("step-1", "load-step"))
-LOOPED["components"]["comp-loop"] = {
-    "dag": {"tasks": {"fit-step": {"componentRef": {"name": "comp-1"}}}},
-    "inputDefinitions": {"parameters": {"item": {"parameterType": "NUMBER_INTEGER"}}},
-}
-LOOPED["root"]["dag"]["tasks"] |= {
-    "for-loop-2": {
-        "componentRef": {"name": "comp-loop"},
-        "dependentTasks": ["load-step"],
-        "parameterIterator": {"itemInput": "item", "items": {"raw": "[0, 1]"}},
-    },
-    "late-step": {"componentRef": {"name": "comp-1"}, "dependentTasks": ["for-loop-2"]},
-}
 NEVER = "1970-01-01T00:00:00Z"
 
 
@@ -295,132 +277,3 @@ def test_what_is_not_there_and_says_so(asked):
     assert (status, answer["code"]) == (404, 5)
     assert "visualizations" in answer["message"]
     assert asked.ask("GET", "/healthz")[1]["pipeline_store"] == "database"
-
-
-# Tasks and artifacts
-
-
-@pytest.fixture(scope="module")
-def looped(asked):
-    """A run with a step, a loop over it with two iterations, and a metric of each."""
-    run_id = run_of(asked, LOOPED)
-    folder = asked.settings.run_folder(run_id)
-    began = clock.now()
-    file = Artifact("system.Dataset", "artifacts/load/data")
-    metric = Artifact("system.Metrics", "artifacts/m", {"accuracy": 0.9})
-    load = Step("load", "load-step", state=State.SUCCEEDED, started=began, seconds=1.0)
-    load = replace_outputs(load, {"data": file}, {"rows": 3})
-    turns = tuple(
-        Step(
-            f"fit.{number}",
-            "fit-step",
-            ("load",),
-            State.SUCCEEDED if number == 0 else State.FAILED,
-            began + timedelta(seconds=1),
-            2.0,
-            error=None if number == 0 else "ValueError: no",
-            inputs=Values({"n": number}, {"data": file}),
-            outputs=Values({}, {"metrics": metric}) if number == 0 else None,
-        )
-        for number in range(2)
-    )
-    fit = Step("fit", "fit-step", ("load",), State.FAILED, began, 3.0, steps=turns)
-    late = Step("late", "late-step", ("fit",), State.SKIPPED)
-    part = PipelineResult(State.FAILED, began, 3.0, (load, fit, late))
-    kept = read_run(folder)
-    write_run(type(kept)(folder, kept.name, kept.title, state=State.FAILED, pipeline=part))
-    (folder / "logs").mkdir(exist_ok=True)
-    (folder / "logs" / "fit.1.log").write_text("said\n")
-    move(asked, run_id, "RUNNING")
-    move(asked, run_id, "FAILED")
-    return run_id
-
-
-def replace_outputs(step: Step, artifacts: dict, parameters: dict) -> Step:
-    return replace(step, outputs=Values(parameters, artifacts))
-
-
-def test_tasks_are_the_nodes_of_a_workflow(asked, looped):
-    answer = asked.ask("GET", f"/runs/{looped}")[1]
-    tasks = answer["run_details"]["task_details"]
-    names = [task["display_name"] for task in tasks]
-    assert names.count("fit-step") == 2
-    assert {"for-loop-2", "for-loop-2-driver", "iteration-iterations(1:1)"} <= set(names)
-    assert {"root", "root(0)", "root-driver", "load-step-driver(0)", "executor"} <= set(names)
-    by_id = {task["task_id"]: task for task in tasks}
-    assert len(by_id) == len(tasks)
-    turn = by_id[f"{looped}.fit-step.1"]
-    assert (turn["state"], turn["error"]["message"]) == ("FAILED", "ValueError: no")
-    assert [one["state"] for one in turn["state_history"]] == ["RUNNING", "FAILED"]
-    assert turn["child_tasks"]
-    assert "state" in by_id[f"{looped}.late-step"]
-    assert asked.ask("GET", "/runs?sort_by=created_at%20desc")[1]["runs"]
-    check_form(answer, "V2beta1Run")
-    log = asked.client.get(f"/apis/v1alpha1/runs/{looped}/nodes/{turn['pod_name']}/log")
-    assert (log.status_code, log.text) == (200, "said\n")
-
-
-def check_form(value, kind: str) -> None:
-    """That each field is one of the model's, of its type."""
-    if kind.startswith("list["):
-        for one in value:
-            check_form(one, kind[5:-1])
-    elif kind.startswith("dict(str, "):
-        for one in value.values():
-            check_form(one, kind[10:-1])
-    elif types := getattr(getattr(kfp, kind, None), "openapi_types", None):
-        assert set(value) <= set(types), kind
-        for field, inner in value.items():
-            check_form(inner, types[field])
-    else:
-        assert isinstance(value, {"str": str, "int": int, "bool": bool}.get(kind, object))
-
-
-def test_artifacts_and_their_lineage(asked, looped):
-    metric = f"{looped}.fit-step.0.metrics.accuracy"
-    answer = asked.ask("GET", f"/artifacts/{metric}")[1]
-    assert (answer["type"], answer["name"], answer["number_value"]) == ("Metric", "accuracy", 0.9)
-    pages, token = [], ""
-    while token is not None:
-        page = asked.ask("GET", f"/artifacts?page_size=1&page_token={token}")[1]
-        pages += [one["artifact_id"] for one in page.get("artifacts", [])]
-        token = page.get("next_page_token")
-    assert pages == [f"{looped}.load-step.data", metric]
-    links = asked.ask("GET", f"/artifact_tasks?run_ids={looped}")[1]["artifact_tasks"]
-    assert {(one["task_id"].removeprefix(f"{looped}."), one["type"]) for one in links} == {
-        ("load-step", "OUTPUT"),
-        ("fit-step.0", "ITERATOR_OUTPUT"),
-        ("fit-step.0", "TASK_OUTPUT_INPUT"),
-        ("fit-step.1", "TASK_OUTPUT_INPUT"),
-    }
-    of_one = asked.ask("GET", f"/artifact_tasks?artifact_ids={looped}.load-step.data")[1]
-    assert of_one["total_size"] == 3
-
-
-def test_the_next_releases_tasks(asked, looped):
-    tasks = asked.ask("GET", f"/runs/{looped}?view=FULL")[1]["tasks"]
-    kinds = [(task["name"], task["type"]) for task in tasks]
-    assert kinds == [
-        ("root", "ROOT"),
-        ("for-loop-2", "LOOP"),
-        ("for-loop-2", "DAG"),
-        ("for-loop-2", "DAG"),
-        ("load-step", "RUNTIME"),
-        ("fit-step", "RUNTIME"),
-        ("fit-step", "RUNTIME"),
-        ("late-step", "RUNTIME"),
-    ]
-    loop, turn, first = tasks[1], tasks[2], tasks[5]
-    assert loop["type_attributes"] == {"iteration_count": "2"}
-    assert turn["type_attributes"] == {"iteration_index": "0"}
-    assert (turn["parent_task_id"], first["parent_task_id"]) == (loop["task_id"], turn["task_id"])
-    assert [one["name"] for one in tasks[0]["child_tasks"]] == [
-        "for-loop-2",
-        "load-step",
-        "late-step",
-    ]
-    assert first["inputs"]["parameters"] == [
-        {"parameter_key": "n", "value": 0, "type": "RUNTIME_VALUE_INPUT"}
-    ]
-    [made] = first["outputs"]["artifacts"]
-    assert made["artifacts"][0]["number_value"] == 0.9

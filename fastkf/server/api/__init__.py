@@ -12,6 +12,7 @@ def add_routers(app: FastAPI) -> None:
         experiments,
         health,
         logs,
+        metadata,
         pipelines,
         runs,
         unsupported,
@@ -23,6 +24,7 @@ def add_routers(app: FastAPI) -> None:
     for part in resources:
         _add(app, part.router, "/apis/v2beta1")
     _add(app, logs.router, "/apis/v1alpha1")
+    _add(app, metadata.router, "")
 
 
 def _add(app: FastAPI, router: APIRouter, prefix: str) -> None:

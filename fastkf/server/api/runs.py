@@ -1,6 +1,5 @@
 """Runs."""
 
-import contextlib
 import shutil
 
 from fastapi import APIRouter
@@ -8,7 +7,6 @@ from sqlalchemy import Text, select, type_coerce, update
 from sqlalchemy.orm import Session, undefer
 
 from fastkf.base import clock
-from fastkf.base.errors import FastkfError
 from fastkf.package.arguments import check_arguments
 from fastkf.package.model import Package
 from fastkf.server import database as db
@@ -32,7 +30,7 @@ from fastkf.server.filters import NO_NAMESPACE, Fields
 from fastkf.server.full_tasks import full_tasks
 from fastkf.server.messages import BODY, read_message
 from fastkf.server.pagination import list_page
-from fastkf.server.settings import Settings
+from fastkf.server.specs import load_package, read_spec
 from fastkf.server.tasks import describe_tasks
 from fastkf.server.tree import Tree, build_tree
 
@@ -139,7 +137,7 @@ def get_run(
     with database.read() as session:
         row = find_run(session, run_id)
         executions = read_executions(settings, row)
-        tree = build_tree(_read_spec(settings, row), executions)
+        tree = build_tree(read_spec(settings, row), executions)
         answer = spelled(_describe_run(row, executions, tree))
     if view == "FULL":
         answer["tasks"] = full_tasks(row, executions, tree)
@@ -149,15 +147,6 @@ def get_run(
 def _describe_run(row: db.Run, executions: list[Execution], tree: Tree) -> dict:
     artifacts = list(list_artifacts(row.id, executions))
     return schemas.run(row, describe_tasks(row, executions, artifacts, tree), row.spec)
-
-
-def _read_spec(settings: Settings, row: db.Run) -> dict:
-    """The PipelineSpec of a run; {} where it cannot be read any more."""
-    spec = row.spec
-    if spec is None:
-        with contextlib.suppress(FastkfError):
-            spec = _read_package(settings, row.id).spec
-    return (spec or {}).get("pipeline_spec", spec) or {}
 
 
 @router.delete("/{run_id}")
@@ -195,7 +184,7 @@ def retry_run(run_id: str, database: FromDatabase, settings: WithSettings, queue
         if row.state not in ("FAILED", "CANCELED"):
             message = f"only a run that failed or was terminated can be retried ({row.state})"
             raise ApiError(Code.ABORTED, message)
-        package = _read_package(settings, run_id)
+        package = load_package(settings, run_id)
         runs.set_state(row, "PENDING")
         row.finished_at, row.scheduled_at = None, clock.now()
         runs.prepare_retry(settings, row, package)
@@ -254,7 +243,3 @@ def _choose_experiment(session: Session, experiment_id: str) -> db.Experiment:
     if not experiment_id:
         return default_experiment(session)
     return find_experiment(session, experiment_id)
-
-
-def _read_package(settings: Settings, run_id: str) -> Package:
-    return Package.load(settings.run_folder(run_id) / "pipeline.yaml")
