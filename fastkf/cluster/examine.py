@@ -19,8 +19,9 @@ from fastkf.cluster.look.deployments import check_deployments
 from fastkf.cluster.look.images import VARIABLE, check_image
 from fastkf.cluster.look.kubectl import NotSeenError
 from fastkf.cluster.look.labs import Seen
-from fastkf.cluster.look.parts import look_at_parts, look_at_sign_in
+from fastkf.cluster.look.parts import look_at_parts
 from fastkf.cluster.look.store import check_store
+from fastkf.cluster.look.users import look_at_users
 from fastkf.cluster.target import Client, Endpoint, connect, find_host
 from fastkf.cluster.versions import FIELD, KNOWING, STRICT, read_version
 
@@ -88,7 +89,7 @@ def look_further(client: Client, seen: Seen) -> Iterator[Check]:
         return
     yield from look_at_parts(seen.cluster, seen.namespace, seen.kinds)
     if client.health.multi_user:
-        yield from look_at_sign_in(seen.cluster, seen.namespace, seen.kinds)
+        yield from look_at_users(seen.cluster, seen.namespace, seen.kinds)
 
 
 def explain_failure(host: str, named_by: str, error: FastkfError) -> Check:

@@ -23,6 +23,7 @@ from fastkf.tune.rules import check_experiment, find_differences
 from fastkf.tune.tuning import Tuning
 
 MANIFEST = "manifest.yaml"
+LARGEST_ANNOTATION = 262_144  # bytes; without --server-side, kubectl keeps what it sends in one
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def tune_notebook(
     documents[-1]["metadata"]["annotations"] = {FOLDER: there}
     write_yaml(folder / MANIFEST, *documents)
     _show_differences(documents[-1], folder / MANIFEST, display)
+    if (folder / MANIFEST).stat().st_size > LARGEST_ANNOTATION:
+        display.warn(f"for a cluster: kubectl apply --server-side -f {folder / MANIFEST}")
     if options.dry_run:
         display.done(f"wrote {folder / MANIFEST}")
         return True

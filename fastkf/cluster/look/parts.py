@@ -10,7 +10,6 @@ from fastkf.cluster.look.kubectl import Kubectl, NotSeenError
 RELEASE = "https://github.com/kserve/kserve/releases/download/v0.20.0"
 LABEL = "katib.kubeflow.org/metrics-collector-injection=enabled"
 RUNTIMES = ("kserve-sklearnserver", "kserve-tensorflow-serving")
-KUBERNETES_ISSUER = "https://kubernetes.default.svc.cluster.local"
 STANDARD = '{"data": {"deploy": "{\\"defaultDeploymentMode\\": \\"Standard\\"}"}}'
 # Of a user's namespace, and the known kinds.
 Extra = Callable[[Kubectl, str, list[str]], Iterator[Check]]
@@ -125,56 +124,6 @@ def check_notebooks(cluster: Kubectl, namespace: str, kinds: list[str]) -> Itera
         remedy = f"kubectl apply -n {namespace} -f labs/kubeflow_notebooks/pod-defaults.yaml"
         detail = f"no PodDefault access-ml-pipeline in {namespace}: servers there get no token"
         yield Check("Notebook access", None, detail, remedy)
-
-
-def look_at_sign_in(cluster: Kubectl, namespace: str, kinds: list[str]) -> Iterator[Check]:
-    """With users: whether calls from outside get in, to the API and to models that are served."""
-    if "requestauthentications.security.istio.io" not in kinds:
-        return
-    try:
-        yield check_tokens(cluster)
-        if "inferenceservices.serving.kserve.io" in kinds:
-            yield check_calls(cluster, namespace)
-    except NotSeenError as error:
-        remedy = "kubectl get requestauthentications,authorizationpolicies --all-namespaces"
-        yield Check("Gateway", None, f"its rules may not be looked at: {error}", remedy)
-
-
-def check_tokens(cluster: Kubectl) -> Check:
-    """Does the gateway take tokens of `kubectl create token`?"""
-    path = "jsonpath={.items[*].spec.jwtRules[*].issuer}"
-    issuers = cluster.ask("-n", "istio-system", "get", "requestauthentications", "-o", path).split()
-    if KUBERNETES_ISSUER in issuers:
-        return Check("Tokens", True, "those of `kubectl create token` are taken (--token-file)")
-    remedy = (
-        "Sign in with --dex-user; or in the platform's checkout: sed -i "
-        "'s|m2m-dex-only|m2m-dex-and-kind|' example/kustomization.yaml, and apply it again"
-    )
-    told = f"of {', '.join(issuers)} only" if issuers else "of nobody"
-    return Check("Tokens", None, f"taken {told}, not of `kubectl create token`", remedy)
-
-
-def check_calls(cluster: Kubectl, namespace: str) -> Check:
-    """May anything outside of the namespace ask the models that are served in it?"""
-    name = "Calls to models"
-    policies = cluster.list_items("-n", namespace, "get", "authorizationpolicies")
-    allowing = [one["metadata"]["name"] for one in policies if _lets_models_be_asked(one)]
-    if allowing:
-        return Check(name, True, f"from outside of {namespace}: by the rule {allowing[0]}")
-    detail = f"no rule in {namespace} lets calls from outside through to served models (403)"
-    remedy = (
-        "labs/kserve/README.md, On the whole platform, has a rule to apply; see what there is: "
-        f"kubectl -n {namespace} get authorizationpolicies"
-    )
-    return Check(name, None, detail, remedy)
-
-
-def _lets_models_be_asked(policy: dict) -> bool:
-    spec = policy.get("spec") or {}
-    if spec.get("action", "ALLOW") != "ALLOW" or not spec.get("rules"):
-        return False
-    labels = (spec.get("selector") or {}).get("matchLabels") or {}
-    return any("serving.k" in label for label in labels)
 
 
 PARTS = (
