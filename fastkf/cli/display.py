@@ -20,8 +20,10 @@ from fastkf.base.files import shown_path
 from fastkf.runs.model import Run, State, Step
 from fastkf.runs.problems import Problem, list_problems
 from fastkf.runs.progress import Advance, Cell
+from fastkf.runs.report.rows import unfold
 from fastkf.runs.text import clean_text
 
+MOST_PARTS = 24  # of one step, in a table
 MARKS = {
     State.SUCCEEDED: "[green]✓[/]",
     State.FAILED: "[red]✗[/]",
@@ -140,9 +142,18 @@ def _steps_table(steps: Iterable[Step]) -> Table:
     table = Table("", "step", "state", "seconds", "after", title="Pipeline", title_justify="left")
     table.columns[3].justify = "right"
     for step in steps:
-        cells = (step.name, step.state.value, f"{step.seconds:.1f}", ", ".join(step.after))
-        table.add_row(MARKS[step.state], *map(_plain, cells))
+        for part in _worth_showing(unfold(step)):
+            name = step.name if part is step else f"  {part.name}"
+            cells = (name, part.state.value, f"{part.seconds:.1f}", ", ".join(part.after))
+            table.add_row(MARKS[part.state], *map(_plain, cells))
     return table
+
+
+def _worth_showing(parts: Sequence[Step]) -> Sequence[Step]:
+    """A step and what is inside it; of very many iterations only those that did not succeed."""
+    if len(parts) <= MOST_PARTS:
+        return parts
+    return [parts[0], *[one for one in parts[1:] if one.state is not State.SUCCEEDED][:MOST_PARTS]]
 
 
 def _metrics_table(run: Run) -> Table:

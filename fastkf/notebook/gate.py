@@ -6,6 +6,7 @@ from fastkf.base.errors import FastkfError
 from fastkf.notebook.check import Finding, Severity, check
 from fastkf.notebook.model import Notebook
 from fastkf.runs.progress import Progress
+from fastkf.runs.text import count
 
 
 class NotAPipelineError(FastkfError):
@@ -49,4 +50,4 @@ def tell_findings(notebook: Notebook, progress: Progress) -> None:
         raise
     for finding in findings:
         progress.failed(str(finding))
-    progress.done(f"{notebook.name}: {len(notebook.steps)} steps, tags checked")
+    progress.done(f"{notebook.name}: {count(len(notebook.steps), 'step')}, tags checked")

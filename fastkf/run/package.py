@@ -33,6 +33,7 @@ from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import keep
 from fastkf.runs.model import Run
 from fastkf.runs.progress import Progress
+from fastkf.runs.text import count
 
 AS_PROCESSES = (
     "The images were not used: each container's command ran as a process on this machine, with "
@@ -78,7 +79,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     folders = {} if options.docker else find_folders(package, containers, around)
     run = _prepare_run(package, arguments, options)
     shutil.copyfile(path, run.folder / "pipeline.yaml")
-    progress.done(f"{shown_path(path)}: {len(package.tasks)} steps")
+    progress.done(f"{shown_path(path)}: {count(len(package.tasks), 'step')}")
     progress.say(run.note or "")
     for setting in run.not_applied:
         progress.warn(f"not applied here: {setting}")

@@ -107,7 +107,7 @@ def _find_problems_of_step(run: Run, step: Step) -> Iterator[Problem]:
     for one in [one for one in step.steps if one.state is State.FAILED and one.error] or [step]:
         if one.state is State.FAILED or (one.error and one.state is not State.SUCCEEDED):
             text = _clean(one.error) or "The step failed; its log says more."
-            yield Problem(f"step {one.name}", text, step.name, _find_log(run, one))
+            yield Problem(f"step {one.name}", text, one.name, _find_log(run, one))
 
 
 def _find_log(run: Run, step: Step) -> str | None:

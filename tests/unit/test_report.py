@@ -433,3 +433,26 @@ def test_a_usual_report_is_small(folder):
 )
 def test_text_is_cleaned_as_a_terminal_would(raw, clean):
     assert clean_text(raw) == clean
+
+
+def test_the_iterations_of_a_loop_stand_below_their_step(folder):
+    run = titanic_run(status="failed", parity={})
+    inner = [
+        step("train_svm.0", started=2.0),
+        step("train_svm.1", started=2.5, status="failed", error="ValueError: item 2 is bad"),
+    ]
+    for one in inner:
+        one["started_at"] = "2026-11-24T12:14:05+00:00"
+    run["pipeline"]["steps"][1].update(status="failed", steps=inner, error="ValueError: item 2")
+    write(folder, "run.json", json.dumps(run))
+    write(folder, "logs/train_svm.1.log", "item 2\n")
+    page = page_of(folder)
+    rows = page.find("table", "steps").find("tbody").find_all("tr")
+    names = [row.th.get_text().strip() for row in rows]
+    at = names.index("train_svm")
+    assert names[at + 1 : at + 3] == ["train_svm.0", "train_svm.1"]
+    assert "inside" in rows[at + 1]["class"]
+    problem = page.find("section", "problems").article
+    assert problem.h3.string == "Step train_svm.1"
+    log = problem.find("a")["href"].removeprefix("#")
+    assert "train_svm.1" in page.find(id=log).summary.get_text()

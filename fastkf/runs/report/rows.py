@@ -12,9 +12,11 @@ THINNEST_BAR = 0.8  # per cent
 
 @dataclass(frozen=True)
 class StepRow:
-    """A step.
+    """A step, an iteration of one in a loop, or an attempt of one that was tried again.
 
     Attributes:
+        inside: whether it is inside the step above it.
+        holds: whether others are inside it, which follow it.
         started: seconds from the pipeline's start to its own; None when it never started.
         started_at: the same as a moment.
     """
@@ -26,6 +28,8 @@ class StepRow:
     error: str | None
     after: tuple[str, ...]
     started_at: datetime | None
+    inside: bool = False
+    holds: bool = False
 
     @property
     def since(self) -> datetime | None:
@@ -66,22 +70,46 @@ class Timeline:
 
 
 def list_rows(steps: Iterable[Step], pipeline_started: datetime | None) -> list[StepRow]:
-    """The steps as they started; those that never did come last."""
+    """The steps as they started, each with what is inside it; those that never did come last."""
     steps = list(steps)
-    starts = seconds_until_start(steps, pipeline_started)
-    rows = [
-        StepRow(
-            name=step.name,
-            status=step.state,
-            started=starts.get(step.name),
-            seconds=step.seconds,
-            error=step.error,
-            after=step.after,
-            started_at=step.started,
-        )
-        for step in steps
-    ]
-    return sorted(rows, key=lambda row: (row.started is None, row.started or 0))
+    parts = [part for step in steps for part in unfold(step)]
+    starts = seconds_until_start(parts, pipeline_started)
+    rows = []
+    for step in sorted(steps, key=lambda one: _order(starts.get(one.name))):
+        inner = unfold(step)[1:]
+        rows.append(_make_row(step, starts, holds=bool(inner)))
+        rows += [_make_row(one, starts, inside=True, holds=bool(_list_inner(one))) for one in inner]
+    return rows
+
+
+def unfold(step: Step) -> list[Step]:
+    """A step, and after it all that are inside it."""
+    return [step, *[part for one in _list_inner(step) for part in unfold(one)]]
+
+
+def _list_inner(step: Step) -> tuple[Step, ...]:
+    """Its iterations, or its attempts where there were several."""
+    return step.steps or (step.attempts if len(step.attempts) > 1 else ())
+
+
+def _make_row(
+    step: Step, starts: dict[str, float], *, inside: bool = False, holds: bool = False
+) -> StepRow:
+    return StepRow(
+        name=step.name,
+        status=step.state,
+        started=starts.get(step.name),
+        seconds=step.seconds,
+        error=step.error,
+        after=step.after,
+        started_at=step.started,
+        inside=inside,
+        holds=holds,
+    )
+
+
+def _order(started: float | None) -> tuple[bool, float]:
+    return (started is None, started or 0)
 
 
 def make_timeline(rows: Sequence[StepRow]) -> Timeline | None:
@@ -106,7 +134,7 @@ def make_timeline(rows: Sequence[StepRow]) -> Timeline | None:
             for number in range(int((last - first) / tick) + 1)
         ),
         seconds=last - first,
-        work=sum(seconds for _, seconds in spans.values()),
+        work=sum(row.seconds for row in rows if row.name in spans and not row.holds),
     )
 
 

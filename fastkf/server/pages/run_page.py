@@ -103,16 +103,17 @@ def _choose(steps: list[StepRow], chosen: str | None, live: bool) -> StepRow | N
     for step in steps:
         if step.name == chosen:
             return step
-    by_status = {step.status: step for step in reversed(steps)}
+    by_status = {step.status: step for step in reversed(steps) if not step.holds}
     if State.FAILED in by_status or State.RUNNING in by_status:
         return by_status.get(State.FAILED) or by_status[State.RUNNING]
-    ran = [step for step in steps if step.started is not None]
+    ran = [step for step in steps if step.started is not None and not step.holds]
     return ran[-1] if ran else (steps[0] if steps and live else None)
 
 
 def _draw(
     run: db.Run, steps: list[StepRow], current: StepRow | None, address: str
 ) -> Markup | None:
+    steps = [step for step in steps if not step.inside]
     if not steps:
         return None
     try:
@@ -154,6 +155,7 @@ def _say(run: dict, steps: list[StepRow]) -> str:
     """One sentence for who cannot see the page; said again whenever it changes."""
     if not run["live"] or run["word"] != "running":
         return f"Run {run['name']}: {run['word']}."
+    steps = [step for step in steps if not step.inside]
     running = [step.name for step in steps if step.status is State.RUNNING]
     done = sum(step.status is State.SUCCEEDED for step in steps)
     now = f" Running: {', '.join(running)}." if running else ""
