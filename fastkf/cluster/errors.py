@@ -10,6 +10,7 @@ from fastkf.base.errors import FastkfError, UsageError, first_line, shorten
 NOT_UP = (502, 503, 504)
 SIGN_IN = re.compile(r"/(dex|oauth2|authservice|login|signin|sign_in|auth)\b", re.I)
 SIGN_IN_PAGE = re.compile(r"<form[^>]*>.*(password|sign in|log in)", re.I | re.S)
+DENIED = re.compile(r"PermissionDenied|not authorized to|Unauthorized access", re.I)
 HOW_TO_SIGN_IN = (
     "give a token (--token-file, or the variable KFP_EXISTING_TOKEN), or where Kubeflow signs "
     "people in with Dex --dex-user (the password: DEX_PASSWORD, or asked for)"
@@ -89,7 +90,8 @@ def find_error(host: str, answer: Response) -> ClusterError | None:
         return SignInNeededError(
             f"does not know who you are (401{said})", HOW_TO_SIGN_IN, host=host
         )
-    if answer.status == 403:
+    # An upload without the right to it is answered with 400, and says so in words only.
+    if answer.status == 403 or (answer.status == 400 and DENIED.search(answer.body)):
         return _explain_refusal(host, answer, message)
     if answer.status in NOT_UP:
         fault = f"the gateway answers {answer.status}: Kubeflow Pipelines is not up behind it"
@@ -152,7 +154,7 @@ def _explain_refusal(host: str, answer: Response, message: str | None) -> Cluste
         return SignInNeededError("shows a page to sign in (403)", HOW_TO_SIGN_IN, host=host)
     said = message or shorten(first_line(answer.body)) or "no reason given"
     return ForbiddenError(
-        f"forbids it (403: {said})",
+        f"forbids it ({answer.status}: {said})",
         "name a namespace that is yours (--namespace), or ask who runs this Kubeflow for the role "
         "kubeflow-edit in it",
         host=host,

@@ -9,6 +9,7 @@ from faulty import Proxy, answer
 
 from fastkf.base import endpoint
 from fastkf.cluster import examine
+from fastkf.cluster.errors import ForbiddenError, RejectedError, Response, find_error
 from fastkf.cluster.look import deployments, images, labs, parts, room, store, users
 from fastkf.cluster.look.kubectl import Kubectl, NotSeenError
 from fastkf.cluster.look.labs import Seen, judge_labs
@@ -170,15 +171,23 @@ def test_without_kubectl_it_says_what_it_cannot_know(pages):
         assert "not" in table[lab].lacks
 
 
-def test_a_kubectl_that_hangs_is_asked_once(monkeypatch, tmp_path):
-    (tmp_path / "kubectl").write_text("#!/bin/sh\nexec /bin/sleep 9\n")
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [
+        ("exec /bin/sleep 9", "does not answer"),
+        ("echo 'The connection to the server was refused' >&2; exit 1", "refused"),
+    ],
+)
+def test_a_cluster_that_is_away_is_asked_once(monkeypatch, tmp_path, does, says):
+    (tmp_path / "kubectl").write_text(f"#!/bin/sh\necho >> {tmp_path}/asked\n{does}\n")
     (tmp_path / "kubectl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("fastkf.cluster.look.kubectl.SECONDS", 0.1)
+    monkeypatch.setattr("fastkf.cluster.look.kubectl.SECONDS", 1 if "sleep" in does else 15)
     cluster = Kubectl()
     for words in (("get", "nodes"), ("get", "pods")):
-        with pytest.raises(NotSeenError, match="does not answer"):
+        with pytest.raises(NotSeenError, match=says):
             cluster.ask(*words)
+    assert (tmp_path / "asked").read_text() == "\n"
 
 
 RED = {
@@ -363,6 +372,23 @@ def test_with_users_the_profile_and_its_keys_are_looked_at(pages):
 def test_other_rules_let_no_calls_in(other):
     told = Told(**{"get authorizationpolicies": items(other)})
     assert users.check_calls(told, "me").ok is None
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (
+            "Failed to create a pipeline: PermissionDenied desc = User 'ada' is not authorized to",
+            ForbiddenError,
+        ),
+        ("Failed to create a pipeline: the package is no YAML", RejectedError),
+    ],
+)
+def test_an_upload_without_the_right_to_it_is_forbidden_though_its_status_is_400(said, kind):
+    body = json.dumps({"error_message": said, "error_details": "at pipeline_upload_server.go"})
+    error = find_error("http://kubeflow.example", Response(400, body))
+    assert type(error) is kind
+    assert ("--namespace" in (error.remedy or "")) is (kind is ForbiddenError)
 
 
 # Each lab.

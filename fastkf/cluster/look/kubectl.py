@@ -9,6 +9,7 @@ from typing import Any
 SECONDS = 15
 LIMIT = "--request-timeout=9s"
 NOT_THERE = "there is no kubectl"
+UNREACHABLE = re.compile(r"unable to connect|was refused|i/o timeout|no such host|deadline", re.I)
 
 
 class NotSeenError(Exception):
@@ -21,11 +22,11 @@ class NotSeenError(Exception):
 
 
 class Kubectl:
-    """The kubectl of this machine. Each question is asked once, and none after one that hung."""
+    """The kubectl of this machine. A question is asked once, and none of a cluster that is away."""
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, ...], str | NotSeenError] = {}
-        self._hangs: NotSeenError | None = None
+        self._silent: NotSeenError | None = None
 
     def ask(self, *words: str) -> str:
         """What kubectl answers.
@@ -34,7 +35,7 @@ class Kubectl:
             NotSeenError: it does not answer.
         """
         if words not in self._answers:
-            self._answers[words] = self._hangs or self._ask(words)
+            self._answers[words] = self._silent or self._ask(words)
         answer = self._answers[words]
         if isinstance(answer, NotSeenError):
             raise answer
@@ -53,13 +54,16 @@ class Kubectl:
                 timeout=SECONDS,
             )
         except subprocess.TimeoutExpired:
-            self._hangs = NotSeenError(f"kubectl does not answer in {SECONDS} seconds")
-            return self._hangs
+            self._silent = NotSeenError(f"kubectl does not answer in {SECONDS} seconds")
+            return self._silent
         except (OSError, ValueError) as error:
             return NotSeenError(str(error))
         if answer.returncode != 0:
             said = answer.stderr.strip().splitlines()[-1:] or ["kubectl failed"]
-            return NotSeenError(said[0])
+            error = NotSeenError(said[0])
+            if UNREACHABLE.search(answer.stderr):
+                self._silent = error
+            return error
         return answer.stdout
 
     def list_items(self, *words: str) -> list[dict[str, Any]]:
