@@ -18,7 +18,15 @@ __all__ = ["LABS", "SOLUTIONS", "Command", "fastkf", "start"]
 LABS = sorted(places.NOTEBOOKS.glob("[0-9]*.ipynb"))
 SOLUTIONS = sorted((places.NOTEBOOKS / "solutions").glob("*.ipynb"))
 
+ALL_SLOW = "\npytestmark = pytest.mark.slow\n"
 LONGEST_FIRST = Path(__file__).with_name("longest_first.txt")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """`-m "not slow"` does not import files of slow tests, and what they import."""
+    if config.getoption("markexpr") == "not slow" and collection_path.suffix == ".py":
+        return True if ALL_SLOW in collection_path.read_text(encoding="utf-8") else None
+    return None
 
 
 def pytest_collection_modifyitems(items):

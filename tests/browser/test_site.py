@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +17,8 @@ from bs4 import BeautifulSoup
 from fastkf.course import places
 
 PHONE = {"width": 390, "height": 844}
+ARE_DRAWN = """() => [...document.querySelectorAll("pre.mermaid")].every(one =>
+    one.querySelector("svg") && !one.textContent.includes("Syntax error"))"""
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +79,27 @@ def test_every_lab_and_every_guide_is_a_page(pages):
     assert expected - {"README.html"} <= contents
 
 
-def test_every_link_leads_somewhere(site, pages):
+@pytest.fixture(scope="module")
+def anchors(pages) -> dict[str, set[str]]:
+    return {
+        name: {tag["id"] for tag in content.find_all(id=True)} for name, content in pages.items()
+    }
+
+
+def test_every_link_leads_somewhere(site, pages, anchors):
     broken = [
         f"{page}: {target}"
         for page, content in pages.items()
         for target in targets(content)
-        if not leads_somewhere(site, pages, page, target)
+        if not leads_somewhere(site, anchors, page, target)
     ]
     assert broken == []
 
 
-def test_a_broken_link_is_found(site, pages):
-    assert not leads_somewhere(site, pages, "index.html", "nowhere.html")
-    assert not leads_somewhere(site, pages, "index.html", "#nowhere")
-    assert leads_somewhere(site, pages, "index.html", "#two-commands")
+def test_a_broken_link_is_found(site, anchors):
+    assert not leads_somewhere(site, anchors, "index.html", "nowhere.html")
+    assert not leads_somewhere(site, anchors, "index.html", "#nowhere")
+    assert leads_somewhere(site, anchors, "index.html", "#two-commands")
 
 
 def test_labs_are_downloaded_as_they_are(site, pages):
@@ -106,28 +116,50 @@ def test_the_code_of_checks_is_folded(pages):
     assert len(folded) == 3
 
 
-def test_every_page_is_readable_on_a_phone(pages, address, chromium):
-    faults = []
+@dataclass
+class Visit:
+    """What a reader with a phone meets.
+
+    Attributes:
+        faults: pages that are too wide, or complain, or ask for what is elsewhere.
+        drawn: pages whose diagrams are all drawn.
+        undrawn: pages with one that is not.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    drawn: list[str] = field(default_factory=list)
+    undrawn: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def visit(pages, address, chromium) -> Visit:
+    from playwright.sync_api import TimeoutError as NotDrawnError
+
+    visit = Visit()
     with browser.open_page(chromium, viewport=PHONE) as shown:
-        for page in pages:
+        for page, content in pages.items():
             shown.goto(f"{address}/{page}")
             width = shown.evaluate("document.scrollingElement.scrollWidth")
-            faults += [f"{page}: {width} pixels wide"] if width > PHONE["width"] else []
-            faults += [f"{page}: {complaint}" for complaint in shown.complaints]
+            visit.faults += [f"{page}: {width} pixels wide"] if width > PHONE["width"] else []
+            if content.select("pre.mermaid"):
+                try:
+                    shown.wait_for_function(ARE_DRAWN)
+                    visit.drawn.append(page)
+                except NotDrawnError:
+                    visit.undrawn.append(page)
+            visit.faults += [f"{page}: {complaint}" for complaint in shown.complaints]
             shown.complaints.clear()
-    faults += [f"asks {url}" for url in shown.requested_elsewhere(address)]
-    assert faults == []
+    visit.faults += [f"asks {url}" for url in shown.requested_elsewhere(address)]
+    return visit
 
 
-def test_diagrams_are_drawn(pages, address, chromium):
-    drawn = [page for page, content in pages.items() if content.select("pre.mermaid")]
-    assert drawn
-    for page in drawn:
-        with browser.open_page(chromium, f"{address}/{page}") as shown:
-            shown.wait_for_function(
-                "[...document.querySelectorAll('pre.mermaid')].every(one =>"
-                " one.querySelector('svg') && !one.textContent.includes('Syntax error'))"
-            )
+def test_every_page_is_readable_on_a_phone(visit):
+    assert visit.faults == []
+
+
+def test_diagrams_are_drawn(visit):
+    assert visit.drawn
+    assert visit.undrawn == []
 
 
 def test_search_finds_a_lab(address, chromium):
@@ -152,10 +184,10 @@ def targets(page: BeautifulSoup) -> set[str]:
     return {link for link in links if not urlsplit(link).scheme}
 
 
-def leads_somewhere(site: Path, pages: dict, page: str, target: str) -> bool:
+def leads_somewhere(site: Path, anchors: dict[str, set[str]], page: str, target: str) -> bool:
     place = urlsplit(target)
     path = (site / page).parent / unquote(place.path) if place.path else site / page
     name = Path(os.path.normpath(path)).relative_to(site).as_posix()
-    if not place.fragment or name not in pages:
+    if not place.fragment or name not in anchors:
         return path.is_file()
-    return bool(pages[name].find(id=unquote(place.fragment)))
+    return unquote(place.fragment) in anchors[name]
