@@ -170,9 +170,9 @@ class Package:
         return kale.read_blocks(self.python_sources.values())
 
     @property
-    def imports(self) -> str:
-        """The imports that every step of a notebook starts with: its imports cell."""
-        return self.cells[0] if self.cells else ""
+    def imports(self) -> str | None:
+        """The imports that every step of a notebook starts with; None: no notebook's steps."""
+        return self.cells[0] if self.cells else None
 
     def component(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """The component of a task's content."""

@@ -90,7 +90,8 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
             executors["python"] = executors["container"] = stack.enter_context(DockerTasks())
         else:
             if package.python_sources:
-                executors["python"] = stack.enter_context(PythonTasks(around))
+                tasks = PythonTasks(around, package.imports)
+                executors["python"] = stack.enter_context(tasks)
             executors["container"] = stack.enter_context(ContainerTasks(around, folders))
         seen = WORKSPACE if options.docker else None
         run_pipeline(package, arguments, executors, keeper, progress, cells, workspace=seen)

@@ -15,7 +15,7 @@ from fastkf.notebook.model import read
 from fastkf.package.model import Package
 
 FRESH = multiprocessing.get_context("forkserver")
-FRESH.set_forkserver_preload(["fastkf.engine.run", "fastkf.engine.tasks.python", "kfp.local"])
+FRESH.set_forkserver_preload(["fastkf.engine.run", "imported_by_steps"])
 
 
 def run_notebook_here(path: Path, folder: Path, imports="", warm=True, parallel=None) -> Outcome:

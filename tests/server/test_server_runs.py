@@ -188,6 +188,15 @@ def test_steps_see_the_courses_data_and_work_in_the_runs_folder(server):
     assert "sources.toml" in (folder / "logs" / "step-1.log").read_text()
 
 
+def test_steps_of_no_notebook_do_not_wait_for_what_notebooks_need(server):
+    source = (
+        "import sys\nprint({'kfp', 'kubernetes', 'kale', 'ipykernel'} & {*sys.modules})\nreturn 1"
+    )
+    run_id = server.run(chain(source))
+    assert server.wait(run_id)["state"] == "SUCCEEDED"
+    assert "{'kfp'}" in (server.folder / "runs" / run_id / "logs" / "step-1.log").read_text()
+
+
 def test_data_that_are_missing_are_named_before_anything_runs(server):
     package = chain("return 1", parameters={"data_dir": "../data/no_such_data"})
     message = server.wait(server.run(package))["error"]["message"]

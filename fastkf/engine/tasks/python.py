@@ -41,11 +41,14 @@ class PythonTasks:
 
     Args:
         working_folder: where the steps run; relative paths among the arguments start there.
-        imports: source of the imports the steps share, to be imported ahead of them.
+        imports: source of the imports the steps share, to be imported ahead of them; None where
+            they are not a notebook's.
         warm: fork the steps' interpreters from a warm parent (see `engine.warm.parent`).
     """
 
-    def __init__(self, working_folder: Path, imports: str = "", warm: bool = parent.CAN_FORK):
+    def __init__(
+        self, working_folder: Path, imports: str | None = "", warm: bool = parent.CAN_FORK
+    ):
         self._working_folder = working_folder
         self._imports, self._warm = imports, warm
         self._children = Children()

@@ -39,10 +39,10 @@ from fastkf.engine.warm.keeper import look_after_worker
 
 CAN_FORK = sys.platform == "linux"
 LONGEST_ADDRESS = 100  # of a Unix socket, on any system
-IMPORTED_BY_EVERY_STEP = (
+IMPORTED_BY_EVERY_STEP = ("kfp.dsl.executor",)
+IMPORTED_BY_STEPS_OF_NOTEBOOKS = (
     "kale.common.jputils",
     "kale.marshal",
-    "kfp.dsl.executor",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.zmqshell",
@@ -50,14 +50,17 @@ IMPORTED_BY_EVERY_STEP = (
 
 
 @contextmanager
-def python_for_steps(folder: Path, imports: str = "", warm: bool = CAN_FORK) -> Iterator[Path]:
+def python_for_steps(
+    folder: Path, imports: str | None = "", warm: bool = CAN_FORK
+) -> Iterator[Path]:
     """Yields the path of an executable that stands in for `python3` in the commands of steps.
 
     Args:
         folder: a private folder for the stub and its socket; removed with all in it at the end,
             by the warm parent if this process is killed.
         imports: source of the notebook's imports; those up to its first statement that neither
-            imports nor sets an environment variable are imported ahead of the steps.
+            imports nor sets an environment variable are imported ahead of the steps. None where
+            the steps are not a notebook's, and need neither Kale nor kernels.
         warm: fork interpreters from a warm parent; False starts a fresh one each time.
 
     Raises:
@@ -81,7 +84,7 @@ def python_for_steps(folder: Path, imports: str = "", warm: bool = CAN_FORK) -> 
 
 
 @contextmanager
-def _warm_parent(address: Path, folder: Path, imports: str) -> Iterator[None]:
+def _warm_parent(address: Path, folder: Path, imports: str | None) -> Iterator[None]:
     if threading.active_count() > 1:
         names = ", ".join(thread.name for thread in threading.enumerate())
         raise RuntimeError(f"the warm parent must be forked before any thread starts: {names}")
@@ -128,7 +131,9 @@ def _write_stub(stub: Path, command: Sequence[str]) -> None:
         )
 
 
-def _be_warm_parent(listener: socket.socket, control: int, folder: Path, imports: str) -> NoReturn:
+def _be_warm_parent(
+    listener: socket.socket, control: int, folder: Path, imports: str | None
+) -> NoReturn:
     # A session of its own, so that Ctrl-C in the terminal reaches this process's parent alone,
     # which then decides; and a group of its own, whose members are told to end below.
     os.setsid()
@@ -210,11 +215,15 @@ class Keepers:
         leash.end_descendants()
 
 
-def _import_ahead(imports: str) -> None:
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+def _import_ahead(imports: str | None) -> None:
     import_jsonschema()
-    for module in IMPORTED_BY_EVERY_STEP:
-        importlib.import_module(module)
+    if imports is None:
+        # As the commands of steps set it. Without it, kfp imports its compiler and its client too.
+        os.environ["_KFP_RUNTIME"] = "true"
+        _import_modules(IMPORTED_BY_EVERY_STEP)
+        return
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    _import_modules((*IMPORTED_BY_STEPS_OF_NOTEBOOKS, *IMPORTED_BY_EVERY_STEP))
     names: dict[str, Any] = {}
     with suppress(SyntaxError):
         for node in ast.parse(imports).body:
@@ -224,6 +233,11 @@ def _import_ahead(imports: str) -> None:
                 exec(compile(ast.Module([node], []), "imports", "exec"), names)
             except Exception:  # noqa: BLE001 - any module may raise anything; the step itself says so
                 break
+
+
+def _import_modules(names: Iterable[str]) -> None:
+    for name in names:
+        importlib.import_module(name)
 
 
 def _sets_variable(node: ast.stmt) -> bool:
