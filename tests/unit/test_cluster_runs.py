@@ -265,7 +265,9 @@ def test_a_step_whose_image_is_not_there_says_so(tmp_path, shown, quick):
     step = record["pipeline"]["steps"][0]
     assert record["status"] == step["status"] == "running"
     assert IMAGE in step["error"]
-    assert IMAGE in (tmp_path / "run" / "report.html").read_text()
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert IMAGE in report
+    assert "What is in the way" in report
 
 
 def test_a_step_that_has_waited_and_runs_says_nothing_of_it_any_more(shown, monkeypatch):
