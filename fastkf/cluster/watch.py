@@ -22,6 +22,7 @@ SECONDS = 2.0  # between two looks
 UNSEEN_SECONDS = 30.0  # after which a pod that nobody sees is worth a word
 SECONDS_TO_ANSWER = 5.0
 MOST = 10  # pods at one look
+NOT_FOUND = 404
 KUBEFLOW = "kubeflow"  # the namespace of the pods where a server has one user only
 NODE = "workflows.argoproj.io/node-name"
 
@@ -41,7 +42,7 @@ class Watch:
         self.names = PodNames(outline)
         self._waits: dict[str, Wait] = {}
         self._since: dict[str, float] = {}
-        self._looked, self._is_complete = float("-inf"), False
+        self._looked, self._is_complete, self._has_pods = float("-inf"), False, True
 
     def look(
         self, run, listing: Listing, found: Found, *, is_complete: bool, is_over: bool
@@ -60,7 +61,7 @@ class Watch:
         now = time.monotonic()
         self._since = {name: self._since.get(name, now) for name in parts}
         self._waits = {name: wait for name, wait in self._waits.items() if name in parts}
-        if is_over or now - self._looked < SECONDS:
+        if is_over or not self._has_pods or now - self._looked < SECONDS:
             return self._waits
         self._looked = now
         seen: dict[Part, Wait | None] = {}
@@ -129,6 +130,8 @@ class Watch:
                 return Wait(f"what prepares it has not started: {wait.text}", wait.is_trouble)
             return wait
         is_made = kind == EXECUTOR or self.names.is_going(spot, kind)
+        if not self._has_pods:
+            return None
         if names and is_made and self._is_complete and seconds > UNSEEN_SECONDS:
             text = f"its pod cannot be seen from here ({refusal or 'it is not there'})"
             command = f"kubectl -n {shlex.quote(namespace)} get pods"
@@ -140,6 +143,8 @@ class Watch:
         query = httpx.QueryParams({"podname": name, "podnamespace": namespace})
         place = f"{self._connection.pages}/k8s/{what}?{query}"
         answer = fetch_text(self._connection, place, SECONDS_TO_ANSWER)
+        if answer.status == NOT_FOUND and "json" in answer.kind:
+            self._has_pods = False  # an API alone, or a server whose steps are no pods
         if answer.refusal:
             return None, answer.refusal
         try:

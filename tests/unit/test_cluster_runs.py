@@ -516,6 +516,21 @@ def test_a_driver_that_nobody_sees_says_so(monkeypatch):
     assert read_waits(case)["load"].startswith("its pod cannot be seen from here (500: Could not")
 
 
+def test_a_server_without_pods_is_not_asked_for_them_again(monkeypatch):
+    monkeypatch.setattr("fastkf.cluster.watch.UNSEEN_SECONDS", -1)
+    monkeypatch.setattr("fastkf.cluster.watch.SECONDS", 0)
+    nothing = answer(404, '{"code":5,"message":"Not Found"}', content_type="application/json")
+    with Kubeflow("image_not_found") as server:
+        server.hinder("/k8s/pod", nothing)
+        follower = follower_of(server)
+        follower.run = server.run
+        for _ in range(3):
+            follower.read_steps(Shown().display)
+        asked = [one for one in server.seen if "/k8s/pod" in one.path]
+    assert len(asked) == 1
+    assert follower.steps[0].error is None
+
+
 def test_the_task_of_an_exit_handler_is_next_when_what_is_before_it_has_failed():
     tasks = {
         "exit-handler-1": {"componentRef": {"name": "comp-group"}},
