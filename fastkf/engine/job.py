@@ -141,7 +141,7 @@ class Job:
             if path.is_file():
                 yield name, read_text(name, path.read_text(encoding="utf-8"), kind)
             elif name in said:
-                yield name, fit(name, as_passed(said[name]), kind)
+                yield name, fit(f"output {name}", as_passed(said[name]), kind)
             else:
                 raise ValueError(f"it has not written its output parameter {name}")
 

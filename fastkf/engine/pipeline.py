@@ -11,7 +11,7 @@ from typing import Any, Self
 from fastkf.base import clock
 from fastkf.engine.values import as_items
 from fastkf.package.graph import find_dependencies, is_loop
-from fastkf.package.kale import EXECUTOR
+from fastkf.package.kale import brings_source
 
 Table = Mapping[str, Any]
 MOST_SECONDS_BETWEEN_ATTEMPTS = 3600.0
@@ -134,7 +134,7 @@ class Component:
 
     @property
     def is_python(self) -> bool:
-        return any(EXECUTOR in word for word in self.container.get("command") or ())
+        return brings_source(self.container.get("command") or ())
 
     def leaves(self, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         """The paths of the tasks below that are no groups."""

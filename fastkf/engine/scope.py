@@ -194,7 +194,7 @@ class Scope:
         items = task.iterator.get("itemInput")
         for name, described in task.component.input_parameters.items():
             if name in parameters:
-                value = fit(name, parameters[name], described.get("parameterType", ""))
+                value = fit(f"input {name}", parameters[name], described.get("parameterType", ""))
                 _check_literals(name, value, described.get("literals"))
                 parameters[name] = value
             elif "defaultValue" in described:

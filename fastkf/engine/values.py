@@ -54,8 +54,11 @@ def _as_number(value: float) -> int | float:
     return int(number) if is_whole else number
 
 
-def fit(name: str, value: Any, kind: str) -> Any:
-    """A value for an input of a kind; one of STRING takes any other as its text.
+def fit(what: str, value: Any, kind: str) -> Any:
+    """A value of a kind; for STRING any other becomes its text.
+
+    Args:
+        what: has the value, in words, such as "input rate".
 
     Raises:
         ValueError: it is of another kind.
@@ -66,7 +69,7 @@ def fit(name: str, value: Any, kind: str) -> Any:
     is_boolean = isinstance(value, bool)
     if types is None or (isinstance(value, types) and is_boolean == (kind == "BOOLEAN")):
         return value
-    raise ValueError(f"input {name} takes {kind}, not {show_value(value)}")
+    raise ValueError(f"{what} is {kind}, not {show_value(value)}")
 
 
 def as_text(value: Any) -> str:

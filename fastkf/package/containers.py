@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastkf.package.errors import PackageError
-from fastkf.package.kale import EXECUTOR
+from fastkf.package.kale import brings_source
 from fastkf.package.model import Package
 
 
@@ -17,7 +17,7 @@ class Container:
 
     Attributes:
         has_command: whether it has a command of its own instead of the image's entrypoint.
-        is_python: whether KFP's executor runs in it (`@dsl.component`), as in Kale's steps.
+        is_python: whether it is a Python component with its code, as Kale's steps are.
     """
 
     image: str
@@ -72,5 +72,4 @@ def image_name(image: str) -> str:
 
 def _read_container(container: Mapping[str, Any]) -> Container:
     command = container.get("command", [])
-    is_python = any(EXECUTOR in str(word) for word in command)
-    return Container(container.get("image", ""), bool(command), is_python)
+    return Container(container.get("image", ""), bool(command), brings_source(command))

@@ -3,7 +3,7 @@
 import ast
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastkf.base.errors import CONTROLS
@@ -29,11 +29,15 @@ def component_sources(executors: Mapping[str, Mapping[str, Any]]) -> dict[str, s
         name: list(map(str, executor.get("container", {}).get("command", [])))
         for name, executor in executors.items()
     }
-    return {
-        name: command[-1]
-        for name, command in commands.items()
-        if any(EXECUTOR in word for word in command)
-    }
+    return {name: command[-1] for name, command in commands.items() if brings_source(command)}
+
+
+def brings_source(command: Sequence[Any]) -> bool:
+    """Whether a container's command is that of a Python component whose code is in the command.
+
+    That of one whose code is in its image ends with the name of the executor.
+    """
+    return any(EXECUTOR in str(word) for word in command[:-1])
 
 
 def read_blocks(sources: Iterable[str]) -> list[str]:

@@ -189,11 +189,6 @@ class Package:
             for artifact in component.get("outputDefinitions", {}).get("artifacts", {}).values()
         }
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether there is no pipeline inside it: no loop, condition or exit handler either."""
-        return not any("dag" in one for one in self.spec.get("components", {}).values())
-
     def describe(self) -> dict[str, Any]:
         """What matters of a package: its name, parameters, tasks with their order, packages.
 

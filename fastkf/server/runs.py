@@ -83,13 +83,17 @@ def find_missing(settings: Settings, parameters: Mapping[str, object]) -> str | 
 def prepare_retry(settings: Settings, run: db.Run, package: Package) -> None:
     """Makes run.json ready for another attempt, which leaves out the steps that have succeeded.
 
-    Where there are pipelines inside the pipeline, loops or conditions, all steps run again.
+    Of a loop's step, the iterations that have.
     """
     earlier = read_run(settings, run.id) or _new_run(settings, run, package)
-    kept = [step for step in earlier.steps if package.is_flat and _is_kept(step)]
-    waiting = [Step(one.name, one.task, one.after) for one in earlier.steps if one not in kept]
-    pipeline = PipelineResult(State.PENDING, steps=(*kept, *waiting))
+    pipeline = PipelineResult(State.PENDING, steps=tuple(map(_keep, earlier.steps)))
     write_run(replace(earlier, state=State.PENDING, error=None, pipeline=pipeline))
+
+
+def _keep(step: Step) -> Step:
+    if _is_kept(step):
+        return step
+    return Step(step.name, step.task, step.after, steps=tuple(filter(_is_kept, step.steps)))
 
 
 def _is_kept(step: Step) -> bool:

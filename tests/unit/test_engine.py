@@ -332,6 +332,47 @@ def test_what_an_earlier_attempt_has_made_is_not_made_again(tmp_path):
     assert second.steps[0] == first.steps[0]
 
 
+def test_of_a_loop_only_the_iterations_that_have_failed_run_again(tmp_path):
+    def work(name, given):
+        if name == "add.1":
+            raise ValueError("no")
+        return calculate(name, given)
+
+    first, _ = run(looping, tmp_path, work)
+    second, executor = run(looping, tmp_path, calculate, memo=Memo(first.steps))
+    assert [name for name, _ in executor.calls] == ["add.1", "total"]
+    assert second.outputs == {"Output": 9}
+
+
+def test_what_comes_after_a_skipped_task_is_skipped_and_the_run_succeeds(tmp_path):
+    @dsl.pipeline
+    def pipeline(n: int = 1):
+        with dsl.If(n == 2):
+            one = add(x=1)
+            with dsl.If(one.output == 2):
+                add(x=one.output)
+        with dsl.If(n == 1):
+            add(x=n)
+
+    outcome, _ = run(pipeline, tmp_path, calculate)
+    assert outcome.succeeded
+    assert sorted(states(outcome).values()) == ["skipped", "skipped", "succeeded"]
+
+
+def test_an_output_of_another_type_or_none_at_all_fails_the_step(tmp_path):
+    @dsl.pipeline
+    def pipeline():
+        add(x=1)
+        many()
+
+    outcome, _ = run(pipeline, tmp_path, lambda name, given: "text" if name == "add" else None)
+    said = {step.name: step.failure.message for step in outcome.steps}
+    assert said == {
+        "add": "output Output is NUMBER_INTEGER, not 'text'",
+        "many": "it has not written its output parameter Output",
+    }
+
+
 def test_steps_are_told_of_before_the_first_starts_and_as_they_change(tmp_path):
     told = []
     run(handled, tmp_path, lambda name, given: 1, on_step=told.append)

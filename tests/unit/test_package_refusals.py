@@ -1,0 +1,102 @@
+"""What of a package cannot be run, and what of it is not applied."""
+
+import pytest
+from kfp import compiler, dsl, kubernetes
+from kfp.dsl import Artifact, Dataset, Input
+
+from fastkf.package.errors import PackageError
+from fastkf.package.model import Package
+from fastkf.package.refusals import check_runs_here
+from fastkf.package.settings import describe_settings, list_settings
+
+
+@dsl.component(base_image="python:3.11")
+def use(data: Input[Artifact] = None, text: str = ""): ...
+
+
+@dsl.component(base_image="python:3.11")
+def make() -> Dataset: ...
+
+
+def compiled(pipeline, folder) -> Package:
+    path = folder / "package.yaml"
+    compiler.Compiler().compile(pipeline, str(path))
+    return Package.read(path)
+
+
+@dsl.pipeline
+def made() -> list[Dataset]:
+    with dsl.ParallelFor([1, 2]):
+        one = make()
+    return dsl.Collected(one.output)
+
+
+@dsl.pipeline
+def over_artifacts():
+    with dsl.ParallelFor(made().output) as one:
+        use(data=one)
+
+
+@dsl.pipeline
+def with_volume():
+    kubernetes.DeletePVC(pvc_name="data")
+
+
+@dsl.pipeline
+def of_artifact(data: Input[Artifact]):
+    use(data=data)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "said"),
+    [
+        (over_artifacts, "is a loop over artifacts, which Kubeflow Pipelines cannot run"),
+        (with_volume, "task deletepvc removes a volume of Kubernetes"),
+        (of_artifact, "the pipeline takes artifacts (data)"),
+    ],
+)
+def test_what_cannot_run_is_refused_by_name(tmp_path, pipeline, said):
+    with pytest.raises(PackageError) as caught:
+        check_runs_here(compiled(pipeline, tmp_path))
+    assert said in str(caught.value)
+
+
+def test_an_optional_artifact_is_no_hindrance(tmp_path):
+    check_runs_here(compiled(use, tmp_path))
+
+
+@dsl.pipeline
+def settled(secret: str = "s"):
+    task = use()
+    kubernetes.use_secret_as_env(task, "db", {"password": "PASSWORD"})
+    kubernetes.use_secret_as_volume(task, secret, "/s")
+    kubernetes.use_config_map_as_env(task, "options", {"a": "A"})
+    kubernetes.mount_pvc(task, pvc_name="data", mount_path="/data")
+    kubernetes.add_node_selector(task, "disk", "ssd")
+    kubernetes.set_timeout(task, 20)
+    kubernetes.empty_dir_mount(task, "scratch", "/e")
+    task.set_cpu_limit("1").set_memory_request("2G")
+    task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(1)
+    make()
+
+
+def test_what_is_not_applied_is_named(tmp_path):
+    package = compiled(settled, tmp_path)
+    assert set(list_settings(package)["exec-use"]) == {
+        "secrets as variables (db)",
+        "secrets as files (/s)",
+        "ConfigMaps as variables (options)",
+        "volumes (data)",
+        "node selectors",
+        "time limit",
+        "empty folders (scratch)",
+        "CPU limit 1",
+        "memory request 2G",
+        "GPU or other accelerator (1 nvidia.com/gpu)",
+    }
+    (line,) = describe_settings(package)
+    assert line.startswith("use: ")
+
+
+def test_a_plain_package_asks_for_nothing(tmp_path):
+    assert describe_settings(compiled(use, tmp_path)) == ()
