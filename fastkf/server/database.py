@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     ForeignKey,
     Index,
+    Select,
     UniqueConstraint,
     create_engine,
     event,
@@ -27,6 +29,8 @@ GOING = ("PENDING", "RUNNING", "CANCELING")
 LAYOUT = 2  # of the tables; a file of an earlier one is brought to it
 SECONDS_TO_WAIT = 30
 CONNECTIONS = 60
+TOTALS, VERSION = "totals", "version"  # what a session for reading has in its `info`
+MOST_TOTALS = 256
 
 
 class Base(DeclarativeBase):
@@ -168,6 +172,29 @@ class RecurringRun(Base):
         return "ENABLED" if self.is_enabled else "DISABLED"
 
 
+class Totals:
+    """How many rows questions have found, which takes longer to count than to show a page.
+
+    An answer is good for the version of the database that it was found in, and no other.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Any, tuple[int, int]] = {}
+
+    def find(self, session: Session, question: Select[int]) -> int:
+        version, compiled = session.info.get(VERSION), question.compile(session.get_bind())
+        key = (str(compiled), repr(compiled.params))
+        known = self._known.get(key)
+        if known is not None and known[0] == version:
+            return known[1]
+        total = session.scalar(question) or 0
+        if version is not None:
+            if len(self._known) >= MOST_TOTALS:
+                self._known.clear()
+            self._known[key] = (version, total)
+        return total
+
+
 class Database:
     """The sessions of one server. Only one process writes a file (see `server.lock`).
 
@@ -186,6 +213,7 @@ class Database:
         event.listen(self._engine, "connect", _set_up_connection)
         event.listen(self._engine, "begin", _begin)
         self._writing = threading.Lock()
+        self._version, self._totals = 0, Totals()
         try:
             self._prepare(path)
         except DatabaseError as error:
@@ -223,16 +251,19 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one state of the database."""
-        with Session(self._engine, expire_on_commit=False) as session:
+        """A session that sees one state of the database, or a later one than `info` says."""
+        info = {TOTALS: self._totals, VERSION: self._version}
+        with Session(self._engine, expire_on_commit=False, info=info) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits at the end, one at a time."""
         engine = self._engine.execution_options(is_writing=True)
-        with self._writing, Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with self._writing:
+            with Session(engine, expire_on_commit=False) as session, session.begin():
+                yield session
+            self._version += 1
 
     def close(self) -> None:
         self._engine.dispose()

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, literal_column, tup
 from sqlalchemy.orm import Session
 
 from fastkf.server.columns import EPOCH, Time
+from fastkf.server.database import TOTALS, Totals
 from fastkf.server.errors import ApiError, invalid, read_json
 from fastkf.server.filters import Column, Fields, ignore_case, read_filter
 
@@ -66,7 +67,7 @@ def list_page(
     for condition in read_filter(filter_text, fields):
         query = query.where(condition)
     counted = query.with_only_columns(func.count(), maintain_column_froms=True)
-    total = session.scalar(counted) or 0
+    total = session.info.get(TOTALS, Totals()).find(session, counted)
     key = _sorting_key(column)
     if after is not None:
         place = tuple_(key, identity)

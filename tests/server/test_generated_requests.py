@@ -5,7 +5,8 @@ import contextlib
 import pytest
 import requests
 import schemathesis
-from asked import Asked, run_of
+from asked import API, Asked, run_of
+from forms import check_form
 from fuzz import bounded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,31 @@ PACKAGE = chain("return 1", name="small")
 def asked(tmp_path_factory):
     with Asked(tmp_path_factory.mktemp("data") / "server") as asked:
         yield asked
+
+
+# What the API answers, by method and path, in the words of kfp-server-api.
+FORMS = {
+    ("GET", "/experiments"): "V2beta1ListExperimentsResponse",
+    ("POST", "/experiments"): "V2beta1Experiment",
+    ("GET", "/experiments/{experiment_id}"): "V2beta1Experiment",
+    ("GET", "/pipelines"): "V2beta1ListPipelinesResponse",
+    ("POST", "/pipelines"): "V2beta1Pipeline",
+    ("POST", "/pipelines/create"): "V2beta1Pipeline",
+    ("POST", "/pipelines/upload"): "V2beta1Pipeline",
+    ("POST", "/pipelines/upload_version"): "V2beta1PipelineVersion",
+    ("GET", "/pipelines/names/{name}"): "V2beta1Pipeline",
+    ("GET", "/pipelines/{pipeline_id}"): "V2beta1Pipeline",
+    ("PATCH", "/pipelines/{pipeline_id}"): "V2beta1Pipeline",
+    ("GET", "/pipelines/{pipeline_id}/versions"): "V2beta1ListPipelineVersionsResponse",
+    ("POST", "/pipelines/{pipeline_id}/versions"): "V2beta1PipelineVersion",
+    ("GET", "/pipelines/{pipeline_id}/versions/{version_id}"): "V2beta1PipelineVersion",
+    ("PATCH", "/pipelines/{pipeline_id}/versions/{version_id}"): "V2beta1PipelineVersion",
+    ("GET", "/runs"): "V2beta1ListRunsResponse",
+    ("POST", "/runs"): "V2beta1Run",
+    ("GET", "/recurringruns"): "V2beta1ListRecurringRunsResponse",
+    ("POST", "/recurringruns"): "V2beta1RecurringRun",
+    ("GET", "/recurringruns/{recurring_run_id}"): "V2beta1RecurringRun",
+}
 
 
 def make_one_of_each(asked) -> dict[str, str]:
@@ -54,6 +80,10 @@ def send(asked, case) -> None:
     if answer.status_code >= 400:
         said = answer.json()
         assert said.get("message") or said["error_message"]  # the one form, or that of uploads
+        if "message" in said:
+            check_form(said, "GoogleRpcStatus")
+    elif form := FORMS.get((case.method.upper(), case.path.removeprefix(API))):
+        check_form(answer.json(), form)
 
 
 def ask_operation(asked, operation, mode: GenerationMode) -> int:

@@ -1,11 +1,14 @@
 """The folder of a server: whole after whatever has ended the server before."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import uuid
 from pathlib import Path
 
 import pytest
+from asked import Asked
 from filelock import FileLock
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -126,3 +129,32 @@ def test_runs_without_their_database_are_kept_aside(settings):
     assert (kept / "earlier" / "work").is_dir()
     assert not (settings.folder / "runs").exists()
     assert (settings.folder / "pipelines").exists()
+
+
+OLD = (
+    Path(__file__).parents[1] / "fixtures" / "server_layout_1.sql"
+)  # as the release before wrote it
+
+
+def test_a_folder_of_the_layout_before_is_opened(tmp_path):
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with contextlib.closing(sqlite3.connect(folder / "server.db")) as connection:
+        connection.executescript(OLD.read_text())
+    for _ in range(2):  # brought to this layout once, and opened then
+        with Asked(folder) as asked:
+            [run] = asked.ask("GET", "/runs?sort_by=name")[1]["runs"]
+            assert (run["state"], run["error"]["message"]) == (
+                "FAILED",
+                "step step-1: ValueError: no",
+            )
+            assert asked.ask("GET", f"/runs/{run['run_id']}")[0] == 200
+            [pipeline] = asked.ask("GET", "/pipelines")[1]["pipelines"]
+            assert (pipeline["name"], pipeline["tags"]) == ("kept", {"team": "ml"})
+            path = f"/pipelines/{pipeline['pipeline_id']}/versions"
+            assert len(asked.ask("GET", path)[1]["pipeline_versions"]) == 1
+            assert asked.ask("GET", "/recurringruns")[0] != 500
+            with asked.app.state.database.read() as session:
+                names = session.connection().exec_driver_sql("SELECT name FROM sqlite_master").all()
+            assert {("runs_by_creation",), ("recurring_runs",)} <= set(names)
+    assert ("runs_in_order",) not in names

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-import kfp_server_api as kfp
 import pytest
 from asked import Asked, run_of
+from forms import check_form
 from servers import chain
 
 from fastkf.base import clock
@@ -109,22 +109,6 @@ def test_tasks_are_the_nodes_of_a_workflow(asked, looped):
     check_form(answer, "V2beta1Run")
     log = asked.client.get(f"/apis/v1alpha1/runs/{looped}/nodes/{turn['pod_name']}/log")
     assert (log.status_code, log.text) == (200, "said\n")
-
-
-def check_form(value, kind: str) -> None:
-    """That each field is one of the model's, of its type."""
-    if kind.startswith("list["):
-        for one in value:
-            check_form(one, kind[5:-1])
-    elif kind.startswith("dict(str, "):
-        for one in value.values():
-            check_form(one, kind[10:-1])
-    elif types := getattr(getattr(kfp, kind, None), "openapi_types", None):
-        assert set(value) <= set(types), kind
-        for field, inner in value.items():
-            check_form(inner, types[field])
-    else:
-        assert isinstance(value, {"str": str, "int": int, "bool": bool}.get(kind, object))
 
 
 def test_artifacts_and_their_lineage(asked, looped):

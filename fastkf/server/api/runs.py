@@ -24,7 +24,7 @@ from fastkf.server.api.experiments import default_experiment, find_experiment
 from fastkf.server.api.pipelines import find_version
 from fastkf.server.api.requests import RunRequest
 from fastkf.server.artifacts import list_artifacts
-from fastkf.server.errors import ApiError, Code, invalid, not_found
+from fastkf.server.errors import Answer, ApiError, Code, invalid, not_found
 from fastkf.server.executions import Execution, read_executions
 from fastkf.server.filters import NO_NAMESPACE, Fields
 from fastkf.server.full_tasks import full_tasks
@@ -109,7 +109,7 @@ def create_run(
 @router.get("")
 def list_runs(
     listing: Listing, database: FromDatabase, settings: WithSettings, experiment_id: str = ""
-) -> dict:
+) -> Answer:
     query = select(db.Run)
     with database.read() as session:
         if experiment_id:
@@ -122,7 +122,7 @@ def list_runs(
             """Without the groups around the steps, for which the package would be read."""
             return _describe_run(row, read_executions(settings, row), Tree((), {}))
 
-        return schemas.list_of("runs", page, describe)
+        return Answer(schemas.list_of("runs", page, describe))
 
 
 @router.get("/{run_id}")
@@ -132,7 +132,7 @@ def get_run(
     settings: WithSettings,
     spelled: Spelled,
     view: str = "",
-) -> dict:
+) -> Answer:
     """With `view=FULL` it has `tasks` too, as the release after Kubeflow Pipelines 2.17 has."""
     with database.read() as session:
         row = find_run(session, run_id)
@@ -141,7 +141,7 @@ def get_run(
         answer = spelled(_describe_run(row, executions, tree))
     if view == "FULL":
         answer["tasks"] = full_tasks(row, executions, tree)
-    return answer
+    return Answer(answer)
 
 
 def _describe_run(row: db.Run, executions: list[Execution], tree: Tree) -> dict:
