@@ -1,5 +1,7 @@
 """Where a server tells of a run's tasks: in metadata, among the run's own, or in its details."""
 
+from dataclasses import replace
+
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError, NotOfferedError
 from fastkf.cluster.executions import Execution, Found, locate
@@ -39,7 +41,7 @@ class Teller:
             self.fault, told = error, self._executions
         if told:
             self._executions, self.is_complete = told, self.fault is None
-            return locate(told, self._outline)
+            return _with_reasons(locate(told, self._outline), read_details(run, self._outline))
         return read_details(run, self._outline)
 
     def ask_results(self, run) -> Found:
@@ -54,7 +56,8 @@ class Teller:
         if not self._has_metadata or not self._executions:
             return found
         self._executions = self._store.add_artifacts(self._executions)
-        return locate(self._executions, self._outline)
+        told = locate(self._executions, self._outline)
+        return _with_reasons(told, read_details(run, self._outline))
 
     def _ask_metadata(self) -> list[Execution]:
         if self._has_metadata is False:
@@ -81,3 +84,14 @@ class Teller:
             return []
         self._has_tasks = True
         return told
+
+
+def _with_reasons(found: Found, details: Found) -> Found:
+    """Why tasks have failed, of servers that tell it in the details: metadata have no room for it.
+
+    Kubeflow's own leave it empty.
+    """
+    reasons = {spot: one.reason for spot, one in details.items() if one.reason}
+    return {
+        spot: replace(one, reason=one.reason or reasons.get(spot)) for spot, one in found.items()
+    }

@@ -455,6 +455,16 @@ def test_a_pod_that_was_ended_says_why(tmp_path, status, told):
     assert run.steps[1].error.startswith(told)
 
 
+def test_the_reason_that_a_server_tells_stands_where_no_log_has_one(tmp_path):
+    with Kubeflow("failed") as server:
+        details = server.case["run"]["run_details"]["task_details"]
+        ratio = next(one for one in details if one.get("display_name") == "ratio-step")
+        ratio["error"] = {"code": 13, "message": "it has not written its output"}
+        server.case["logs"] = {}
+        run = complete(server, tmp_path)
+    assert run.steps[1].error == "it has not written its output"
+
+
 def test_a_run_that_was_ended_and_retried_has_failed_by_itself(tmp_path):
     with Kubeflow("failed") as server:
         history = ["RUNNING", "CANCELING", "FAILED", "RUNNING", "FAILED"]
