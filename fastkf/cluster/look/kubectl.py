@@ -60,10 +60,10 @@ class Kubectl:
             return NotSeenError(str(error))
         if answer.returncode != 0:
             said = answer.stderr.strip().splitlines()[-1:] or ["kubectl failed"]
-            error = NotSeenError(said[0])
+            fault = NotSeenError(said[0])
             if UNREACHABLE.search(answer.stderr):
-                self._silent = error
-            return error
+                self._silent = fault
+            return fault
         return answer.stdout
 
     def list_items(self, *words: str) -> list[dict[str, Any]]:
