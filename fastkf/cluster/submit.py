@@ -20,6 +20,7 @@ from fastkf.cluster.target import Client, Endpoint, connect
 from fastkf.cluster.upload import create_run, find_experiment, upload
 from fastkf.cluster.versions import check_version
 from fastkf.notebook.model import Notebook
+from fastkf.package.containers import list_containers
 from fastkf.package.model import Package
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.model import PipelineResult, Run, State
@@ -198,10 +199,11 @@ def _warn_of_data(
         return
     if "://" in place or Path(place).is_absolute():
         return
-    images = sorted(image for image in package.images if not has_data(image, place))
+    images = {container.image for container in list_containers(package).values()}
+    images = {image for image in images if not has_data(image, place)}
     if images:
         progress.warn(
             f"{DATA} is {place}. Steps see no folder of this machine, and nothing says that the "
-            f"image {', '.join(images)} has that one; name a place that they can read, an object "
-            "store's or one in the image: --data-dir s3://BUCKET/FOLDER"
+            f"image {', '.join(sorted(images))} has that one; name a place that they can read, an "
+            "object store's or one in the image: --data-dir s3://BUCKET/FOLDER"
         )

@@ -148,12 +148,6 @@ class Package:
         executors = (self.spec.get("deploymentSpec") or {}).get("executors") or {}
         return executors
 
-    @property
-    def images(self) -> set[str]:
-        """The images that its containers run in."""
-        containers = (one.get("container") or {} for one in self.executors.values())
-        return {str(one["image"]) for one in containers if one.get("image")}
-
     @cached_property
     def python_sources(self) -> dict[str, str]:
         """Executor to the source of its Python component, of those that are Python components."""
