@@ -48,10 +48,11 @@ site: $(READY) ## build the course as a web site, site/_build/html
 	@$(BIN)/python -m sphinx -q -W --keep-going -c site . site/_build/html $(ARGS)
 	@echo 'open site/_build/html/index.html'
 
-lock: $(READY) ## make requirements.txt from pyproject.toml: ARGS="--upgrade-package kfp"
+lock: $(READY) ## make requirements.txt from pyproject.toml, and the step image's lists: ARGS="--upgrade-package kfp"
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --extra course --group dev pyproject.toml --output-file requirements.txt --no-emit-index-url \
 	  --custom-compile-command 'make lock' $(ARGS)
+	@$(BIN)/python tools/step_lists.py
 
 set-up: $(READY) ## only set up the environment, .venv
 

@@ -62,6 +62,9 @@ def make_context(folder: Path) -> Path:
     for name in ("README.md", "pyproject.toml"):
         shutil.copy(places.PROJECT / name, folder)
     (folder / "requirements.txt").write_text("# The lock.\n" + "".join(pick_small_lock().values()))
+    lists = folder / "labs" / "kubeflow_notebooks"
+    shutil.copy(folder / "requirements.txt", lists / "steps.txt")
+    (lists / "tensorflow.txt").write_text(pick_small_lock()["filelock"])  # some small one
     for place in (
         ".venv/left",
         "notebooks/runs/left",
@@ -147,7 +150,7 @@ cat /etc/services.d/jupyterlab/run
 
 
 def test_a_package_that_is_not_the_locked_one_stops_the_build(workshop):
-    lock = workshop.folder / "context" / "requirements.txt"
+    lock = workshop.folder / "context" / "labs" / "kubeflow_notebooks" / "steps.txt"
     kept = lock.read_text()
     lock.write_text(re.sub(r"sha256:[0-9a-f]", "sha256:0", kept))
     try:
