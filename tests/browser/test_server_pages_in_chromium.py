@@ -405,7 +405,7 @@ def base_url(place):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
-        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{proxy.server_port}{prefix}"
         proxy.shutdown()
 

@@ -132,7 +132,7 @@ def engine():
         address = f"{folder}/docker.sock"
         with Engine(address, LAB) as server:
             server.environment = {**os.environ, "DOCKER_HOST": f"unix://{address}"}
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
             yield server
             server.shutdown()
 

@@ -272,7 +272,7 @@ def upstream(tmp_path_factory):
         server.url = f"http://127.0.0.1:{server.server_port}"
         server.note = write_note(folder, server.url)
         (folder / "token").write_text("secret-of-the-server\n")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 

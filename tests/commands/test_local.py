@@ -250,17 +250,18 @@ def test_a_cell_that_names_kales_folder_means_what_it_says(tmp_path, run):
     assert record["parity"]["same"] == {"notebook": 1.0, "pipeline": 1.0, "equal": True}
 
 
-def test_what_the_toolkit_hides_is_not_hidden_from_a_step(tmp_path, run):
+def test_what_the_toolkit_hides_is_not_hidden_from_a_step(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "rfc3987_syntax.py").write_text("def is_valid_syntax(term, value): return True")
     path = write_notebook(
         tmp_path / "importing.ipynb",
         [
-            ("imports", "import rfc3987_syntax"),
-            ("step:load", "found = float(bool(rfc3987_syntax.__file__))"),
+            ("step:load", "found = float(bool(__import__('rfc3987_syntax').__file__))"),
             ("pipeline-metrics", "print(found)"),
         ],
     )
-    record = run(path).record
-    assert record["parity"]["found"] == {"notebook": 1.0, "pipeline": 1.0, "equal": True}
+    run = run_notebook_here(path, tmp_path / "run", imports="import rfc3987_syntax")
+    assert run.metrics == {"found": 1.0}
 
 
 def test_settings_made_before_an_import_still_hold(tmp_path, run):

@@ -38,6 +38,7 @@ def old(tmp_path_factory):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=name)
 def test_translates(example, old, tmp_path):
     path = old[example.name]

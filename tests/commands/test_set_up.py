@@ -43,7 +43,7 @@ def index(tmp_path):
     (folder / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
     handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "index")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         yield f"http://127.0.0.1:{server.server_port}/", digest
         server.shutdown()

@@ -104,7 +104,7 @@ def open_workshop(folder: Path, root: "DebianRoot") -> Iterator[Workshop]:
     workshop.wheels.mkdir()
     handler = partial(QuietHandler, directory=str(workshop.wheels))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         (folder / "pip.conf").write_text(
             f"[global]\nno-index = true\nfind-links = http://127.0.0.1:{server.server_port}/\n"
             "disable-pip-version-check = true\n[install]\ncompile = false\n"

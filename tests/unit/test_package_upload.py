@@ -147,6 +147,7 @@ def paths(value, path=()):
 PATHS = list(paths(PACKAGE))
 
 
+@pytest.mark.slow
 @bounded(80)
 @given(st.sampled_from(PATHS[1:]), JSON)
 def test_any_value_in_any_place(path, value):

@@ -49,6 +49,7 @@ def test_end_kills_what_does_not_end_by_itself_and_what_it_started():
     assert wait_until_gone([process.pid, grandchild]) == set()
 
 
+@pytest.mark.slow
 def test_children_do_not_outlive_a_killed_parent():
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     children = [int(parent.stdout.readline()) for _ in range(2)]
