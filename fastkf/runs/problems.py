@@ -68,6 +68,8 @@ def explain(failure: Failure, cells: Cells) -> str:
 
 def explain_step(step: Step, cells: Cells) -> Step:
     """The step with the error of each failure in it; cells as for `explain`."""
+    if not any(one.failure for one in (step, *step.steps, *step.attempts)):
+        return step
     return replace(
         step,
         error=explain(step.failure, cells) if step.failure else step.error,

@@ -258,6 +258,61 @@ def artifacts() -> str:
 
 
 @component
+def write(text: str, data: Output[Dataset]):
+    with open(data.path, "w") as file:
+        file.write(text)
+
+
+# What iterations that were left out have not made is not collected.
+@dsl.pipeline
+def chosen(side: str) -> Dataset:
+    said = show(text=side)
+    with dsl.If(said.output == "left"):
+        left = write(text="L")
+    with dsl.Else():
+        right = write(text="R")
+    return dsl.OneOf(left.outputs["data"], right.outputs["data"])
+
+
+@dsl.pipeline
+def read_list(data: Input[List[Dataset]]) -> str:
+    return read_all(data=data).output
+
+
+@dsl.pipeline
+def collected() -> str:
+    with dsl.ParallelFor([1, 2]) as n, dsl.ParallelFor(["left", "right"]) as side:
+        square(n=n)
+        with dsl.If(n >= 2):
+            made = chosen(side=side)
+    return read_list(data=dsl.Collected(made.output)).output
+
+
+@component
+def state_of(status: dict) -> str:
+    return status["state"]
+
+
+@dsl.pipeline
+def tell_of(status: dsl.PipelineTaskFinalStatus):
+    said = state_of(status=status)
+    with dsl.If(said.output == "FAILED"):
+        show(text="it has failed")
+
+
+@dsl.pipeline
+def exit_pipeline():
+    with dsl.ExitHandler(tell_of()):
+        fail()
+
+
+@dsl.pipeline
+def items_of_items(items: List[dict] = [{"inner": [{"n": 1}, {"n": 2}]}, {"inner": [{"n": 3}]}]):  # noqa: B006
+    with dsl.ParallelFor(items) as item, dsl.ParallelFor(item.inner) as one:
+        square(n=one.n)
+
+
+@component
 def length(text: str, values: dict) -> int:
     return len(text) + len(values["more"])
 
@@ -389,6 +444,11 @@ CASES = {
     "a failure that is ignored": Case(ignoring, states={"fail": "failed"}, error="ValueError: no"),
     "optional inputs": Case(optional, {"Output": "None 9"}),
     "artifacts": Case(artifacts, {"Output": "a b elsewhere"}),
+    "artifacts of some iterations": Case(collected, {"Output": "L R"}),
+    "a pipeline as exit task": Case(
+        exit_pipeline, states={"fail": "failed"}, error="ValueError: no"
+    ),
+    "loops over items of items": Case(items_of_items),
     "long values": Case(long_values, {"Output": 400_000}),
     "packages of another release": Case(
         other_release, {"Output": "ok, in a venv"}, edit=of_another_release

@@ -23,6 +23,7 @@ def step(tmp_path, monkeypatch):
     [
         "packaging",
         "kfp==2.0.0",
+        "git+https://github.com/kubeflow/pipelines.git@master#subdirectory=sdk/python",
         "kfp_pipeline_spec<0.1",
         "jupyter_client>=7,<7.1",
         'nothing-like-it==1; python_version<"3.0"',

@@ -31,6 +31,7 @@ EXECUTOR, KERNEL, PIP = "kfp.dsl.executor_main", "ipykernel_launcher", "pip"
 VENV = "venv"
 MODULES = (EXECUTOR, KERNEL, PIP, VENV)
 # Each release of KFP's SDK has a component install itself; the executor's protocol is the same.
+KFP_REPOSITORY = "github.com/kubeflow/pipelines"
 OF_KFP = ("kfp", "kfp-pipeline-spec", "kfp-server-api", "kfp-kubernetes")
 IN_FILE = "fastkf-file:"  # what an argument begins with that is in the file of that name
 ACTIVATE = """\
@@ -75,6 +76,9 @@ def answer_pip(arguments: list[str]) -> int:
 
     missing = []
     for text in _requirements(arguments):
+        if KFP_REPOSITORY in text:
+            print(f"fastkf: {text} is asked for; the step runs with kfp {_find_version('kfp')}")
+            continue
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
