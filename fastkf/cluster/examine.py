@@ -27,6 +27,10 @@ from fastkf.cluster.versions import FIELD, KNOWING, STRICT, read_version
 
 LAST_WITH_METADATA = (2, 17)  # the last version with a metadata store of its own
 AGAIN = "fastkf doctor --cluster"
+INSTALL = (
+    "kubectl apply -k 'github.com/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic"
+    "?ref=2.17.0&timeout=300s'"
+)
 WAY_IN = "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
 LOG = "kubectl -n kubeflow logs deployment/ml-pipeline --tail=50"
 IMAGE = "kubectl -n kubeflow get deployment ml-pipeline -o jsonpath='{..image}'"
@@ -116,7 +120,7 @@ def check_version(client: Client, named_by: str) -> Check:
         return Check("Kubeflow", None, detail, remedy)
     if version >= KNOWING:
         return Check("Kubeflow", True, detail)
-    install = f"Install {least} or newer (labs/kubeflow_on_kind.md): kubectl apply -k ..."
+    install = f"Install {least} or newer, as labs/kubeflow_on_kind.md does: {INSTALL}"
     if version >= STRICT:
         detail += f"; it refuses every package of Kale's: {FIELD} is known from {least} on"
         return Check("Kubeflow", False, detail, install)
