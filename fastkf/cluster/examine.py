@@ -28,8 +28,8 @@ from fastkf.cluster.versions import FIELD, KNOWING, STRICT, read_version
 LAST_WITH_METADATA = (2, 17)  # the last version with a metadata store of its own
 AGAIN = "fastkf doctor --cluster"
 INSTALL = (
-    "kubectl apply -k 'github.com/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic"
-    "?ref=2.17.0&timeout=300s'"
+    "kubectl apply -k "
+    "github.com/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic?ref=2.17.0"
 )
 WAY_IN = "kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
 LOG = "kubectl -n kubeflow logs deployment/ml-pipeline --tail=50"
