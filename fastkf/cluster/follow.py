@@ -100,7 +100,7 @@ class Follower:
             ) from None
 
     def _follow(self, display: Progress, keep: Callable[[], object]) -> None:
-        shown: set[str] = set()
+        shown: dict[str, State] = {}
         began, before = time.monotonic(), None
         with display.progress("pipeline, steps", len(self.steps)) as advance:
             while True:
@@ -174,11 +174,11 @@ class Follower:
 
         return tell
 
-    def _show(self, display: Progress, shown: set[str], advance: Advance) -> None:
+    def _show(self, display: Progress, shown: dict[str, State], advance: Advance) -> None:
         ended = [one for one in self.steps if one.state in (State.SUCCEEDED, State.FAILED)]
         for step in ended:
-            if step.name not in shown:
-                shown.add(step.name)
+            if shown.get(step.name) is not step.state:  # a step may fail, and be tried again
+                shown[step.name] = step.state
                 display.show_step(step)
         running = [one.name for one in self.steps if one.state is State.RUNNING]
         advance(len(ended), ", ".join(running))

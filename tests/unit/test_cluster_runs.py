@@ -294,6 +294,21 @@ def test_a_step_that_has_waited_and_runs_says_nothing_of_it_any_more(shown, monk
     assert "✓ load" in shown.text
 
 
+def test_a_step_that_fails_and_succeeds_when_it_is_tried_again_is_shown_twice(shown, monkeypatch):
+    with Kubeflow("failed") as server:
+        server.case["run"]["state"] = "RUNNING"
+        ratio = server.case["metadata"]["executions"][0]
+        stages = [
+            lambda: ratio.update(last_known_state="RUNNING"),
+            lambda: ratio.update(last_known_state="COMPLETE"),
+            lambda: server.case["run"].update(state="SUCCEEDED"),
+        ]
+        monkeypatch.setattr(follow.time, "sleep", lambda _: stages.pop(0)())
+        follower_of(server).follow(shown.display)
+    assert shown.text.index("✗ ratio") < shown.text.index("✓ ratio")
+    assert shown.text.count("✓ ratio") == 1
+
+
 def test_a_task_inside_a_group_waits_for_the_groups_driver_first():
     with Kubeflow("loop") as server:
         outline = Outline(server.package)
