@@ -30,9 +30,17 @@ def list_closure(requirements: Iterable[str], extra: str = "") -> dict[str, set[
         name = canonicalize_name(requirement.name)
         new = ({""} | requirement.extras) - found.get(name, set())
         found.setdefault(name, set()).update(new)
-        inner = [Requirement(text) for text in metadata.requires(name) or []]
+        inner = [Requirement(text) for text in requires(name)]
         waiting += [(one, of) for one in inner for of in new]
     return found
+
+
+def requires(name: str) -> list[str]:
+    """What a package needs; nothing, where the lock leaves it out."""
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def lock_entries(names: Iterable[str], lock: Path = LOCK) -> str:
