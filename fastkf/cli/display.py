@@ -23,6 +23,7 @@ from fastkf.runs.progress import Advance, Cell
 from fastkf.runs.report.rows import unfold
 from fastkf.runs.text import clean_text
 
+LONGEST = 1_000  # characters of an output
 MOST_PARTS = 24  # of one step, in a table
 MARKS = {
     State.SUCCEEDED: "[green]✓[/]",
@@ -115,7 +116,9 @@ class Display:
         if any(part and part.metrics for part in (run.notebook, run.pipeline)):
             self.console.print(_metrics_table(run))
         for name, value in run.pipeline.outputs.items() if run.pipeline else ():
-            self.say(f"Output {name}: {value}")
+            text = str(value)
+            cut = f"… ({len(text):,} characters, whole in run.json)" if len(text) > LONGEST else ""
+            self.say(f"Output {name}: {text[:LONGEST]}{cut}")
         if run.compared:
             (self.say if run.parity else self.warn)(run.compared)
         self._end_run(run, list_problems(run), more)

@@ -1,0 +1,47 @@
+"""What the terminal shows of a run that has ended."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from fastkf.cli.display import Display
+from fastkf.runs.model import PipelineResult, Run, State, Step
+
+
+@pytest.fixture
+def show(tmp_path):
+    def call(*steps: Step, **outputs) -> str:
+        pipeline = PipelineResult(State.SUCCEEDED, steps=steps, outputs=outputs)
+        file = io.StringIO()
+        run = Run(tmp_path, "loop", "Loop", state=State.SUCCEEDED, pipeline=pipeline)
+        Display(Console(file=file, width=100)).show_run(run)
+        return file.getvalue()
+
+    return call
+
+
+def loop(iterations: int, failing: int) -> Step:
+    steps = [
+        Step(f"train.{n}", "train", state=State.FAILED if n == failing else State.SUCCEEDED)
+        for n in range(iterations)
+    ]
+    return Step("train", "train", state=State.FAILED, steps=tuple(steps))
+
+
+def test_the_iterations_of_a_loop_stand_below_it(show):
+    text = show(loop(3, failing=1))
+    assert [f"train.{n}" in text for n in range(3)] == [True] * 3
+
+
+def test_of_very_many_only_those_that_did_not_succeed(show):
+    text = show(loop(1_000, failing=640))
+    assert "train.640" in text
+    assert "train.641" not in text
+
+
+def test_a_long_output_is_cut_with_a_word(show):
+    text = show(short="ab", long="x" * 200_000)
+    assert "Output short: ab\n" in text
+    assert len(text) < 3_000
+    assert "200,000 characters, whole in run.json" in text
