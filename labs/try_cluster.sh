@@ -70,7 +70,7 @@ need_kind() {
 # Makes what is in a manifest, and notes it for the end; what is there already is somebody's.
 create() {
     local there
-    there=$(in_namespace get -f "$1" --ignore-not-found -o name | paste -sd ' ')
+    there=$(in_namespace get -f "$1" --ignore-not-found -o name | paste -sd ' ' -)
     [ -z "$there" ] || leave_out "already there, in $NAMESPACE: $there"
     echo "$1" >>"$WORK/$PART/manifests"
     in_namespace apply -f "$1" || fail "the cluster does not take $(basename "$1"): $(last_words)"
@@ -306,7 +306,7 @@ end_part() {
     empty_store || true
     [ ${#BACKGROUND[@]} = 0 ] || kill "${BACKGROUND[@]}" 2>/dev/null || true
     if [ -f "$WORK/$PART/manifests" ]; then
-        tac "$WORK/$PART/manifests" | while read -r manifest; do
+        sed '1!G;h;$!d' "$WORK/$PART/manifests" | while read -r manifest; do # the last first
             in_namespace delete -f "$manifest" --ignore-not-found --timeout=3m || true
         done
     fi
