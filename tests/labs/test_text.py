@@ -92,6 +92,16 @@ def test_links_and_pictures_have_words(path):
     assert [target for target, text in links(path) if not text.strip()] == []
 
 
+def test_every_picture_is_shown_and_said_in_words():
+    pictures = {}
+    for page in PAGES:
+        for target, text in links(page):
+            if target.endswith(".png"):
+                pictures[(page.parent / target).resolve()] = text
+    assert set(pictures) == set((LABS_FOLDER / "images").rglob("*.png"))
+    assert [path for path, text in pictures.items() if len(text) < 60] == []
+
+
 def test_links_to_other_sites_are_well_formed():
     for path in TEXTS:
         for target, _ in filter(lambda link: is_external(link.target), links(path)):
