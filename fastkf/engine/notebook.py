@@ -13,6 +13,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
+from fastkf.notebook.file import readable_copy
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.model import Failure, NotebookResult, State
 from fastkf.runs.problems import explain
@@ -49,7 +50,8 @@ def execute_notebook(
         How it ended; the metrics are those that its cells have printed.
     """
     began = time.monotonic()
-    error = _execute(notebook, output, dict(parameters), on_cell, copy or notebook.path)
+    with readable_copy(copy or notebook.path, to_execute=True) as path:
+        error = _execute(notebook, output, dict(parameters), on_cell, path)
     return NotebookResult(
         State.FAILED if error else State.SUCCEEDED,
         time.monotonic() - began,

@@ -1,16 +1,25 @@
 """A notebook file: JSON that is what nbformat 4 says, as far as it is read here."""
 
+import copy
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.errors import FastkfError, UsageError, one_line
 
 ESCAPED_SURROGATE = "\\ud"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+PARAMETERS = "pipeline-parameters"
 
 
 def read_content(path: Path) -> dict[str, Any]:
     """The content of a notebook file; every part that is read here has its type.
+
+    A byte order mark is passed over, and a notebook of format 3 is converted.
 
     Source: the format's schema, nbformat/v4/nbformat.v4.schema.json; more lenient in that a part
     may be missing or null.
@@ -24,7 +33,7 @@ def read_content(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise UsageError(f"{path}: this is a folder", "name one notebook (.ipynb) in it")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         content: Any = json.loads(text)
         if ESCAPED_SURROGATE in text.lower():
             json.dumps(content, ensure_ascii=False).encode("utf-8")  # half of a pair is no text
@@ -33,6 +42,8 @@ def read_content(path: Path) -> dict[str, Any]:
             f"{path}: not a readable notebook ({error})",
             "a notebook is a JSON file saved by Jupyter",
         ) from error
+    if isinstance(content, dict) and content.get("nbformat") == 3:
+        content = _convert(path, content)
     is_notebook = isinstance(content, dict) and _is_list_of(dict, content.get("cells"))
     if not is_notebook or content.get("nbformat") != 4:
         raise FastkfError(
@@ -68,3 +79,78 @@ def _find_misfit(content: dict[str, Any]) -> str | None:
 
 def _is_list_of(kind: type, value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, kind) for one in value)
+
+
+def _convert(path: Path, content: dict[str, Any]) -> Any:
+    """A notebook of format 3 in format 4.
+
+    Raises:
+        FastkfError: it is none of format 3 either.
+    """
+    import nbformat
+
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            old = nbformat.from_dict(content)  # type: ignore[no-untyped-call]
+            made = nbformat.convert(old, 4)  # type: ignore[no-untyped-call]
+            return json.loads(nbformat.writes(made))  # type: ignore[no-untyped-call]
+    except Exception as error:
+        raise FastkfError(
+            f"{path}: not a notebook of format 4, nor one of format 3 ({one_line(str(error))})",
+            "open it in JupyterLab and save it again",
+        ) from error
+
+
+@contextmanager
+def readable_copy(path: Path, to_execute: bool = False) -> Iterator[Path]:
+    """The notebook in a form that Kale and papermill read: the file itself, where it has that form.
+
+    Args:
+        path: the notebook.
+        to_execute: cells get the ids, and the parameters the tag, that papermill asks for.
+
+    Raises:
+        FastkfError: it is no notebook.
+    """
+    content = read_content(path)
+    made = copy.deepcopy(content)
+    if to_execute:
+        _complete(made)
+    if made == content and _is_plain(path):
+        yield path
+        return
+    _root_references(made, path)
+    with TemporaryDirectory(prefix="fastkf-notebook-") as folder:
+        target = Path(folder) / path.name
+        target.write_text(json.dumps(made), encoding="utf-8")
+        yield target
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a file is of format 4, without a byte order mark."""
+    text = path.read_bytes()
+    return not text.startswith(BYTE_ORDER_MARK) and json.loads(text).get("nbformat") == 4
+
+
+def _complete(content: dict[str, Any]) -> None:
+    cells = content["cells"]
+    if any("id" not in cell for cell in cells):
+        content["nbformat_minor"] = max(5, content.get("nbformat_minor") or 0)
+        for number, cell in enumerate(cells, start=1):
+            cell["id"] = f"cell-{number}"
+    tagged = [cell for cell in cells if PARAMETERS in _tags_of(cell)]
+    if tagged and not any("parameters" in _tags_of(cell) for cell in cells):
+        _tags_of(tagged[-1]).append("parameters")
+
+
+def _tags_of(cell: dict[str, Any]) -> list[Any]:
+    return (cell.get("metadata") or {}).get("tags") or []
+
+
+def _root_references(content: dict[str, Any], path: Path) -> None:
+    """Makes the paths of notebooks that cells refer to absolute, as a copy stands elsewhere."""
+    for cell in content["cells"]:
+        metadata = cell.get("metadata") or {}
+        reference = metadata.get("notebook_path")
+        if isinstance(reference, str):
+            metadata["notebook_path"] = str(path.resolve().parent / reference)

@@ -13,11 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fastkf.base.errors import FastkfError
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
 from fastkf.base.versions import check_version
 from fastkf.notebook.errors import CompileError, KaleError
 from fastkf.notebook.fields import Pasted, find_misfits
+from fastkf.notebook.file import readable_copy
 
 
 @dataclass(frozen=True)
@@ -184,8 +186,11 @@ def _process(path: Path, settings: Mapping[str, str]) -> Any:
 
     with _quiet():
         try:
-            processor = NotebookProcessor(str(path), dict(settings))
-            processor.run()
+            with readable_copy(path) as readable:
+                processor = NotebookProcessor(str(readable), dict(settings))
+                processor.run()
+        except FastkfError:
+            raise
         except Exception as error:
             raise KaleError(path, str(error)) from error
     return processor

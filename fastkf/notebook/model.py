@@ -205,7 +205,7 @@ def read(path: str | Path) -> Notebook:
     path = Path(path)
     content = read_content(path)
     cells = classify(content["cells"])
-    if not any(cell.type == "code" and cell.source.strip() for cell in cells):
+    if not any(c.type == "code" and (c.source.strip() or c.role == "notebook") for c in cells):
         raise FastkfError(
             f"{path}: the notebook has no code cells", "add cells and Kale tags to it"
         )

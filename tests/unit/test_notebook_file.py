@@ -1,0 +1,127 @@
+"""Notebook files as others write them: a byte order mark, no ids, format 3, any kernel."""
+
+import json
+
+import pytest
+from build import write_notebook
+
+from fastkf.base.errors import FastkfError
+from fastkf.engine.notebook import execute_notebook
+from fastkf.notebook.check import check
+from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.file import readable_copy
+from fastkf.notebook.model import read
+from fastkf.runs.model import State
+
+CELLS = [
+    ("pipeline-parameters", "n = 1"),
+    ("step:load", "x = n + 1"),
+    (["step:train", "prev:load"], "score = x * 2"),
+    ("pipeline-metrics", "print(score)"),
+]
+
+
+def change(path, edit, encoding="utf-8"):
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(edit(content)), encoding=encoding)
+    return path
+
+
+def as_format_3(content):
+    cells = [
+        {
+            "cell_type": "code",
+            "input": cell["source"],
+            "language": "python",
+            "metadata": cell["metadata"],
+            "outputs": [],
+        }
+        for cell in content["cells"]
+    ]
+    sheets = [{"cells": cells, "metadata": {}}]
+    return {
+        "metadata": content["metadata"],
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "worksheets": sheets,
+    }
+
+
+def without_ids(content):
+    for cell in content["cells"]:
+        del cell["id"]
+    return content
+
+
+def with_kernel(content):
+    content["metadata"]["kernelspec"] = {
+        "display_name": "conda",
+        "language": "python",
+        "name": "x1",
+    }
+    return content
+
+
+FORMS = {
+    "byte order mark": (lambda content: content, "utf-8-sig"),
+    "format 3": (as_format_3, "utf-8"),
+    "no ids": (without_ids, "utf-8"),
+    "another kernel": (with_kernel, "utf-8"),
+}
+
+
+@pytest.fixture(params=FORMS)
+def path(request, tmp_path):
+    edit, encoding = FORMS[request.param]
+    return change(write_notebook(tmp_path / "a.ipynb", CELLS), edit, encoding)
+
+
+def test_it_is_checked_and_compiled_and_stays_as_it_is(path, tmp_path, recwarn):
+    before = path.read_bytes()
+    assert [one.rule for one in check(read(path))] == ["papermill-tag"]
+    package = compile_notebook(read(path), tmp_path / "a.yaml").read_text()
+    assert "comp-load-step" in package
+    assert "comp-train-step" in package
+    assert path.read_bytes() == before
+    assert not recwarn.list
+
+
+def test_papermill_gets_what_it_asks_for(path, recwarn):
+    with readable_copy(path, to_execute=True) as copy:
+        content = json.loads(copy.read_text())
+    assert content["nbformat"] == 4
+    assert all("id" in cell for cell in content["cells"])
+    assert content["cells"][0]["metadata"]["tags"] == ["pipeline-parameters", "parameters"]
+
+
+def test_other_parameters_reach_a_notebook_without_papermills_tag(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", CELLS)
+    output = tmp_path / "out.ipynb"
+    result = execute_notebook(read(path), output, {"n": 4}, lambda done, total: None)
+    assert result.state is State.SUCCEEDED
+    assert result.metrics == {"score": 10.0}
+
+
+def test_a_plain_notebook_is_not_copied(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", CELLS)
+    with readable_copy(path) as copy:
+        assert copy == path
+
+
+def test_a_file_that_only_says_format_3_is_one_message(tmp_path):
+    path = tmp_path / "a.ipynb"
+    path.write_text('{"nbformat": 3, "worksheets": 7}')
+    with pytest.raises(FastkfError, match="nor one of format 3"):
+        read(path)
+
+
+def test_references_alone_make_a_notebook(tmp_path):
+    write_notebook(tmp_path / "part.ipynb", [("step:load", "x = 1")], pipeline_name="part")
+    path = write_notebook(tmp_path / "whole.ipynb", [("notebook:part", "")])
+
+    def refer(content):
+        content["cells"][0]["metadata"]["notebook_path"] = "part.ipynb"
+        return content
+
+    change(path, refer, "utf-8-sig")
+    assert check(read(path)) == []
