@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from fastkf.cli import cluster, components, diagnosis, lab, labs, migrate, runs, server, storage
+from fastkf.cli import (
+    checks,
+    cluster,
+    components,
+    diagnosis,
+    lab,
+    labs,
+    migrate,
+    runs,
+    server,
+    storage,
+)
 from fastkf.cli.process import open_streams
 
 app = typer.Typer(
@@ -41,7 +52,9 @@ for function in (
     labs.compile,
     cluster.submit,
     components.train,
-    labs.check,
+    checks.check,
+    checks.explain,
+    checks.suggest,
     migrate.migrate,
 ):
     app.command()(function)

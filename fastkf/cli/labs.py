@@ -1,6 +1,6 @@
 """The commands for labs and other Kale notebooks."""
 
-import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,7 +22,8 @@ from fastkf.cli.options import (
     parse_tolerance,
 )
 from fastkf.course import places
-from fastkf.notebook.model import read
+from fastkf.notebook.check import Finding, Severity
+from fastkf.notebook.model import Notebook, read
 from fastkf.runs.compare import SAME
 from fastkf.runs.progress import Progress
 
@@ -135,11 +136,14 @@ def compile(
     image: Annotated[
         str | None, typer.Option(help="The container image that the steps run in.")
     ] = None,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Compile it whatever `fastkf check` finds.")
+    ] = False,
 ) -> None:
     """Write a notebook's Kubeflow Pipelines package (KFP v2) and print its path.
 
-    The same notebook gives the same bytes. The packages that the steps install are pinned to the
-    versions of the lock.
+    A notebook in which `fastkf check` finds an error is not compiled. The same notebook gives the
+    same bytes. The packages that the steps install are pinned to the versions of the lock.
 
     Example: `fastkf compile 02_titanic -o titanic.yaml --image python:3.12`
     """
@@ -147,36 +151,30 @@ def compile(
     from fastkf.notebook.compile import compile_notebook
 
     source = read(find_notebook(notebook))
+    if not unchecked:
+        tell_on_stderr(source)
     package = output or Path(f"{source.pipeline_name}.yaml")
     print(compile_notebook(source, package, image, read_lock()))
 
 
-@command()
-def check(
-    notebooks: NotebookNames = None,
-    format: Annotated[Literal["text", "json"], typer.Option(help="How to print.")] = "text",
-    *,
-    display: Progress,
-) -> bool:
-    """Check the tags, imports, parameters and metrics of notebooks against what Kale honours.
+def tell_on_stderr(notebook: Notebook) -> None:
+    """Says what the rules find, where standard output has a place for nothing else.
 
-    A finding names the file, the cell (counted from 1, text cells too), the rule, and what to do.
-    The exit code is 1 when there are any.
-
-    Examples: `fastkf check` · `fastkf check my.ipynb --format json`
+    Raises:
+        NotAPipelineError: the notebook is no pipeline.
     """
-    from fastkf.notebook.check import check as check_notebook
+    from fastkf.notebook.gate import NotAPipelineError, check_tags
 
-    paths = find_notebooks(notebooks)
-    findings = [finding for path in paths for finding in check_notebook(read(path))]
-    if format == "json":
-        print(json.dumps([finding.as_dict() for finding in findings], indent=2))
-    else:
+    findings: Sequence[Finding] = ()
+    try:
+        findings = check_tags(notebook)
+    except NotAPipelineError as error:
+        findings = error.findings
+        raise
+    finally:
         for finding in findings:
-            print(finding)
-        if not findings:
-            display.done(f"{len(paths)} notebooks, no findings")
-    return not findings
+            if finding.severity is not Severity.NOTE:
+                print(finding, file=sys.stderr)
 
 
 @command(extra="test", name="test")

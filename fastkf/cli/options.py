@@ -1,5 +1,6 @@
 """What the commands have in common: arguments that name notebooks and parameters."""
 
+import glob
 import math
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +57,41 @@ def find_notebook(name: str) -> Path:
         there = f"the labs: {known}" if known else "there is no course here, so give its path"
         raise UsageError(f"{name}: no such lab or notebook; {there}")
     return labs[0]
+
+
+def find_all_notebooks(names: list[str] | None) -> list[Path]:
+    """The notebooks of these names, those in folders and those of patterns among them.
+
+    Raises:
+        UsageError: there is nothing of that name, or nothing at all.
+    """
+    found: list[Path] = []
+    for name in names or []:
+        path = Path(name)
+        if path.is_dir():
+            found += list_notebooks(find_tested(name))
+        elif not path.exists() and any(sign in name for sign in "*?["):
+            found += _match(name)
+        else:
+            found.append(find_notebook(name))
+    return list(dict.fromkeys(found)) if names else find_notebooks(None)
+
+
+def list_notebooks(folder: Path) -> list[Path]:
+    """The notebooks in a folder and below, without those in hidden folders."""
+    return [
+        path
+        for path in sorted(folder.rglob("*.ipynb"))
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _match(pattern: str) -> list[Path]:
+    found = sorted(Path(path) for path in glob.glob(pattern, recursive=True))
+    found = [path for path in found if path.suffix == ".ipynb"]
+    if not found:
+        raise UsageError(f"{pattern}: no notebook (.ipynb) matches")
+    return found
 
 
 def find_tested(name: str) -> Path:

@@ -15,7 +15,7 @@ from fastkf.migrate.imports import gather_imports, tag_first_imports
 from fastkf.migrate.magics import comment_out_installs, move_magics
 from fastkf.migrate.settings import MISSPELT, translate_settings
 from fastkf.migrate.tags import is_tag_of_any_kale, translate_tags
-from fastkf.notebook.check import check
+from fastkf.notebook.check import Severity, check
 from fastkf.notebook.check.modules import installed_packages
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import KALE_METADATA
@@ -92,7 +92,7 @@ def check_result(draft: Draft, new: Path) -> bool:
         file.write(draft.to_json())
         file.flush()
         notebook = draft.notebook(Path(file.name))
-        findings = check(notebook)
+        findings = [one for one in check(notebook) if one.severity is not Severity.NOTE]
         installed = installed_packages(notebook)
         try:
             compile_notebook(notebook, Path(folder) / "package.yaml")

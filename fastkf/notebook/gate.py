@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from fastkf.base.errors import FastkfError
-from fastkf.notebook.check import Finding, Severity, check
+from fastkf.notebook.check import Finding, Severity, check, settings_of, stops
 from fastkf.notebook.model import Notebook
 from fastkf.runs.progress import Progress
 from fastkf.runs.text import count
@@ -28,10 +28,11 @@ def check_tags(notebook: Notebook) -> list[Finding]:
     """What the rules find in a notebook that is a pipeline all the same.
 
     Raises:
-        NotAPipelineError: one of the findings is an error.
+        NotAPipelineError: one of the findings is an error, or a warning where the project is
+            strict.
     """
     findings = check(notebook)
-    if any(finding.severity is Severity.ERROR for finding in findings):
+    if stops(findings, settings_of(notebook.path).strict):
         raise NotAPipelineError(notebook, findings)
     return findings
 
@@ -46,8 +47,10 @@ def tell_findings(notebook: Notebook, progress: Progress) -> None:
         findings = check_tags(notebook)
     except NotAPipelineError as error:
         for finding in error.findings:
-            progress.failed(str(finding))
+            is_error = finding.severity is Severity.ERROR
+            (progress.failed if is_error else progress.warn)(str(finding))
         raise
     for finding in findings:
-        progress.failed(str(finding))
+        tell = progress.say if finding.severity is Severity.NOTE else progress.warn
+        tell(str(finding))
     progress.done(f"{notebook.name}: {count(len(notebook.steps), 'step')}, tags checked")

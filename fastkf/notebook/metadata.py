@@ -25,6 +25,7 @@ class CourseMetadata:
         minutes: the time that the lab usually takes.
         needs: names of data sets.
         quick: pipeline parameters for a quick check of the lab.
+        files: those that the image of the steps brings, by paths relative to the notebook.
         tolerance: how far the metrics of two runs may differ, relative to their size; None: not
             said.
     """
@@ -34,6 +35,7 @@ class CourseMetadata:
     minutes: int | float | None = None
     needs: tuple[str, ...] = ()
     quick: Mapping[str, Value] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
     tolerance: int | float | None = None
 
 
@@ -48,8 +50,7 @@ def read_course(metadata: Mapping[str, Any], path: Path) -> CourseMetadata:
         raise FastkfError(f"{path}: {problems[0]}", REMEDY)
     given = metadata.get(COURSE_METADATA, {})
     known = {key: given[key] for key in KEYS if key in given}
-    if "needs" in known:
-        known["needs"] = tuple(known["needs"])
+    known |= {key: tuple(known[key]) for key in ("needs", "files") if key in known}
     return CourseMetadata(**known)
 
 
@@ -86,6 +87,7 @@ KEYS: dict[str, tuple[Callable[[object], bool], str]] = {
     "aim": (_is_text, "a text"),
     "minutes": (_is_number, "a number of minutes"),
     "needs": (_is_list_of_texts, 'a list of names, such as ["titanic"]'),
+    "files": (_is_list_of_texts, 'a list of paths, such as ["words.txt"]'),
     "quick": (_is_parameters, 'an object of parameters, such as {"epochs": 1}'),
     "tolerance": (_is_number, "a number, such as 0.01"),
 }

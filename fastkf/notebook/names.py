@@ -5,10 +5,35 @@ it reports their variables as names of the module.
 """
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+# Methods that change their object whatever is done with what they return.
+CHANGING = frozenset(
+    """
+    fit fit_transform fit_predict fit_resample partial_fit pop popitem popleft setdefault
+    train_on_batch load_state_dict load_weights set_params
+    """.split()  # noqa: SIM905
+)
+# Methods that change their object where nothing is done with what they return: those of the same
+# name that return a new object (`DataFrame.update` and `DataFrame.add`) are told apart by that.
+CHANGING_ALONE = frozenset(
+    """
+    add append appendleft clear compile discard difference_update extend extendleft fill insert
+    intersection_update put remove resize reverse rotate shuffle sort subtract
+    symmetric_difference_update update writerow writerows write writelines __setitem__
+    """.split()  # noqa: SIM905
+)
+# Functions that change their first argument.
+CHANGING_FIRST = frozenset(
+    """
+    delattr heapify heappop heappush heapreplace insort insort_left insort_right next setattr
+    shuffle
+    """.split()  # noqa: SIM905
+)
 
 
 @dataclass(frozen=True)
@@ -18,15 +43,19 @@ class Names:
     Attributes:
         bound: those that get a value or lose it: by assignment, import, def, class, for, with,
             except, match, del.
-        written: those whose object is written into (`x[0] = 1`, `x.y = 1`).
+        written: those whose object is written into (`x[0] = 1`, `x.y = 1`, `x.append(1)`).
         used: all that occur, those inside functions too.
         imported: those that an import binds, inside functions too.
+        loaded: those whose value is asked for, inside functions too.
+        aliases: pairs of names that stand for one object.
     """
 
     bound: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
     used: frozenset[str] = frozenset()
     imported: frozenset[str] = frozenset()
+    loaded: frozenset[str] = frozenset()
+    aliases: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def changed(self) -> frozenset[str]:
@@ -40,10 +69,27 @@ class Names:
         visitor = _Visitor()
         visitor.visit(tree)
         nodes = list(ast.walk(tree))
+        outer = list(_outer(tree))
+        visitor.written |= {root for node in outer for root in _changed_by(node)}
+        aliases = [pair for node in outer for pair in _aliases(node)]
+        visitor.written |= {one for one, other in aliases if other in visitor.written}
         used = frozenset(node.id for node in nodes if isinstance(node, ast.Name))
+        asked = [n.target if isinstance(n, ast.AugAssign) else n for n in nodes]
+        loaded = frozenset(
+            n.id
+            for n, node in zip(asked, nodes, strict=True)
+            if isinstance(n, ast.Name) and (isinstance(n.ctx, ast.Load) or n is not node)
+        )
         imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
         imported = frozenset(name for node in imports for name in _imported(node))
-        return cls(frozenset(visitor.bound), frozenset(visitor.written), used, imported)
+        return cls(
+            frozenset(visitor.bound),
+            frozenset(visitor.written),
+            used,
+            imported,
+            loaded,
+            frozenset(aliases),
+        )
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> set[str]:
@@ -85,11 +131,9 @@ class _Visitor(ast.NodeVisitor):
 
     def visit_Subscript(self, node: ast.Subscript | ast.Attribute) -> None:
         if not isinstance(node.ctx, ast.Load):
-            base: ast.expr = node
-            while isinstance(base, ast.Subscript | ast.Attribute):
-                base = base.value
-            if isinstance(base, ast.Name):
-                self.written.add(base.id)
+            base = root_of(node)
+            if base:
+                self.written.add(base)
         self.generic_visit(node)
 
     visit_Attribute = visit_Subscript
@@ -109,3 +153,81 @@ class _Visitor(ast.NodeVisitor):
         if name:
             self.bound.add(name)
         self.generic_visit(node)
+
+
+def root_of(node: ast.expr) -> str | None:
+    """The variable that an expression like `x`, `x.y`, `x[0].z` leads into."""
+    while isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _outer(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run where the tree runs, which those inside functions do not."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        is_inner = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if not is_inner or node is tree:
+            waiting += ast.iter_child_nodes(node)
+
+
+def _changed_by(node: ast.AST) -> Iterator[str]:
+    """The variables whose objects a node changes through methods and functions."""
+    if isinstance(node, ast.Expr):
+        value = node.value
+        alone = [value.elt] if isinstance(value, ast.ListComp | ast.GeneratorExp) else [value]
+        for call in alone:
+            if isinstance(call, ast.Call) and _method(call) in CHANGING_ALONE:
+                yield from _roots(call.func)
+    elif isinstance(node, ast.Call):
+        if _method(node) in CHANGING or _is_in_place(node):
+            yield from _roots(node.func)
+        name = node.func.id if isinstance(node.func, ast.Name) else _method(node)
+        if name in CHANGING_FIRST and node.args:
+            yield from _roots(node.args[0])
+    elif isinstance(node, ast.For) and isinstance(node.iter, ast.expr):
+        # What is done to the elements is done to what holds them.
+        inner = {root for child in ast.walk(node) if child is not node for root in _touched(child)}
+        if inner & {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}:
+            yield from _held_by(node.iter)
+
+
+def _held_by(node: ast.expr) -> Iterator[str]:
+    """What gives the elements of a loop: `x`, `x.values()`, `enumerate(x)`, `zip(x, y)`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        for argument in node.args:
+            yield from _roots(argument)
+    else:
+        yield from _roots(node)
+
+
+def _touched(node: ast.AST) -> Iterator[str]:
+    yield from _changed_by(node)
+    if isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+        yield from _roots(node)
+
+
+def _roots(node: ast.expr) -> Iterator[str]:
+    root = root_of(node.func if isinstance(node, ast.Call) and not node.args else node)
+    if root:
+        yield root
+
+
+def _aliases(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Names of one object, each with another that it gets here: `b = a`, `a = b = []`."""
+    if isinstance(node, ast.Assign):
+        names = [one.id for one in (*node.targets, node.value) if isinstance(one, ast.Name)]
+        yield from ((one, other) for one in names for other in names if one != other)
+
+
+def _method(node: ast.Call) -> str | None:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else None
+
+
+def _is_in_place(node: ast.Call) -> bool:
+    return any(
+        word.arg == "inplace" and isinstance(word.value, ast.Constant) and word.value.value is True
+        for word in node.keywords
+    )

@@ -205,7 +205,7 @@ TAGS = [
             ("block:a", "x = rate"),
         ],
         ["pipeline-parameters parameters", "injected-parameters", "step:a"],
-        left=["cell 2: papermill-output", "cell 2: papermill-tag", "cell 2: parameter-name"],
+        left=["cell 2: papermill-output", "cell 2: parameter-name"],
         compiles=False,
         is_same=False,
     ),
@@ -366,7 +366,7 @@ IMPORTS = [
         ["imports", "step:a"],
         left=[
             "cell 1: `kale.common.serveutils` came with old Kale and MiniKF and is gone",
-            "cell 1: unknown-package: `import kale.common.serveutils`",
+            "cell 1: wrong-package: `import kale.common.serveutils`",
         ],
         is_same=False,
     ),

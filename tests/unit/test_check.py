@@ -15,6 +15,8 @@ from fastkf.notebook.model import read
 PARAMETERS = ["pipeline-parameters", "parameters"]
 LOAD = ("step:load", "x = 1")
 TRAIN = (["step:train", "prev:load"], "score = x + 1")
+USE_BOTH = (["step:use", "prev:load"], "print(v, x)")
+USE_TABLE = (["step:use", "prev:scale"], "print(len(table))")
 EVALUATE = (["step:evaluate", "prev:train"], "print(score)")
 METRICS = ("pipeline-metrics", "print(score)")
 
@@ -146,7 +148,6 @@ TAGS = [
         [("step:skip", "y = 1"), LOAD],
         [("step:skip_first", "y = 1"), LOAD],
     ),
-    Example("invalid-step-name", 1, "write `step:NAME`", [("step:", "y = 1"), LOAD], [LOAD, TRAIN]),
     Example(
         "duplicate-step-name",
         3,
@@ -300,18 +301,12 @@ CODE = [
         [("step:load", "x = 'input()'")],
     ),
     Example(
-        "temporary-file",
+        "magic",
         1,
-        "use the tempfile module",
-        [("step:load", "open('/tmp/table.csv', 'w').close()")],
-        [("step:load", "x = open('data/tmp/table.csv').read() + '/tmpfile'")],
-    ),
-    Example(
-        "temporary-file",
-        1,
-        "pass the value on in a variable",
-        [("functions", "def path(name):\n    return f'/tmp/{name}'"), LOAD],
-        [("functions", "def path(name):\n    return f'data/{name}'"), LOAD],
+        "`pip install numpy` is for Jupyter only",
+        [("step:load", "pip install numpy"), LOAD],
+        [("skip", "pip install numpy"), LOAD],
+        STOPS,
     ),
 ]
 
@@ -333,12 +328,18 @@ MODULES = [
     Example(
         "import-in-step",
         1,
-        "`yaml`",
-        [("step:load", "import yaml")],
-        [("functions", "import yaml"), ("step:load", "import tomllib, time\nimport yaml, kfp")],
+        "`seaborn`",
+        [("step:load", "import seaborn")],
+        [
+            ("functions", "import pandas"),
+            (
+                "step:load",
+                "import tomllib, time\nimport yaml, kfp, numpy\nfrom IPython import display",
+            ),
+        ],
     ),
     Example(
-        "unknown-package",
+        "wrong-package",
         1,
         "comes with attrs; import another module of that package here",
         [("imports", "import attr"), LOAD],
@@ -347,19 +348,30 @@ MODULES = [
     Example(
         "unknown-package",
         1,
-        "install it here",
+        "the steps will install `no_such_module_anywhere`, which is not installed here",
         [("imports", "import no_such_module_anywhere"), LOAD],
-        [("imports", "import yaml, sklearn.svm, numpy, serial\nfrom PIL import Image"), LOAD],
+        [
+            ("imports", "import yaml, sklearn.svm, numpy, serial\nfrom PIL import Image"),
+            ("imports", "import torch, xgboost, lightgbm, cv2, skimage, bs4"),
+            LOAD,
+        ],
     ),
     Example(
-        "unknown-package",
+        "wrong-package",
+        1,
+        "the module comes with `scikit-optimize`",
+        [("imports", "import skopt"), LOAD],
+        [("imports", "import sklearn"), LOAD],
+    ),
+    Example(
+        "wrong-package",
         1,
         "import it in the steps that use it",
         [("imports", "import tomllib"), LOAD],
         [("imports", "import json, os.path, urllib.parse"), ("step:load", "import tomllib")],
     ),
     Example(
-        "unknown-package",
+        "wrong-package",
         1,
         "remove the import",
         [("imports", "from __future__ import annotations"), LOAD],
@@ -872,14 +884,6 @@ METADATA = [
         STOPS,
     ),
     Example(
-        "papermill-output",
-        None,
-        "use the notebook it was made from",
-        [LOAD],
-        [LOAD],
-        settings={"metadata": notebook_metadata() | {"papermill": {}}},
-    ),
-    Example(
         "rejected-by-kale",
         None,
         "`notebook:other` cell is missing a 'notebook_path'",
@@ -889,7 +893,265 @@ METADATA = [
     ),
 ]
 
-EXAMPLES = [*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA]
+PANDAS = ("imports", "import numpy as np\nimport pandas as pd")
+TABLE = ("step:load", "table = pd.DataFrame({'x': [1, 5]})")
+BRANCHES = [
+    ("step:load", "models = []\nx = 1"),
+    (["step:one", "prev:load"], "models.append(x)\none = 1"),
+    (["step:two", "prev:load"], "models.append(x + 1)\ntwo = 2"),
+]
+CHANGES = [
+    Example(
+        "different-value",
+        3,
+        "`models` comes from step `load` in the pipeline, but from cell 2 (step `one`)",
+        BRANCHES,
+        [
+            ("step:load", "x = 1"),
+            (["step:one", "prev:load"], "one = [x]"),
+            (["step:two", "prev:load"], "two = [x + 1]"),
+            (["step:choose", "prev:one", "prev:two"], "score = len(one + two)"),
+        ],
+    ),
+    *(
+        Example(
+            "different-value",
+            4,
+            "but from cell 3 (step `change`)",
+            [
+                PANDAS,
+                ("step:load", f"v = {value}\nx = 1"),
+                (["step:change", "prev:load"], f"{change}\ny = x"),
+                (["step:use", "prev:load"], "print(v, x)"),
+            ],
+            [
+                PANDAS,
+                ("step:load", f"v = {value}\nx = 1"),
+                (["step:change", "prev:load"], f"{change}\ny = x"),
+                (["step:use", "prev:change"], "print(v, y)"),
+            ],
+        )
+        for value, change in [
+            ("pd.DataFrame({'a': [1, None]})", "v.dropna(inplace=True)"),
+            ("pd.DataFrame({'a': [1, None]})", "v['a'].fillna(0, inplace=True)"),
+            ("{}", "v.update(a=1)"),
+            ("{'a': []}", "v['a'].append(1)"),
+            ("[[]]", "for one in v:\n    one.append(1)"),
+            ("[3, 1]", "v.sort()"),
+            ("[3, 1]", "w = v\nw.reverse()"),
+            ("[1]", "v += [2]"),
+            ("[1]", "np.random.default_rng(1).shuffle(v)"),
+            ("[1]", "[v.append(i) for i in range(3)]"),
+        ]
+    ),
+    Example(
+        "two-names",
+        2,
+        "`a` and `b` are one object in step `load`",
+        [("step:load", "a = []\nb = a"), (["step:use", "prev:load"], "a.append(1)\nn = len(b)")],
+        [
+            ("step:load", "a = []\nb = list(a)"),
+            (["step:use", "prev:load"], "a.append(1)\nn = len(b)"),
+        ],
+    ),
+    Example(
+        "shared-state",
+        2,
+        "which every step starts with anew",
+        [
+            ("functions", "seen = []\ndef see(x):\n    seen.append(x)"),
+            ("step:load", "x = 1\nsee(x)"),
+            (["step:use", "prev:load"], "score = x + len(seen)"),
+        ],
+        [
+            ("functions", "SIZES = [1, 2]\ndef see(seen, x):\n    return seen + [x] + SIZES"),
+            ("step:load", "x = 1\nseen = see([], x)"),
+            (["step:use", "prev:load"], "score = x + len(seen) + len(SIZES)"),
+        ],
+    ),
+]
+
+OBJECTS = [
+    *(
+        Example(
+            "live-object",
+            2,
+            f"`v` is {what}",
+            [("imports", imports), ("step:load", f"x = 1\nv = {value}"), USE_BOTH],
+            [("imports", imports), ("step:load", f"x = 1\nv = {value}\nv = 2"), USE_BOTH],
+        )
+        for imports, value, what in [
+            ("import sqlite3", "sqlite3.connect(':memory:')", "a connection"),
+            ("import os", "(i for i in range(3))", "a generator"),
+            ("import os", "open(os.devnull)", "an open file"),
+            ("import numpy as np", "np.random.default_rng(1)", "a random generator of NumPy"),
+            ("import pandas as pd", "pd.DataFrame({'a': [1]}).groupby('a')", "a groupby object"),
+            (
+                "import tensorflow as tf",
+                "tf.data.Dataset.from_tensor_slices([1]).batch(1)",
+                "a tf.data.Dataset",
+            ),
+            (
+                "import tensorflow\nimport keras",
+                "keras.Sequential([]).fit([1], [1])",
+                "the History of a Keras model",
+            ),
+            ("from concurrent.futures import ThreadPoolExecutor", "ThreadPoolExecutor()", "a pool"),
+        ]
+    ),
+    Example(
+        "live-object",
+        1,
+        "(its name alone on the last line of the step passes it on)",
+        [("step:load", "numbers = (i for i in range(3))\nnumbers")],
+        [("step:load", "numbers = (i for i in range(3))\nprint(*numbers)")],
+    ),
+    Example(
+        "cut-off-object",
+        2,
+        "`v` is a lock",
+        [("imports", "import threading"), ("step:load", "x = 1\nv = threading.Lock()"), USE_BOTH],
+        [
+            ("imports", "import threading"),
+            ("step:load", "x = 1\nv = 2\nthreading.Lock()"),
+            USE_BOTH,
+        ],
+    ),
+    *(
+        Example(
+            "type-change",
+            3,
+            "give the new value a name of its own",
+            [PANDAS, TABLE, (["step:scale", "prev:load"], change), USE_TABLE],
+            [PANDAS, TABLE, (["step:scale", "prev:load"], keep), USE_TABLE],
+        )
+        for change, keep in [
+            ("table = table.to_numpy()", "table = table.dropna()"),
+            ("table = table.values", "table = table[table.x > 1]"),
+            ("table = np.asarray(table)", "table = table.assign(y=1)"),
+            ("table = list(table.x)", "table = table.head(1)"),
+        ]
+    ),
+    Example(
+        "functions-class",
+        2,
+        "it is no `Box` of that step there",
+        [
+            ("functions", "class Box:\n    def __init__(self, n):\n        self.n = n"),
+            ("step:load", "box = Box(1)"),
+            (["step:use", "prev:load"], "score = box.n if isinstance(box, Box) else 0"),
+        ],
+        [
+            ("functions", "class Box:\n    def __init__(self, n):\n        self.n = n"),
+            ("step:load", "box = Box(1)\nn = Box(2).n"),
+            (["step:use", "prev:load"], "score = box.n + n"),
+        ],
+    ),
+    Example(
+        "function-of-step",
+        1,
+        "does not get `k`",
+        [
+            ("step:load", "k = 3\nfunctions = {'times': lambda x: x * k}"),
+            (["step:use", "prev:load"], "score = functions['times'](2)"),
+        ],
+        [
+            ("step:load", "k = 3\nfunctions = {'times': lambda x, k: x * k}"),
+            (["step:use", "prev:load"], "score = functions['times'](2, k)"),
+        ],
+    ),
+    Example(
+        "builtin-name",
+        1,
+        "so step `train` gets that and not this value",
+        [("step:load", "sum = 3"), ("step:train", "score = sum")],
+        [("step:load", "sum = 3\ntotal = sum"), (["step:train", "prev:load"], "score = total")],
+    ),
+    *(
+        Example(
+            "hidden-name",
+            3,
+            "does not get it",
+            [PANDAS, ("step:load", f"limit = 3\n{TABLE[1]}"), (["step:use", "prev:load"], use)],
+            [PANDAS, ("step:load", f"limit = 3\n{TABLE[1]}"), (["step:use", "prev:load"], keep)],
+        )
+        for use, keep in [
+            ("n = len(table.query('x > @limit'))", "n = len(table.query('x > @limit')) + limit"),
+            ("n = len(table) + eval('limit + 1')", "n = len(table) + eval('3 + 1')"),
+            ("n = len(table) + globals()['limit']", "n = len(table)\nm = globals()['n']"),
+        ]
+    ),
+    Example(
+        "seed-in-imports",
+        1,
+        "steps `load` and `train` draw the same numbers",
+        [
+            ("imports", "import random\nrandom.seed(1)"),
+            ("step:load", "x = random.random()"),
+            (["step:train", "prev:load"], "score = x + random.random()"),
+        ],
+        [
+            ("imports", "import random\nrandom.seed(1)"),
+            ("step:load", "x = random.random()"),
+            (["step:train", "prev:load"], "score = x + random.Random(2).random()"),
+        ],
+    ),
+]
+
+FILES = [
+    *(
+        Example(
+            "file-between-steps",
+            3,
+            "(step `make`) writes",
+            [
+                PANDAS,
+                ("step:make", f"n = 1\n{write}"),
+                (["step:use", "prev:make"], f"m = n\n{read}"),
+            ],
+            [
+                PANDAS,
+                ("step:make", f"n = 1\n{write}\n{read}"),
+                (["step:use", "prev:make"], "m = n"),
+            ],
+        )
+        for write, read in [
+            ("pd.DataFrame().to_csv('/tmp/a.csv')", "pd.read_csv('/tmp/a.csv')"),
+            ("open('/tmp/a', 'w').write('x')", "text = open('/tmp/a').read()"),
+            ("path = '/tmp/a.npy'\nnp.save(path, [1])", "a = np.load('/tmp/' + 'a.npy')"),
+        ]
+    ),
+    Example(
+        "file-between-steps",
+        2,
+        "cell 1 (which is no step) writes `made.csv`",
+        [("skip", "open('made.csv', 'w')"), ("step:load", "x = open('made.csv').read()")],
+        [("skip", "open('made.csv', 'w')"), ("step:load", "x = 1")],
+    ),
+    Example(
+        "relative-file",
+        1,
+        "below tempfile.gettempdir()",
+        [("step:load", "open('out/table.csv', 'w').close()")],
+        [("step:load", "open('/tmp/table.csv', 'w').close()")],
+    ),
+    Example(
+        "relative-file",
+        1,
+        "which is empty on a cluster",
+        [("step:load", "x = open('words.txt').read()")],
+        [("step:load", "x = open('https://example.org/words.txt').read()")],
+    ),
+    Example(
+        "waits-for-step-above",
+        2,
+        "so it waits for `load`, the step above it",
+        [LOAD, ("step:other", "y = 2"), (["step:train", "prev:load", "prev:other"], "z = x + y")],
+        [LOAD, TRAIN, ("step:late", "y = 2")],
+    ),
+]
+
+EXAMPLES = [*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA, *CHANGES, *OBJECTS, *FILES]
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[f"{number}-{e.rule}" for number, e in enumerate(EXAMPLES)]
 )
@@ -955,11 +1217,11 @@ def test_findings_name_file_cell_rule_and_remedy(write):
 
 
 def test_findings_come_in_the_order_of_the_cells(write):
-    cells = [("step:a", "x = '/tmp/x'"), (["step:b", "prev:a"], "print(x)\nimport yaml")]
+    cells = [("step:a", "x = open('x.csv')"), (["step:b", "prev:a"], "print(1)\nimport seaborn")]
     findings = check(write(cells, kale={"base_image": "python:3.12"}))
     assert [(finding.cell, finding.rule) for finding in findings] == [
         (None, "metadata-not-normalised"),
-        (1, "temporary-file"),
+        (1, "relative-file"),
         (2, "import-in-step"),
     ]
     assert sorted(reversed(findings)) == findings
@@ -993,7 +1255,7 @@ def test_findings_become_json(write):
         "path": finding.path,
         "cell": None,
         "rule": "metadata-not-normalised",
-        "severity": "warning",
+        "severity": "note",
         "problem": finding.problem,
         "remedy": finding.remedy,
         "message": f"{finding.problem}; {finding.remedy}",
@@ -1028,6 +1290,15 @@ def test_a_good_notebook_with_everything(write):
         ]
     )
     assert check(notebook) == []
+
+
+def test_what_branches_make_of_one_list_does_not_meet_again(write):
+    choose = (["step:choose", "prev:one", "prev:two"], "score = len(models) + one + two")
+    last = check(write([*BRANCHES, choose]))[-1]
+    assert (last.cell, last.rule) == (4, "different-value")
+    assert last.problem.startswith(
+        "`models` comes from step `two` in the pipeline, without what cell 2 (step `one`) makes"
+    )
 
 
 def test_an_undefined_name_is_reported_where_it_is_used_first(write):

@@ -11,18 +11,18 @@ LOAD = ("step:load", "x = 1")
 
 
 def test_a_pipeline_passes_with_its_warnings(tmp_path):
-    cells = [LOAD, (["step:show", "prev:load"], "print(x, '/tmp/x')")]
+    cells = [LOAD, (["step:show", "prev:load"], "print(x, open('x.txt'))")]
     notebook = read(write_notebook(tmp_path / "a.ipynb", cells, metadata={}))
     found = check_tags(notebook)
-    assert [finding.rule for finding in found] == ["metadata-missing", "temporary-file"]
+    assert [finding.rule for finding in found] == ["metadata-missing", "relative-file"]
     assert {finding.severity for finding in found} == {Severity.WARNING}
 
 
 def test_what_is_no_pipeline_does_not(tmp_path):
-    cells = [LOAD, (["step:show", "prev:missing"], "print(x, '/tmp/x')")]
+    cells = [LOAD, (["step:show", "prev:missing"], "print(x, open('x.txt'))")]
     notebook = read(write_notebook(tmp_path / "a.ipynb", cells))
     with pytest.raises(NotAPipelineError, match="is not the pipeline it looks like; mend") as error:
         check_tags(notebook)
     severities = {finding.rule: finding.severity for finding in error.value.findings}
     assert severities["prev-unknown"] is Severity.ERROR
-    assert severities["temporary-file"] is Severity.WARNING
+    assert severities["relative-file"] is Severity.WARNING

@@ -4,21 +4,39 @@ Each rule is a small function from a notebook to findings; a finding names file,
 and says what to do. Wherever Kale decides, Kale itself is asked.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from fastkf.notebook.check import (
+    changes,
     code,
     flow,
+    hidden,
     metadata,
     modules,
+    objects,
     parameters,
+    paths,
     steps,
     tags,
     values,
 )
 from fastkf.notebook.check.finding import Finding, Found, Rule, Severity
+from fastkf.notebook.check.ignored import Settings, drop_ignored, read_settings
 from fastkf.notebook.errors import KaleError
-from fastkf.notebook.model import Notebook
+from fastkf.notebook.model import Notebook, read
 
-__all__ = ["RULES", "Finding", "Rule", "Severity", "check"]
+__all__ = [
+    "RULES",
+    "Finding",
+    "Rule",
+    "Settings",
+    "Severity",
+    "check",
+    "check_file",
+    "settings_of",
+    "stops",
+]
 
 
 def rejected_by_kale(notebook: Notebook) -> Found:
@@ -31,11 +49,15 @@ def rejected_by_kale(notebook: Notebook) -> Found:
 
 LAST_RULE = Rule(rejected_by_kale)
 RULES = (
+    *changes.RULES,
     *code.RULES,
     *flow.RULES,
+    *hidden.RULES,
     *metadata.RULES,
     *modules.RULES,
+    *objects.RULES,
     *parameters.RULES,
+    *paths.RULES,
     *steps.RULES,
     *tags.RULES,
     *values.RULES,
@@ -43,14 +65,51 @@ RULES = (
 )
 
 
-def check(notebook: Notebook) -> list[Finding]:
-    """All findings in a notebook, in the order of its cells.
+def check(notebook: Notebook, ignore: Iterable[str] = ()) -> list[Finding]:
+    """The findings in a notebook that nobody has said to ignore, in the order of its cells.
+
+    Args:
+        notebook: the notebook.
+        ignore: names of rules that nothing is reported of, beside those of `[tool.fastkf]`.
 
     Raises:
         FastkfError: Kale is missing, or in a version that the tests have not seen.
     """
+    ignored = {*ignore, *settings_of(notebook.path).ignore}
+    return sorted(drop_ignored(notebook, find_all(notebook), ignored))
+
+
+def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:
+    """The findings in a notebook file.
+
+    Raises:
+        FastkfError: as `check`, and where it is no notebook.
+    """
+    return check(read(path), ignore)
+
+
+def find_all(notebook: Notebook) -> set[Finding]:
+    """What the rules find."""
+    if metadata.speaks_old_kale(notebook):
+        # Every other rule would take the old tags for what they do not mean.
+        return set(metadata.OLD_KALE.findings(notebook))
     rules = [rule for rule in RULES if rule is not LAST_RULE]
     findings = {finding for rule in rules for finding in rule.findings(notebook)}
     if not any(finding.severity is Severity.ERROR for finding in findings):
         findings |= set(LAST_RULE.findings(notebook))
-    return sorted(findings)
+    return findings
+
+
+def stops(findings: Iterable[Finding], strict: bool) -> bool:
+    """Whether a notebook with these findings is not to be run as a pipeline."""
+    grave = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
+    return any(finding.severity in grave for finding in findings)
+
+
+def settings_of(path: Path) -> Settings:
+    """What the project of a notebook says about its checks.
+
+    Raises:
+        UsageError: its pyproject.toml says it wrongly.
+    """
+    return read_settings(path, [rule.name for rule in RULES])

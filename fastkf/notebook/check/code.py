@@ -6,7 +6,7 @@ import re
 import tokenize
 import warnings
 
-from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.model import Cell, Notebook
 
 TO_SKIP = "move it to a cell of its own tagged `skip`, or remove it"
@@ -22,10 +22,19 @@ def running_cells(notebook: Notebook) -> list[Cell]:
     return [cell for cell in notebook.code_cells if cell.role in ("imports", "functions", "step")]
 
 
+# IPython takes them for magics without a `%` where they are all that a cell holds.
+AUTOMAGIC = re.compile(
+    r"(?:alias|cat|cd|clear|conda|cp|env|history|less|ll|load_ext|ls|man|mamba|matplotlib|mkdir|"
+    r"more|mv|pip|pwd|rm|rmdir|run|time|timeit|uv|who|whos)(?:\s+[^=\s(.,][^\n]*)?"
+)
+
+
 def is_ipython(cell: Cell) -> bool:
     """Whether the cell is right for IPython, through magics or shell commands."""
     if cell.tree is not None:
         return False
+    if AUTOMAGIC.fullmatch(cell.source.strip()):
+        return True
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
@@ -98,25 +107,9 @@ def interactive_input(notebook: Notebook) -> Found:
                 )
 
 
-def temporary_file(notebook: Notebook) -> Found:
-    """A path under /tmp in a step: files do not travel from step to step."""
-    for cell in running_cells(notebook):
-        for node in ast.walk(cell.tree) if cell.tree else []:
-            value = node.value if isinstance(node, ast.Constant) else None
-            if isinstance(value, str) and re.match("/tmp(/|$)", value):
-                yield (
-                    cell,
-                    f"{value!r} stays in the container of its step, and on one machine two "
-                    "runs share it",
-                    "pass the value on in a variable, or use the tempfile module "
-                    "for a file that only this step needs",
-                )
-
-
 RULES = (
     Rule(magic),
     Rule(leading_percent),
     Rule(syntax_error),
     Rule(interactive_input),
-    Rule(temporary_file, Severity.WARNING),
 )

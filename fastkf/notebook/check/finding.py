@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from fastkf.base.errors import one_line
 from fastkf.notebook.model import Cell, Notebook
+
+PAGES = Path(__file__).parent / "pages"
 
 
 class Severity(StrEnum):
     """What a finding means for the pipeline."""
 
     ERROR = "error"  # it is not the pipeline that the notebook looks like
-    WARNING = "warning"  # it is, and something about the file wants mending
+    WARNING = "warning"  # it is, as far as can be seen, and something in it wants mending
+    NOTE = "note"  # nothing to mend here; good to know
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"cell {self.cell}: " if self.cell else ""
-        return f"{self.path}: {place}{self.rule}: {self.message}"
+        weight = "" if self.severity is Severity.ERROR else f" ({self.severity})"
+        return f"{self.path}: {place}{self.rule}{weight}: {self.message}"
 
     def __lt__(self, other: "Finding") -> bool:
         """Findings are sorted by file and cell."""
@@ -79,6 +84,11 @@ class Rule:
     @property
     def explanation(self) -> str:
         return (self.find.__doc__ or "").strip()
+
+    @property
+    def page(self) -> str:
+        """Why there is the rule, with a notebook that breaks it and one that keeps it: Markdown."""
+        return (PAGES / f"{self.name}.md").read_text(encoding="utf-8")
 
     def findings(self, notebook: Notebook) -> Iterator[Finding]:
         """What the rule finds in a notebook.

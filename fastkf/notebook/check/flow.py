@@ -99,16 +99,6 @@ def trace(notebook: Notebook, step: str, name: str) -> str:
     return step
 
 
-def last_change(notebook: Notebook, name: str, before: Cell) -> Cell | None:
-    """The cell from which the notebook takes a variable, run from top to bottom."""
-    cells = [
-        cell
-        for cell in notebook.code_cells
-        if cell.number < before.number and name in cell.names.changed
-    ]
-    return cells[-1] if cells else None
-
-
 def reported_metrics(notebook: Notebook) -> Iterator[tuple[Need, str]]:
     """Each metric as a need of the metrics cell, with the step where it was set last."""
     cells = notebook.cells_with_role("pipeline-metrics")
@@ -183,22 +173,6 @@ def function_global(notebook: Notebook) -> Found:
             )
 
 
-def different_value(notebook: Notebook) -> Found:
-    """A variable that the pipeline takes from one step and the notebook from another cell."""
-    for need, maker in [*met_needs(notebook), *reported_metrics(notebook)]:
-        step, name, cell = need
-        writer = last_change(notebook, name, cell) if changes(notebook, maker, name) else None
-        if writer is None or writer.step in (maker, step):
-            continue
-        place = f"step `{writer.step}`" if writer.step else "which is no step"
-        yield (
-            cell,
-            f"`{name}` comes from step `{maker}` in the pipeline, but from cell {writer.number} "
-            f"({place}) in the notebook",
-            "use another name there, or let prev: and data lead here",
-        )
-
-
 def local_name(notebook: Notebook) -> Found:
     """A variable that Kale looks for in a step that has only a local name like it."""
     for (step, name, _), end in met_needs(notebook):
@@ -229,7 +203,6 @@ RULES = (
     Rule(missing_prev),
     Rule(undefined_name),
     Rule(function_global),
-    Rule(different_value),
     Rule(local_name),
     Rule(unportable_name),
 )

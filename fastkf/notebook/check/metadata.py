@@ -96,22 +96,28 @@ def old_kale(notebook: Notebook) -> Found:
             )
 
 
+def speaks_old_kale(notebook: Notebook) -> bool:
+    """Whether its tags are those of Kale before 2.0."""
+    return any(cell.tag_values("block") for cell in notebook.code_cells)
+
+
 def papermill_output(notebook: Notebook) -> Found:
-    """The notebook is the output of a papermill run."""
+    """The notebook is the output of a papermill run, with the parameters that it had."""
     injected = [cell for cell in notebook.code_cells if "injected-parameters" in cell.tags]
-    if injected or "papermill" in notebook.metadata:
+    if injected:
         yield (
-            injected[0] if injected else None,
+            injected[0],
             "papermill wrote this file when it ran a notebook",
             "use the notebook it was made from",
         )
 
 
+OLD_KALE = Rule(old_kale)
 RULES = (
     Rule(metadata_missing, Severity.WARNING),
     Rule(metadata_invalid),
     Rule(course_metadata),
-    Rule(metadata_not_normalised, Severity.WARNING),
-    Rule(old_kale),
+    Rule(metadata_not_normalised, Severity.NOTE),
+    OLD_KALE,
     Rule(papermill_output),
 )

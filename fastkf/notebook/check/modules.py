@@ -9,7 +9,8 @@ from functools import cache
 from packaging.utils import canonicalize_name
 
 from fastkf.notebook.check.code import running_cells
-from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.check.packages import NAMED_AS_THEIR_PACKAGE, WELL_KNOWN, list_required
 from fastkf.notebook.kale import package_of
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.package.pins import installed_version
@@ -52,6 +53,12 @@ def installed_packages(notebook: Notebook) -> set[str] | None:
     return {canonicalize_name(package) for package in packages | {"kubeflow-kale", "kfp"}}
 
 
+def packages_in_steps(notebook: Notebook) -> frozenset[str] | None:
+    """The packages that a step has: those, and what they require; None as above."""
+    installed = installed_packages(notebook)
+    return None if installed is None else list_required(frozenset(installed))
+
+
 def is_local(notebook: Notebook, module: str) -> bool:
     top = module.split(".")[0]
     beside = notebook.path.parent / top
@@ -74,11 +81,27 @@ def is_known(package: str) -> bool:
     return installed_version(package) is not None
 
 
+def is_missing_here(module: str) -> bool:
+    """Whether nothing here tells of which package a module is, and Kale goes by its name."""
+    top = module.split(".")[0]
+    package = package_of(module)
+    unknown = package is not None and package == top and not is_known(package)
+    return unknown and top not in NAMED_AS_THEIR_PACKAGE and not explain_package(module)
+
+
 def explain_package(module: str) -> tuple[str, str] | None:
     """Why a step will lack a module although it is imported, and what to do; None: it has it."""
     top = module.split(".")[0]
     package = package_of(module)
-    if package is None or package != top or is_known(package):
+    if package is None or package != top:
+        return None
+    real = WELL_KNOWN.get(top, top)
+    if canonicalize_name(real) != canonicalize_name(package):
+        return (
+            f"Kale would install `{package}`, but the module comes with `{real}`",
+            f"use an image that has `{real}` (tag image:REF), and import `{top}` in its steps",
+        )
+    if is_known(package):
         return None
     if top == "__future__":
         return "Kale would install a package `__future__`", "remove the import"
@@ -94,36 +117,50 @@ def explain_package(module: str) -> tuple[str, str] | None:
             f"{' or '.join(providers(top))}",
             f"import another module of that package here, and `{module}` in the steps that use it",
         )
-    return (
-        f"Kale would install `{package}`, and nothing here can tell whether that is the package "
-        f"of this module",
-        "install it here, and import a module named as its package",
-    )
+    return None
 
 
-def is_there(module: str, installed: set[str]) -> bool:
+def is_there(module: str, installed: frozenset[str]) -> bool:
     """Whether a step with these packages has a module."""
     top = module.split(".")[0]
     package = package_of(module)
     if package is None or top in sys.stdlib_module_names or canonicalize_name(package) in installed:
         return True
+    if WELL_KNOWN.get(top) in installed:
+        return True
     return any(canonicalize_name(provider) in installed for provider in providers(top))
 
 
-def unknown_package(notebook: Notebook) -> Found:
-    """A module for which Kale installs a wrong package, or one that nobody here knows."""
+def shared_modules(notebook: Notebook) -> Iterator[tuple[Cell, str]]:
+    """The modules that imports and functions cells import, from elsewhere."""
     for cell in running_cells(notebook):
-        if cell.role == "step":
-            continue
-        for module in dict.fromkeys(imported_modules(cell)):
-            problem = None if is_local(notebook, module) else explain_package(module)
-            if problem:
-                yield cell, f"`import {module}`: {problem[0]}", problem[1]
+        for module in dict.fromkeys(imported_modules(cell)) if cell.role != "step" else ():
+            if not is_local(notebook, module):
+                yield cell, module
+
+
+def wrong_package(notebook: Notebook) -> Found:
+    """A module for which Kale installs a package that does not bring it."""
+    for cell, module in shared_modules(notebook):
+        if problem := explain_package(module):
+            yield cell, f"`import {module}`: {problem[0]}", problem[1]
+
+
+def unknown_package(notebook: Notebook) -> Found:
+    """A module that is not installed here, so that only its name says which package it is of."""
+    for cell, module in shared_modules(notebook):
+        if is_missing_here(module):
+            yield (
+                cell,
+                f"`import {module}`: the steps will install `{package_of(module)}`, which is not "
+                "installed here",
+                "make sure that the package has the name of its module",
+            )
 
 
 def import_in_step(notebook: Notebook) -> Found:
     """An import outside the imports cell: works in the notebook, is not installed in a step."""
-    installed = installed_packages(notebook)
+    installed = packages_in_steps(notebook)
     if installed is None:
         return
     for cell in running_cells(notebook):
@@ -176,7 +213,8 @@ def star_import(notebook: Notebook) -> Found:
 
 
 RULES = (
-    Rule(unknown_package),
+    Rule(wrong_package),
+    Rule(unknown_package, Severity.NOTE),
     Rule(import_in_step),
     Rule(local_module),
     Rule(keras_without_backend),

@@ -5,7 +5,7 @@ import keyword
 import re
 from collections.abc import Iterator
 
-from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names
 from fastkf.package.kale import WITHOUT_BREAK, find_break
@@ -111,14 +111,14 @@ def papermill_tag(notebook: Notebook) -> Found:
         if "parameters" not in cell.tags:
             yield (
                 cell,
-                "papermill does not find the parameters, so the notebook cannot run with other "
-                "values",
+                "papermill by itself does not find the parameters, so it cannot run the notebook "
+                "with other values (`fastkf run` can)",
                 "add the tag `parameters` behind `pipeline-parameters`",
             )
     for cell in cells[1:]:
         yield (
             cell,
-            "papermill sets the parameters of one cell only",
+            "papermill by itself sets the parameters of one cell only",
             f"move these to cell {cells[0].number}",
         )
 
@@ -156,7 +156,7 @@ def metrics_not_last(notebook: Notebook) -> Found:
 def unknown_metric(notebook: Notebook) -> Found:
     """A metric that no step computes; Kale leaves it out without a word."""
     steps = notebook.cells_with_role("step")
-    if not steps:
+    if not steps or any(cell.tree is None for cell in steps):
         return
     computed = {name for cell in steps for name in cell.names.bound}
     mentioned = {name for cell in steps for name in cell.names.used}
@@ -172,7 +172,7 @@ RULES = (
     Rule(parameter_quote),
     Rule(parameter_name),
     Rule(parameter_assigned),
-    Rule(papermill_tag),
+    Rule(papermill_tag, Severity.NOTE),
     Rule(metrics_line),
     Rule(metrics_not_last),
     Rule(unknown_metric),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.errors import KaleError
 from fastkf.notebook.model import Cell, Notebook
 
@@ -104,6 +104,23 @@ def prev_without_data(notebook: Notebook) -> Found:
             )
 
 
+def waits_for_step_above(notebook: Notebook) -> Found:
+    """A step that takes no variable: it waits for the step above it, whatever its tags say."""
+    if not is_understood(notebook):
+        return
+    edges = tagged_edges(notebook)
+    named = {previous for names in edges.values() for previous in names}
+    for step, after in notebook.dependencies.items():
+        if notebook.sources[step] or not after or after[0] in steps_before(edges, step):
+            continue
+        if step in edges or step in named:
+            yield (
+                notebook.steps[step][0],
+                f"step `{step}` takes no variable, so it waits for `{after[0]}`, the step above it",
+                "nothing is wrong if that may be; to start it earlier, move it up",
+            )
+
+
 def unowned_cell(notebook: Notebook) -> Found:
     """Code above all tagged cells, which no step owns: the pipeline leaves it out."""
     if not any(cell.role for cell in notebook.code_cells):
@@ -122,6 +139,7 @@ RULES = (
     Rule(no_steps),
     Rule(prev_unknown),
     Rule(prev_cycle),
-    Rule(prev_without_data),
-    Rule(unowned_cell),
+    Rule(prev_without_data, Severity.WARNING),
+    Rule(waits_for_step_above, Severity.NOTE),
+    Rule(unowned_cell, Severity.WARNING),
 )

@@ -4,7 +4,8 @@ import difflib
 import re
 
 from fastkf.notebook import kale
-from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.check.ignored import is_mark
 from fastkf.notebook.fields import GPU_LIMITS
 from fastkf.notebook.model import SPECIAL_TAGS, Cell, Notebook
 
@@ -55,7 +56,8 @@ def unknown_tag(notebook: Notebook) -> Found:
         for tag in cell.tags:
             if kale.is_tag(tag) or tag.startswith(REPORTED_BY_OTHERS):
                 continue
-            yield cell, f"Kale does not know the tag `{tag}`", suggest_tag(tag)
+            remedy = f"write it as a comment in the cell: `# {tag}`" if is_mark(tag) else None
+            yield cell, f"Kale does not know the tag `{tag}`", remedy or suggest_tag(tag)
 
 
 def tag_order(notebook: Notebook) -> Found:
@@ -80,14 +82,16 @@ def ignored_tag(notebook: Notebook) -> Found:
     for cell in notebook.cells:
         kale_tags = [tag for tag in cell.tags if kale.is_tag(tag)]
         if cell.type != "code":
-            ignored, why = kale_tags, "this is not a code cell"
+            # A text cell stays out of the pipeline, as `skip` asks.
+            ignored, why = [t for t in kale_tags if t != "skip"], "this is not a code cell"
         elif is_special(cell):
             special = next(tag for tag in cell.tags if tag in SPECIAL_TAGS)
             ignored = [tag for tag in kale_tags if tag != special]
             why = f"the cell is `{special}`"
         else:
-            step = next(iter(cell.tag_values("step")), None)
-            ignored = [tag for tag in kale_tags if is_modifier(tag)] if step in seen else []
+            step = next(filter(None, cell.tag_values("step")), None)
+            is_first = step not in seen if step else not cell.tag_values("step")
+            ignored = [] if is_first else [tag for tag in kale_tags if is_modifier(tag)]
             why = "it is read from the first cell of the step only"
             seen.add(step)
         for tag in ignored:
@@ -116,7 +120,7 @@ def invalid_step_name(notebook: Notebook) -> Found:
     for cell in notebook.code_cells:
         if is_special(cell):
             continue
-        for name in cell.tag_values("step"):
+        for name in filter(None, cell.tag_values("step")):
             if name in NAMES_THAT_ARE_TAGS:
                 yield (
                     cell,
@@ -137,7 +141,8 @@ def duplicate_step_name(notebook: Notebook) -> Found:
     seen: set[str] = set()
     current: str | None = None
     for cell in notebook.code_cells:
-        name = next(iter(cell.tag_values("step")), None)
+        # The tag `step:` without a name is as good as none: the cell goes on with the step above.
+        name = next(filter(None, cell.tag_values("step")), None)
         if cell.role != "step" or name is None or name == current:
             continue
         if name in seen:
@@ -167,10 +172,10 @@ def limit_without_effect(notebook: Notebook) -> Found:
 RULES = (
     Rule(unknown_tag),
     Rule(tag_order),
-    Rule(ignored_tag),
+    Rule(ignored_tag, Severity.WARNING),
     Rule(tag_without_step),
     Rule(several_steps),
     Rule(invalid_step_name),
     Rule(duplicate_step_name),
-    Rule(limit_without_effect),
+    Rule(limit_without_effect, Severity.WARNING),
 )

@@ -1,0 +1,176 @@
+"""Rules on what steps change: each has a copy of its own, and hands on what it makes of that."""
+
+import ast
+from collections.abc import Iterator
+
+from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.check.flow import (
+    changes,
+    find_use,
+    met_needs,
+    reachable_names,
+    reported_metrics,
+    shared_cells,
+)
+from fastkf.notebook.check.steps import is_above, is_understood
+from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import Names
+
+
+def lineage(notebook: Notebook, step: str, name: str) -> set[str]:
+    """The steps whose copies of a variable lead to the one that a step passes on."""
+    steps = {step}
+    while name in notebook.sources[step] and notebook.sources[step][name] not in steps:
+        step = notebook.sources[step][name]
+        steps.add(step)
+    return steps
+
+
+def writers(notebook: Notebook, name: str, before: Cell) -> Iterator[Cell]:
+    """The cells that make what a variable is in the notebook, run from top to bottom.
+
+    The last comes first; the one that makes it anew ends them.
+    """
+    for cell in reversed(notebook.code_cells):
+        if cell.number >= before.number or name not in cell.names.changed:
+            continue
+        yield cell
+        if name in cell.names.bound and not takes(notebook, cell, name):
+            return
+
+
+def takes(notebook: Notebook, cell: Cell, name: str) -> bool:
+    """Whether a cell goes on from the value that the variable has before it."""
+    if cell.step:
+        return name in notebook.sources.get(cell.step, {})
+    return name in cell.names.loaded
+
+
+def different_value(notebook: Notebook) -> Found:
+    """A variable that is another in the pipeline, since other steps or cells change it, too."""
+    for need, maker in [*met_needs(notebook), *reported_metrics(notebook)]:
+        step, name, cell = need
+        if not changes(notebook, maker, name):
+            continue
+        ways = {*lineage(notebook, maker, name), step}
+        cells = list(writers(notebook, name, cell))
+        others = [writer for writer in cells if writer.step not in ways]
+        if not others:
+            continue
+        place = f"step `{others[0].step}`" if others[0].step else "which is no step"
+        if others[0] is cells[0]:
+            problem = (
+                f"`{name}` comes from step `{maker}` in the pipeline, but from cell "
+                f"{others[0].number} ({place}) in the notebook"
+            )
+        else:
+            problem = (
+                f"`{name}` comes from step `{maker}` in the pipeline, without what cell "
+                f"{others[0].number} ({place}) makes of it in the notebook"
+            )
+        yield cell, problem, "use another name there, or let prev: and data lead here"
+
+
+def two_names(notebook: Notebook) -> Found:
+    """Two names of one object, which are two objects after the step, and one of them changes."""
+    steps = list(notebook.sources) if is_understood(notebook) else []
+    for step in steps:
+        pairs = {pair for cell in notebook.steps[step] for pair in cell.names.aliases}
+        for one, other in sorted(pairs):
+            below = [s for s in steps if is_above(notebook, step, s)]
+            for later in below:
+                sources = notebook.sources[later]
+                changed = [c for c in notebook.steps[later] if one in c.names.written]
+                if one not in sources or not changed:
+                    continue
+                users = [s for s in below if other in notebook.sources[s]]
+                after = [s for s in users if s == later or is_above(notebook, later, s)]
+                if after and other not in {n for s in below for n in rebound(notebook, s)}:
+                    yield (
+                        changed[0],
+                        f"`{one}` and `{other}` are one object in step `{step}`, and two in the "
+                        f"steps after it: what changes `{one}` here does not change `{other}`",
+                        "hand on one of the names only",
+                    )
+                    break
+
+
+def rebound(notebook: Notebook, step: str) -> set[str]:
+    return {name for cell in notebook.steps[step] for name in cell.names.bound}
+
+
+def shared_state(notebook: Notebook) -> Found:
+    """A variable of the imports or functions cell that one step changes and another uses."""
+    shared = shared_cells(notebook)
+    if not notebook.steps or not is_understood(notebook):
+        return
+    state = {name for cell in shared for name in made_names(cell)}
+    for name in sorted(state):
+        changing = [s for s in notebook.steps if touches(notebook, s, name, shared)]
+        for step in changing[:1]:
+            users = [s for s in notebook.steps if is_above(notebook, step, s)]
+            users = [s for s in users if name in reachable_names(notebook.steps[s], defs(shared))]
+            if users:
+                yield (
+                    find_change(notebook, step, name),
+                    f"step `{step}` changes `{name}`, which every step starts with anew: step "
+                    f"`{users[0]}` gets it as cell {find_maker(shared, name).number} makes it",
+                    "make it in a step, and pass it on under this name",
+                )
+
+
+def made_names(cell: Cell) -> frozenset[str]:
+    """The variables of a cell, without what it imports and defines."""
+    defined = {n.name for n in (cell.tree.body if cell.tree else []) if hasattr(n, "name")}
+    return cell.names.bound - cell.names.imported - defined
+
+
+def defs(shared: list[Cell]) -> list[Cell]:
+    """The cells as cells of definitions only: what else they do, every step does."""
+    kept = []
+    for cell in shared:
+        nodes = cell.tree.body if cell.tree else []
+        inner = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+        source = "\n".join(ast.unparse(node) for node in inner)
+        kept.append(Cell(cell.number, "code", source, cell.tags, cell.role))
+    return kept
+
+
+def touches(notebook: Notebook, step: str, name: str, shared: list[Cell]) -> bool:
+    """Whether a step changes a variable, itself or through the functions that it calls."""
+    if changes(notebook, step, name):
+        return True
+    reached = reachable_names(notebook.steps[step], defs(shared))
+    nodes = [node for cell in shared for node in (cell.tree.body if cell.tree else [])]
+    return any(
+        isinstance(node, ast.FunctionDef) and node.name in reached and changes_global(node, name)
+        for node in nodes
+    )
+
+
+def changes_global(function: ast.FunctionDef, name: str) -> bool:
+    declared = {
+        n for node in ast.walk(function) if isinstance(node, ast.Global) for n in node.names
+    }
+    body = ast.Module(function.body, [])
+    inside = Names.of(body)
+    arguments = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
+    if name in declared:
+        return name in inside.changed
+    return name in inside.written and name not in inside.bound | arguments
+
+
+def find_change(notebook: Notebook, step: str, name: str) -> Cell:
+    cells = notebook.steps[step]
+    return next((c for c in cells if name in c.names.changed), find_use(cells, name))
+
+
+def find_maker(shared: list[Cell], name: str) -> Cell:
+    return next(cell for cell in shared if name in cell.names.bound)
+
+
+RULES = (
+    Rule(different_value),
+    Rule(two_names),
+    Rule(shared_state),
+)

@@ -1,0 +1,75 @@
+"""Which classes of the functions cell the objects are of that an expression gives or holds."""
+
+import ast
+from collections.abc import Iterable
+
+from fastkf.notebook.model import Cell
+
+ELEMENTS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
+COLLECTIONS = ("list", "tuple", "dict", "set", "sorted")
+GIVE_THEMSELVES = ("fit", "set_params")
+
+
+class Held:
+    """The classes and functions of cells that every step runs.
+
+    Attributes:
+        classes: names to definitions.
+    """
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        nodes = [node for cell in cells for node in (cell.tree.body if cell.tree else [])]
+        self.classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
+        self._functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
+
+    def cannot_load(self, name: str) -> bool:
+        """Whether Kale fails to load an object of a class, as it does not know the class yet."""
+        return self.is_enum(name) or self._is_estimator(name)
+
+    def is_enum(self, name: str) -> bool:
+        bases = [ast.unparse(base) for base in self.classes[name].bases]
+        return any(base.endswith(("Enum", "Flag")) for base in bases)
+
+    def _is_estimator(self, name: str) -> bool:
+        """Kale takes an object for one of scikit-learn's by the first base of its class."""
+        bases = self.classes[name].bases
+        return bool(bases) and ast.unparse(bases[0]).endswith(("Estimator", "Mixin", "Transformer"))
+
+    def by(self, node: ast.expr, depth: int = 0) -> set[str]:
+        """The classes whose objects an expression gives, alone or in a collection."""
+        if depth > 20:
+            return set()
+        if isinstance(node, ast.Attribute):
+            name = ast.unparse(node.value)
+            return {name} if name in self.classes and self.is_enum(name) else set()
+        if isinstance(node, ELEMENTS):
+            inner = [
+                child for child in ast.walk(node) if isinstance(child, ast.Call | ast.Attribute)
+            ]
+            outer = [one for one in inner if not _is_inside_other(one, inner)]
+            return self._all(outer, depth)
+        if isinstance(node, ast.IfExp):
+            return self._all([node.body, node.orelse], depth)
+        return self._by_call(node, depth) if isinstance(node, ast.Call) else set()
+
+    def _by_call(self, call: ast.Call, depth: int) -> set[str]:
+        func = call.func
+        last = func.attr if isinstance(func, ast.Attribute) else ast.unparse(func)
+        if last in self.classes:
+            return {last}
+        if isinstance(func, ast.Attribute) and last in GIVE_THEMSELVES:
+            return self.by(func.value, depth + 1)
+        if last in self._functions:
+            nodes = ast.walk(self._functions[last])
+            returned = [node.value for node in nodes if isinstance(node, ast.Return) and node.value]
+            return self._all(returned, depth)
+        if last[:1].isupper() or last.startswith("make_") or last in COLLECTIONS:
+            return self._all([*call.args, *(word.value for word in call.keywords)], depth)
+        return set()
+
+    def _all(self, nodes: Iterable[ast.expr], depth: int) -> set[str]:
+        return {name for node in nodes for name in self.by(node, depth + 1)}
+
+
+def _is_inside_other(node: ast.expr, others: Iterable[ast.expr]) -> bool:
+    return any(node is not other and node in ast.walk(other) for other in others)

@@ -1,0 +1,256 @@
+"""What kind of value an expression gives, as far as the code tells.
+
+Kale saves a variable by its type (kale/marshal/backends.py), each in a file with an ending of its
+own. A kind here is that ending, or one of those that cannot travel; None where the code does not
+tell, which is most often.
+"""
+
+import ast
+import re
+
+from fastkf.notebook.model import Notebook
+from fastkf.notebook.names import Names
+
+PANDAS, NUMPY, SKLEARN, FUNCTION, PLAIN = "pdpkl", "npy", "joblib", "pyfn", "dillpkl"
+
+# What cannot go from step to step, and why. Each was saved and loaded by Kale 2.3.
+GROUPS = "a groupby object"
+GENERATOR = "a generator"
+RANDOM = "a random generator of NumPy"
+MASKED = "a masked array"
+CONNECTION = "a connection"
+POOL = "a pool of workers"
+FILE = "an open file"
+HISTORY = "the History of a Keras model"
+TF_DATA = "a tf.data.Dataset"
+# What Kale passes on as a copy that has no part in what the original goes on to do.
+LOCK = "a lock"
+ITERATOR = "an iterator"
+CANNOT_TRAVEL = (GROUPS, GENERATOR, RANDOM, MASKED, CONNECTION, POOL, FILE, HISTORY, TF_DATA)
+
+CALLS = {
+    "open": FILE,
+    "gzip.open": FILE,
+    "bz2.open": FILE,
+    "lzma.open": FILE,
+    "zipfile.ZipFile": FILE,
+    "tarfile.open": FILE,
+    "h5py.File": FILE,
+    "tempfile.TemporaryFile": FILE,
+    "tempfile.NamedTemporaryFile": FILE,
+    "sqlite3.connect": CONNECTION,
+    "psycopg2.connect": CONNECTION,
+    "pymysql.connect": CONNECTION,
+    "duckdb.connect": CONNECTION,
+    "sqlalchemy.create_engine": CONNECTION,
+    "socket.socket": CONNECTION,
+    "ssl.create_default_context": CONNECTION,
+    "concurrent.futures.ThreadPoolExecutor": POOL,
+    "concurrent.futures.ProcessPoolExecutor": POOL,
+    "multiprocessing.Pool": POOL,
+    "numpy.random.default_rng": RANDOM,
+    "numpy.random.RandomState": RANDOM,
+    "threading.Lock": LOCK,
+    "threading.RLock": LOCK,
+    "threading.Semaphore": LOCK,
+    "threading.Event": LOCK,
+    "threading.Condition": LOCK,
+    **dict.fromkeys(("iter", "zip", "map", "filter", "enumerate", "reversed"), ITERATOR),
+    **dict.fromkeys(("csv.reader", "csv.DictReader", "os.scandir"), GENERATOR),
+    **dict.fromkeys(("list", "dict", "set", "tuple", "str", "int", "float", "bool"), PLAIN),
+    **dict.fromkeys(("len", "sorted", "range", "repr"), PLAIN),
+}
+LITERALS = (
+    *(ast.Constant, ast.JoinedStr, ast.List, ast.Dict, ast.Set, ast.Tuple),
+    *(ast.ListComp, ast.DictComp, ast.SetComp),
+)
+KERAS_MODELS = (".Sequential", ".Model", ".load_model")
+# Functions of NumPy that give several arrays, or nothing.
+SEVERAL = tuple(
+    f"numpy.{name}"
+    for name in ("unique", "where", "nonzero", "histogram", "meshgrid", "split", "array_split")
+)
+PREFIXES = {
+    "numpy.ma.": MASKED,
+    "tensorflow.data.Dataset.": TF_DATA,
+    "itertools.": ITERATOR,
+    "numpy.": NUMPY,
+}
+OF_PANDAS = ("DataFrame", "Series", "concat", "merge", "get_dummies", "to_datetime", "to_numeric")
+# Transformers of scikit-learn that give a NumPy array for a table.
+DENSE = (
+    *("StandardScaler", "MinMaxScaler", "RobustScaler", "MaxAbsScaler", "Normalizer", "PCA"),
+    *("SimpleImputer", "KNNImputer", "PolynomialFeatures", "PowerTransformer", "Binarizer"),
+    *("QuantileTransformer", "KBinsDiscretizer", "OrdinalEncoder", "LabelEncoder"),
+)
+# Methods of a table that give a table.
+TABLE_METHODS = frozenset(
+    """
+    abs add append apply applymap assign astype bfill clip copy corr cumsum diff div drop
+    drop_duplicates dropna explode ffill fillna filter groupby_agg head infer_objects interpolate
+    isin isna isnull join map mask melt merge mul nlargest notna nsmallest pivot pivot_table pow
+    query rank reindex rename replace reset_index round sample select_dtypes set_index shift
+    sort_index sort_values stack sub tail to_frame transpose unstack where
+    """.split()  # noqa: SIM905
+)
+
+
+class Kinds:
+    """The kinds of a notebook's variables, as its cells are read from top to bottom.
+
+    Attributes:
+        known: variables to their kinds; those of no known kind are left out.
+    """
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.known: dict[str, str] = {}
+        self._makers: dict[str, str] = {}  # variables to the classes that they were made by
+        self._names = imported_names(notebook)
+        self._keeps_tables = any("set_output" in cell.source for cell in notebook.code_cells)
+        self._generators = {
+            node.name
+            for cell in notebook.code_cells
+            for node in (cell.tree.body if cell.tree else [])
+            if isinstance(node, ast.FunctionDef) and _yields(node)
+        }
+
+    def read(self, tree: ast.Module | None) -> None:
+        """Takes in what a cell makes."""
+        for node in tree.body if tree else ():
+            self._read(node)
+
+    def _read(self, node: ast.stmt) -> None:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                self._assign(target, node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            self._assign(node.target, node.value)
+        elif isinstance(node, ast.FunctionDef):
+            self.known[node.name] = FUNCTION
+        elif isinstance(node, ast.With | ast.If | ast.For | ast.Try):
+            for item in node.items if isinstance(node, ast.With) else ():
+                if item.optional_vars:
+                    self._assign(item.optional_vars, item.context_expr)
+            for inner in node.body if isinstance(node, ast.With) else ():
+                self._read(inner)
+            for name in () if isinstance(node, ast.With) else Names.of(node).bound:
+                self.known.pop(name, None)  # one way or another
+
+    def _assign(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Tuple):
+            for inner in ast.walk(target):
+                if isinstance(inner, ast.Name):
+                    self.known.pop(inner.id, None)
+                    self._makers.pop(inner.id, None)
+            return
+        if isinstance(target, ast.Name):
+            kind, maker = self.of(value), self.maker_of(value)
+            self.known.pop(target.id, None)
+            self._makers.pop(target.id, None)
+            if kind:
+                self.known[target.id] = kind
+            if maker:
+                self._makers[target.id] = maker
+
+    def of(self, node: ast.expr) -> str | None:
+        """The kind of what an expression gives."""
+        if isinstance(node, ast.GeneratorExp):
+            return GENERATOR
+        if isinstance(node, ast.Lambda):
+            return FUNCTION
+        if isinstance(node, LITERALS):
+            return PLAIN
+        if isinstance(node, ast.Name):
+            return self.known.get(node.id)
+        if isinstance(node, ast.Subscript):
+            return PANDAS if self.of(node.value) == PANDAS and _is_many(node) else None
+        if isinstance(node, ast.Attribute):
+            is_table = self.of(node.value) == PANDAS
+            return {"values": NUMPY, "T": PANDAS}.get(node.attr) if is_table else None
+        return self._of_call(node) if isinstance(node, ast.Call) else None
+
+    def full_name(self, node: ast.expr) -> str:
+        """The dotted name of a function, with what its first part was imported as."""
+        text = ast.unparse(node)
+        if not re.fullmatch(r"\w+(\.\w+)*", text):
+            return ""
+        top, dot, rest = text.partition(".")
+        return self._names.get(top, top) + dot + rest
+
+    def maker_of(self, node: ast.expr) -> str | None:
+        """The class whose object an expression gives: `Ridge()`, `Ridge().fit(x, y)`, `model`."""
+        if isinstance(node, ast.Name):
+            return self._makers.get(node.id)
+        if not isinstance(node, ast.Call):
+            return None
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "fit":
+            return self.maker_of(node.func.value)
+        name = self.full_name(node.func)
+        return name if name.rsplit(".", 1)[-1][:1].isupper() or "load_model" in name else None
+
+    def _of_call(self, call: ast.Call) -> str | None:
+        name = self.full_name(call.func)
+        if name in CALLS:
+            return CALLS[name]
+        if name in self._generators:
+            return GENERATOR
+        if name in SEVERAL:
+            return None
+        for prefix, kind in PREFIXES.items():
+            if name.startswith(prefix):
+                return kind
+        if name.startswith("pandas."):
+            last = name.removeprefix("pandas.")
+            return PANDAS if last in OF_PANDAS or last.startswith("read_") else None
+        if name.startswith("sklearn.") and name.rsplit(".", 1)[-1][:1].isupper():
+            return SKLEARN
+        if name.startswith("sklearn.pipeline.make_"):
+            return SKLEARN
+        return self._of_method(call.func) if isinstance(call.func, ast.Attribute) else None
+
+    def _of_method(self, func: ast.Attribute) -> str | None:
+        method, inner = func.attr, self.of(func.value)
+        if inner in (PANDAS, NUMPY) and method in ("to_numpy", "tolist", "to_dict"):
+            return NUMPY if method == "to_numpy" else PLAIN
+        if inner == PANDAS:
+            if method == "groupby":
+                return GROUPS
+            return PANDAS if method in TABLE_METHODS else None
+        if inner == TF_DATA:
+            return TF_DATA
+        maker = self.maker_of(func.value) or ""
+        if inner == SKLEARN or maker.startswith("sklearn."):
+            return self._of_estimator(method, maker)
+        is_keras = "keras." in maker and maker.endswith(KERAS_MODELS)
+        return HISTORY if method == "fit" and is_keras else None
+
+    def _of_estimator(self, method: str, maker: str) -> str | None:
+        if method in ("fit", "set_params"):
+            return SKLEARN
+        if method in ("predict", "predict_proba", "decision_function"):
+            return NUMPY
+        is_dense = maker.rsplit(".", 1)[-1] in DENSE and not self._keeps_tables
+        return NUMPY if method in ("transform", "fit_transform") and is_dense else None
+
+
+def imported_names(notebook: Notebook) -> dict[str, str]:
+    """Each name that an import of the notebook binds, with the module or object it stands for."""
+    names: dict[str, str] = {}
+    for cell in notebook.code_cells:
+        for node in ast.walk(cell.tree) if cell.tree else ():
+            if isinstance(node, ast.Import):
+                names |= {n.asname: n.name for n in node.names if n.asname}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names |= {n.asname or n.name: f"{node.module}.{n.name}" for n in node.names}
+    return names
+
+
+def _is_many(node: ast.Subscript) -> bool:
+    """Whether a part of a table is a table: rows by a condition or a slice, or columns."""
+    return not isinstance(node.slice, ast.Tuple) or any(
+        isinstance(part, ast.Slice | ast.List) for part in node.slice.elts
+    )
+
+
+def _yields(node: ast.FunctionDef) -> bool:
+    return any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node))

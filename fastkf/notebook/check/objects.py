@@ -1,0 +1,194 @@
+"""Rules on what can go from step to step: Kale saves each variable, and loads it elsewhere."""
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.check.flow import shared_cells, undefined_names
+from fastkf.notebook.check.held import Held
+from fastkf.notebook.check.kinds import (
+    CANNOT_TRAVEL,
+    GROUPS,
+    HISTORY,
+    ITERATOR,
+    LOCK,
+    SKLEARN,
+    TF_DATA,
+    Kinds,
+)
+from fastkf.notebook.check.steps import is_understood
+from fastkf.notebook.kale import PipelineStep
+from fastkf.notebook.model import Cell, Notebook
+
+INSTEAD = {
+    HISTORY: "pass on its dictionary, `history.history`",
+    GROUPS: "pass on the table, and group it in the step that needs the groups",
+    TF_DATA: "pass on the arrays, and make the dataset in the step that reads it",
+}
+
+
+class Kept(NamedTuple):
+    """What is known of the variables around a step: the kinds before it, and after it."""
+
+    before: dict[str, str]
+    after: dict[str, str]
+
+
+def kinds_around(notebook: Notebook) -> dict[str, Kept]:
+    """The steps to the kinds of variables before and after each."""
+    kinds = Kinds(notebook)
+    around: dict[str, Kept] = {}
+    for cell in notebook.code_cells:
+        if cell.role not in ("imports", "functions", "pipeline-parameters", "step"):
+            continue
+        before = dict(kinds.known)
+        kinds.read(cell.tree)
+        if cell.step:
+            first = around[cell.step].before if cell.step in around else before
+            around[cell.step] = Kept(first, dict(kinds.known))
+    return around
+
+
+def maker_of(notebook: Notebook, step: str, name: str) -> Cell | None:
+    """The cell of a step that makes a variable."""
+    cells = [cell for cell in notebook.steps[step] if name in cell.names.bound]
+    return cells[-1] if cells else None
+
+
+def passed_on(notebook: Notebook) -> Iterator[tuple[PipelineStep, str, Cell]]:
+    """The variables that steps pass on and have made, each with the step and the cell."""
+    for step in notebook.pipeline.steps if is_understood(notebook) else ():
+        for name in step.outs:
+            cell = maker_of(notebook, step.name, name)
+            if cell:
+                yield step, name, cell
+
+
+def live_object(notebook: Notebook) -> Found:
+    """A variable that Kale cannot save: a generator, a connection, an open file, a History."""
+    around = kinds_around(notebook)
+    for step, name, cell in passed_on(notebook):
+        kind = around[step.name].after.get(name)
+        if kind not in CANNOT_TRAVEL:
+            continue
+        taken = any(name in other.ins for other in notebook.pipeline.steps)
+        why = "" if taken else " (its name alone on the last line of the step passes it on)"
+        remedy = INSTEAD.get(
+            kind or "", "pass on what it is made from, and make it where it is used"
+        )
+        if not taken:
+            remedy = "write something else on the last line, such as `print(...)`"
+        yield cell, f"`{name}` is {kind}, which cannot go to another step{why}", remedy
+
+
+def cut_off_object(notebook: Notebook) -> Found:
+    """A lock or an iterator that goes to another step: what arrives is a copy of its own."""
+    around = kinds_around(notebook)
+    for step, name, cell in passed_on(notebook):
+        kind = around[step.name].after.get(name)
+        takers = [other for other in notebook.pipeline.steps if name in other.ins]
+        if kind == LOCK or (kind == ITERATOR and len(takers) > 1):
+            yield (
+                cell,
+                f"`{name}` is {kind}, and each step that takes it gets a copy of its own",
+                "make a list of it" if kind == ITERATOR else "make it in the step that needs it",
+            )
+
+
+def type_change(notebook: Notebook) -> Found:
+    """A variable that a step takes, and passes on as a value of another type under its name."""
+    around = kinds_around(notebook)
+    for step, name, cell in passed_on(notebook):
+        before, after = around[step.name].before.get(name), around[step.name].after.get(name)
+        kinds = {before, after}
+        if name in step.ins and len(kinds) == 2 and None not in kinds:
+            yield (
+                cell,
+                f"`{name}` comes into step `{step.name}` as one type and leaves it as another, and "
+                f"Kale finds two files of it ({name}.{before}, {name}.{after})",
+                "give the new value a name of its own",
+            )
+
+
+def functions_class(notebook: Notebook) -> Found:
+    """An object of a class in the functions cell that goes to another step."""
+    held = Held(shared_cells(notebook))
+    around = kinds_around(notebook) if held.classes else {}
+    for step, name, cell in passed_on(notebook) if held.classes else ():
+        for made in sorted({one for value in values_of(cell, name) for one in held.by(value)}):
+            fails = around[step.name].after.get(name) == SKLEARN or held.cannot_load(made)
+            takers = [s for s in notebook.pipeline.steps if name in s.ins]
+            compared = any(made in c.names.used for s in takers for c in notebook.steps[s.name])
+            if takers and (fails or compared):
+                what = "cannot be loaded there" if fails else f"is no `{made}` of that step there"
+                yield (
+                    cell,
+                    f"`{name}` holds a `{made}` of the functions cell and goes to step "
+                    f"`{takers[0].name}`; Kale loads it before that cell runs, so it {what}",
+                    f"pass on plain values, or make the `{made}` in the step that uses it",
+                )
+
+
+def values_of(cell: Cell, name: str) -> Iterator[ast.expr]:
+    """The expressions that a cell gives a variable."""
+    for node in ast.walk(cell.tree) if cell.tree else ():
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(t, ast.Name) and t.id == name for t in targets):
+            assert isinstance(node, ast.Assign)
+            yield node.value
+
+
+def function_of_step(notebook: Notebook) -> Found:
+    """A lambda, or an object of a class, that uses a variable of the step it was made in."""
+    for step, name, cell in passed_on(notebook):
+        inner = [n for value in values_of(cell, name) for n in code_in(notebook, step.name, value)]
+        free = {one for node in inner for one in free_names(notebook, node)}
+        for taker in notebook.pipeline.steps:
+            if name not in taker.ins or not free:
+                continue
+            own = {n for c in notebook.steps[taker.name] for n in c.names.bound}
+            lacking = sorted(free - set(taker.ins) - own - parameters_of(notebook, taker))
+            if lacking:
+                yield (
+                    cell,
+                    f"`{name}` uses `{lacking[0]}` when it is called, and step `{taker.name}`, "
+                    f"which takes `{name}`, does not get `{lacking[0]}`",
+                    "write it as a function with `def`, in a functions cell, and hand it what it "
+                    "needs as arguments",
+                )
+                break
+
+
+def code_in(notebook: Notebook, step: str, value: ast.expr) -> list[ast.AST]:
+    """The lambdas in an expression, and the classes of the step whose objects it makes."""
+    found: list[ast.AST] = [node for node in ast.walk(value) if isinstance(node, ast.Lambda)]
+    called = {ast.unparse(n.func) for n in ast.walk(value) if isinstance(n, ast.Call)}
+    for cell in notebook.steps[step]:
+        nodes = cell.tree.body if cell.tree else []
+        found += [n for n in nodes if isinstance(n, ast.ClassDef) and n.name in called]
+    return found
+
+
+def free_names(notebook: Notebook, node: ast.AST) -> frozenset[str]:
+    """The variables that code uses and neither makes nor finds in every step."""
+    source = ast.unparse(node)
+    one = Cell(0, "code", source)
+    return undefined_names(notebook, [*shared_cells(notebook), one]) | {
+        name for name in one.names.used if name in notebook.parameters
+    }
+
+
+def parameters_of(notebook: Notebook, step: PipelineStep) -> set[str]:
+    """The pipeline parameters that a step has: those that its own code names."""
+    used = {name for cell in notebook.steps[step.name] for name in cell.names.used}
+    return used & set(notebook.parameters)
+
+
+RULES = (
+    Rule(live_object),
+    Rule(cut_off_object, Severity.WARNING),
+    Rule(type_change),
+    Rule(functions_class),
+    Rule(function_of_step),
+)

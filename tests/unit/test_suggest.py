@@ -1,0 +1,108 @@
+"""Tags that are proposed for a notebook without any."""
+
+import json
+
+import pytest
+from build import write_notebook
+from typer.testing import CliRunner
+
+from fastkf.base.errors import UsageError
+from fastkf.cli import app
+from fastkf.course.places import list_labs
+from fastkf.notebook.check import check
+from fastkf.notebook.model import read
+from fastkf.notebook.suggest import name_of, suggest_tags
+from fastkf.notebook.tagged_copy import write_copy
+
+PLAIN = [
+    ("markdown", "# Two models"),
+    ("", "import math\nimport random"),
+    ("", "def double(x):\n    return 2 * x"),
+    ("", "size = 3\nrate = 0.5"),
+    ("markdown", "## Load the data"),
+    ("", "numbers = [double(n) for n in range(size)]"),
+    ("markdown", "## A look"),
+    ("", "longest = max(numbers)\nprint(longest)"),
+    ("markdown", "## 2. Train *two* models"),
+    ("", "import statistics\nfirst = statistics.mean(numbers) * rate"),
+    ("", "second = sum(numbers)"),
+    ("markdown", "## Compare"),
+    ("", "best = max(first, second)"),
+    ("", "print(best)"),
+    ("", "print('the end')"),
+]
+
+
+def without_tags(path, folder):
+    content = json.loads(path.read_text())
+    for cell in content["cells"]:
+        cell["metadata"].pop("tags", None)
+    bare = folder / "bare.ipynb"
+    bare.write_text(json.dumps(content))
+    return read(bare)
+
+
+def test_a_plain_notebook(tmp_path):
+    proposal = suggest_tags(read(write_notebook(tmp_path / "a.ipynb", PLAIN, metadata={})))
+    assert [cell.tags for cell in proposal.cells] == [
+        ("imports",),
+        ("functions",),
+        ("pipeline-parameters", "parameters"),
+        ("step:load_the_data",),
+        ("skip",),
+        ("step:train_two_models", "prev:load_the_data"),
+        ("step:train_two_models_2", "prev:load_the_data"),
+        ("step:compare", "prev:train_two_models", "prev:train_two_models_2"),
+        ("pipeline-metrics",),
+        ("skip",),
+    ]
+
+
+def test_the_copy_is_a_pipeline_and_the_notebook_stays(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", PLAIN)
+    before = path.read_bytes()
+    result = CliRunner().invoke(app, ["suggest", str(path), "--write", str(tmp_path / "b.ipynb")])
+    assert result.exit_code == 0, result.output
+    assert "load_the_data → train_two_models" in result.output
+    assert check(read(tmp_path / "b.ipynb")) == []
+    assert path.read_bytes() == before
+
+
+def test_nothing_is_overwritten(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", PLAIN)
+    with pytest.raises(UsageError, match="already"):
+        write_copy(read(path), suggest_tags(read(path)), path)
+
+
+def test_a_notebook_with_tags_is_left_to_check(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", [("step:load", "x = 1")])
+    with pytest.raises(UsageError, match="has tags of Kale's already"):
+        suggest_tags(read(path))
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [
+        ("Step 2: Load the `data`", "load_the_data"),
+        ("Steps 2 and 3: the fork", "the_fork"),
+        ("3.1 Größe & Gewicht", "gr_e_gewicht"),
+        ("2024", "step_2024"),
+        ("Imports", "imports_step"),
+        ("数据", "step"),
+    ],
+)
+def test_names_come_from_headings(heading, name):
+    assert name_of(heading) == name
+
+
+@pytest.mark.parametrize("lab", list_labs(), ids=lambda lab: lab.stem)
+def test_a_lab_without_its_tags_gets_its_own_pipeline_back(lab, tmp_path):
+    """The same number of steps, in the same order, each waiting for the same ones."""
+    bare = without_tags(lab, tmp_path)
+    write_copy(bare, suggest_tags(bare), tmp_path / "made.ipynb")
+    made, own = read(tmp_path / "made.ipynb"), read(lab)
+    assert check(made) == []
+    position = {step: list(made.steps).index(step) for step in made.steps}
+    edges = [sorted(map(position.get, after)) for after in made.dependencies.values()]
+    position = {step: list(own.steps).index(step) for step in own.steps}
+    assert edges == [sorted(map(position.get, after)) for after in own.dependencies.values()]
