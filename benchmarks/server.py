@@ -107,10 +107,11 @@ def measure_lists(folder: Path) -> dict[str, list[float]]:
     fill(db.Database(settings.database))
     available = {"key": "storage_state", "operation": "NOT_EQUALS", "string_value": "ARCHIVED"}
     newest = "/runs?sort_by=created_at%20desc"
+    not_archived = quote(json.dumps({"predicates": [available]}))
     questions = {
         SMALLEST: "/healthz",
         "newest 20": newest,
-        "newest 20, not archived": f"{newest}&filter={quote(json.dumps({'predicates': [available]}))}",
+        "newest 20, not archived": f"{newest}&filter={not_archived}",
         "newest 200": f"{newest}&page_size=200",
     }
     with Server(folder) as server:

@@ -15,31 +15,36 @@ from fastkf.server.api.experiments import default_experiment
 from fastkf.server.database import Database
 from fastkf.server.errors import Code, answer
 from fastkf.server.queue import RunQueue
+from fastkf.server.scheduler import Scheduler
 from fastkf.server.settings import Settings
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application of one server; its folder must exist and be no other server's.
 
-    `app.state` has settings, database and queue, for the routers.
+    `app.state` has settings, database and queue, for the routers, and the scheduler.
 
     Raises:
         FastkfError: the database in the folder cannot be used.
     """
     database = Database(settings.database)
     queue = RunQueue(settings, database)
+    scheduler = Scheduler(settings, database, queue)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI):
         with database.write() as session:
             default_experiment(session)
         queue.start()
+        scheduler.start()
         yield
+        scheduler.stop()
         queue.stop()
         database.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, title="fastkf server")
     app.state.settings, app.state.database, app.state.queue = settings, database, queue
+    app.state.scheduler = scheduler
     # The one that is added last is asked first: who is not let in gets nowhere with a large body.
     app.add_middleware(
         SizeLimit, limit=settings.largest_request, respond=partial(answer, Code.TOO_LARGE)

@@ -23,6 +23,7 @@ from fastkf.runs.record import write_run
 from fastkf.server import database as db
 from fastkf.server.settings import Settings
 
+NAMESPACE = "kubeflow"  # that of a Kubeflow Pipelines without users
 SERVICE_ACCOUNT = "pipeline-runner"  # that of Kubeflow Pipelines; nothing here runs under one
 
 

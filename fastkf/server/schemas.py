@@ -10,7 +10,7 @@ from typing import Any
 from fastkf.base.clock import format_utc
 from fastkf.server import database as db
 from fastkf.server.pagination import Page
-from fastkf.server.runs import SERVICE_ACCOUNT
+from fastkf.server.runs import NAMESPACE, SERVICE_ACCOUNT
 
 Json = dict[str, Any]
 NEVER = "1970-01-01T00:00:00Z"  # of a time that has not come yet
@@ -45,6 +45,30 @@ def run(row: db.Run, tasks: list[Json], spec: Json | None) -> Json:
         run_details=_make(task_details=tasks),
         recurring_run_id=row.recurring_run_id,
         state_history=[_status(one) for one in row.state_history if isinstance(one, dict)],
+    )
+
+
+def recurring_run(row: db.RecurringRun) -> Json:
+    return _make(
+        recurring_run_id=row.id,
+        display_name=row.display_name,
+        description=row.description,
+        pipeline_spec=row.spec,
+        pipeline_version_reference=_make(
+            pipeline_id=row.pipeline_id, pipeline_version_id=row.pipeline_version_id
+        ),
+        runtime_config=_make(parameters=row.parameters, pipeline_root=row.pipeline_root),
+        service_account=row.service_account,
+        max_concurrency=str(row.max_concurrency),
+        trigger=row.trigger,
+        mode="ENABLE" if row.is_enabled else "DISABLE",
+        created_at=format_utc(row.created_at),
+        updated_at=format_utc(row.updated_at),
+        status=row.status,
+        error=error(row.error),
+        no_catchup=row.no_catchup or None,
+        namespace=NAMESPACE,
+        experiment_id=row.experiment_id,
     )
 
 

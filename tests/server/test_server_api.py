@@ -249,8 +249,51 @@ def test_runs_are_filtered_by_the_real_state(client):
     assert client.get_run(going[0].run_id).state == "RUNNING"
 
 
-def test_recurring_runs_are_not_there(client):
-    assert refusal(client.list_recurring_runs, experiment_id="x")[:2] == (501, 12)
+def test_recurring_runs(client, uploaded):
+    experiment = client.create_experiment("again").experiment_id
+    version = client.list_pipeline_versions(uploaded.pipeline_id).pipeline_versions[0]
+    made = client.create_recurring_run(
+        experiment,
+        "nightly",
+        cron_expression="0 0 3 * * *",
+        max_concurrency=2,
+        no_catchup=True,
+        params={"number": 4},
+        pipeline_id=uploaded.pipeline_id,
+        version_id=version.pipeline_version_id,
+    )
+    assert (made.status, made.mode, made.max_concurrency) == ("ENABLED", "ENABLE", "2")
+    assert made.trigger.cron_schedule.cron == "0 0 3 * * *"
+    client.disable_recurring_run(made.recurring_run_id)
+    assert client.get_recurring_run(made.recurring_run_id).status == "DISABLED"
+    client.enable_recurring_run(made.recurring_run_id)
+    [listed] = client.list_recurring_runs(experiment_id=experiment).recurring_runs
+    assert (listed.display_name, listed.status) == ("nightly", "ENABLED")
+    client.delete_recurring_run(made.recurring_run_id)
+    assert client.list_recurring_runs(experiment_id=experiment).recurring_runs is None
+    assert refusal(client.get_recurring_run, made.recurring_run_id)[:2] == (404, 5)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_the_kfp_command_makes_recurring_runs(server, uploaded):
+    words = [
+        "--experiment-name",
+        "typed again",
+        "--job-name",
+        "hourly",
+        "--interval-second",
+        "3600",
+    ]
+    words += ["--pipeline-id", uploaded.pipeline_id]
+    versions = kfp_command(server, "pipeline", "list-versions", uploaded.pipeline_id)
+    words += ["--version-id", versions[0]["pipeline_version_id"]]
+    made = kfp_command(server, "recurring-run", "create", *words)["recurring_run_id"]
+    assert find(kfp_command(server, "recurring-run", "list"), "hourly")["recurring_run_id"] == made
+    kfp_command(server, "recurring-run", "disable", made)
+    assert kfp_command(server, "recurring-run", "get", made)["status"] == "DISABLED"
+    kfp_command(server, "recurring-run", "enable", made)
+    kfp_command(server, "recurring-run", "delete", made)
+    assert server.call("GET", f"/recurringruns/{made}")[0] == 404
 
 
 def kfp_command(server, *words, answer="y") -> list | dict | str:

@@ -14,13 +14,23 @@ def add_routers(app: FastAPI) -> None:
         logs,
         metadata,
         pipelines,
+        recurring_runs,
         runs,
         unsupported,
         uploads,
     )
 
     # Uploads first: /pipelines/upload is not a pipeline's id.
-    resources = (health, uploads, pipelines, experiments, runs, artifacts, unsupported)
+    resources = (
+        health,
+        uploads,
+        pipelines,
+        experiments,
+        runs,
+        recurring_runs,
+        artifacts,
+        unsupported,
+    )
     for part in resources:
         _add(app, part.router, "/apis/v2beta1")
     _add(app, logs.router, "/apis/v1alpha1")

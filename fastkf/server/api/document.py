@@ -45,6 +45,19 @@ RUN = table(
     pipeline_version_reference=table(pipeline_id=TEXT, pipeline_version_id=TEXT),
     runtime_config=table(parameters=FREE, pipeline_root=TEXT),
 )
+TRIGGER = table(
+    cron_schedule=table(cron=TEXT, start_time=TEXT, end_time=TEXT),
+    periodic_schedule=table(interval_second=TEXT, start_time=TEXT, end_time=TEXT),
+)
+RECURRING_RUN = table(
+    "display_name",
+    "trigger",
+    **RUN["properties"],
+    trigger=TRIGGER,
+    max_concurrency=TEXT,
+    no_catchup={"type": "boolean"},
+    mode={"type": "string", "enum": ["ENABLE", "DISABLE"]},
+)
 UPLOAD = table("uploadfile", uploadfile={"type": "string", "format": "binary"})
 
 

@@ -100,9 +100,14 @@ def delete_experiment(experiment_id: str, database: FromDatabase) -> dict:
 
 @router.post("/{experiment_id}:archive")
 def archive_experiment(experiment_id: str, database: FromDatabase) -> dict:
-    """Its runs are archived too. One that is not there is none too many, as on a Kubeflow."""
+    """Its runs are archived too, and its recurring runs make no more.
+
+    One that is not there is archived as well: so a Kubeflow answers.
+    """
     with database.write() as session:
         _store(session, experiment_id, "ARCHIVED")
+        schedules = update(db.RecurringRun).where(db.RecurringRun.experiment_id == experiment_id)
+        session.execute(schedules.values(is_enabled=False, updated_at=clock.now()))
         of_it = update(db.Run).where(db.Run.experiment_id == experiment_id)
         session.execute(of_it.values(storage_state="ARCHIVED"))
     return {}

@@ -32,6 +32,7 @@ from fastkf.server.api.requests import (
     read_text,
 )
 from fastkf.server.columns import Words
+from fastkf.server.creation import find_version
 from fastkf.server.errors import ApiError, Code, invalid, not_found
 from fastkf.server.filters import Fields
 from fastkf.server.messages import BODY, Message, read_message
@@ -71,16 +72,6 @@ def find_pipeline(session: Session, pipeline_id: str) -> db.Pipeline:
     found = session.get(db.Pipeline, pipeline_id)
     if found is None:
         raise not_found("pipeline", pipeline_id)
-    return found
-
-
-def find_version(session: Session, pipeline_id: str | None, version_id: str) -> db.PipelineVersion:
-    """Raises ApiError when the pipeline has no such version."""
-    found = session.get(db.PipelineVersion, version_id)
-    if found is None:
-        raise not_found("pipeline version", version_id)
-    if pipeline_id and found.pipeline_id != pipeline_id:
-        raise invalid(f"pipeline version {version_id} is not of the pipeline {pipeline_id}")
     return found
 
 

@@ -75,6 +75,13 @@ class RunRequest:
     parameters: dict[str, Any]
     spec: Any
     reference: VersionReference | None
+    recurring_run_id: str
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """The ids of the pipeline and the version that it is to run, "" where none is named."""
+        found = self.reference or VersionReference("", "")
+        return found.pipeline_id, found.version_id
 
     @classmethod
     def read(cls, message: Message) -> "RunRequest":
@@ -97,6 +104,7 @@ class RunRequest:
             parameters=runtime.get("parameters", {}),
             spec=message.get("pipeline_spec"),
             reference=reference,
+            recurring_run_id=read_text(message, "recurring_run_id"),
         )
 
 

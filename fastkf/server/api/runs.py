@@ -7,7 +7,6 @@ from sqlalchemy import Text, select, type_coerce, update
 from sqlalchemy.orm import Session, undefer
 
 from fastkf.base import clock
-from fastkf.package.arguments import check_arguments
 from fastkf.package.model import Package
 from fastkf.server import database as db
 from fastkf.server import runs, schemas
@@ -21,9 +20,9 @@ from fastkf.server.api.context import (
 )
 from fastkf.server.api.document import RUN, takes
 from fastkf.server.api.experiments import default_experiment, find_experiment
-from fastkf.server.api.pipelines import find_version
 from fastkf.server.api.requests import RunRequest
 from fastkf.server.artifacts import list_artifacts
+from fastkf.server.creation import NewRun, Source, add_run, find_source
 from fastkf.server.errors import Answer, ApiError, Code, invalid, not_found
 from fastkf.server.executions import Execution, read_executions
 from fastkf.server.filters import NO_NAMESPACE, Fields
@@ -76,32 +75,29 @@ def create_run(
     experiment_id: str = "",
 ) -> dict:
     wanted = RunRequest.read(read_message(body, "V2beta1Run", BODY))
-    sent = None if wanted.spec is None else Package.from_spec(wanted.spec)
+    sent = None if wanted.spec is None else Source(Package.from_spec(wanted.spec))
     with database.write() as session:
-        package, version = _choose_package(session, wanted, sent)
+        source = sent or find_source(session, *wanted.named)
         experiment = _choose_experiment(session, wanted.experiment_id or experiment_id)
-        check_arguments(package, wanted.parameters)
-        row = db.Run(
-            id=runs.new_id(),
-            experiment_id=experiment.id,
-            display_name=wanted.display_name,
-            description=wanted.description,
-            service_account=wanted.service_account,
-            pipeline_name=package.name,
-            pipeline_id=version and version.pipeline_id,
-            pipeline_version_id=version and version.id,
-            parameters=wanted.parameters,
-            pipeline_root=wanted.pipeline_root,
-            state_history=[],
-            storage_state="AVAILABLE",
-            spec=None if version else package.as_answer(),
-            created_at=(moment := clock.now()),
-            scheduled_at=moment,
+        if (
+            wanted.recurring_run_id
+            and session.get(db.RecurringRun, wanted.recurring_run_id) is None
+        ):
+            raise invalid(f"recurring run {wanted.recurring_run_id} not found")
+        row = add_run(
+            session,
+            settings,
+            source,
+            experiment,
+            NewRun(
+                display_name=wanted.display_name,
+                description=wanted.description,
+                service_account=wanted.service_account,
+                parameters=wanted.parameters,
+                pipeline_root=wanted.pipeline_root,
+                recurring_run_id=wanted.recurring_run_id or None,
+            ),
         )
-        runs.set_state(row, "PENDING")
-        experiment.last_run_created_at = moment
-        runs.make_folder(settings, row, package)
-        session.add(row)
     queue.wake()
     return spelled(schemas.run(row, [], row.spec))
 
@@ -216,27 +212,6 @@ def unarchive_run(run_id: str, database: FromDatabase) -> dict:
 def _store(session: Session, run_id: str, storage_state: str) -> None:
     query = update(db.Run).where(db.Run.id == run_id)
     session.execute(query.values(storage_state=storage_state))
-
-
-def _choose_package(
-    session: Session, wanted: RunRequest, sent: Package | None
-) -> tuple[Package, db.PipelineVersion | None]:
-    """The package that came with the request, or the version that it names."""
-    if sent is not None:
-        return sent, None
-    assert wanted.reference is not None
-    pipeline_id = wanted.reference.pipeline_id
-    version_id = wanted.reference.version_id or _newest_version(session, pipeline_id)
-    version = find_version(session, pipeline_id, version_id)
-    return Package.from_spec(version.spec), version
-
-
-def _newest_version(session: Session, pipeline_id: str) -> str:
-    of_it = select(db.PipelineVersion.id).where(db.PipelineVersion.pipeline_id == pipeline_id)
-    found = session.scalar(of_it.order_by(db.PipelineVersion.created_at.desc()).limit(1))
-    if found is None:
-        raise not_found("a version of the pipeline", pipeline_id)
-    return found
 
 
 def _choose_experiment(session: Session, experiment_id: str) -> db.Experiment:

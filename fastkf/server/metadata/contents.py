@@ -13,6 +13,7 @@ from fastkf.server import database as db
 from fastkf.server.columns import EPOCH
 from fastkf.server.executions import Execution, number_of
 from fastkf.server.metadata.messages import make, make_properties
+from fastkf.server.runs import NAMESPACE
 from fastkf.server.tree import Group, Tree
 
 OF_RUN = 32  # bits of a number that say which thing of a run it is
@@ -39,7 +40,6 @@ STATES = {  # Execution.State; a step that was left out is one of a condition th
     State.SKIPPED: 6,
     State.CANCELED: 6,
 }
-NAMESPACE = "kubeflow"
 
 
 @dataclass

@@ -124,6 +124,7 @@ def _add_fragments(router: APIRouter, views: Views, render: Render) -> None:
     add("/pipelines/details/{id}/version/{version_id}", "pipeline", views.pipeline)
     add("/experiments", "experiments", views.experiments)
     add("/experiments/details/{id}", "experiment", views.experiment)
+    add("/recurringruns", "recurring_runs", views.recurring_runs)
 
 
 def _add_files(router: APIRouter) -> None:

@@ -98,6 +98,9 @@ class Views:
             "list": lists.list_runs(session, self._read, wanted, within),
         }
 
+    def recurring_runs(self, session: Session, query: dict) -> dict:
+        return {"recurring_runs": lists.list_recurring_runs(session)}
+
     def _read(self, id: str) -> Run | None:
         return read_run(self.settings, id)
 
