@@ -39,7 +39,13 @@ def holds(condition: str, inputs: Mapping[str, Any]) -> bool:
     try:
         text = TOKENS.sub(lambda found: IN_PYTHON.get(found[0], found[0]), condition)
         return bool(_evaluate(ast.parse(text.strip(), mode="eval").body, inputs))
-    except (SyntaxError, TypeError, ValueError, KeyError) as error:
+    except SyntaxError as error:
+        raise FastkfError(
+            f"the condition {condition} cannot be judged",
+            "KFP's compiler writes a text with an apostrophe or a line break as it is, and Kubeflow "
+            "Pipelines fails at it too: compare with such a text in a step",
+        ) from error
+    except (TypeError, ValueError, KeyError) as error:
         raise FastkfError(
             f"the condition {condition} cannot be judged ({type(error).__name__}: {error})"
         ) from error

@@ -19,7 +19,6 @@ from fastkf.runs import model
 
 WORKSPACE = "/kfp-workspace"  # where Kubeflow Pipelines mounts the workspace
 OUTPUT_FILE = "executor_output.json"
-LARGEST_OUTPUT = 64 * 2**20  # bytes
 
 
 class Job:

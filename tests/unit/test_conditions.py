@@ -38,3 +38,9 @@ def test_a_condition_means_what_it_means_on_a_cluster(condition, inputs, expecte
 def test_what_cannot_be_judged_is_one_message(condition):
     with pytest.raises(FastkfError, match="cannot be judged"):
         holds(condition, {"w": "word"})
+
+
+@pytest.mark.parametrize("text", ["it's", "a\nb", "a\\"])
+def test_a_text_that_the_compiler_has_not_quoted_is_named_as_the_cause(text):
+    with pytest.raises(FastkfError, match="compare with such a text in a step"):
+        holds(f"{given('w')} == '{text}'", {"w": text})
