@@ -42,8 +42,8 @@ def holds(condition: str, inputs: Mapping[str, Any]) -> bool:
     except SyntaxError as error:
         raise FastkfError(
             f"the condition {condition} cannot be judged",
-            "KFP's compiler writes a text with an apostrophe or a line break as it is, and Kubeflow "
-            "Pipelines fails at it too: compare with such a text in a step",
+            "KFP's compiler writes a text with an apostrophe or a line break as it is, and a "
+            "Kubeflow fails at it too: compare with such a text in a step",
         ) from error
     except (TypeError, ValueError, KeyError) as error:
         raise FastkfError(
