@@ -432,6 +432,14 @@ def test_the_table_of_the_titanic_and_the_models_are_looked_for_in_the_bucket(pa
     assert "s3://mlpipeline/models/titanic/model.joblib" in table["07, its service"].lacks
 
 
+def test_with_users_they_are_below_the_users_own_prefix(pages):
+    shared(pages)
+    _, table = look(pages, Told(), namespace="me")
+    lab = table["08_object_storage"]
+    assert lab.runs is None
+    assert "s3://mlpipeline/private/me/datasets/titanic/titanic.csv" in lab.lacks
+
+
 def test_without_an_image_of_ones_own_the_labs_with_data_are_not_promised(pages):
     _, table = look(
         pages, Told(**{"get nodes": items(node(loaded=("docker.io/library/python:3.12",)))}), None

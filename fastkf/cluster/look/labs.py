@@ -151,8 +151,10 @@ def model_keys(seen: Seen) -> Need:
         yield found, f"the Secret models-s3 in {seen.namespace} (labs/kserve/README.md, 2)"
 
 
-def stored(key: str, how: str) -> Callable[[Seen], Need]:
+def stored(name: str, how: str) -> Callable[[Seen], Need]:
     def need(seen: Seen) -> Need:
+        own = f"private/{seen.client.namespace}/" if seen.client and seen.client.namespace else ""
+        key = f"{own}{name}"
         try:
             found = has_object(seen.client, key) if seen.client else None
         except ClusterError:
@@ -163,10 +165,7 @@ def stored(key: str, how: str) -> Callable[[Seen], Need]:
     return need
 
 
-TABLE = stored(
-    "datasets/titanic/titanic.csv",
-    "fastkf storage copy data/titanic/titanic.csv s3://mlpipeline/datasets/titanic/",
-)
+TABLE = stored("datasets/titanic/titanic.csv", "labs/object_storage/README.md, Lab 08: 1")
 MODEL = stored("models/titanic/model.joblib", "labs/kserve/README.md, 1")
 LABS: dict[str, tuple[Callable[[Seen], Need], ...]] = {
     "01_first_pipeline": (pipelines,),
