@@ -4,6 +4,8 @@ import graphlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
 
+MOST_AT_ONCE = 256  # threads: more than a machine runs steps at a time
+
 
 def run_in_order(
     after: Mapping[str, Iterable[str]],
@@ -25,7 +27,7 @@ def run_in_order(
     order = graphlib.TopologicalSorter(after)
     order.prepare()
     running: dict[futures.Future[None], str] = {}
-    with futures.ThreadPoolExecutor(max(1, len(after))) as pool:
+    with futures.ThreadPoolExecutor(min(max(1, len(after)), MOST_AT_ONCE)) as pool:
         try:
             while order.is_active():
                 for name in order.get_ready():

@@ -99,16 +99,22 @@ class StepRunner:
         job = Job(task, arguments, name_turn(step.task, turns), self._around)
         log = self._folder / "logs" / f"{step.name}.log"
         _begin_log(log, task)
-        with self._slots:
-            if self._ended.is_set():
-                return None
-            began = time.monotonic()
-            self._board.change(place, turns, state=State.RUNNING, started=now(), inputs=job.inputs)
-            made = self._try(job, log, place, turns)
-            for delay in task.delays:
-                if isinstance(made, Values) or self._ended.wait(delay):
+        began = time.monotonic()
+        made: Values | Failure | None = None
+        for delay in (0.0, *task.delays):
+            # Outside of the slot: while one step waits for its next attempt, another may run.
+            if isinstance(made, Values) or self._ended.wait(delay):
+                break
+            with self._slots:
+                if self._ended.is_set():
                     break
+                if made is None:
+                    began = time.monotonic()
+                    running = {"state": State.RUNNING, "started": now(), "inputs": job.inputs}
+                    self._board.change(place, turns, **running)
                 made = self._try(job, log, place, turns)
+        if made is None:
+            return None
         return self._note_end(made, place, turns, time.monotonic() - began)
 
     def _try(self, job: Job, log: Path, place: Place, turns: Turns) -> Values | Failure:

@@ -507,3 +507,22 @@ def test_a_version_of_kfp_that_was_not_tested_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(versions.metadata, "version", lambda package: "3.0")
     with pytest.raises(FastkfError, match=r"kfp 3\.0 is installed"):
         run(handled, tmp_path, calculate)
+
+
+def test_a_step_that_waits_for_its_next_attempt_lets_others_run(tmp_path):
+    @dsl.pipeline
+    def pipeline():
+        many().set_retry(num_retries=1, backoff_duration="1s")
+        add(x=1).after(total(numbers=[1]))
+
+    calls = []
+
+    def work(name, given):
+        calls.append(name)
+        if name == "many" and calls.count("many") == 1:
+            raise ValueError("not yet")
+        return calculate(name, given)
+
+    outcome, _ = run(pipeline, tmp_path, work, parallel=1)
+    assert outcome.succeeded
+    assert calls.index("add") < len(calls) - 1 - calls[::-1].index("many")
