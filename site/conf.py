@@ -23,6 +23,7 @@ include_patterns = [
     "data/README.md",
     "labs/*.md",
     "labs/*/*.md",
+    "fastkf/notebook/check/pages/*.md",
     "notebooks/*.ipynb",
     "notebooks/solutions/*.ipynb",
 ]
@@ -61,6 +62,7 @@ CONTENTS = {
         "labs/*",
         "labs/*/README",
     ],
+    "Rules of fastkf check": ["fastkf/notebook/check/pages/*"],
     "Solutions": ["notebooks/solutions/*"],
     "Project": ["CONTRIBUTING", "CHANGELOG", "SECURITY", "data/README"],
 }
