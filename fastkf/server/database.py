@@ -86,7 +86,8 @@ class Run(Base):
     """A run and its state; what its steps do is in run.json of the run's folder.
 
     Attributes:
-        state: PENDING, RUNNING, CANCELING, SUCCEEDED, FAILED or CANCELED (V2beta1RuntimeState).
+        state: PENDING, RUNNING, CANCELING, SUCCEEDED, FAILED or CANCELED (V2beta1RuntimeState);
+            the API tells CANCELED as FAILED.
         state_history: dictionaries with update_time, state and, where there is one, error.
         pipeline_id, pipeline_version_id: None for a run of a package that came with the request.
         parameters: the runtime parameters that the request gave.

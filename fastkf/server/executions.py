@@ -42,6 +42,12 @@ class Execution:
         return self.turns[-1] if self.turns else None
 
     @property
+    def attempts(self) -> list[tuple[str, Step]]:
+        """The attempts by their nodes, where there were several."""
+        several = self.step.attempts if len(self.step.attempts) > 1 else ()
+        return [(f"{self.node}{one.name.removeprefix(self.step.name)}", one) for one in several]
+
+    @property
     def has_begun(self) -> bool:
         return self.step.started is not None
 

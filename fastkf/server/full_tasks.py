@@ -11,7 +11,7 @@ from fastkf.server import database as db
 from fastkf.server.artifacts import Artifact, describe_artifact, list_artifacts
 from fastkf.server.executions import Execution
 from fastkf.server.links import MADE, MADE_IN_LOOP, READ, list_inputs
-from fastkf.server.runs import task_id
+from fastkf.server.runs import task_id, told_state
 from fastkf.server.tree import Group, Tree
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ def _describe_root(row: db.Run) -> Json:
         "run_id": row.id,
         "create_time": format_utc(row.created_at),
         "end_time": format_utc(row.finished_at) if row.finished_at else None,
-        "state": row.state,
+        "state": told_state(row.state),
         "type": "ROOT",
         "inputs": _describe(row.parameters, [], VALUE),
     }

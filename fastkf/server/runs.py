@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -34,6 +35,11 @@ def new_id() -> str:
 def task_id(run_id: str, task: str) -> str:
     """How the API names a task of a run."""
     return f"{run_id}.{task}"
+
+
+def told_state(state: Any) -> Any:
+    """The state as the API tells it: there a run that was terminated ends as FAILED."""
+    return "FAILED" if state == "CANCELED" else state
 
 
 def set_state(run: db.Run, state: str, error: str | None = None) -> None:

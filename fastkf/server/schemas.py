@@ -10,7 +10,7 @@ from typing import Any
 from fastkf.base.clock import format_utc
 from fastkf.server import database as db
 from fastkf.server.pagination import Page
-from fastkf.server.runs import NAMESPACE, SERVICE_ACCOUNT
+from fastkf.server.runs import NAMESPACE, SERVICE_ACCOUNT, told_state
 
 Json = dict[str, Any]
 NEVER = "1970-01-01T00:00:00Z"  # of a time that has not come yet
@@ -40,7 +40,7 @@ def run(row: db.Run, tasks: list[Json], spec: Json | None) -> Json:
         created_at=format_utc(row.created_at),
         scheduled_at=format_utc(row.scheduled_at),
         finished_at=format_utc(row.finished_at) if row.finished_at else NEVER,
-        state=row.state,
+        state=told_state(row.state),
         error=error(row.error),
         run_details=_make(task_details=tasks),
         recurring_run_id=row.recurring_run_id,
@@ -142,6 +142,6 @@ def error(message: str | None) -> Json | None:
 def _status(entry: Json) -> Json:
     return _make(
         update_time=entry.get("update_time"),
-        state=entry.get("state"),
+        state=told_state(entry.get("state")),
         error=error(entry.get("error")),
     )

@@ -7,15 +7,15 @@ the artifacts that it has put out, and `pod_name`, by which its log is found.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastkf.base.clock import format_utc
-from fastkf.runs.model import State
+from fastkf.runs.model import State, Step
 from fastkf.server import database as db
 from fastkf.server.artifacts import Artifact
 from fastkf.server.executions import Execution, number_of
-from fastkf.server.runs import task_id
+from fastkf.server.runs import task_id, told_state
 from fastkf.server.tree import Tree
 
 Json = dict[str, Any]
@@ -33,9 +33,9 @@ def describe_tasks(
     nodes, inside = _Nodes(row), _list_inside(executions, tree)
     times = (row.started_at, row.finished_at)
     workflow = f"{row.pipeline_name}-{row.id[:SHORT]}"
-    nodes.add_pair(workflow, "workflow", row.state, times, ["root-driver", "root"])
+    nodes.add_pair(workflow, "workflow", told_state(row.state), times, ["root-driver", "root"])
     nodes.add_driver("root", row.started_at)
-    nodes.add_pair("root", "root", row.state, times, inside.get("", []))
+    nodes.add_pair("root", "root", told_state(row.state), times, inside.get("", []))
     for group in tree.groups:
         children = inside.get(group.node, [])
         if group.turn is not None:
@@ -77,7 +77,13 @@ def _add_step(nodes: "_Nodes", one: Execution, made: list[Artifact]) -> None:
     nodes.add_driver(one.node, step.started, one.name)
     executor = f"{one.node}.executor"
     nodes.add_pair(one.name, one.node, step.state.name, times, [executor], **extra)
-    nodes.add_pair("executor", executor, step.state.name, times, [])
+    attempts = [(other.state.name, _times(other)) for _, other in one.attempts]
+    nodes.add_attempts("executor", executor, step.state.name, times, attempts)
+
+
+def _times(step: Step) -> Times:
+    ended = step.started and step.started + timedelta(seconds=step.seconds)
+    return step.started, ended
 
 
 def _list_outputs(made: list[Artifact]) -> Json:
@@ -100,6 +106,15 @@ class _Nodes:
         """A node, and its one attempt, which has the children."""
         self.add(name, node, state, times, [f"{node}(0)"], **extra)
         self.add(f"{name}(0)", f"{node}(0)", state, times, children)
+
+    def add_attempts(
+        self, name: str, node: str, state: str, times: Times, attempts: list[tuple[str, Times]]
+    ) -> None:
+        """A node and its attempts; one is told of the same way as several."""
+        attempts = attempts or [(state, times)]
+        self.add(name, node, state, times, [f"{node}({n})" for n in range(len(attempts))])
+        for number, (outcome, moments) in enumerate(attempts):
+            self.add(f"{name}({number})", f"{node}({number})", outcome, moments, [])
 
     def add_driver(self, node: str, moment: datetime | None, name: str | None = None) -> None:
         """The driver of a node, which takes no time here."""

