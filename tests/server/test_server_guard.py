@@ -154,7 +154,7 @@ def test_the_token_is_asked_for_on_every_address(tmp_path):
         status, answer = server.call("GET", "/healthz", headers=NO_TOKEN)
         assert (status, answer["code"]) == (401, 16)
         assert server.call("GET", "/runs", headers={"Authorization": "Bearer wrong"})[0] == 401
-        assert server.client(existing_token=token).list_runs().total_size == 0
+        assert server.client(existing_token=token).list_runs().runs is None
         # A browser: the address with the token gives a cookie and the address without it.
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         with opener.open(f"{server.url}{API}/healthz?token={token}") as response:
@@ -275,7 +275,7 @@ def test_what_is_not_a_package(content, reason):
 def test_a_bad_upload_is_refused_and_leaves_nothing(server):
     before = files_below(server)
     status, answer = server.upload(LAUGHS.encode())
-    assert (status, answer["code"]) == (400, 3)
+    assert (status, set(answer)) == (400, {"error_message", "error_details"})
     assert server.upload(YAML, query="name=%20")[0] == 400
     assert server.upload(YAML, query="name=x&tags=[")[0] == 400
     assert server.upload(YAML, query="name=" + "x" * 300)[0] == 400
@@ -288,7 +288,7 @@ def test_a_bad_upload_is_refused_and_leaves_nothing(server):
         )[0]
         == 400
     )
-    assert server.call("GET", "/pipelines")[1] == {"total_size": 0}
+    assert server.call("GET", "/pipelines")[1] == {}
     assert files_below(server) == before
 
 
@@ -298,7 +298,7 @@ def files_below(server) -> set[str]:
 
 
 def test_names_are_never_paths(server):
-    for name in ("../../escaped.yaml", "/etc/passwd", "..%2f..", "a\x00b", "C:\\x", "x" * 200):
+    for name in ("../../escaped.yaml", "/etc/passwd", "..%2f..", "a\x00b", "C:\\x", "x" * 128):
         status, answer = server.upload(YAML, "../../../evil.yaml", f"name={quote(name)}")
         assert status == 200
         assert answer["name"] == name
@@ -341,7 +341,7 @@ def test_a_huge_upload_that_hides_its_size_is_cut_off(server):
     assert answer.startswith(b"HTTP/1.1 413") or answer == b""
     grown = psutil.Process(server.process.pid).memory_info().rss - memory
     assert grown < 60 * MEGABYTE
-    assert server.call("GET", "/pipelines")[1] == {"total_size": 0}
+    assert server.call("GET", "/pipelines")[1] == {}
 
 
 def chunk(content: bytes) -> bytes:
@@ -367,7 +367,7 @@ BAD_FILTERS = [
     '{"predicates": [{"key": "state", "operation": 1}]}',
     '{"predicates": [{"key": "state", "operation": 1, "stringValue": 3}]}',
     '{"predicates": [{"key": "state", "operation": 1, "stringValue": null}]}',
-    '{"predicates": [{"key": "state", "operation": 1, "intValue": 3}]}',
+    '{"predicates": [{"key": "state", "operation": 1, "intValue": "x"}]}',
     '{"predicates": [{"key": "state", "operation": 8, "stringValue": "x"}]}',
     '{"predicates": [{"key": "state", "operation": 1, "stringValues": {"values": ["x"]}}]}',
     '{"predicates": [{"key": "state", "operation": 8, "stringValues": ["x"]}]}',
@@ -440,7 +440,7 @@ def test_bad_bodies(server, body):
 def test_fifty_clients_at_once(server):
     """Each makes an experiment, a pipeline and a waiting run, reads, lists, archives, deletes."""
     start = threading.Barrier(50)
-    before = server.call("GET", "/runs")[1]["total_size"]
+    before = server.call("GET", "/runs")[1].get("total_size", 0)
 
     def use(number: int) -> list[int]:
         start.wait()
@@ -468,7 +468,7 @@ def test_fifty_clients_at_once(server):
     with sleeping(server), ThreadPoolExecutor(50) as pool:
         statuses = list(pool.map(use, range(50)))
     assert statuses == [[200] * 9] * 50
-    assert server.call("GET", "/pipelines")[1] == {"total_size": 0}
+    assert server.call("GET", "/pipelines")[1] == {}
     assert server.call("GET", "/runs?page_size=100")[1]["total_size"] == before + 1
 
 
