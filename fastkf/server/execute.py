@@ -9,7 +9,6 @@ succeeded, 1 when it has failed for a reason that run.json gives, and DISK_FULL 
 room for run.json.
 """
 
-import contextlib
 import os
 import sys
 import time
@@ -30,6 +29,7 @@ from fastkf.runs.keeper import INTERRUPTED, describe_unexpected
 from fastkf.runs.model import PipelineResult, State, Step
 from fastkf.runs.problems import explain_step
 from fastkf.runs.record import read_run, write_run
+from fastkf.server.recorder import Recorder
 
 DISK_FULL = os.EX_IOERR
 CHARACTERS_OF_ID = 5  # as many as Kubernetes adds to a name
@@ -52,6 +52,7 @@ class Execution:
             scheduled=datetime.fromisoformat(scheduled),
         )
         self.steps: dict[str, Step] = {}
+        self.recorder = Recorder()
 
     def run(self) -> bool:
         """Runs the package; True when it has succeeded."""
@@ -75,6 +76,7 @@ class Execution:
         return self.record.has_succeeded
 
     def _end(self, outcome: Outcome | None, error: str | None, seconds: float) -> None:
+        self.recorder.end()
         part = replace(self._part, seconds=seconds)
         if outcome is not None:
             part = replace(part, metrics=outcome.metrics, outputs=outcome.outputs)
@@ -118,9 +120,7 @@ class Execution:
         part = replace(self._part, steps=tuple(self.steps.values()))
         self.record = replace(self.record, pipeline=part)
         if step.state is not State.PENDING:  # all come once before the first starts
-            # On a full disk the step itself may need no room, and the next change may find some.
-            with contextlib.suppress(OSError):
-                write_run(self.record)
+            self.recorder.note(self.record)
 
     def _explain(self, step: Step) -> Step:
         step = explain_step(step, dict.fromkeys(self.package.cells))
