@@ -43,7 +43,7 @@ def test_whichever_process_of_a_run_is_killed_it_fails_and_all_of_it_ends(tmp_pa
             (process,) = inner.children()
             everything = outer.children(recursive=True)
             pids += [one.pid for one in everything]
-            run = next(role for role, run in runs.items() if run in process.cmdline()[-1])
+            run = next(role for role, run in runs.items() if run in " ".join(process.cmdline()))
             {"outer": outer, "inner": inner, "run": process}[run].kill()
         answers = {role: server.wait(run) for role, run in runs.items()}
         assert wait_until_gone(pids) == set()
