@@ -1058,6 +1058,8 @@ OBJECTS = [
         [
             ("step:load", "k = 3\nfunctions = {'times': lambda x, k: x * k}"),
             (["step:use", "prev:load"], "score = functions['times'](2, k)"),
+            ("step:use", "order = sorted([2, 1], key=lambda x: x * score)"),
+            (["step:last", "prev:use"], "print(order)"),
         ],
     ),
     Example(

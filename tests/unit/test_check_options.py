@@ -195,8 +195,19 @@ def test_old_notebooks_get_the_one_finding_that_helps(write):
         [("markdown", "# Title"), LOAD],
         [("imports", "import pandas"), ("step:load", "import numpy, yaml\nx = numpy.ones(2)")],
         [("imports", "import torch\nimport xgboost"), LOAD],
+        [
+            ("step:load", "k = 2\nx = list(map(str, [1]))\nx.sort(key=lambda v: v * k)"),
+            (["step:use", "prev:load"], "print(x)"),
+        ],
+        [
+            ("imports", "import torch"),
+            ("step:load", "net = torch.hub.load('pytorch/vision:v0.10.0', 'resnet18')"),
+        ],
     ],
-    ids=["empty step tag", "automagic", "text", "what packages bring", "not installed"],
+    ids=[
+        *("empty step tag", "automagic", "text", "what packages bring", "not installed"),
+        *("a lambda that is called at once", "a name that is no path"),
+    ],
 )
 def test_what_kale_honours_is_no_finding(cells, write):
     assert check(read(write(*cells))) == []

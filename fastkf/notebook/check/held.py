@@ -7,6 +7,8 @@ from fastkf.notebook.model import Cell
 
 ELEMENTS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
 COLLECTIONS = ("list", "tuple", "dict", "set", "sorted")
+KEEP_FUNCTIONS = (*COLLECTIONS, "partial", "defaultdict", "vectorize")
+LAZY = ("map", "filter")  # the builtins; methods of these names call what they are given
 GIVE_THEMSELVES = ("fit", "set_params")
 
 
@@ -69,6 +71,23 @@ class Held:
 
     def _all(self, nodes: Iterable[ast.expr], depth: int) -> set[str]:
         return {name for node in nodes for name in self.by(node, depth + 1)}
+
+
+def held_lambdas(node: ast.expr) -> list[ast.Lambda]:
+    """The lambdas that an expression gives or holds, without those that it only calls."""
+    if isinstance(node, ast.Lambda):
+        return [node]
+    if isinstance(node, ast.Call):
+        last = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        is_lazy = last in LAZY and isinstance(node.func, ast.Name)
+        if not (last[:1].isupper() or last in KEEP_FUNCTIONS or is_lazy):
+            return []
+    elif not isinstance(node, (*ELEMENTS, ast.IfExp)):
+        return []
+    inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    words = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.keyword)]
+    inner += [word.value for word in words if word.arg != "key"]
+    return [found for child in inner for found in held_lambdas(child)]
 
 
 def _is_inside_other(node: ast.expr, others: Iterable[ast.expr]) -> bool:

@@ -107,11 +107,11 @@ class Kinds:
         self._makers: dict[str, str] = {}  # variables to the classes that they were made by
         self._names = imported_names(notebook)
         self._keeps_tables = any("set_output" in cell.source for cell in notebook.code_cells)
-        self._generators = {
-            node.name
+        self._functions = {
+            node.name: node
             for cell in notebook.code_cells
             for node in (cell.tree.body if cell.tree else [])
-            if isinstance(node, ast.FunctionDef) and _yields(node)
+            if isinstance(node, ast.FunctionDef)
         }
 
     def read(self, tree: ast.Module | None) -> None:
@@ -186,13 +186,32 @@ class Kinds:
         if isinstance(node.func, ast.Attribute) and node.func.attr == "fit":
             return self.maker_of(node.func.value)
         name = self.full_name(node.func)
+        if name in self._functions:
+            return self._maker_in(self._functions[name])
         return name if name.rsplit(".", 1)[-1][:1].isupper() or "load_model" in name else None
+
+    def _maker_in(self, function: ast.FunctionDef) -> str | None:
+        """The class whose object a function returns, made in it."""
+        nodes = list(ast.walk(function))
+        made = {
+            target.id: node.value
+            for node in nodes
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in nodes:
+            value = node.value if isinstance(node, ast.Return) else None
+            value = made.get(value.id) if isinstance(value, ast.Name) else value
+            if isinstance(value, ast.Call) and self.full_name(value.func) not in self._functions:
+                return self.maker_of(value)
+        return None
 
     def _of_call(self, call: ast.Call) -> str | None:
         name = self.full_name(call.func)
         if name in CALLS:
             return CALLS[name]
-        if name in self._generators:
+        if name in self._functions and _yields(self._functions[name]):
             return GENERATOR
         if name in SEVERAL:
             return None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.flow import shared_cells, undefined_names
-from fastkf.notebook.check.held import Held
+from fastkf.notebook.check.held import Held, held_lambdas
 from fastkf.notebook.check.kinds import (
     CANNOT_TRAVEL,
     GROUPS,
@@ -161,13 +161,9 @@ def function_of_step(notebook: Notebook) -> Found:
 
 
 def code_in(notebook: Notebook, step: str, value: ast.expr) -> list[ast.AST]:
-    """The lambdas in an expression, and the classes of the step whose objects it makes."""
-    found: list[ast.AST] = [node for node in ast.walk(value) if isinstance(node, ast.Lambda)]
-    called = {ast.unparse(n.func) for n in ast.walk(value) if isinstance(n, ast.Call)}
-    for cell in notebook.steps[step]:
-        nodes = cell.tree.body if cell.tree else []
-        found += [n for n in nodes if isinstance(n, ast.ClassDef) and n.name in called]
-    return found
+    """The lambdas that a value holds, and the classes of the step whose objects it gives."""
+    held = Held(notebook.steps[step])
+    return [*held_lambdas(value), *(held.classes[name] for name in sorted(held.by(value)))]
 
 
 def free_names(notebook: Notebook, node: ast.AST) -> frozenset[str]:

@@ -23,7 +23,8 @@ WRITES = {
 READS = {
     **dict.fromkeys(("read_csv", "read_parquet", "read_pickle", "read_json", "read_excel"), 0),
     **dict.fromkeys(("read_feather", "read_table", "read_hdf", "read_fwf", "loadtxt"), 0),
-    **dict.fromkeys(("genfromtxt", "fromfile", "load", "load_model", "load_weights", "imread"), 0),
+    **dict.fromkeys(("genfromtxt", "fromfile", "load_model", "load_weights", "imread"), 0),
+    **dict.fromkeys(("np.load", "numpy.load", "joblib.load", "torch.load"), 0),
     **dict.fromkeys(("listdir", "scandir", "glob", "iglob", "walk", "ZipFile", "Image.open"), 0),
     **dict.fromkeys(("tarfile.open", "copy", "copyfile", "copytree", "move", "unpack_archive"), 0),
 }
