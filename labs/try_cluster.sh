@@ -81,7 +81,8 @@ submit() { fastkf submit "$@" --host "$HOST" --output "$WORK/$PART/run"; }
 # Leads a free port of this machine to a service; ADDRESS is then where it is.
 forward() {
     local log="$WORK/$PART/forward-$1"
-    kubectl -n "$NAMESPACE" port-forward "service/$1" ":$2" >"$log" 2>&1 &
+    : >"$log"
+    kubectl -n "$NAMESPACE" port-forward "service/$1" ":$2" >>"$log" 2>&1 &
     BACKGROUND+=("$!")
     for _ in {1..40}; do
         ADDRESS=$(sed -n 's/^Forwarding from \(127\.0\.0\.1:[0-9]*\) .*/\1/p' "$log" | head -1)
