@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from fastkf.base.quiet import quiet_logging
-from fastkf.course.lock import read_lock
 
 # In the place of the package of that name, which may not be installed.
 GRAMMAR = """
@@ -46,11 +45,6 @@ import rfc3987_syntax
 print(rfc3987_syntax.__file__ is not None)
 """
     assert python(code, tmp_path).split() == ["False", "built", "True", "False", "True"]
-
-
-def test_no_kernel_of_the_course_waits_for_the_grammar_of_iris():
-    """Each that imports Kale would build it, and so would every JupyterLab."""
-    assert "rfc3987-syntax" not in read_lock().versions
 
 
 @pytest.mark.parametrize("before", [logging.NOTSET, logging.INFO])
