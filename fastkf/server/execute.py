@@ -1,6 +1,6 @@
 """One run in a process of its own.
 
-`python -m fastkf.server.execute RUN_FOLDER NAME CREATED SCHEDULED`, the times in RFC 3339.
+`python -m fastkf.server.execute NAME CREATED SCHEDULED RUN_FOLDER`, the times in RFC 3339.
 
 Reads pipeline.yaml and the parameters in run.json of the run's folder, runs the package through
 `fastkf.engine`, and keeps run.json up to date with each step. Steps that run.json has as
@@ -145,9 +145,9 @@ def _first_error(steps: tuple[Step, ...]) -> str | None:
 def main() -> None:
     on_end(interrupt)
     try:
-        sys.exit(0 if Execution(Path(sys.argv[1]), *sys.argv[2:5]).run() else 1)
+        sys.exit(0 if Execution(Path(sys.argv[-1]), *sys.argv[1:-1]).run() else 1)
     except OSError as error:  # the record cannot be written; what else fails, it says
-        print(f"{sys.argv[1]}: {error}", file=sys.stderr)
+        print(f"{sys.argv[-1]}: {error}", file=sys.stderr)
         sys.exit(DISK_FULL if lacks_space(error) else 1)
 
 

@@ -146,8 +146,8 @@ class RunQueue:
         try:
             (folder / "logs").mkdir(exist_ok=True)
             with (folder / "logs" / LOG).open("wb") as log:
-                command: list[str | Path] = [sys.executable, "-m", execute.__name__, folder]
-                command += [run.display_name, *times]
+                command: list[str | Path] = [sys.executable, "-m", execute.__name__]
+                command += [run.display_name, *times, folder]
                 self._going[run_id] = processes.start(command, log, folder)
         except OSError as error:
             if lacks_space(error) or error.errno in SHORTAGES:
