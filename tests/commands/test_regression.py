@@ -7,6 +7,7 @@ import pytest
 from build import write_notebook
 from conftest import fastkf
 
+from fastkf.base.errors import FastkfError
 from fastkf.course.regression import checks, green
 from fastkf.engine.notebook import execute_notebook
 from fastkf.notebook.model import read
@@ -153,6 +154,13 @@ def test_an_answer_that_raises_is_told_and_changes_nothing_of_the_execution(copy
     told = failure(checks.exercises, copy, tmp_path)
     assert "0 of 1 exercises are right\nZeroDivisionError: division by zero\nNot yet" in told
     assert failure(checks.execution, copy, tmp_path) is None
+
+
+def test_a_solution_that_cannot_be_read_is_no_fault_of_the_lab(copy, tmp_path):
+    (copy.parent / "solutions" / copy.name).write_text("{")
+    assert failure(checks.execution, copy, tmp_path) is None
+    with pytest.raises(FastkfError, match="not a readable notebook"):
+        checks.exercises(read(copy), tmp_path / "exercises")
 
 
 def test_a_lab_that_gives_other_outputs_fails_by_itself(copy, tmp_path):
