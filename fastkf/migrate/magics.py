@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastkf.migrate.draft import Draft, DraftCell
-from fastkf.notebook.check.code import is_ipython
+from fastkf.notebook.check.code import is_automagic, is_ipython
 from fastkf.notebook.model import Cell
 
 INSTALL = re.compile(
@@ -41,6 +41,8 @@ def move_magics(draft: Draft) -> None:
         seen = next(view for other, view in draft.pairs() if other is cell)
         if seen.role in (None, "skip", "notebook") or not is_ipython(seen):
             continue
+        if is_automagic(cell.source):
+            cell.source = f"%{cell.source.strip()}"
         if re.match(r"\s*%%", cell.source) and not PYTHON_CELL.match(cell.source.lstrip()):
             skip_cell(draft, cell, seen)
         elif pieces := split_cell(cell.source):

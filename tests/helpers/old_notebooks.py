@@ -374,6 +374,12 @@ IMPORTS = [
 
 MAGICS = [
     Example(
+        "magics without their sign",
+        "0.5",
+        [("imports", "pip install numpy"), ("imports", "import numpy"), ("block:a", "x = 1")],
+        ["skip", "imports", "step:a"],
+    ),
+    Example(
         "what sets the notebook up moves into a skip cell",
         "0.5",
         [

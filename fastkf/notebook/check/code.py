@@ -29,11 +29,16 @@ AUTOMAGIC = re.compile(
 )
 
 
+def is_automagic(source: str) -> bool:
+    """Whether a cell is one magic without its `%`, such as `pip install numpy`."""
+    return AUTOMAGIC.fullmatch(source.strip()) is not None
+
+
 def is_ipython(cell: Cell) -> bool:
     """Whether the cell is right for IPython, through magics or shell commands."""
     if cell.tree is not None:
         return False
-    if AUTOMAGIC.fullmatch(cell.source.strip()):
+    if is_automagic(cell.source):
         return True
     from IPython.core.inputtransformer2 import TransformerManager
 
