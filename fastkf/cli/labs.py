@@ -23,6 +23,7 @@ from fastkf.cli.options import (
 )
 from fastkf.course import places
 from fastkf.notebook.check import Finding, Severity
+from fastkf.notebook.metadata import find_problems
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.compare import SAME
 from fastkf.runs.progress import Progress
@@ -118,8 +119,9 @@ def run(
             fetch(names, progress=display.say)
 
         taken = read(find_notebook(notebook))
-        own = SAME if taken.course.tolerance is None else taken.course.tolerance
-        allowed = parse_tolerance(tolerance or [], own)
+        # A damaged block of the course is a finding, with which the run begins.
+        own = None if find_problems(taken.metadata) else taken.course.tolerance
+        allowed = parse_tolerance(tolerance or [], SAME if own is None else own)
         options = Options(places.RUNS, output, only, bring, read_lock(), allowed)
         outcome = run_notebook(taken, given, options, display)
     display.show_run(outcome)
