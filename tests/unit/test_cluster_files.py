@@ -72,3 +72,34 @@ def test_the_logs_of_all_steps_are_kept(server, tmp_path):
     server.case.setdefault("logs", {})[pod] = "45 wines\n"
     complete(server, tmp_path)
     assert (tmp_path / "logs" / "load_data.log").read_text() == "45 wines\n"
+
+
+def test_curves_and_matrices_of_a_cluster_are_in_the_report(server, tmp_path):
+    curve = [
+        {"confidenceThreshold": 2.0, "recall": 0.0, "falsePositiveRate": 0.0},
+        {"confidenceThreshold": 0.5, "recall": 1.0, "falsePositiveRate": 0.25},
+        {"confidenceThreshold": 0.0, "recall": 1.0, "falsePositiveRate": 1.0},
+    ]
+    matrix = {
+        "annotationSpecs": [{"displayName": "no"}, {"displayName": "yes"}],
+        "rows": [{"row": [9.0, 3.0]}, {"row": [0.0, 6.0]}],
+    }
+    metadata = server.case["metadata"]
+    metadata["artifacts"].append(
+        {
+            "id": "900",
+            "type": "system.ClassificationMetrics",
+            "uri": "",
+            "custom_properties": {
+                # As Kubeflow's launcher wraps what is no plain value.
+                "confidenceMetrics": {"struct_value": {"list": curve}},
+                "confusionMatrix": {"struct_value": {"struct": matrix}},
+            },
+        }
+    )
+    made = {"artifact_id": "900", "execution_id": "5", "type": "OUTPUT"}
+    metadata["events"].append({**made, "path": {"steps": [{"key": "metrics"}]}})
+    report = BeautifulSoup(render_report(complete(server, tmp_path)), "html.parser")
+    (shown,) = report.find_all("article", "classification")
+    assert "area under it 0.875" in shown.figcaption.get_text()
+    assert [cell.get_text() for cell in shown.find("tbody").find_all("td")] == ["9", "3", "0", "6"]
