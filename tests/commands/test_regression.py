@@ -34,7 +34,7 @@ CELLS = [
     ("skip", QUESTION[1]),
     ("skip", QUESTION[2]),
 ]
-COURSE = {"quick": {"rows": 2}}
+COURSE = {"files": ["table.csv"], "quick": {"rows": 2}}
 
 
 @pytest.fixture(scope="session")
