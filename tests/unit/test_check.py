@@ -1294,13 +1294,18 @@ def test_a_good_notebook_with_everything(write):
     assert check(notebook) == []
 
 
-def test_what_branches_make_of_one_list_does_not_meet_again(write):
-    choose = (["step:choose", "prev:one", "prev:two"], "score = len(models) + one + two")
+@pytest.mark.parametrize(
+    ("tags", "told"),
+    [
+        (["prev:one", "prev:two"], "step `one` in the pipeline, but from cell 3 (step `two`)"),
+        (["prev:two"], "step `two` in the pipeline, without what cell 2 (step `one`) makes"),
+    ],
+)
+def test_what_branches_make_of_one_list_does_not_meet_again(write, tags, told):
+    choose = (["step:choose", *tags], "score = len(models) + two")
     last = check(write([*BRANCHES, choose]))[-1]
     assert (last.cell, last.rule) == (4, "different-value")
-    assert last.problem.startswith(
-        "`models` comes from step `two` in the pipeline, without what cell 2 (step `one`) makes"
-    )
+    assert last.problem.startswith(f"`models` comes from {told}")
 
 
 def test_an_undefined_name_is_reported_where_it_is_used_first(write):
