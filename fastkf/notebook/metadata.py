@@ -25,9 +25,9 @@ class CourseMetadata:
         minutes: the time that the lab usually takes.
         needs: names of data sets.
         quick: pipeline parameters for a quick check of the lab.
-        files: those that the image of the steps brings, by paths relative to the notebook.
         tolerance: how far the metrics of two runs may differ, relative to their size; None: not
             said.
+        files: those that the image of the steps brings, by paths relative to the notebook.
     """
 
     title: str | None = None
@@ -35,8 +35,8 @@ class CourseMetadata:
     minutes: int | float | None = None
     needs: tuple[str, ...] = ()
     quick: Mapping[str, Value] = field(default_factory=dict)
-    files: tuple[str, ...] = ()
     tolerance: int | float | None = None
+    files: tuple[str, ...] = ()
 
 
 def read_course(metadata: Mapping[str, Any], path: Path) -> CourseMetadata:

@@ -34,6 +34,7 @@ OF_PIPELINES = {
 }
 OF_RESOURCES = {"Cpu": "CPU", "Memory": "memory"}
 NAMES = ("secretName", "configMapName", "constant", "volumeName", "mountPath", "name", "key")
+MOST_NAMES = 4  # of steps that ask for the same
 HONOURED = {"workspace"}
 
 
@@ -53,11 +54,24 @@ def list_settings(package: Package) -> dict[str, tuple[str, ...]]:
 
 
 def describe_settings(package: Package) -> tuple[str, ...]:
-    """The same as sentences' parts: `train: secrets as variables (db), GPU`."""
+    """The same as sentences' parts: `train: secrets as variables (db), GPU`.
+
+    Those that ask for the same are told together; all Kale steps have a security context.
+    """
+    asking: dict[tuple[str, ...], list[str]] = {}
+    for name, settings in list_settings(package).items():
+        asking.setdefault(settings, []).append(name.removeprefix("exec-") or "the pipeline")
+    steps = len(package.executors)
     return tuple(
-        f"{name.removeprefix('exec-') or 'the pipeline'}: {', '.join(settings)}"
-        for name, settings in list_settings(package).items()
+        f"{_name_steps(names, steps)}: {', '.join(settings)}" for settings, names in asking.items()
     )
+
+
+def _name_steps(names: list[str], steps: int) -> str:
+    if len(names) == steps > 1:
+        return "every step"
+    shown = names if len(names) <= MOST_NAMES else [*names[:MOST_NAMES], "others"]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
 def _describe(asked: Table, words: Table) -> Iterator[str]:

@@ -17,6 +17,7 @@ from conftest import LABS, SOLUTIONS
 from kale_panel import Lab, NotebookPage, expected_tags, start_lab
 
 from fastkf.course import places
+from fastkf.course.data import fetch
 from fastkf.engine.notebook import read_metrics
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.compare import is_equal
@@ -28,7 +29,8 @@ SIX_DIGITS = 1e-5  # the pages show no more; a relative difference
 
 @pytest.fixture(scope="module")
 def notebooks(tmp_path_factory):
-    """A folder with copies of the course's notebooks."""
+    """A folder with copies of the course's notebooks, whose data are there."""
+    fetch(["titanic"])
     folder = tmp_path_factory.mktemp("one_click") / "notebooks"
     shutil.copytree(
         places.NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".*", "golden", "__pycache__")

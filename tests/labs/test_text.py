@@ -248,7 +248,7 @@ def test_diagrams_have_the_form_of_flowcharts(path):
 
 def test_blocks_have_known_marks():
     known = {"", "bash", "dockerfile", "ini", "json", "mermaid", "powershell", "python", "text"}
-    known |= {"yaml"}
+    known |= {"toml", "yaml"}
     assert {mark for path in TEXTS for mark, _ in all_blocks(path)} <= known
 
 

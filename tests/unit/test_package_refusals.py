@@ -98,5 +98,19 @@ def test_what_is_not_applied_is_named(tmp_path):
     assert line.startswith("use: ")
 
 
+def test_steps_that_ask_for_the_same_are_told_together():
+    names = [f"exec-s{number}" for number in range(9)]
+    limited = {"container": {"resources": {"resourceCpuLimit": "1"}}}
+
+    def told(asking: int) -> tuple[str, ...]:
+        executors = {name: limited if n < asking else {} for n, name in enumerate(names)}
+        return describe_settings(Package({"deploymentSpec": {"executors": executors}}))
+
+    assert told(9) == ("every step: CPU limit 1",)
+    assert told(1) == ("s0: CPU limit 1",)
+    assert told(2) == ("s0 and s1: CPU limit 1",)
+    assert told(7) == ("s0, s1, s2, s3 and others: CPU limit 1",)
+
+
 def test_a_plain_package_asks_for_nothing(tmp_path):
     assert describe_settings(compiled(use, tmp_path)) == ()
