@@ -253,7 +253,7 @@ def test_what_the_server_refuses_is_said(place, visit):
     place.change(run, state="SUCCEEDED")
     page.get_by_role("button", name="Retry").click()
     assert "only a run that failed" in page.get_by_role("alert").inner_text()
-    assert [text for text in page.complaints if "400" not in text] == []
+    assert [text for text in page.complaints if "409" not in text] == []
     page.complaints.clear()
 
 

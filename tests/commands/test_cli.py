@@ -82,7 +82,7 @@ def test_own_notebook_runs_with_parameters(notebook, run):
     assert record["parity"] == {"total": {"notebook": 5.0, "pipeline": 5.0, "equal": True}}
     assert set(record) == {
         *("version", "name", "title", "status", "started", "seconds", "parameters"),
-        *("notebook", "pipeline", "parity"),
+        *("notebook", "pipeline", "parity", "compared"),
     }
 
 

@@ -716,7 +716,7 @@ def test_it_is_never_open_to_the_network(models, words, told):
 def published(tmp_path_factory):
     """The lab's models, trained, checked and published by the guide's first command."""
     target = tmp_path_factory.mktemp("published") / "models"
-    (command,) = [c for c in guides.fastkf_commands(FOLDER / "README.md") if c[0] == "run"]
+    command = next(c for c in guides.fastkf_commands(FOLDER / "README.md") if c[0] == "run")
     words = [re.sub(r"^models_dir=.*", f"models_dir={target}", word) for word in command]
     finished = fastkf(*words, folder=target.parent / "run")
     assert finished.code == 0, finished.output

@@ -125,9 +125,11 @@ export async function upload(form) {
   const body = new FormData();
   body.append("uploadfile", file);
   const asked = new URLSearchParams();
-  const name = form.elements.name.value.trim();
+  const { pipeline } = form.dataset;
+  // The API calls a pipeline that is given no name as the file, ending and all.
+  const name = form.elements.name.value.trim() || (pipeline ? "" : file.name.replace(/\.\w+$/, ""));
   if (name) asked.set("name", name);
-  if (form.dataset.pipeline) asked.set("pipelineid", form.dataset.pipeline);
+  if (pipeline) asked.set("pipelineid", pipeline);
   const { answer, error } = await call("POST", `${form.dataset.upload}?${asked}`, body);
   if (!error) {
     const version = answer.pipeline_version_id ? `/version/${answer.pipeline_version_id}` : "";
