@@ -7,35 +7,18 @@ of the API's). A body is a row of frames: the message, and the trailers with the
 from google.protobuf.message import DecodeError
 
 from fastkf.base import grpc_web
-from fastkf.base.grpc_web import BOOL, DATA, DOUBLE, FRAME, INT, STRING, TRAILERS, read_frames
+from fastkf.base.grpc_web import DATA, FRAME, INT, STRING, TRAILERS, Fields, read_frames
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import NOT_UP, ClusterError, NotOfferedError, UnansweredError
+from fastkf.runs.ml_metadata import PARTS
 
 METADATA = "/ml_metadata.MetadataStoreService"
 NOT_FOUND = "5"  # of google.rpc.Code
 
-# Of ml_metadata/proto/metadata_store.proto, metadata_store_service.proto, and of protobuf's own
-# struct.proto, what is needed. A map is a list of its entries; an enum is a number.
-MESSAGES: dict[str, list[tuple[str, int, int | str | list[str] | list[int]]]] = {
-    "Value": [
-        ("int_value", 1, INT),
-        ("double_value", 2, DOUBLE),
-        ("string_value", 3, STRING),
-        ("struct_value", 4, "Struct"),
-        ("bool_value", 6, BOOL),
-    ],
-    "Property": [("key", 1, STRING), ("value", 2, "Value")],
-    "Struct": [("fields", 1, ["Field"])],
-    "Field": [("key", 1, STRING), ("value", 2, "Any")],
-    "Any": [
-        ("null_value", 1, INT),
-        ("number_value", 2, DOUBLE),
-        ("string_value", 3, STRING),
-        ("bool_value", 4, BOOL),
-        ("struct_value", 5, "Struct"),
-        ("list_value", 6, "List"),
-    ],
-    "List": [("values", 1, ["Any"])],
+# Of ml_metadata/proto/metadata_store.proto and metadata_store_service.proto, what is needed; an
+# enum is a number.
+MESSAGES: dict[str, Fields] = {
+    **PARTS,
     "Artifact": [
         ("id", 1, INT),
         ("uri", 3, STRING),
@@ -50,8 +33,6 @@ MESSAGES: dict[str, list[tuple[str, int, int | str | list[str] | list[int]]]] = 
         ("create_time_since_epoch", 8, INT),
         ("last_update_time_since_epoch", 9, INT),
     ],
-    "PathStep": [("index", 1, INT), ("key", 2, STRING)],
-    "Path": [("steps", 1, ["PathStep"])],
     "Event": [
         ("artifact_id", 1, INT),
         ("execution_id", 2, INT),

@@ -6,8 +6,9 @@ A map is a list of its entries, an enumeration a number.
 import json
 from typing import Any
 
-from fastkf.base.grpc_web import BOOL, DOUBLE, INT, STRING, Fields, make_messages
+from fastkf.base.grpc_web import INT, STRING, Fields, make_messages
 from fastkf.base.plain_data import show_text
+from fastkf.runs.ml_metadata import PARTS
 
 LARGEST = 2**63  # what an int_value has no room for
 
@@ -15,25 +16,7 @@ OF_CONTEXT: Fields = [("context_id", 1, INT), ("options", 2, "Options")]
 OPTIONS: Fields = [("options", 1, "Options")]
 TYPE: Fields = [("id", 1, INT), ("name", 2, STRING)]
 TABLE: dict[str, Fields] = {
-    "Value": [
-        ("int_value", 1, INT),
-        ("double_value", 2, DOUBLE),
-        ("string_value", 3, STRING),
-        ("struct_value", 4, "Struct"),
-        ("bool_value", 6, BOOL),
-    ],
-    "Property": [("key", 1, STRING), ("value", 2, "Value")],
-    "Struct": [("fields", 1, ["Field"])],
-    "Field": [("key", 1, STRING), ("value", 2, "Any")],
-    "Any": [
-        ("null_value", 1, INT),
-        ("number_value", 2, DOUBLE),
-        ("string_value", 3, STRING),
-        ("bool_value", 4, BOOL),
-        ("struct_value", 5, "Struct"),
-        ("list_value", 6, "List"),
-    ],
-    "List": [("values", 1, ["Any"])],
+    **PARTS,
     "Artifact": [
         ("id", 1, INT),
         ("type_id", 2, INT),
@@ -63,8 +46,6 @@ TABLE: dict[str, Fields] = {
         ("create_time_since_epoch", 7, INT),
         ("last_update_time_since_epoch", 8, INT),
     ],
-    "PathStep": [("index", 1, INT), ("key", 2, STRING)],
-    "Path": [("steps", 1, ["PathStep"])],
     "Event": [
         ("artifact_id", 1, INT),
         ("execution_id", 2, INT),
