@@ -76,9 +76,10 @@ def translate(path) -> str:
 
 
 def code(source: str, parameters=()) -> list[str]:
-    """The statements, without magics, imports, and the values of pipeline parameters."""
+    """The statements, without magics (signed or not), imports, and values of parameters."""
     lines = [re.sub(r"^(\s*)%time ", r"\1", line) for line in source.splitlines()]
-    body = ast.parse("\n".join(line for line in lines if not re.match("[%!]", line))).body
+    plain = [line for line in lines if not re.match("[%!]|pip ", line)]
+    body = ast.parse("\n".join(plain)).body
     kept = [node for node in body if not isinstance(node, ast.Import | ast.ImportFrom)]
     texts = [ast.unparse(node) for node in kept]
     return [text for text in texts if text.partition(" = ")[0] not in parameters]
