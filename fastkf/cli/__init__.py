@@ -4,73 +4,46 @@ from typing import Annotated
 
 import typer
 
-from fastkf.cli import (
-    checks,
-    cluster,
-    components,
-    diagnosis,
-    lab,
-    labs,
-    migrate,
-    runs,
-    server,
-    storage,
-)
+from fastkf.cli.commands import Commands
 from fastkf.cli.process import open_streams
+from fastkf.cli.welcome import show_welcome
 
 app = typer.Typer(
     name="fastkf",
+    cls=Commands,
     help="Kale notebooks and Kubeflow pipelines on this machine: check, run, compile, compare.",
-    no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+NO_COMMAND = 2  # as for every wrong use: a script that lost its words must not go on
 
-@app.callback()
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        from fastkf.cli.diagnosis import describe_version
+
+        print(describe_version())
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
 def start(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
             "--version",
-            callback=diagnosis.show_version,
+            callback=show_version,
             is_eager=True,
             help="Show the version, and the folder of the course, if there is one.",
         ),
     ] = False,
 ) -> None:
-    pass
-
-
-app.command("list")(labs.list_labs)
-for function in (
-    labs.run,
-    runs.compare,
-    lab.lab,
-    labs.compile,
-    cluster.submit,
-    components.train,
-    checks.check,
-    checks.explain,
-    checks.suggest,
-    migrate.migrate,
-):
-    app.command()(function)
-app.command("test")(labs.run_tests)
-for function in (
-    components.tune,
-    labs.draw,
-    components.serve,
-    server.server,
-    labs.data,
-    diagnosis.doctor,
-):
-    app.command()(function)
-app.command("open")(runs.open_report)
-app.command()(runs.clean)
-app.add_typer(storage.storage, name="storage")
+    if context.invoked_subcommand is None:
+        show_welcome()
+        raise typer.Exit(NO_COMMAND)
 
 
 def main() -> None:

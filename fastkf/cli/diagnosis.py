@@ -21,12 +21,10 @@ if TYPE_CHECKING:
 STATES = {True: State.SUCCEEDED, False: State.FAILED, None: State.SKIPPED}
 
 
-def show_version(wanted: bool) -> None:
-    """Prints the version and the course's folder, and ends."""
-    if wanted:
-        course = f"course: {places.COURSE}" if places.COURSE else "no course here"
-        print(f"fastkf {metadata.version('fastkf')} ({course})")
-        raise typer.Exit
+def describe_version() -> str:
+    """The version, and the course's folder."""
+    course = f"course: {places.COURSE}" if places.COURSE else "no course here"
+    return f"fastkf {metadata.version('fastkf')} ({course})"
 
 
 @command()

@@ -15,6 +15,9 @@ from fastkf.runs.progress import Progress
 storage = typer.Typer(
     help="An object store (SeaweedFS, with the API of S3) on this machine, for the labs.",
     no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

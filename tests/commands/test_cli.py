@@ -1,12 +1,20 @@
 """The command as a user meets it: help, usage errors, one message for each mistake."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
+import typer
 from build import notebook_metadata, write_notebook
 from conftest import LABS, fastkf, start
+
+from fastkf.cli import app
+from fastkf.cli.commands import COMMANDS as COMMAND_TABLE
 
 COMMANDS = ["list", "run", "compile", "submit", "check", "draw", "data", "doctor"]
 
@@ -31,6 +39,47 @@ def test_every_command_has_help_with_an_example(command):
     assert result.code == 0
     assert "Example" in result.output
     assert f"fastkf {command}" in result.output
+
+
+def test_help_lists_each_command_by_its_own_first_sentence():
+    group = typer.main.get_command(app)
+    told = {name: command.get_short_help_str(200) for name, command in group.commands.items()}
+    assert told == {name: entry.help for name, entry in COMMAND_TABLE.items()}
+    shown = " ".join(fastkf("--help").output.split())
+    for heading in ("Learn:", "Build your own:", "Run on this machine:", "Run on a cluster:"):
+        assert heading in shown
+    assert [name for name, help in told.items() if f" {name} {help}" not in shown] == []
+
+
+def test_help_imports_none_of_the_commands():
+    code = "import sys; from fastkf.cli import main\ntry: main()\nfinally: print(*sys.modules)"
+    words = [sys.executable, "-c", code, "--help"]
+    loaded = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    assert "fastkf.cli.commands" in loaded
+    heavy = {"fastkf.cli.command", "rich", "numpy", "yaml", "fastkf.notebook"}
+    assert heavy & set(loaded) == set()
+
+
+def test_alone_it_names_five_things_to_do(tmp_path):
+    result = fastkf(cwd=tmp_path)
+    todo = [line.split("  ")[1] for line in result.output.splitlines() if "  fastkf " in line]
+    assert len(todo) == 5
+    group = typer.main.get_command(app)
+    assert all(words.split()[1] in group.commands for words in todo)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands(shell):
+    typed = {"COMP_WORDS": "fastkf mig", "COMP_CWORD": "1"}  # as each shell's script says it
+    typed |= {"_TYPER_COMPLETE_ARGS": "fastkf mig", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    result = subprocess.run(
+        [Path(sys.executable).with_name("fastkf")],
+        env={**os.environ, "_FASTKF_COMPLETE": f"complete_{shell}", **typed},
+        capture_output=True,
+        text=True,
+    )
+    assert "migrate" in result.stdout
+    assert "compile" not in result.stdout
 
 
 @pytest.mark.parametrize(
