@@ -310,6 +310,11 @@ def test_the_readme_names_the_pythons():
     assert f"You need Python {', '.join(first)} or {last}," in read_text(README)
 
 
+def test_the_readme_can_be_read_in_five_minutes():
+    assert len(read_text(README).splitlines()) <= 120
+    assert len(read_text(README).split()) <= 1200
+
+
 # Examples.
 
 
