@@ -1,5 +1,6 @@
 """The local object store: its life, its safety, copying, and the labs that run from it."""
 
+import ast
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import fsspec
 import nbformat
 import psutil
 import pytest
@@ -565,6 +567,51 @@ def test_keys_that_see_one_prefix_of_a_bucket_may_copy_there(tmp_path):
     assert list(store.kept) == [place]
     list(objects.copy(store, str(tmp_path / "x.csv"), "s3://new/x.csv"))
     assert store.buckets == ["mlpipeline", "new"]
+
+
+class BelowOnePrefix(fsspec.AbstractFileSystem):
+    """Such a store as labs see it: it does not know of its bucket, and makes none."""
+
+    protocol = "below"
+    folder = Path()  # where its objects lie
+
+    def exists(self, path, **options):
+        return (self.folder / path).exists()
+
+    def makedirs(self, path, exist_ok=False):
+        raise PermissionError("Access Denied.")
+
+    def _open(self, path, mode="rb", **options):
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        return (self.folder / path).open(mode)
+
+
+@pytest.mark.parametrize("lab", ["05_distributed_training", "07_kserve"])
+def test_labs_publish_with_keys_that_see_one_prefix_of_a_bucket(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(BelowOnePrefix, "folder", tmp_path / "store")
+    fsspec.register_implementation("below", BelowOnePrefix, clobber=True)
+    models, names = tmp_path / "models", ["mnist/1/saved_model.pb", "mnist/1/variables/index"]
+    (models / "mnist" / "1" / "variables").mkdir(parents=True)
+    for name in names:
+        (models / name).write_text(name)
+    cells = [cell.source for cell in read(places.NOTEBOOKS / f"{lab}.ipynb").cells]
+    [publishing] = [source for source in cells if "fsspec.open(" in source]
+    known = {"fsspec": fsspec, "Path": Path, "folder": models, "models_dir": "below://mine/me"}
+    # The part of the cell that publishes: the function, or what is done where there is a place.
+    [part] = [
+        node
+        for node in ast.walk(ast.parse(publishing))
+        if isinstance(node, ast.If | ast.FunctionDef)
+        and getattr(node, "name", None) in (None, "copy_models")
+        and "fsspec.open(" in ast.unparse(node)
+    ][:1]
+    exec(ast.unparse(part), known)
+    if "copy_models" in known:
+        known["copy_models"](models, known["models_dir"])
+        with pytest.raises(FileExistsError, match="mnist is there already"):
+            known["copy_models"](models, known["models_dir"])
+    store = tmp_path / "store" / "mine" / "me"
+    assert [(store / name).read_text() for name in names] == names
 
 
 def test_a_store_that_does_not_answer_is_told(tmp_path):
