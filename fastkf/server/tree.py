@@ -2,7 +2,7 @@
 iterations. run.json tells of the steps alone; the package says what is around them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,12 +43,7 @@ class Group:
 
     @property
     def state(self) -> State:
-        states = {one.step.state for one in self.members}
-        if len(states) == 1:
-            return states.pop()
-        if not all(state.has_ended for state in states):
-            return State.RUNNING
-        return State.FAILED if State.FAILED in states else State.SUCCEEDED
+        return sum_up({one.step.state for one in self.members})
 
     @property
     def times(self) -> tuple[datetime | None, datetime | None]:
@@ -64,6 +59,15 @@ class Tree:
 
     groups: Sequence[Group]
     around: Mapping[str, str]
+
+
+def sum_up(states: Set[State]) -> State:
+    """The state of a group whose members have these."""
+    if len(states) == 1:
+        return next(iter(states))
+    if not all(state.has_ended for state in states):
+        return State.RUNNING
+    return State.FAILED if State.FAILED in states else State.SUCCEEDED
 
 
 def build_tree(spec: Spec, executions: Sequence[Execution]) -> Tree:

@@ -12,7 +12,8 @@ from servers import chain
 
 from fastkf.package.model import Package
 from fastkf.server.pages import files
-from fastkf.server.pages.package import draw_package, list_fields
+from fastkf.server.pages.graph import draw_package
+from fastkf.server.pages.package import list_fields
 from fastkf.server.pages.routes import HOME
 
 SCRIPT = "<script>alert('from a package')</script>"
@@ -97,6 +98,13 @@ def test_the_page_allows_its_own_script_alone_and_nothing_from_elsewhere(get):
 def test_the_page_is_small(get):
     addresses = ["/", "/static/pages.css", *(f"/static/{name}" for name in modules(get))]
     assert sum(len(get(address).body) for address in addresses) < 60_000
+
+
+def test_every_place_that_the_page_leads_to_is_known_to_its_script(get):
+    written = re.search(r"ROUTE = /(.*)/;", get("/static/state.js").text)[1]
+    links = [a["href"].removeprefix("#") for a in get("/").page.select("nav a")]
+    assert "/recurringruns" in links
+    assert [one for one in links if not re.fullmatch(written, one)] == []
 
 
 def modules(get) -> set[str]:

@@ -1,7 +1,7 @@
 """Where the steps of a pipeline stand in its picture, and where its edges run.
 
-Steps stand in layers (the longest path from a start), left to right, or top to bottom where that
-would be too wide. An edge that a longer path implies is left out of the picture, as the step waits
+Steps stand in layers (the longest path from a start), left to right, or top to bottom where there
+are many. An edge that a longer path implies is left out of the picture, as the step waits
 for that path anyway; the description of the picture names every dependency.
 """
 
@@ -20,7 +20,7 @@ Routes = dict[tuple[str, str], list[Node]]
 Neighbours = Mapping[Node, list[Node]]
 Positions = Mapping[Node, float]
 
-WIDEST = 1000
+MOST_ACROSS = 8  # layers; by no names or states, so that a graph lies or stands everywhere
 MARGIN = 8
 LAYER_GAPS = (40, 110)
 BOX_GAP = 16
@@ -103,18 +103,27 @@ def assign_layers(edges: Edges) -> dict[str, int]:
     return {step: layers[step] for step in edges}
 
 
-def lay_out(dependencies: Edges, notes: Mapping[str, str] | None = None) -> Picture:
-    """Finds a place for every step and edge."""
+def lay_out(
+    dependencies: Edges,
+    notes: Mapping[str, str] | None = None,
+    *,
+    sizes: Mapping[str, Size] | None = None,
+    across: bool | None = None,
+) -> Picture:
+    """Finds a place for every step and edge.
+
+    Args:
+        sizes: of the boxes; otherwise as the names and the notes need.
+        across: whether the graph lies; otherwise it does while it has few layers.
+    """
     edges = reduce_edges(dependencies)
     columns, routes = _columns_and_routes(edges, assign_layers(edges))
     before, behind = _neighbours(routes)
     columns = _untangle(columns, before, behind)
-    sizes = {step: _box_size(step, (notes or {}).get(step), bool(notes)) for step in edges}
-    across, down = (
-        _place(columns, routes, before, behind, sizes, across=direction)
-        for direction in (True, False)
-    )
-    return across if across.width <= max(WIDEST, down.width) else down
+    sizes = sizes or {step: box_size(step, (notes or {}).get(step), bool(notes)) for step in edges}
+    if across is None:
+        across = len(columns) <= MOST_ACROSS
+    return _place(columns, routes, before, behind, sizes, across=across)
 
 
 def _columns_and_routes(edges: Edges, layers: dict[str, int]) -> tuple[Columns, Routes]:
@@ -184,7 +193,7 @@ def _crossings(columns: Columns, before: Neighbours) -> int:
     return total
 
 
-def _box_size(step: str, note: str | None, noted: bool) -> Size:
+def box_size(step: str, note: str | None, noted: bool) -> Size:
     letters = NAME_LETTER * len(shorten(step))
     if not noted:
         return max(round(letters + 28), 60), 34

@@ -81,12 +81,12 @@ def draw_pipeline(
     """
     notes = _state_notes(dependencies, statuses or {}, seconds or {})
     picture = lay_out(dependencies, notes)
-    body = [_draw_edge(edge, points, picture.across) for edge, points in picture.edges.items()]
+    body = [draw_edge(edge, points, picture.across) for edge, points in picture.edges.items()]
     for step, box in picture.boxes.items():
-        drawn = _draw_box(box, (statuses or {}).get(step), notes.get(step))
-        body.append(_link(drawn, (links or {}).get(step), step == current))
+        drawn = draw_box(box, (statuses or {}).get(step), notes.get(step))
+        body.append(link_to(drawn, (links or {}).get(step), step == current))
     words = (title or "Pipeline", describe(dependencies, notes))
-    return _wrap(picture, *words, "\n".join(body), interactive=bool(links), style=style)
+    return wrap(picture, *words, "\n".join(body), interactive=bool(links), style=style)
 
 
 def describe(dependencies: Edges, notes: Mapping[str, str] | None = None) -> str:
@@ -116,7 +116,7 @@ def _state_notes(
     return notes
 
 
-def _draw_edge(edge: tuple[str, str], points: list[Point], across: bool) -> str:
+def draw_edge(edge: tuple[str, str], points: list[Point], across: bool) -> str:
     (x, y), steps = points[0], list[str]()
     tip_x, tip_y = points[-1]
     points = points[:-1] + [(tip_x - ARROW, tip_y) if across else (tip_x, tip_y - ARROW)]
@@ -125,64 +125,74 @@ def _draw_edge(edge: tuple[str, str], points: list[Point], across: bool) -> str:
     head = f"l{-ARROW} -4.5v9z" if across else f"l-4.5 {-ARROW}h9z"
     return (
         f'<g class="edge" data-from={quoteattr(edge[0])} data-to={quoteattr(edge[1])}>'
-        f'<path class="line" d="M{_n(x)} {_n(y)}{"".join(steps)}"/>'
-        f'<path class="head" d="M{_n(tip_x)} {_n(tip_y)}{head}"/></g>'
+        f'<path class="line" d="M{number(x)} {number(y)}{"".join(steps)}"/>'
+        f'<path class="head" d="M{number(tip_x)} {number(tip_y)}{head}"/></g>'
     )
 
 
 def _curve(start: Point, end: Point, across: bool) -> str:
     (x1, y1), (x2, y2) = start, end
     if round(x1, 1) == round(x2, 1) or round(y1, 1) == round(y2, 1):
-        return f"L{_n(x2)} {_n(y2)}"
+        return f"L{number(x2)} {number(y2)}"
     bend = (
         ((x1 + x2) / 2, y1, (x1 + x2) / 2, y2) if across else (x1, (y1 + y2) / 2, x2, (y1 + y2) / 2)
     )
-    return "C" + " ".join(map(_n, (*bend, x2, y2)))
+    return "C" + " ".join(map(number, (*bend, x2, y2)))
 
 
-def _draw_box(box: Box, status: str | None, note: str | None) -> str:
+def draw_box(
+    box: Box, status: str | None, note: str | None, name: str | None = None, id: str | None = None
+) -> str:
+    """A step's box.
+
+    Args:
+        name: what it says, where that is not what the layout calls it; id: what names the step.
+    """
+    step = name or box.step
     left, top = box.x - box.width / 2, box.y - box.height / 2
     kind = f"step {status}" if status in STATUSES else "step"
-    label = f"{box.step}: {note}" if note else box.step
+    label = f"{step}: {note}" if note else step
     rect = (
-        f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(box.width)}" height="{_n(box.height)}" '
-        f'rx="9"/>'
+        f'<rect x="{number(left)}" y="{number(top)}" width="{number(box.width)}" '
+        f'height="{number(box.height)}" rx="9"/>'
     )
-    text = _draw_noted(box, status, note, left) if note else _draw_name(box)
+    text = _draw_noted(box, step, status, note, left) if note else _draw_name(box, step)
     return (
-        f'<g class="{kind}" data-step={quoteattr(box.step)}><title>{escape(label)}</title>'
+        f'<g class="{kind}" data-step={quoteattr(id or box.step)}><title>{escape(label)}</title>'
         f"{rect}{text}</g>"
     )
 
 
-def _link(drawn: str, address: str | None, is_current: bool) -> str:
+def link_to(drawn: str, address: str | None, is_current: bool, id: str | None = None) -> str:
     if address is None:
         return drawn
     current = ' aria-current="true"' if is_current else ""
-    return f"<a href={quoteattr(address)}{current}>{drawn}</a>"
+    name = f" id={quoteattr(id)}" if id else ""
+    return f"<a href={quoteattr(address)}{name}{current}>{drawn}</a>"
 
 
-def _draw_name(box: Box) -> str:
+def _draw_name(box: Box, step: str) -> str:
     return (
-        f'<text x="{_n(box.x)}" y="{_n(box.y + 4.5)}" text-anchor="middle">'
-        f"{escape(shorten(box.step))}</text>"
+        f'<text x="{number(box.x)}" y="{number(box.y + 4.5)}" text-anchor="middle">'
+        f"{escape(shorten(step))}</text>"
     )
 
 
-def _draw_noted(box: Box, status: str | None, note: str, left: float) -> str:
+def _draw_noted(box: Box, step: str, status: str | None, note: str, left: float) -> str:
     glyph = GLYPHS.get(status or "", GLYPHS[State.PENDING])
+    x, words = number(left + 36), escape(shorten(step))
     return (
-        f'<g transform="translate({_n(left + 20)} {_n(box.y)})"><circle r="8"/>'
+        f'<g transform="translate({number(left + 20)} {number(box.y)})"><circle r="8"/>'
         f'<path class="glyph" d="{glyph}"/></g>'
-        f'<text x="{_n(left + 36)}" y="{_n(box.y - 3)}">{escape(shorten(box.step))}</text>'
-        f'<text class="state" x="{_n(left + 36)}" y="{_n(box.y + 13)}">{escape(note)}</text>'
+        f'<text x="{x}" y="{number(box.y - 3)}">{words}</text>'
+        f'<text class="state" x="{x}" y="{number(box.y + 13)}">{escape(note)}</text>'
     )
 
 
-def _wrap(
+def wrap(
     picture: Picture, title: str, description: str, body: str, *, interactive: bool, style: bool
 ) -> str:
-    width, height = _n(picture.width), _n(picture.height)
+    width, height = number(picture.width), number(picture.height)
     content = f"{title}{description}".encode(errors="surrogatepass")
     ids = "fastkf-" + hashlib.sha256(content).hexdigest()[:8]
     return (
@@ -197,5 +207,5 @@ def _wrap(
     )
 
 
-def _n(number: float) -> str:
+def number(number: float) -> str:
     return f"{round(number, 1) + 0:g}"

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from markupsafe import Markup
-
 from fastkf.base.errors import FastkfError
-from fastkf.package.errors import PackageError
 from fastkf.package.model import Package
 from fastkf.package.parameters import Parameter
-from fastkf.runs.drawing.svg import draw_pipeline
 
 TAKES = {
     int: "a whole number",
@@ -63,16 +59,6 @@ def list_fields(package: Package | None, given: dict | None = None) -> list[Fiel
     """
     parameters = package.parameters.values() if package else []
     return [_make_field(parameter, given or {}) for parameter in parameters]
-
-
-def draw_package(package: Package | None, title: str) -> Markup | None:
-    """The graph of a package; None when there is none to draw."""
-    try:
-        steps = package.steps if package else {}
-    except PackageError:  # its tasks wait for each other
-        return None
-    graph = {name: list(after) for name, after in steps.items()}
-    return Markup(draw_pipeline(graph, title=title, style=False)) if graph else None
 
 
 def show_text(value) -> str:

@@ -1,20 +1,26 @@
 """What the page of one run shows: from its row, its record (run.json) and its folder."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from markupsafe import Markup
 
+from fastkf.package.errors import PackageError
 from fastkf.package.model import Package
 from fastkf.runs.drawing.svg import draw_pipeline
-from fastkf.runs.model import Run, State, Step
+from fastkf.runs.model import PipelineResult, Run, State, Step
 from fastkf.runs.problems import Problem, list_problems
 from fastkf.runs.report.classification import list_classifications
 from fastkf.runs.report.rows import StepRow, list_rows, make_timeline
 from fastkf.runs.text import show_values
 from fastkf.server import database as db
+from fastkf.server.executions import Execution, list_executions
 from fastkf.server.pages import files
+from fastkf.server.pages.graph import Look, draw_run
 
+MOST_LETTERS = 4_000  # of the folds in an address
 # The state of a run: the icon's, and the word.
 SHOWN = {
     "PENDING": ("pending", "waiting"),
@@ -53,27 +59,32 @@ def summarise(run: db.Run, kept: Run | None) -> dict:
 
 
 def show_run(
-    run: db.Run, kept: Run | None, package: Package | None, folder: Path, chosen: str | None
+    run: db.Run, kept: Run | None, package: Package | None, folder: Path, query: Mapping[str, str]
 ) -> dict:
     """All that the template of the page needs.
 
     Args:
         kept: what run.json tells, None when there is none.
-        package: the run's; needed before the record has steps.
+        package: the run's; None when it cannot be read.
         folder: the run's folder.
-        chosen: the step that the reader chose; otherwise it is the one that tells most.
+        query: `step`, which the reader chose, otherwise it is the one that tells most; and `fold`,
+            the groups of the graph that the reader has folded or unfolded.
     """
     summary = summarise(run, kept)
-    steps = _list_steps(run, kept, package)
-    step = _choose(steps, chosen, summary["live"])
-    address = f"#/runs/details/{run.id}?step="
+    executions = list_executions(run, _foresee_steps(run, kept, package))
+    steps = _list_steps(executions, kept)
+    step = _choose(steps, query.get("step"), summary["live"])
+    home = f"#/runs/details/{run.id}"
+    folds = read_folds(query)
+    address = f"{make_address(home, None, folds)}{'&' if folds else '?'}step="
     return {
         "run": summary,
         "steps": steps,
         "step": step,
         "address": address,
         "attempt": _attempt(run),
-        "graph": _draw(run, steps, step, address),
+        "graph": _draw_groups(run, executions, package, step, folds, home)
+        or _draw(run, steps, step, address),
         "problems": _find_problems(run, kept),
         "not_applied": kept.not_applied if kept else (),
         "timeline": make_timeline(steps) if not summary["live"] else None,
@@ -88,13 +99,25 @@ def show_run(
     }
 
 
-def _list_steps(run: db.Run, kept: Run | None, package: Package | None) -> list[StepRow]:
-    """The steps in the order of their start; before the record has any, the package's."""
-    steps = kept.steps if kept else ()
-    if not steps and package:
-        steps = tuple(Step(name, name, after) for name, after in package.steps.items())
-    if not run.is_going:  # a run that ended with the server could not end its steps
-        steps = tuple(step.end_with_run() for step in steps)
+def _foresee_steps(run: db.Run, kept: Run | None, package: Package | None) -> Run | None:
+    """The record; before it has any steps, with those of the package."""
+    if package is None or (kept and kept.steps):
+        return kept
+    try:
+        after = package.tasks
+    except PackageError:  # they wait for each other
+        return kept
+    names = {task: package.name_step(task) for task in after}
+    steps = (
+        Step(name, task, tuple(names[one] for one in after[task])) for task, name in names.items()
+    )
+    foreseen = kept or Run(Path(), package.name, package.name)
+    return replace(foreseen, pipeline=PipelineResult(State.PENDING, steps=tuple(steps)))
+
+
+def _list_steps(executions: list[Execution], kept: Run | None) -> list[StepRow]:
+    """The steps in the order of their start, each with what is inside it."""
+    steps = [one.step for one in executions if one.parent is None]
     return list_rows(steps, kept.pipeline.started if kept and kept.pipeline else None)
 
 
@@ -108,6 +131,32 @@ def _choose(steps: list[StepRow], chosen: str | None, live: bool) -> StepRow | N
         return by_status.get(State.FAILED) or by_status[State.RUNNING]
     ran = [step for step in steps if step.started is not None and not step.holds]
     return ran[-1] if ran else (steps[0] if steps and live else None)
+
+
+def read_folds(query: Mapping[str, str]) -> frozenset[str]:
+    given = query.get("fold", "")[:MOST_LETTERS]
+    return frozenset(given.split(",")) - {""}
+
+
+def make_address(home: str, step: str | None, folds: Collection[str]) -> str:
+    """The address of a page with a graph: which step is shown, which groups are toggled."""
+    folded = ",".join(files.quote(one) for one in sorted(folds))
+    query = [f"fold={folded}"] if folds else []
+    query += [f"step={files.quote(step)}"] if step else []
+    return f"{home}?{'&'.join(query)}" if query else home
+
+
+def _draw_groups(
+    run: db.Run,
+    executions: list[Execution],
+    package: Package | None,
+    current: StepRow | None,
+    folds: frozenset[str],
+    home: str,
+) -> Markup | None:
+    """The graph with the package's groups; None where the run's steps are not the package's."""
+    look = Look(partial(make_address, home), folds, current.name if current else None)
+    return draw_run(package, executions, f"Pipeline {run.pipeline_name}", look)
 
 
 def _draw(

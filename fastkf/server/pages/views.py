@@ -1,5 +1,7 @@
 """What each page finds for its template: from a session of the database and the runs' folders."""
 
+from functools import partial
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -8,8 +10,9 @@ from fastkf.package.model import Package
 from fastkf.runs.model import Run
 from fastkf.server import database as db
 from fastkf.server.pages import lists
-from fastkf.server.pages.package import draw_package, list_fields, read_package
-from fastkf.server.pages.run_page import show_run, summarise
+from fastkf.server.pages.graph import Look, draw_package
+from fastkf.server.pages.package import list_fields, read_package
+from fastkf.server.pages.run_page import make_address, read_folds, show_run, summarise
 from fastkf.server.runs import read_run
 from fastkf.server.settings import Settings
 
@@ -30,9 +33,8 @@ class Views:
     def run(self, session: Session, query: dict, id: str) -> dict:
         run = _find(session, db.Run, id, "run")
         kept = self._read(id)
-        package = None if kept and kept.steps else self._package(run)
         folder = self.settings.run_folder(id)
-        shown = show_run(run, kept, package, folder, query.get("step"))
+        shown = show_run(run, kept, self._package(run), folder, query)
         return {**shown, **self._around(session, run)}
 
     def new_run(self, session: Session, query: dict) -> dict:
@@ -68,6 +70,8 @@ class Views:
                 raise NotFoundError(f"version {version_id} of the pipeline {pipeline.display_name}")
         package = _read_version(version) if version else None
         wanted, within = lists.RunFilter.read(query), lists.runs_of_pipeline(pipeline)
+        home = f"#/pipelines/details/{id}" + (f"/version/{version_id}" if version_id else "")
+        look = Look(partial(make_address, home), read_folds(query))
         form = {
             "pipeline_id": id,
             "version_id": version and version.id,
@@ -80,7 +84,7 @@ class Views:
             "versions": versions,
             "version": version,
             "latest": version is not None and version is versions[0],
-            "graph": draw_package(package, pipeline.display_name),
+            "graph": draw_package(package, pipeline.display_name, look),
             "parameters": list_fields(package),
             "form": self._form(session, package, {}) | form,
             "list": lists.list_runs(session, self._read, wanted, within),

@@ -88,7 +88,9 @@ function addPassage(mine, text, own) {
   fold.append(text);
   const lines = fold.textContent.split("\n").length - 1;
   // Not as text, which would be copied with the log.
-  fold.firstChild.dataset.label = `${lines.toLocaleString()} line${lines === 1 ? "" : "s"} of the framework`;
+  const label = `${lines.toLocaleString()} line${lines === 1 ? "" : "s"} of the framework`;
+  fold.firstChild.dataset.label = label;
+  fold.firstChild.setAttribute("aria-label", label);
 }
 
 // Kale goes on after a failing cell, so the end of a log is often not the cause: shows the cause.

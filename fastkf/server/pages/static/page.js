@@ -17,7 +17,9 @@ export function navigate() {
   const moved = route().path !== shown.path;
   if (moved) content.setAttribute("aria-busy", "true");
   // Who chooses a step in a tall graph sees its log without losing the graph.
-  reveal = !moved && new URLSearchParams(route().query).has("step");
+  const step = new URLSearchParams(route().query).get("step");
+  reveal = !moved && step && step !== shown.step;
+  shown.step = step;
   load({ moved, fresh: true });
 }
 

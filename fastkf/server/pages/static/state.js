@@ -1,6 +1,6 @@
 // What every part of the script knows: the page that is shown, and the address that it is at.
 
-const ROUTE = /^\/(runs|pipelines|experiments|compare)(\/[\w.-]+)*$/;
+const ROUTE = /^\/(runs|pipelines|experiments|compare|recurringruns?|artifacts|executions)(\/[\w.-]+)*$/;
 
 export const $ = (id) => document.getElementById(id);
 export const content = $("content");
