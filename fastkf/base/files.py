@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,16 @@ def write_bytes(path: Path, content: bytes, mode: int | None = None) -> None:
         if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = str(path)
         raise
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder with all in it, as far as that can be done, read-only folders too."""
+    for place, names, _ in os.walk(folder):
+        for one in (os.path.join(place, name) for name in names):
+            if not os.path.islink(one):
+                with contextlib.suppress(OSError):
+                    os.chmod(one, stat.S_IRWXU)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def lacks_space(error: BaseException) -> bool:

@@ -48,11 +48,13 @@ class Pipeline:
     Attributes:
         spec: its PipelineSpec, as `Package.spec` has it.
         left_out: executor to what it asks for that is not done here.
+        not_root: executors whose containers run as a user that is not root.
     """
 
     spec: Table
     identity: Identity
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    not_root: frozenset[str] = frozenset()
 
     @property
     def root(self) -> "Component":
@@ -122,6 +124,11 @@ class Component:
     def left_out(self) -> tuple[str, ...]:
         """What it asks for that is not done here."""
         return self.pipeline.left_out.get(self.spec.get("executorLabel", ""), ())
+
+    @property
+    def is_root(self) -> bool:
+        """Whether its container may run as root, if its image says so."""
+        return self.spec.get("executorLabel") not in self.pipeline.not_root
 
     @property
     def container(self) -> Table:

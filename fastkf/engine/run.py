@@ -17,7 +17,7 @@ from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.graph import Place
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
-from fastkf.package.settings import list_settings
+from fastkf.package.settings import list_not_root, list_settings
 from fastkf.runs.model import State, Step
 
 
@@ -81,7 +81,8 @@ def run_package(
     who = identity or Identity.of(package.name)
     around = Surroundings(who, folder, workspace or str(folder / "workspace"))
     run = Orchestrator(Board(steps, on_step), around, executors, memo or Memo(), parallel)
-    return _run(run, Pipeline(package.spec, who, list_settings(package)), arguments, folder)
+    asked = (list_settings(package), list_not_root(package))
+    return _run(run, Pipeline(package.spec, who, *asked), arguments, folder)
 
 
 def _run(

@@ -40,8 +40,7 @@ HONOURED = {"workspace"}
 
 def list_settings(package: Package) -> dict[str, tuple[str, ...]]:
     """Executor to what it asks for; "" to what the pipeline itself does."""
-    kubernetes = ((package.platform.get("platforms") or {}).get("kubernetes")) or {}
-    asked = (kubernetes.get("deploymentSpec") or {}).get("executors") or {}
+    asked = _of_executors(package)
     found = {
         name: (
             *_describe(asked.get(name) or {}, OF_EXECUTORS),
@@ -49,8 +48,26 @@ def list_settings(package: Package) -> dict[str, tuple[str, ...]]:
         )
         for name, executor in package.executors.items()
     }
-    found[""] = tuple(_describe(kubernetes.get("pipelineConfig") or {}, OF_PIPELINES))
+    found[""] = tuple(_describe(_kubernetes(package).get("pipelineConfig") or {}, OF_PIPELINES))
     return {name: settings for name, settings in found.items() if settings}
+
+
+def list_not_root(package: Package) -> frozenset[str]:
+    """The executors whose containers run as a user that is not root, whatever their images say."""
+    return frozenset(
+        name
+        for name, asked in _of_executors(package).items()
+        if (context := asked.get("securityContext"))
+        and (context.get("runAsNonRoot") or str(context.get("runAsUser") or 0) != "0")
+    )
+
+
+def _kubernetes(package: Package) -> Table:
+    return ((package.platform.get("platforms") or {}).get("kubernetes")) or {}
+
+
+def _of_executors(package: Package) -> Table:
+    return (_kubernetes(package).get("deploymentSpec") or {}).get("executors") or {}
 
 
 def describe_settings(package: Package) -> tuple[str, ...]:

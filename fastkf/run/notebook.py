@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fastkf.base.files import shown_path
 from fastkf.engine.notebook import execute_notebook
+from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.notebook import gate
@@ -86,7 +87,7 @@ def _run_both_ways(
             package = _compile(notebook, keeper.run.folder, options.pins, progress)
             # Before the notebook runs: the warm parent imports meanwhile, and is forked while this
             # process has no other threads.
-            tasks = PythonTasks(notebook.path.resolve().parent, notebook.imports)
+            tasks = PythonTasks(_provide(notebook, keeper.run.parameters), notebook.imports)
             stack.enter_context(tasks)
         if options.only != "pipeline":
             result = _run_as_notebook(notebook, parameters, keeper, progress)
@@ -98,6 +99,10 @@ def _run_both_ways(
             order = list(notebook.steps)
             cells = notebook.cell_names
             run_pipeline(package, arguments, executors, keeper, progress, cells, order)
+
+
+def _provide(notebook: Notebook, parameters: Mapping[str, Any]) -> Provisions:
+    return Provisions(notebook.path.resolve().parent, texts_of(parameters))
 
 
 def _compile(notebook: Notebook, folder: Path, pins: Pins | None, progress: Progress) -> Package:

@@ -19,6 +19,7 @@ from typing import Any
 
 from fastkf.base.files import shown_path
 from fastkf.engine.job import WORKSPACE
+from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.container import ContainerTasks
 from fastkf.engine.tasks.docker import DockerTasks, connect
@@ -84,13 +85,14 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     for setting in run.not_applied:
         progress.warn(f"not applied here: {setting}")
     cells = dict.fromkeys(package.cells)
+    provisions = Provisions(around, texts_of(run.parameters))
     with keep(run) as keeper, ExitStack() as stack:
         executors: dict[Kind, Executor] = {}
         if options.docker:
             executors["python"] = executors["container"] = stack.enter_context(DockerTasks())
         else:
             if package.python_sources:
-                tasks = PythonTasks(around, package.imports)
+                tasks = PythonTasks(provisions, package.imports)
                 executors["python"] = stack.enter_context(tasks)
             executors["container"] = stack.enter_context(ContainerTasks(around, folders))
         seen = WORKSPACE if options.docker else None

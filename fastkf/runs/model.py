@@ -39,6 +39,7 @@ class Failure:
         source: the code of the cell that raised it, where a cell did.
         line: the line of that code, from 1.
         text: what stands in that line.
+        remedy: what to do about it, where that is known.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Failure:
     source: str | None = None
     line: int | None = None
     text: str | None = None
+    remedy: str | None = None
 
 
 @dataclass(frozen=True)

@@ -42,12 +42,17 @@ def list_problems(run: Run) -> list[Problem]:
 
 
 def explain(failure: Failure, cells: Cells) -> str:
-    """An exception, with the learner's own line that raised it.
+    """An exception, with the learner's own line that raised it, and what to do where it is known.
 
     Args:
         cells: source of a cell, as `clean_source` leaves it, to what the reader calls the cell,
             such as "cell 7"; None where the reader knows only of the step's cell.
     """
+    said = _tell_place(failure, cells)
+    return f"{said}; {failure.remedy}" if failure.remedy else said
+
+
+def _tell_place(failure: Failure, cells: Cells) -> str:
     said = ": ".join(part for part in (failure.name, failure.message.strip()) if part)
     if failure.source is None:
         is_cell, name, text = failure.line is not None, None, failure.text

@@ -23,6 +23,7 @@ from fastkf.base.signals import interrupt, on_end
 from fastkf.engine.memo import Memo
 from fastkf.engine.pipeline import Identity
 from fastkf.engine.run import Outcome, run_package
+from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.model import Package
 from fastkf.runs.keeper import INTERRUPTED, describe_unexpected
@@ -33,7 +34,6 @@ from fastkf.server.recorder import Recorder
 
 DISK_FULL = os.EX_IOERR
 CHARACTERS_OF_ID = 5  # as many as Kubernetes adds to a name
-STEPS_RUN_IN = "a relative path starts in the run's own folder on the server"
 
 
 class Execution:
@@ -103,7 +103,10 @@ class Execution:
                 )
 
     def _run_package(self) -> Outcome:
-        with PythonTasks(self.folder / "work", self.package.imports) as python:
+        shared = tuple(f"../{one.name}" for one in self.folder.iterdir() if one.is_symlink())
+        named = (*shared, *texts_of(self.record.parameters))
+        provisions = Provisions(self.folder / "work", named)
+        with PythonTasks(provisions, self.package.imports) as python:
             return run_package(
                 self.package,
                 self.record.parameters,
@@ -123,18 +126,11 @@ class Execution:
             self.recorder.note(self.record)
 
     def _explain(self, step: Step) -> Step:
-        step = explain_step(step, dict.fromkeys(self.package.cells))
-        return _say_where(replace(step, steps=tuple(map(_say_where, step.steps))))
+        return explain_step(step, dict.fromkeys(self.package.cells))
 
     @property
     def _part(self) -> PipelineResult:
         return self.record.pipeline or PipelineResult(State.RUNNING)
-
-
-def _say_where(step: Step) -> Step:
-    if step.failure is None or step.failure.name != "FileNotFoundError":
-        return step
-    return replace(step, error=f"{step.error}; {STEPS_RUN_IN}")
 
 
 def _first_error(steps: tuple[Step, ...]) -> str | None:

@@ -54,9 +54,9 @@ def set_state(run: db.Run, state: str, error: str | None = None) -> None:
 
 
 def make_folder(settings: Settings, run: db.Run, package: Package) -> None:
-    """The folder of a run: its package, where its steps run, and beside that what is shared."""
+    """The folder of a run: its package, and what is shared."""
     folder = settings.run_folder(run.id)
-    (folder / "work").mkdir(parents=True)
+    folder.mkdir(parents=True)
     for name, shared in settings.shared.items():
         (folder / name).symlink_to(shared.path, target_is_directory=True)
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")

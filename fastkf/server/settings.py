@@ -37,7 +37,7 @@ class Settings:
         secret: by which the server proves to clients that it is this user's.
         is_open: whether whoever reaches the server may ask, without a token.
         largest_request: bytes of one request's body.
-        shared: name to folder; a step, which starts in its run's own folder, finds it at ../NAME.
+        shared: name to folder; a step finds it at ../NAME, seen from the folder that it starts in.
     """
 
     folder: Path

@@ -11,6 +11,7 @@ from waiting import wait_until_gone
 
 from fastkf.base import leash
 from fastkf.engine.run import run_package
+from fastkf.engine.step_folder import Provisions
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.model import Package
 from fastkf.runs.model import State
@@ -32,9 +33,10 @@ ODD = {
     "\nreturn 1": None,
     "import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nreturn 1": None,
     "import os\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
-    "        open('pid', 'w').write(str(os.getpid()))\n"
+    "        open(os.environ['PID'], 'w').write(str(os.getpid()))\n"
     "        os.execvp('env', ['env', '-i', 'sleep', '600'])\n    os._exit(0)\n"
-    "while not (os.path.exists('pid') and open('pid').read()): pass\nreturn 1": None,
+    "pid = os.environ['PID']\n"
+    "while not (os.path.exists(pid) and open(pid).read()): pass\nreturn 1": None,
 }
 
 
@@ -53,8 +55,8 @@ def run_odd_steps(folder, warm):
     spec = chain(*ODD)
     for task in spec["root"]["dag"]["tasks"].values():
         task["dependentTasks"] = []
-    (folder / "work").mkdir()
-    with PythonTasks(folder / "work", warm=warm) as python:
+    os.environ["PID"] = str(folder / "pid")
+    with PythonTasks(Provisions(folder), warm=warm) as python:
         run = run_package(
             Package.from_spec(spec),
             {},
@@ -62,7 +64,7 @@ def run_odd_steps(folder, warm):
             executors={"python": python},
             on_step=lambda step: None,
         )
-        pid = int((folder / "work" / "pid").read_text())
+        pid = int((folder / "pid").read_text())
         return run, wait_until_gone([pid]) if leash.HAS_SUBREAPERS else set()
 
 

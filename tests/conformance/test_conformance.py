@@ -10,6 +10,7 @@ from small_packages import CASES
 
 from fastkf.base.errors import FastkfError
 from fastkf.engine.run import Outcome, run_package
+from fastkf.engine.step_folder import Provisions
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.model import Package
 from fastkf.package.settings import describe_settings
@@ -23,7 +24,7 @@ FOLDERS = {name: re.sub(r"\W", "-", name) for name in CASES}
 def run_all(packages: dict[str, Path], arguments: dict[str, dict], work: Path) -> dict:
     """Name to the outcome of its package, or to what it was refused with."""
     found: dict[str, Outcome | str] = {}
-    with PythonTasks(work) as python:
+    with PythonTasks(Provisions(work)) as python:
         for name, path in packages.items():
             try:
                 found[name] = run_package(

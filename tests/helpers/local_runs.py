@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from fastkf.engine.run import Outcome, run_package
+from fastkf.engine.step_folder import Provisions
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import read
@@ -34,7 +35,7 @@ def run_package_here(
 
 
 def _run(package, folder, working_folder, imports, warm, parallel) -> Outcome:
-    with PythonTasks(working_folder, imports, warm) as python:
+    with PythonTasks(Provisions(working_folder), imports, warm) as python:
         return run_package(
             Package.read(package),
             {},

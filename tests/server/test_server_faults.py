@@ -20,24 +20,31 @@ pytestmark = pytest.mark.security
 WAITING = """
 import os, subprocess, time
 daemon = subprocess.Popen(["sleep", "600"], start_new_session=True)
-open("draft", "w").write(f"{os.getpid()} {daemon.pid}")
-os.rename("draft", "pids")
-while not os.path.exists("go"):
+os.makedirs(place)
+open(f"{place}/draft", "w").write(f"{os.getpid()} {daemon.pid}")
+os.rename(f"{place}/draft", f"{place}/pids")
+while not os.path.exists(f"{place}/go"):
     time.sleep(0.05)
 return 1"""
 
 
-def started(folder: Path) -> list[int]:
-    """Waits until the step of a run has started; its pids."""
-    wait_for((folder / "work" / "pids").exists, seconds=120)
-    return [int(pid) for pid in (folder / "work" / "pids").read_text().split()]
+def waiting_in(place: Path) -> dict:
+    """A step whose files are in this folder."""
+    return chain(WAITING, parameters={"place": str(place)})
+
+
+def started(place: Path) -> list[int]:
+    """Waits until the step has started; its pids."""
+    wait_for((place / "pids").exists, seconds=120)
+    return [int(pid) for pid in (place / "pids").read_text().split()]
 
 
 @pytest.mark.skipif(not leash.HAS_SUBREAPERS, reason="only Linux has subreapers")
 def test_whichever_process_of_a_run_is_killed_it_fails_and_all_of_it_ends(tmp_path):
     with Server(tmp_path, "--parallel-runs", 3) as server:
-        runs = {role: server.run(chain(WAITING), role) for role in ("outer", "inner", "run")}
-        pids = [pid for run in runs.values() for pid in started(server.folder / "runs" / run)]
+        places = {role: tmp_path / f"of {role}" for role in ("outer", "inner", "run")}
+        runs = {role: server.run(waiting_in(place), role) for role, place in places.items()}
+        pids = [pid for place in places.values() for pid in started(place)]
         for outer in psutil.Process(server.process.pid).children():
             (inner,) = outer.children()
             (process,) = inner.children()
@@ -76,11 +83,12 @@ def test_on_a_full_disk_runs_end_and_others_wait_for_room(tmp_path):
     folder.mkdir()
     with Server(folder, "--parallel-runs", 2, command=small_disk(folder)) as server:
         seen = Path(f"/proc/{server.process.pid}/root") / folder.relative_to("/")
-        first, second = (server.run(chain(WAITING)) for _ in range(2))
+        places = (tmp_path / "first", tmp_path / "second")
+        first, second = (server.run(waiting_in(place)) for place in places)
         waiting = server.run(chain("return 1"))
-        pids = started(seen / "runs" / first) + started(seen / "runs" / second)
+        pids = started(places[0]) + started(places[1])
         filling = fill(seen)
-        os.rename(*(seen / "runs" / first / "work" / name for name in ("pids", "go")))
+        os.rename(*(places[0] / name for name in ("pids", "go")))
         os.kill(pids[2], 9)
         processes = psutil.Process(server.process.pid)
         wait_for(lambda: not processes.children(), seconds=120)
@@ -102,9 +110,9 @@ def test_on_a_full_disk_runs_end_and_others_wait_for_room(tmp_path):
 
 def test_a_run_whose_folder_is_removed_has_failed_for_that(tmp_path):
     with Server(tmp_path) as server:
-        id = server.run(chain(WAITING))
+        id = server.run(waiting_in(tmp_path / "place"))
         folder = tmp_path / "runs" / id
-        pids = started(folder)
+        pids = started(tmp_path / "place")
         shutil.rmtree(folder)
         os.kill(pids[0], signal.SIGKILL)
         run = server.wait(id)

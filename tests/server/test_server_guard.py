@@ -178,7 +178,7 @@ def test_what_the_server_keeps_is_private(server):
     modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in server.folder.rglob("*")}
     assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
     assert modes["token"] == modes["server.db"] == modes["run.json"] == modes["step-1.log"] == 0o600
-    assert modes["runs"] == modes["work"] == 0o700
+    assert modes["runs"] == modes["logs"] == 0o700
 
 
 # What is uploaded

@@ -18,7 +18,7 @@ from fastkf.package.model import Package
 STUBBORN = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-open("pids", "w").write(str(os.getpid()))
+open(place, "w").write(str(os.getpid()))
 time.sleep(600)
 return 1"""
 
@@ -27,6 +27,11 @@ return 1"""
 def server(tmp_path_factory):
     with Server(tmp_path_factory.mktemp("server"), "--parallel-runs", 1) as server:
         yield server
+
+
+def stubborn(pids: Path) -> dict:
+    """A step that does not want to end; its pid goes into the file."""
+    return chain(STUBBORN, parameters={"place": str(pids)})
 
 
 def kale_package(folder: Path, *cells) -> dict:
@@ -114,9 +119,9 @@ def test_runs_go_one_after_the_other_in_their_order(server):
     assert answers[0]["finished_at"] <= answers[1]["state_history"][1]["update_time"]
 
 
-def test_terminate_ends_processes_that_do_not_want_to_end(server):
-    run_id = server.run(chain(STUBBORN))
-    pids = server.folder / "runs" / run_id / "work" / "pids"
+def test_terminate_ends_processes_that_do_not_want_to_end(server, tmp_path):
+    pids = tmp_path / "pids"
+    run_id = server.run(stubborn(pids))
     wait_for(lambda: pids.exists() and pids.read_text())
     assert server.call("POST", f"/runs/{run_id}:terminate") == (200, {})
     answer = server.wait(run_id)
@@ -129,9 +134,9 @@ def test_terminate_ends_processes_that_do_not_want_to_end(server):
     assert (status, refused["code"]) == (400, 3)
 
 
-def test_a_run_whose_process_is_killed_has_failed(server):
-    run_id = server.run(chain(STUBBORN))
-    pids = server.folder / "runs" / run_id / "work" / "pids"
+def test_a_run_whose_process_is_killed_has_failed(server, tmp_path):
+    pids = tmp_path / "pids"
+    run_id = server.run(stubborn(pids))
     wait_for(lambda: pids.exists() and pids.read_text())
     (leash,) = psutil.Process(server.process.pid).children()
     (process,) = leash.children()
@@ -143,14 +148,14 @@ def test_a_run_whose_process_is_killed_has_failed(server):
     wait_for(lambda: not is_alive(int(pids.read_text())), seconds=15)
 
 
-def test_deleting_a_run_ends_it_and_removes_its_folder(server):
-    run_id = server.run(chain(STUBBORN))
-    pids = server.folder / "runs" / run_id / "work" / "pids"
+def test_deleting_a_run_ends_it_and_removes_its_folder(server, tmp_path):
+    pids = tmp_path / "pids"
+    run_id = server.run(stubborn(pids))
     wait_for(lambda: pids.exists() and pids.read_text())
     pid = int(pids.read_text())
     assert server.call("DELETE", f"/runs/{run_id}") == (200, {})
     assert not is_alive(pid)
-    assert not pids.parent.parent.exists()
+    assert not (server.folder / "runs" / run_id).exists()
 
 
 def test_retry_leaves_out_what_has_succeeded(server, tmp_path):
@@ -178,12 +183,12 @@ def test_retry_leaves_out_what_has_succeeded(server, tmp_path):
     assert server.call("POST", f"/runs/{run_id}:retry")[1]["code"] == 10
 
 
-def test_steps_see_the_courses_data_and_work_in_the_runs_folder(server):
-    source = "import os\nprint(os.listdir('../data'))\nopen('made', 'w').close()\nreturn 1"
-    run_id = server.run(chain(source, parameters={"data_dir": "../data"}))
+def test_each_step_sees_the_courses_data_and_works_in_a_folder_of_its_own(server):
+    source = "import os\nprint(os.listdir('../data'))\nopen('made', 'x').close()\nreturn 1"
+    run_id = server.run(chain(source, source, parameters={"data_dir": "../data"}))
     assert server.wait(run_id)["state"] == "SUCCEEDED"
     folder = server.folder / "runs" / run_id
-    assert (folder / "work" / "made").exists()
+    assert not list(folder.rglob("made"))
     assert (folder / "data").resolve() == places.DATA
     assert "sources.toml" in (folder / "logs" / "step-1.log").read_text()
 
@@ -246,9 +251,9 @@ def task_details(answer: dict) -> list[dict]:
 def test_the_servers_end_is_the_end_of_its_runs(tmp_path, number):
     """Also what stays: the run that was going has failed, the one that waited is done next time."""
     server = Server(tmp_path, "--parallel-runs", 1)
-    going, waiting = server.run(chain(STUBBORN)), server.run(chain("return 1"))
+    pids = tmp_path / "pids"
+    going, waiting = server.run(stubborn(pids)), server.run(chain("return 1"))
     experiment = server.call("POST", "/experiments", {"display_name": "kept"})[1]
-    pids = tmp_path / "runs" / going / "work" / "pids"
     wait_for(lambda: pids.exists() and pids.read_text())
     code = server.stop(number)
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)

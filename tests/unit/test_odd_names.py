@@ -15,6 +15,7 @@ from fastkf.base import files
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cli import process
 from fastkf.cli.display import Display
+from fastkf.engine.step_folder import Provisions
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.engine.warm.parent import python_for_steps
 from fastkf.package.errors import PackageError
@@ -186,6 +187,6 @@ def test_a_folder_where_steps_would_not_find_their_python_is_refused(name, tmp_p
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     says = "holds a ':', which PATH cannot hold; set TMPDIR to another|a name that is no text"
-    with pytest.raises(FastkfError, match=says), PythonTasks(Path(), warm=False):
+    with pytest.raises(FastkfError, match=says), PythonTasks(Provisions(Path()), warm=False):
         pass
     assert list(temporary.iterdir()) == []

@@ -14,6 +14,7 @@ from fastkf.base.processes import Ending, path_with
 from fastkf.engine.children import Children
 from fastkf.engine.isolation import isolate, move_marshalled
 from fastkf.engine.job import Job
+from fastkf.engine.step_folder import Provisions, with_remedy
 from fastkf.engine.tasks import ShowCommand
 from fastkf.engine.warm import interpreter, parent
 from fastkf.runs.model import Failure
@@ -40,16 +41,16 @@ class PythonTasks:
     To be used in a `with` statement, which is entered before the process has other threads.
 
     Args:
-        working_folder: where the steps run; relative paths among the arguments start there.
+        provisions: what the steps find by relative paths.
         imports: source of the imports the steps share, to be imported ahead of them; None where
             they are not a notebook's.
         warm: fork the steps' interpreters from a warm parent (see `engine.warm.parent`).
     """
 
     def __init__(
-        self, working_folder: Path, imports: str | None = "", warm: bool = parent.CAN_FORK
+        self, provisions: Provisions, imports: str | None = "", warm: bool = parent.CAN_FORK
     ):
-        self._working_folder = working_folder
+        self._provisions = provisions
         self._imports, self._warm = imports, warm
         self._children = Children()
         self._resources = contextlib.ExitStack()
@@ -82,11 +83,15 @@ class PythonTasks:
                 f"{job.name} is a Python component whose code is in its image only ({job.image}); "
                 "run it with --docker, or on a Kubeflow",
             )
+        may_write = job.task.component.is_root
+        start = self._provisions.make_folder(folder, may_write)
         environment = self._environment(job.environment, folder)
+        if not may_write:
+            environment[interpreter.OBEYS_PERMISSIONS] = "1"
         environment[interpreter.RUNTIME] = " ".join(_list_runtime(command[place]))
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
-        ending = self._children.run(command, environment, log, self._working_folder)
-        return read_failure(folder, ending) if ending.code else None
+        ending = self._children.run(command, environment, log, start)
+        return with_remedy(read_failure(folder, ending), may_write) if ending.code else None
 
     def _make_folder(self, name: str) -> Path:
         steps = self._folder / "steps"

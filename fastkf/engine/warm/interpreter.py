@@ -22,10 +22,12 @@ from packaging.utils import canonicalize_name
 
 from fastkf.base.files import write_text
 from fastkf.base.iri import import_jsonschema
+from fastkf.base.privileges import obey_permissions
 
 STEP_FOLDER = "FASTKF_STEP_FOLDER"
 STUB = "FASTKF_PYTHON"
 ERROR_FILE = "error.json"
+OBEYS_PERMISSIONS = "FASTKF_OBEYS_PERMISSIONS"  # set for a step that is not root on a cluster
 RUNTIME = "FASTKF_RUNTIME"  # names of packages of which a step takes the version that is here
 EXECUTOR, KERNEL, PIP = "kfp.dsl.executor_main", "ipykernel_launcher", "pip"
 VENV = "venv"
@@ -51,6 +53,8 @@ def run(module: str, arguments: list[str]) -> int:
         return answer_venv(arguments)
     if module == EXECUTOR:
         arguments = [_read_argument(one) for one in arguments]
+    if OBEYS_PERMISSIONS in os.environ:
+        obey_permissions()
     sys.argv = [module, *arguments]
     sys.path[0] = os.getcwd()
     import_jsonschema()  # Kale imports it, in the step and in its kernel

@@ -20,7 +20,6 @@ import importlib
 import os
 import select
 import shlex
-import shutil
 import signal
 import socket
 import sys
@@ -32,7 +31,7 @@ from typing import Any, NoReturn
 
 from fastkf.base import leash
 from fastkf.base.errors import FastkfError
-from fastkf.base.files import check_name
+from fastkf.base.files import check_name, remove_folder
 from fastkf.base.iri import import_jsonschema
 from fastkf.engine.warm import client, interpreter
 from fastkf.engine.warm.keeper import look_after_worker
@@ -80,7 +79,7 @@ def python_for_steps(
         with _warm_parent(address, folder, imports):
             yield stub
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 @contextmanager
@@ -161,7 +160,7 @@ def _be_warm_parent(
         # keepers are in this group and end their workers; this process ignores the signal.
         leash.signal_group(0, signal.SIGTERM)
         keepers.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
     finally:
         # Never back up the stack: what stands there belongs to the process that was forked.
         os._exit(0)
