@@ -1,4 +1,4 @@
-"""TCP ports: whether they are free, some that are, and a socket on one."""
+"""TCP ports: whether they are free, some that are, and a socket on one. Unix sockets' names."""
 
 import contextlib
 import ipaddress
@@ -7,6 +7,7 @@ import socket
 from fastkf.base.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
+LONGEST_ADDRESS = 100  # of a Unix socket, on any system
 
 
 class PortError(UsageError):

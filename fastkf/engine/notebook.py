@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.manager import AsyncKernelManager
-
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
+from fastkf.engine.kernels import PrivateKernelManager
 from fastkf.notebook.file import readable_copy
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.model import Failure, NotebookResult, State
@@ -23,7 +22,7 @@ ANSI_CODES = re.compile(r"\x1b\[[0-9;]*m")
 Metric = float | str
 
 
-class QuietKernelManager(AsyncKernelManager):
+class QuietKernelManager(PrivateKernelManager):
     """Keeps what the kernel itself logs off the terminal; what cells print is in the notebook."""
 
     def start_kernel(self, **options: Any) -> Any:

@@ -31,10 +31,17 @@ def run_code(source: tuple[str, ...], kernel_name: str = "python3") -> str:
     from kale.common.jputils import process_outputs
     from nbclient import NotebookClient
 
+    from fastkf.engine.kernels import PrivateKernelManager
+
     cells = [nbformat.v4.new_code_cell(block) for block in source]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
     NotebookClient(
-        notebook, timeout=None, kernel_name=kernel_name, allow_errors=True, store_widget_state=True
+        notebook,
+        timeout=None,
+        kernel_name=kernel_name,
+        kernel_manager_class=PrivateKernelManager,
+        allow_errors=True,
+        store_widget_state=True,
     ).execute()
     tracebacks = [
         output["traceback"]

@@ -33,11 +33,11 @@ from fastkf.base import leash
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import check_name, remove_folder
 from fastkf.base.iri import import_jsonschema
+from fastkf.base.ports import LONGEST_ADDRESS
 from fastkf.engine.warm import client, interpreter
 from fastkf.engine.warm.keeper import look_after_worker
 
 CAN_FORK = sys.platform == "linux"
-LONGEST_ADDRESS = 100  # of a Unix socket, on any system
 IMPORTED_BY_EVERY_STEP = ("kfp.dsl.executor",)
 IMPORTED_BY_STEPS_OF_NOTEBOOKS = (
     "kale.common.jputils",
