@@ -3,7 +3,7 @@
 import http.client
 import json
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
@@ -29,6 +29,11 @@ PATHS = (
     "/fragments/pipelines/details/{pipeline}/version/{version}",
     "/fragments/experiments",
     "/fragments/experiments/details/{experiment}",
+    "/fragments/artifacts",
+    "/fragments/artifacts?name=script&kind=%3Cscript%3E&from=%3Cscript%3E",
+    "/fragments/artifacts/details?id={run}.{node}.{output}",
+    "/fragments/executions",
+    "/fragments/executions/details?run={run}&node={node}",
 )
 
 
@@ -133,9 +138,12 @@ def hostile(place) -> dict[str, str]:
     spec["root"]["inputDefinitions"]["parameters"][SCRIPT] = {"parameterType": "STRING"}
     pipeline, (version,) = place.add_pipeline(SCRIPT, spec)
     experiment = place.add_experiment(SCRIPT)
+    made = {SCRIPT: {"type": SCRIPT, "uri": SCRIPT, "metadata": {SCRIPT: SCRIPT}}}
+    passed = {"parameters": {SCRIPT: SCRIPT}, "artifacts": made}
+    failed = step(SCRIPT, "failed", [SCRIPT + "x"], error=SCRIPT, inputs=passed, outputs=passed)
     fields = {
         "name": SCRIPT,
-        "steps": [step(SCRIPT, "failed", [SCRIPT + "x"], error=SCRIPT), step(SCRIPT + "x")],
+        "steps": [failed, step(SCRIPT + "x")],
         "metrics": {SCRIPT: SCRIPT, "a": 1.0},
         "parameters": {SCRIPT: SCRIPT},
         "spec": spec,
@@ -147,7 +155,8 @@ def hostile(place) -> dict[str, str]:
     ids = {"run": place.add_run(state="FAILED", **fields), "other": place.add_run(**fields)}
     place.write(ids["run"], "logs/load.log", SCRIPT)
     place.write(ids["run"], "artifacts/run/task/<b>name", "x")
-    return {**ids, "pipeline": pipeline, "version": version, "experiment": experiment}
+    named = {"node": quote(f"{SCRIPT}-task"), "output": quote(SCRIPT)}
+    return {**ids, **named, "pipeline": pipeline, "version": version, "experiment": experiment}
 
 
 @pytest.mark.parametrize("path", PATHS)

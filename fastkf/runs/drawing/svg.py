@@ -180,10 +180,13 @@ def _draw_name(box: Box, step: str) -> str:
 
 def _draw_noted(box: Box, step: str, status: str | None, note: str, left: float) -> str:
     glyph = GLYPHS.get(status or "", GLYPHS[State.PENDING])
-    x, words = number(left + 36), escape(shorten(step))
-    return (
+    x, words = number(left + (36 if status else 14)), escape(shorten(step))
+    circle = (
         f'<g transform="translate({number(left + 20)} {number(box.y)})"><circle r="8"/>'
         f'<path class="glyph" d="{glyph}"/></g>'
+    )
+    return (
+        f"{circle if status else ''}"
         f'<text x="{x}" y="{number(box.y - 3)}">{words}</text>'
         f'<text class="state" x="{x}" y="{number(box.y + 13)}">{escape(note)}</text>'
     )

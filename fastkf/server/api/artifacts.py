@@ -19,8 +19,6 @@ from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from sqlalchemy import select, tuple_
-from sqlalchemy.orm import Session
 
 from fastkf.base.files import open_inside
 from fastkf.server import database as db
@@ -30,6 +28,7 @@ from fastkf.server.artifacts import Artifact, describe_artifact, list_artifacts
 from fastkf.server.errors import invalid, not_found
 from fastkf.server.executions import read_executions
 from fastkf.server.links import list_links
+from fastkf.server.newest import list_newest
 from fastkf.server.pagination import DEFAULT_SIZE, LARGEST_SIZE, read_place, write_place
 from fastkf.server.settings import Settings
 
@@ -50,7 +49,8 @@ def list_all_artifacts(
     found: list[dict] = []
     with database.read() as session:
         run_id, number = read_place(listing.page_token) if listing.page_token else ("", 0)
-        rows = _list_newest(session, run_id)
+        first = find_run(session, run_id) if run_id else None
+        rows = list_newest(session, first, MOST_READ)
     for row in rows:
         for artifact in [*_artifacts(settings, row)][number:]:
             if len(found) == size:
@@ -61,20 +61,6 @@ def list_all_artifacts(
     if len(rows) < MOST_READ:
         return {"artifacts": found} if found else {}
     return {"artifacts": found, "next_page_token": write_place(rows[-1].id, LARGEST_SIZE**2)}
-
-
-def _list_newest(session: Session, run_id: str) -> list[db.Run]:
-    """The newest runs, or those from one on."""
-    query = select(db.Run).order_by(db.Run.created_at.desc(), db.Run.id.desc()).limit(MOST_READ)
-    if run_id:
-        first = find_run(session, run_id)
-        query = query.where(
-            tuple_(db.Run.created_at, db.Run.id)
-            <= tuple_(
-                select(db.Run.created_at).where(db.Run.id == first.id).scalar_subquery(), run_id
-            )
-        )
-    return list(session.scalars(query))
 
 
 def _artifacts(settings: Settings, row: db.Run) -> Iterator[Artifact]:

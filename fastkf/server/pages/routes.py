@@ -19,8 +19,11 @@ from fastkf.runs.text import format_time, show_value
 from fastkf.server import database as db
 from fastkf.server.errors import Answer
 from fastkf.server.pages import files
+from fastkf.server.pages.errors import NotFoundError
+from fastkf.server.pages.metadata import MetadataViews
 from fastkf.server.pages.package import read_package
-from fastkf.server.pages.views import NotFoundError, Views
+from fastkf.server.pages.shown import add_shown
+from fastkf.server.pages.views import Views
 from fastkf.server.settings import Settings
 
 HOME = Path(__file__).parent
@@ -64,7 +67,8 @@ def router(settings: Settings) -> APIRouter:
     pages = APIRouter(include_in_schema=False)
     render = _make_renderer()
     _add_page(pages, render)
-    _add_fragments(pages, Views(settings), render)
+    _add_fragments(pages, Views(settings), MetadataViews(settings), render)
+    add_shown(pages, MetadataViews(settings), {**HEADERS, "Content-Security-Policy": REPORT_POLICY})
     _add_files(pages)
     return pages
 
@@ -101,7 +105,9 @@ def _add_page(router: APIRouter, render: Render) -> None:
         return _answer_tagged(request, *static[name])
 
 
-def _add_fragments(router: APIRouter, views: Views, render: Render) -> None:
+def _add_fragments(
+    router: APIRouter, views: Views, metadata: MetadataViews, render: Render
+) -> None:
     """What the page's script shows in it, for each of its addresses."""
 
     def add(address: str, template: str, view: Callable[..., dict]) -> None:
@@ -125,6 +131,10 @@ def _add_fragments(router: APIRouter, views: Views, render: Render) -> None:
     add("/experiments", "experiments", views.experiments)
     add("/experiments/details/{id}", "experiment", views.experiment)
     add("/recurringruns", "recurring_runs", views.recurring_runs)
+    add("/artifacts", "artifacts", metadata.artifacts)
+    add("/artifacts/details", "artifact", metadata.artifact)
+    add("/executions", "executions", metadata.executions)
+    add("/executions/details", "execution", metadata.execution)
 
 
 def _add_files(router: APIRouter) -> None:

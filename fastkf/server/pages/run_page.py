@@ -18,6 +18,7 @@ from fastkf.runs.text import show_values
 from fastkf.server import database as db
 from fastkf.server.executions import Execution, list_executions
 from fastkf.server.pages import files
+from fastkf.server.pages.executed import address_of, find_step, show_sides
 from fastkf.server.pages.graph import Look, draw_run
 
 MOST_LETTERS = 4_000  # of the folds in an address
@@ -95,6 +96,7 @@ def show_run(
         "artifacts": _name_steps(files.list_artifacts(folder), kept),
         "logs": files.list_logs(folder),
         "said": _say(summary, steps),
+        **_show_step(run, executions, folder, step),
         "find": _find_text(step),
     }
 
@@ -131,6 +133,20 @@ def _choose(steps: list[StepRow], chosen: str | None, live: bool) -> StepRow | N
         return by_status.get(State.FAILED) or by_status[State.RUNNING]
     ran = [step for step in steps if step.started is not None and not step.holds]
     return ran[-1] if ran else (steps[0] if steps and live else None)
+
+
+def _show_step(run: db.Run, executions: list[Execution], folder: Path, row: StepRow | None) -> dict:
+    """What went into the step that is shown and came out of it, and its attempts."""
+    found = find_step(executions, row.name if row else None)
+    if found is None:
+        return {"sides": None, "attempts": (), "execution": None}
+    execution, step = found
+    several = execution.step.attempts if len(execution.step.attempts) > 1 else ()
+    return {
+        "sides": None if step.steps else show_sides(folder, run.id, executions, step),
+        "attempts": (execution.step, *several) if several else (),
+        "execution": address_of(run.id, execution.node),
+    }
 
 
 def read_folds(query: Mapping[str, str]) -> frozenset[str]:

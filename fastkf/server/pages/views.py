@@ -10,15 +10,12 @@ from fastkf.package.model import Package
 from fastkf.runs.model import Run
 from fastkf.server import database as db
 from fastkf.server.pages import lists
+from fastkf.server.pages.errors import NotFoundError
 from fastkf.server.pages.graph import Look, draw_package
 from fastkf.server.pages.package import list_fields, read_package
 from fastkf.server.pages.run_page import make_address, read_folds, show_run, summarise
 from fastkf.server.runs import read_run
 from fastkf.server.settings import Settings
-
-
-class NotFoundError(Exception):
-    """There is no such thing; says which."""
 
 
 class Views:
