@@ -112,6 +112,11 @@ COMMANDS = {
         RUN,
         "Remove old runs below runs/, with their logs and artifacts, and say what that frees.",
     ),
+    "cache": Entry(
+        "cache:cache",
+        RUN,
+        "List the steps whose outputs a run may take, or forget them: of runs/ and of the server.",
+    ),
     "server": Entry(
         "server:server",
         RUN,

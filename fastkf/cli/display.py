@@ -67,7 +67,10 @@ class Display:
         )
 
     def show_step(self, step: Step) -> None:
-        self.show_outcome(step.state, f"{step.name:<28}", f"{step.seconds:6.1f} s", indent="  ")
+        rest = f"{step.seconds:6.1f} s"
+        if step.cached_from:
+            rest = f"{step.word}, from {step.cached_from}"
+        self.show_outcome(step.state, f"{step.label:<28}", rest, indent="  ")
 
     def show_outcome(self, state: State, text: str, rest: str = "", indent: str = "") -> None:
         mark = Text.from_markup(f"{indent}{MARKS[state]} ")
@@ -146,8 +149,8 @@ def _steps_table(steps: Iterable[Step]) -> Table:
     table.columns[3].justify = "right"
     for step in steps:
         for part in _worth_showing(unfold(step)):
-            name = step.name if part is step else f"  {part.name}"
-            cells = (name, part.state.value, f"{part.seconds:.1f}", ", ".join(part.after))
+            name = step.label if part is step else f"  {part.name}"
+            cells = (name, part.word, f"{part.seconds:.1f}", ", ".join(part.after))
             table.add_row(MARKS[part.state], *map(_plain, cells))
     return table
 

@@ -79,6 +79,9 @@ def run(
     docker: Annotated[
         bool, typer.Option("--docker", help="Run a package's containers in their images.")
     ] = False,
+    cache: Annotated[
+        bool, typer.Option("--cache", help="Take a package's unchanged steps from earlier runs.")
+    ] = False,
     tolerance: Tolerances = None,
     *,
     display: Display,
@@ -89,7 +92,9 @@ def run(
     and report.html. The exit code is 0 when everything succeeded and the metrics agree.
 
     A compiled package (KFP v2) runs as a pipeline. Each container's command runs as a process in
-    the folder that is named like its image, beside the package; with --docker, in its image.
+    the folder that is named like its image, beside the package; with --docker, in its image. With
+    --cache, a step that has run before with the same inputs need not run again, as on a cluster:
+    its outputs are those of the earlier run (`fastkf cache`).
 
     Examples: `fastkf run 02_titanic` · `fastkf run my.ipynb -p epochs=2 --only pipeline` ·
     `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
@@ -104,15 +109,15 @@ def run(
         if only or tolerance:
             option = "--only" if only else "--tolerance"
             raise UsageError(f"{path}: {option} is for notebooks; a package is a pipeline only")
-        how = PackageOptions(places.RUNS, output, components, docker)
+        how = PackageOptions(places.RUNS, output, components, docker, cache)
         outcome = run_package(path, given, how, display)
     else:
         from fastkf.course.data import fetch
         from fastkf.course.lock import read_lock
         from fastkf.run.notebook import Options, run_notebook
 
-        if docker or components:
-            option = "--docker" if docker else "--components"
+        if docker or components or cache:
+            option = "--docker" if docker else "--components" if components else "--cache"
             raise UsageError(f"{notebook}: {option} is for packages; `fastkf compile` makes one")
 
         def bring(names: Sequence[str]) -> None:

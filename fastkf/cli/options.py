@@ -2,6 +2,7 @@
 
 import glob
 import math
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -159,3 +160,14 @@ def parse_tolerance(words: list[str], usual: float = SAME) -> Tolerance:
         else:
             usual = number
     return Tolerance(usual, named)
+
+
+def ask(question: str, remedy: str) -> bool:
+    """Whether the person at the terminal says yes.
+
+    Raises:
+        UsageError: there is nobody; the remedy is what to do then.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked", remedy)
+    return typer.confirm(question)

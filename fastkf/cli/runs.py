@@ -1,7 +1,6 @@
 """The commands that look at runs that are there."""
 
 import json
-import sys
 import webbrowser
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -12,11 +11,10 @@ import typer
 from rich import filesize
 
 from fastkf.base import clock
-from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.cli.command import command
 from fastkf.cli.display import Display
-from fastkf.cli.options import Tolerances, parse_tolerance
+from fastkf.cli.options import Tolerances, ask, parse_tolerance
 from fastkf.course import places
 from fastkf.runs.cleaning import choose, look_at, measure
 from fastkf.runs.compare import ComparedStep, ComparedValue, RunsComparison, compare_runs
@@ -25,6 +23,8 @@ from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Cell
 from fastkf.runs.record import read_run
 from fastkf.runs.text import format_seconds, format_time, show_value
+
+SAY_YES = "say --yes to remove these runs"
 
 RunName = Annotated[
     str,
@@ -120,19 +120,13 @@ def clean(
     if not chosen:
         display.say(f"Nothing to remove: {len(found)} runs are there, and stay.")
         return True
-    if not (yes or _ask(f"Remove these {len(chosen)} of {len(found)} runs, {freed}?")):
+    if not (yes or ask(f"Remove these {len(chosen)} of {len(found)} runs, {freed}?", SAY_YES)):
         display.say("Nothing was removed.")
         return False
     for one in chosen:
         remove_run_folder(one.folder)
     display.done(f"removed {len(chosen)} runs, {freed}")
     return True
-
-
-def _ask(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked", "say --yes to remove these runs")
-    return typer.confirm(question)
 
 
 def _show(runs: Sequence[Run], found: RunsComparison, display: Display) -> None:

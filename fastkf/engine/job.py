@@ -53,14 +53,15 @@ class Job:
                 name: {"outputFile": str(self.root / name)} for name in component.output_parameters
             },
             "artifacts": {
-                name: {"artifacts": [self._new_artifact(name, described)]}
-                for name, described in component.output_artifacts.items()
+                name: {"artifacts": [self.new_artifact(name)]}
+                for name in component.output_artifacts
             },
             "outputFile": str(self.root / OUTPUT_FILE),
         }
 
-    def _new_artifact(self, name: str, described: Mapping[str, Any]) -> dict[str, Any]:
-        kind = dict(described.get("artifactType") or {})
+    def new_artifact(self, name: str) -> dict[str, Any]:
+        """An artifact that the task puts out, before it has made it."""
+        kind = dict(self.task.component.output_artifacts[name].get("artifactType") or {})
         return {"name": name, "type": kind, "uri": str(self.root / name), "metadata": {}}
 
     @property
@@ -146,14 +147,14 @@ class Job:
 
     def _finish_artifact(self, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
         """An artifact as the task leaves it; a file in a place of its own comes to the others."""
-        artifact = self._new_artifact(name, self.task.component.output_artifacts[name])
+        artifact = self.new_artifact(name)
         mentioned = (said.get("artifacts") or [{}])[0]
         for key in ("name", "uri"):
             artifact[key] = mentioned.get(key) or artifact[key]
         artifact["metadata"] = as_passed(mentioned.get("metadata") or {})
         custom = mentioned.get("custom_path") or mentioned.get("customPath")
         if custom and os.path.lexists(custom) and "://" not in artifact["uri"]:
-            _copy(Path(custom), Path(local_path(artifact)))
+            copy(Path(custom), Path(local_path(artifact)))
         return artifact
 
 
@@ -199,7 +200,8 @@ def _describe_artifact(artifact: Mapping[str, Any], run_folder: Path) -> model.A
     )
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path) -> None:
+    """Copies a file, or a folder with all in it."""
     if source.resolve() == target.resolve():
         return
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastkf.base.errors import FastkfError
 from fastkf.engine.board import Board
+from fastkf.engine.cache import Cache
 from fastkf.engine.conditions import holds
 from fastkf.engine.memo import Memo
 from fastkf.engine.pipeline import Component, Pipeline, Task
@@ -40,6 +41,7 @@ class Orchestrator:
         around: what all tasks of the run have in common.
         executors: for each kind of component that the pipeline has.
         memo: steps that need not run.
+        cache: steps of earlier runs.
         parallel: how many steps run at a time; as many as there are processors when None.
 
     Attributes:
@@ -52,13 +54,14 @@ class Orchestrator:
         around: Surroundings,
         executors: Mapping[Kind, Executor],
         memo: Memo,
+        cache: Cache,
         parallel: int | None,
     ):
         self.board = board
         self.error: str | None = None
         self._around = around
         self._parallel = parallel or os.cpu_count() or 1
-        self._steps = StepRunner(board, around, executors, memo, self._parallel)
+        self._steps = StepRunner(board, around, executors, memo, cache, self._parallel)
 
     def run_pipeline(self, pipeline: Pipeline, arguments: Mapping[str, Any]) -> Ending:
         """Runs a pipeline to its end."""

@@ -61,6 +61,10 @@ class Pipeline:
         return Component(self, "root", self.spec["root"])
 
     @property
+    def name(self) -> str:
+        return str((self.spec.get("pipelineInfo") or {}).get("name") or "")
+
+    @property
     def executors(self) -> Table:
         executors: Table = (self.spec.get("deploymentSpec") or {}).get("executors") or {}
         return executors
@@ -168,6 +172,12 @@ class Task:
     def inputs(self) -> Table:
         inputs: Table = self.spec.get("inputs") or {}
         return inputs
+
+    @property
+    def caching(self) -> Table:
+        """Whether its outputs may be those of an equal task: `enableCache`, `cacheKey`."""
+        options: Table = self.spec.get("cachingOptions") or {}
+        return options
 
     @property
     def condition(self) -> str:

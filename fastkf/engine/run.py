@@ -9,6 +9,7 @@ from typing import Any
 from fastkf.base.versions import check_version
 from fastkf.engine import results
 from fastkf.engine.board import Board
+from fastkf.engine.cache import Cache
 from fastkf.engine.memo import Memo
 from fastkf.engine.orchestrator import Orchestrator
 from fastkf.engine.pipeline import Identity, Pipeline
@@ -18,6 +19,7 @@ from fastkf.package.graph import Place
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import list_not_root, list_settings
+from fastkf.runs.cache import Store
 from fastkf.runs.model import State, Step
 
 
@@ -54,6 +56,7 @@ def run_package(
     parallel: int | None = None,
     identity: Identity | None = None,
     workspace: str | None = None,
+    store: Store | None = None,
 ) -> Outcome:
     """Runs a package to its end.
 
@@ -61,12 +64,12 @@ def run_package(
         arguments: pipeline parameter to value, of those that differ from the package's.
         folder: the run's; gets artifacts/, logs/ and outputs/.
         executors: for the kinds of components that the package has.
-        on_step: called with each step before the first starts, and when one has changed; from any
-            thread, by one thread at a time.
+        on_step: called with each step at first, and when it has changed; by one thread at a time.
         memo: steps that need not run.
         parallel: how many steps run at a time; as many as there are processors when None.
         identity: of the run, where it has a name of its own.
         workspace: the path at which the steps see the workspace, where it is another there.
+        store: the cache, from which equal steps are taken and in which they are kept.
 
     Raises:
         FastkfError: the installed KFP was not tested, or the package cannot be run here.
@@ -74,15 +77,18 @@ def run_package(
     """
     check_version("kfp")
     check_runs_here(package)
-    folder = _make_folders(folder.resolve())
-    steps = _list_steps(package)
+    folder, steps = _make_folders(folder.resolve()), _list_steps(package)
     for step in steps.values():
         on_step(step)
     who = identity or Identity.of(package.name)
     around = Surroundings(who, folder, workspace or str(folder / "workspace"))
-    run = Orchestrator(Board(steps, on_step), around, executors, memo or Memo(), parallel)
-    asked = (list_settings(package), list_not_root(package))
-    return _run(run, Pipeline(package.spec, who, *asked), arguments, folder)
+    cache = Cache(store, folder, who.job_id)
+    run = Orchestrator(Board(steps, on_step), around, executors, memo or Memo(), cache, parallel)
+    return _run(run, _read_pipeline(package, who), arguments, folder)
+
+
+def _read_pipeline(package: Package, identity: Identity) -> Pipeline:
+    return Pipeline(package.spec, identity, list_settings(package), list_not_root(package))
 
 
 def _run(
@@ -108,9 +114,13 @@ def _make_folders(folder: Path) -> Path:
 def _list_steps(package: Package) -> dict[Place, Step]:
     """The steps of a package before it runs, in an order that respects what each waits for."""
     places = {task: place for place, task in package.places.items()}
+    names = package.display_names
     return {
         places[task]: Step(
-            package.name_step(task), task, tuple(package.name_step(other) for other in after)
+            name=(name := package.name_step(task)),
+            task=task,
+            after=tuple(package.name_step(other) for other in after),
+            display_name=names.get(name),
         )
         for task, after in package.tasks.items()
     }

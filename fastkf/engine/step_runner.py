@@ -4,15 +4,17 @@ As what a task runs is its executor's matter (`fastkf.engine.tasks`); what it is
 taken from it, that of `fastkf.engine.job`.
 """
 
+import contextlib
 import shutil
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from fastkf.base.clock import now
+from fastkf.base.clock import format_utc, now
 from fastkf.base.errors import FastkfError
 from fastkf.engine.board import Board, name_attempt
+from fastkf.engine.cache import Cache
 from fastkf.engine.importer import import_artifact
 from fastkf.engine.job import Job, describe, restore
 from fastkf.engine.memo import Memo
@@ -32,6 +34,7 @@ class StepRunner:
         around: what all tasks of the run have in common.
         executors: for each kind of component that the pipeline has.
         memo: steps that need not run.
+        cache: steps of earlier runs.
         parallel: how many steps run at a time.
     """
 
@@ -41,12 +44,13 @@ class StepRunner:
         around: Surroundings,
         executors: Mapping[Kind, Executor],
         memo: Memo,
+        cache: Cache,
         parallel: int,
     ):
         self._board = board
         self._around, self._folder = around, around.folder
         self._executors = executors
-        self._memo = memo
+        self._memo, self._cache = memo, cache
         self._slots = threading.BoundedSemaphore(parallel)
         self._ended = threading.Event()
 
@@ -73,6 +77,9 @@ class StepRunner:
         name = name_turn(step.task, turns)
         log = self._folder / "logs" / f"{step.name}.log"
         made = import_artifact(Job(task, arguments, name, self._around), log)
+        for artifacts in made.artifacts.values():
+            again = bool(task.component.executor["importer"].get("reimport"))
+            self._cache.note_import(artifacts[0], again)
         self._board.change(
             place,
             turns,
@@ -83,7 +90,7 @@ class StepRunner:
         return made
 
     def run(self, task: Task, arguments: Arguments, place: Place, turns: Turns) -> Values | None:
-        """Runs a task that is a container, as often as it may be tried.
+        """Runs a task that is a container, or takes what an equal one has made.
 
         Returns:
             Its outputs; None when it has failed.
@@ -99,9 +106,45 @@ class StepRunner:
         job = Job(task, arguments, name_turn(step.task, turns), self._around)
         log = self._folder / "logs" / f"{step.name}.log"
         _begin_log(log, task)
+        key = self._cache.key(job, self._executor(task))
+        made = self._recall(key, job, log, place, turns) if key else None
+        if made is None:
+            made = self._run(job, log, place, turns)
+            if key and made is not None:
+                with contextlib.suppress(OSError):  # a full disk: this run has what it needs
+                    self._cache.keep(key, job, step.name, made)
+        return made
+
+    def _recall(self, key: str, job: Job, log: Path, place: Place, turns: Turns) -> Values | None:
+        """Takes the outputs of an equal step; None when there are none to take."""
+        began, moment = time.monotonic(), now()
+        with self._slots:
+            found = None if self._ended.is_set() else self._cache.recall(key, job)
+        if found is None:
+            return None
+        entry, made = found
+        with log.open("a", encoding="utf-8") as file:
+            file.write(
+                f"fastkf: not run again: its outputs are those of {entry.step} in the run "
+                f"{entry.run}, of {format_utc(entry.made, 'seconds')}\n"
+            )
+        self._board.change(
+            place,
+            turns,
+            state=State.SUCCEEDED,
+            started=moment,
+            seconds=time.monotonic() - began,
+            inputs=job.inputs,
+            outputs=describe(made, self._folder),
+            cached_from=entry.run,
+        )
+        return made
+
+    def _run(self, job: Job, log: Path, place: Place, turns: Turns) -> Values | None:
+        """Runs a job, as often as it may be tried; None when it has failed."""
         began = time.monotonic()
         made: Values | Failure | None = None
-        for delay in (0.0, *task.delays):
+        for delay in (0.0, *job.task.delays):
             # Outside of the slot: while one step waits for its next attempt, another may run.
             if isinstance(made, Values) or self._ended.wait(delay):
                 break

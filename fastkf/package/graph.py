@@ -40,6 +40,13 @@ def list_places(spec: Mapping[str, Any]) -> dict[Place, tuple[Place, ...]]:
     return after
 
 
+def list_display_names(spec: Mapping[str, Any]) -> dict[Place, str]:
+    """The names that `set_display_name` and the like give to tasks and groups, by their places."""
+    found: dict[Place, str] = {}
+    _add_display_names(spec, spec.get("root") or {}, (), (), found)
+    return found
+
+
 def name_places(places: Iterable[Place]) -> dict[Place, str]:
     """The name of the task in each place: its own, after those around it where there are two."""
     places = list(places)
@@ -84,6 +91,24 @@ def find_dependencies(task: Mapping[str, Any]) -> list[str]:
             if producer := (value.get(source) or {}).get("producerTask"):
                 found[producer] = None
     return list(found)
+
+
+def _add_display_names(
+    spec: Mapping[str, Any],
+    component: Mapping[str, Any],
+    here: Place,
+    around: tuple[str, ...],
+    found: dict[Place, str],
+) -> None:
+    for task, content in ((component.get("dag") or {}).get("tasks") or {}).items():
+        place = (*here, task)
+        name = (content.get("taskInfo") or {}).get("name")
+        if isinstance(name, str) and name and name != task:
+            found[place] = name
+        inner = (content.get("componentRef") or {}).get("name", "")
+        if inner not in around:
+            part = (spec.get("components") or {}).get(inner) or {}
+            _add_display_names(spec, part, place, (*around, inner), found)
 
 
 def _flatten(

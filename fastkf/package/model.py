@@ -13,7 +13,14 @@ from fastkf.base.errors import UsageError
 from fastkf.base.yaml_text import read_yaml
 from fastkf.package import format, kale, upload
 from fastkf.package.errors import PackageError
-from fastkf.package.graph import Place, find_dependencies, list_places, list_tasks, name_places
+from fastkf.package.graph import (
+    Place,
+    find_dependencies,
+    list_display_names,
+    list_places,
+    list_tasks,
+    name_places,
+)
 from fastkf.package.parameters import Parameter, read_parameters
 
 HOW_TO_COMPILE = "compile one with the KFP SDK, or with `fastkf compile NOTEBOOK`"
@@ -135,6 +142,14 @@ class Package:
         return {
             self.name_step(task): tuple(sorted(self.name_step(other) for other in after))
             for task, after in self.tasks.items()
+        }
+
+    @property
+    def display_names(self) -> dict[str, str]:
+        """Step to the name that its pipeline gives it for people, where it gives another one."""
+        names, places = list_display_names(self.spec), self.places
+        return {
+            self.name_step(task): names[place] for place, task in places.items() if place in names
         }
 
     def name_step(self, task: str) -> str:

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import describe_settings
 from fastkf.run.pipeline import run_pipeline
+from fastkf.runs.cache import Store
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import keep
 from fastkf.runs.model import Run
@@ -52,12 +54,18 @@ class Options:
         output: the run's folder.
         components: the folder of the components' folders; the package's own when None.
         docker: whether the containers run in their images, with Docker.
+        cache: whether a step may be taken from an earlier run.
     """
 
     home: Path
     output: Path | None = None
     components: Path | None = None
     docker: bool = False
+    cache: bool = False
+
+    @property
+    def store(self) -> Store | None:
+        return Store.beside(self.home) if self.cache else None
 
 
 def run_package(path: Path, given: Mapping[str, str], options: Options, progress: Progress) -> Run:
@@ -96,7 +104,8 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
                 executors["python"] = stack.enter_context(tasks)
             executors["container"] = stack.enter_context(ContainerTasks(around, folders))
         seen = WORKSPACE if options.docker else None
-        run_pipeline(package, arguments, executors, keeper, progress, cells, workspace=seen)
+        start = partial(run_pipeline, workspace=seen, store=options.store)
+        start(package, arguments, executors, keeper, progress, cells)
     return keeper.run
 
 

@@ -10,6 +10,7 @@ from fastkf.base import clock
 from fastkf.engine.run import run_package
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.model import Package
+from fastkf.runs.cache import Store
 from fastkf.runs.keeper import Keeper
 from fastkf.runs.model import PipelineResult, State, Step
 from fastkf.runs.problems import Cells, explain_step
@@ -25,6 +26,7 @@ def run_pipeline(
     cells: Cells,
     order: Sequence[str] = (),
     workspace: str | None = None,
+    store: Store | None = None,
 ) -> None:
     """Runs a package to its end; the keeper's run gets what became of it, whatever is raised.
 
@@ -33,6 +35,7 @@ def run_pipeline(
         cells: as `runs.problems.explain` takes them.
         order: the names of the steps as their author has written them, where that is known.
         workspace: where the steps see the workspace, if they see it elsewhere than it is.
+        store: the cache, if the run has one.
 
     Raises:
         FastkfError: it cannot be run here.
@@ -43,7 +46,7 @@ def run_pipeline(
     with progress.progress("pipeline, steps", len(package.tasks)) as advance:
         steps = _Steps(progress, advance, cells)
         try:
-            run = partial(run_package, executors=executors, on_step=steps.note)
+            run = partial(run_package, executors=executors, on_step=steps.note, store=store)
             outcome = run(package, arguments, keeper.run.folder, workspace=workspace)
             result = replace(result, state=outcome.state, error=outcome.error)
             result = replace(result, metrics=outcome.metrics, outputs=outcome.outputs)

@@ -82,10 +82,12 @@ def _describe_step(step: Step, started: float | None) -> dict[str, Any]:
         else None,
         "image": step.image,
         "command": list(step.command),
-        "inputs": step.inputs and _describe_values(step.inputs),
-        "outputs": step.outputs and _describe_values(step.outputs),
+        "inputs": step.inputs and describe_values(step.inputs),
+        "outputs": step.outputs and describe_values(step.outputs),
         "steps": [_describe_step(one, None) for one in step.steps],
         "attempts": [_describe_step(one, None) for one in step.attempts],
+        "cached_from": step.cached_from,
+        "display_name": step.display_name,
     }
     return {
         "name": step.name,
@@ -99,7 +101,8 @@ def _describe_step(step: Step, started: float | None) -> dict[str, Any]:
     }
 
 
-def _describe_values(values: Values) -> dict[str, Any]:
+def describe_values(values: Values) -> dict[str, Any]:
+    """What goes into a step, or comes out of it, as run.json has it."""
     artifacts = {
         name: {"type": made.type, "uri": made.uri, "metadata": made.metadata}
         for name, made in values.artifacts.items()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 Metrics = dict[str, Any]
+CACHED = "cached"  # what a step is called that has succeeded in an earlier run
 
 
 class State(StrEnum):
@@ -87,6 +88,8 @@ class Step:
         image, command: what ran, where it is a container's command.
         steps: a loop's iterations, or a group's members.
         attempts: those of a step that may be tried again, as they have ended.
+        cached_from: the run that its outputs were taken from; None of a step that ran here.
+        display_name: what its pipeline calls it for people, where that is another name.
     """
 
     name: str
@@ -103,6 +106,18 @@ class Step:
     outputs: Values | None = None
     steps: tuple["Step", ...] = ()
     attempts: tuple["Step", ...] = ()
+    cached_from: str | None = None
+    display_name: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called where people read it."""
+        return self.display_name or self.name
+
+    @property
+    def word(self) -> str:
+        """Its state as people are told it."""
+        return CACHED if self.cached_from else self.state.value
 
     @property
     def executions(self) -> tuple["Step", ...]:

@@ -7,7 +7,8 @@ Format, version 1. A record without `version` is of version 1 too; missing keys 
     pipeline     null, or status, started, seconds, metrics, outputs, error, and
                  steps: name, task, status, started (seconds since the pipeline's start), seconds,
                  after, error, started_at and ended_at (RFC 3339), image, command, inputs, outputs,
-                 steps (those inside it), attempts
+                 steps (those inside it), attempts, cached_from (the run that it is taken from),
+                 display_name
     parity       metric to notebook, pipeline, equal
     compared, note, link, error
     not_applied  what the package asks of Kubernetes that was not done
@@ -172,14 +173,17 @@ def _read_step(content: Table, pipeline_started: datetime) -> Step:
         error=_read_error(content),
         image=content.get("image"),
         command=tuple(map(str, content.get("command") or ())),
-        inputs=_read_values(inputs) if inputs else None,
-        outputs=_read_values(outputs) if outputs else None,
+        inputs=read_values(inputs) if inputs else None,
+        outputs=read_values(outputs) if outputs else None,
         steps=tuple(_read_step(one, pipeline_started) for one in content.get("steps") or ()),
         attempts=tuple(_read_step(one, pipeline_started) for one in content.get("attempts") or ()),
+        cached_from=_read_word(content, "cached_from"),
+        display_name=_read_word(content, "display_name"),
     )
 
 
-def _read_values(content: Table) -> Values:
+def read_values(content: Table) -> Values:
+    """What goes into a step, or comes out of it, as `describe_values` has it."""
     return Values(
         parameters=dict(content.get("parameters") or {}),
         artifacts={
@@ -200,6 +204,10 @@ def _read_state(text: object) -> State:
         return State(str(text))
     except ValueError:
         return State.PENDING
+
+
+def _read_word(content: Table, name: str) -> str | None:
+    return str(content[name]) if content.get(name) else None
 
 
 def _read_error(content: Table) -> str | None:

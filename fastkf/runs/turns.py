@@ -18,6 +18,7 @@ def gather(step: Step, turns: Mapping[Turns, Step]) -> Step:
     """The step of a loop's body, as its iterations make it."""
     steps = tuple(turns[one] for one in sorted(turns))
     states = {one.state for one in steps}
+    sources = [one.cached_from for one in steps]
     began = [one.started for one in steps if one.started]
     ends = [one.started.timestamp() + one.seconds for one in steps if one.started]
     failures = [one.failure for one in steps if one.failure]
@@ -28,6 +29,7 @@ def gather(step: Step, turns: Mapping[Turns, Step]) -> Step:
         seconds=max(ends) - min(began).timestamp() if began else 0.0,
         failure=failures[0] if failures else None,
         steps=steps,
+        cached_from=sources[0] if sources and all(sources) else None,
     )
 
 

@@ -26,6 +26,7 @@ from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.model import Package
+from fastkf.runs.cache import Store
 from fastkf.runs.keeper import INTERRUPTED, describe_unexpected
 from fastkf.runs.model import PipelineResult, State, Step
 from fastkf.runs.problems import explain_step
@@ -44,6 +45,7 @@ class Execution:
         self.record = read_run(folder)
         self.package = Package.load(folder / "pipeline.yaml")
         self.memo = Memo(self.record.steps)
+        self.store = Store.of_server(folder.parents[1])
         self.identity = Identity(
             name=name,
             resource_name=f"{self.package.name}-{folder.name[:CHARACTERS_OF_ID]}",
@@ -115,6 +117,7 @@ class Execution:
                 on_step=self._show,
                 memo=self.memo,
                 identity=self.identity,
+                store=self.store,
             )
 
     def _show(self, step: Step) -> None:

@@ -65,7 +65,7 @@ def _describe_group(row: db.Run, group: Group) -> Json:
     attributes |= {} if group.turn is None else {"iteration_index": str(group.turn)}
     return {
         "name": group.name,
-        "display_name": group.name,
+        "display_name": group.label,
         "task_id": task_id(row.id, group.node),
         "run_id": row.id,
         "create_time": format_utc(began or row.created_at),
@@ -89,14 +89,14 @@ def _describe_step(
     outcome = MADE if one.turn is None else MADE_IN_LOOP
     return {
         "name": one.name,
-        "display_name": one.name,
+        "display_name": step.display_name or one.name,
         "task_id": task_id(row.id, one.node),
         "run_id": row.id,
         "pods": [{"name": one.node, "type": "EXECUTOR"}] if one.has_begun else None,
         "create_time": format_utc(step.started or row.created_at),
         "start_time": format_utc(step.started) if step.started else None,
         "end_time": format_utc(one.ended) if one.ended else None,
-        "state": step.state.name,
+        "state": "CACHED" if step.cached_from else step.state.name,
         "status_metadata": {"message": step.error} if step.error else None,
         "type": "RUNTIME",
         "parent_task_id": task_id(row.id, parent),

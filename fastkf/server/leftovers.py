@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from fastkf.base.clock import format_name, now
 from fastkf.base.files import DRAFTS
+from fastkf.runs.cache import Store
 from fastkf.server import database as db
 from fastkf.server.settings import Settings
 
@@ -28,6 +29,7 @@ def remove(settings: Settings, session: Session) -> None:
             _remove(path)
     for path in settings.folder.glob(DRAFTS):
         _remove(path)
+    Store.of_server(settings.folder).forget_lost()
 
 
 def _remove(path: Path) -> None:

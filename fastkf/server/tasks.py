@@ -77,6 +77,9 @@ def _add_step(nodes: "_Nodes", one: Execution, made: list[Artifact]) -> None:
     nodes.add_driver(one.node, step.started, one.name)
     executor = f"{one.node}.executor"
     nodes.add_pair(one.name, one.node, step.state.name, times, [executor], **extra)
+    if step.cached_from:  # its driver has found the outputs, and there was nothing to execute
+        nodes.add("executor", executor, State.SKIPPED.name, times, [])
+        return
     attempts = [(other.state.name, _times(other)) for _, other in one.attempts]
     nodes.add_attempts("executor", executor, step.state.name, times, attempts)
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fastkf.package.graph import Place, is_loop, list_places, name_places
+from fastkf.package.graph import (
+    Place,
+    is_loop,
+    list_display_names,
+    list_places,
+    name_places,
+)
 from fastkf.runs.model import State
 from fastkf.runs.turns import Turns
 from fastkf.server.executions import Execution
@@ -22,19 +28,26 @@ class Group:
 
     Attributes:
         node: what names it in the run.
+        place: its task's, in the package.
         parent: the node of the group that it is in, "" at the top.
         turn: its number among the loop's iterations, None of what is none.
         depth: how many loops are around it.
         members: the steps in it, those in its groups too.
+        label: what its pipeline calls it for people.
     """
 
     node: str
-    name: str
+    place: Place
     parent: str
     is_loop: bool
     turn: int | None
     depth: int
     members: list[Execution]
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.place[-1]
 
     @property
     def turns(self) -> int:
@@ -77,6 +90,7 @@ def build_tree(spec: Spec, executions: Sequence[Execution]) -> Tree:
         spec: the PipelineSpec that it runs.
     """
     places = {task: place for place, task in name_places(list_places(spec)).items()}
+    labels = list_display_names(spec)
     loops = _find_loops(spec, spec.get("root") or {}, (), ())
     groups: dict[str, Group] = {}
     around = {}
@@ -92,6 +106,8 @@ def build_tree(spec: Spec, executions: Sequence[Execution]) -> Tree:
                 parent = _add(groups, here, one, parent, False, turns.pop(0), depth)
                 depth += 1
         around[one.node] = parent
+    for group in groups.values():
+        group.label = labels.get(group.place, group.name)
     return Tree(list(groups.values()), around)
 
 
@@ -108,7 +124,7 @@ def _add(
     numbers = before if turn is None else (*before, turn)
     kind = "" if turn is None else "turn:"
     node = f"{GROUP}{kind}{'/'.join(place)}{''.join(f'.{number}' for number in numbers)}"
-    group = groups.setdefault(node, Group(node, place[-1], parent, loops, turn, depth, []))
+    group = groups.setdefault(node, Group(node, place, parent, loops, turn, depth, []))
     group.members.append(member)
     return node
 

@@ -1,6 +1,10 @@
 """One executor for each kind of task."""
 
-from collections.abc import Callable
+import hashlib
+import site
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -29,6 +33,9 @@ class Executor(Protocol):
             Why it has failed; None when it has not.
         """
 
+    def stamp(self, job: Job) -> str:
+        """What of this machine the outputs of a job follow from, beside its package."""
+
     def end(self) -> None:
         """Ends the jobs that still run, and starts no more. From any thread."""
 
@@ -37,3 +44,27 @@ def describe_exit(ending: Ending, log: Path) -> Failure:
     """The failure of a container's command: how it has ended, and the end of its log."""
     last = [line for line in read_end(log).splitlines() if line.strip()][-LINES_OF_AN_ERROR:]
     return Failure("", "\n".join([f"the container's command {ending}", *last]))
+
+
+@cache
+def stamp_packages() -> str:
+    """Python and the packages that are installed here, with their versions."""
+    places = map(Path, site.getsitepackages())
+    packages = {path.name for place in places for path in place.glob("*.dist-info")}
+    return _digest([sys.version, *sorted(packages)])
+
+
+@cache
+def stamp_files(folder: Path, *patterns: str) -> str:
+    """What is in files of a folder, as they are when it is asked for the first time."""
+    parts = []
+    for path in sorted({path for one in patterns for path in folder.glob(one)}):
+        if path.is_file() and "__pycache__" not in path.parts:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            parts += [str(path.relative_to(folder)), content]
+    return _digest(parts)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

@@ -15,7 +15,7 @@ from typing import Self
 from fastkf.base import processes
 from fastkf.engine.children import Children
 from fastkf.engine.job import Job
-from fastkf.engine.tasks import ShowCommand, describe_exit
+from fastkf.engine.tasks import ShowCommand, describe_exit, stamp_files, stamp_packages
 from fastkf.runs.model import Failure
 
 TOO_LONG = (
@@ -52,6 +52,11 @@ class ContainerTasks:
 
     def end(self) -> None:
         self._children.end()
+
+    def stamp(self, job: Job) -> str:
+        """Without its image: the packages, and the files of its component and of those beside."""
+        own = stamp_files(self._folders[job.image], "**/*")
+        return f"{stamp_packages()} {own} {stamp_files(self._components, '*.py', '*/*.py')}"
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         command = job.command()

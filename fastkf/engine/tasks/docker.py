@@ -84,6 +84,16 @@ class DockerTasks:
                 with contextlib.suppress(docker.errors.DockerException):
                     container.remove(force=True)
 
+    def stamp(self, job: Job) -> str:
+        """The image itself: one that was built anew may have the name of the last."""
+        import docker
+
+        with contextlib.closing(docker.from_env()) as client:
+            try:
+                return str(client.images.get(_with_tag(job.image)).id)
+            except docker.errors.DockerException:
+                return ""
+
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         import docker
 

@@ -15,7 +15,7 @@ from fastkf.engine.children import Children
 from fastkf.engine.isolation import isolate, move_marshalled
 from fastkf.engine.job import Job
 from fastkf.engine.step_folder import Provisions, with_remedy
-from fastkf.engine.tasks import ShowCommand
+from fastkf.engine.tasks import ShowCommand, stamp_packages
 from fastkf.engine.warm import interpreter, parent
 from fastkf.runs.model import Failure
 
@@ -72,6 +72,9 @@ class PythonTasks:
 
     def end(self) -> None:
         self._children.end()
+
+    def stamp(self, job: Job) -> str:
+        return stamp_packages()
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         folder = self._make_folder(job.name)

@@ -105,7 +105,6 @@ def assign_layers(edges: Edges) -> dict[str, int]:
 
 def lay_out(
     dependencies: Edges,
-    notes: Mapping[str, str] | None = None,
     *,
     sizes: Mapping[str, Size] | None = None,
     across: bool | None = None,
@@ -113,14 +112,14 @@ def lay_out(
     """Finds a place for every step and edge.
 
     Args:
-        sizes: of the boxes; otherwise as the names and the notes need.
+        sizes: of the boxes; otherwise as the names need.
         across: whether the graph lies; otherwise it does while it has few layers.
     """
     edges = reduce_edges(dependencies)
     columns, routes = _columns_and_routes(edges, assign_layers(edges))
     before, behind = _neighbours(routes)
     columns = _untangle(columns, before, behind)
-    sizes = sizes or {step: box_size(step, (notes or {}).get(step), bool(notes)) for step in edges}
+    sizes = sizes or {step: box_size(step, None, False) for step in edges}
     if across is None:
         across = len(columns) <= MOST_ACROSS
     return _place(columns, routes, before, behind, sizes, across=across)

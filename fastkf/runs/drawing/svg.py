@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
-from fastkf.runs.drawing.layout import ARROW, Box, Edges, Picture, Point, lay_out, shorten
+from fastkf.runs.drawing.layout import ARROW, Box, Edges, Picture, Point, box_size, lay_out, shorten
 from fastkf.runs.model import State
 from fastkf.runs.text import format_seconds
 
@@ -55,38 +55,41 @@ def draw_pipeline(
     *,
     statuses: Mapping[str, str] | None = None,
     seconds: Mapping[str, float] | None = None,
+    names: Mapping[str, str] | None = None,
+    words: Mapping[str, str] | None = None,
     title: str | None = None,
     links: Mapping[str, str] | None = None,
     current: str | None = None,
     style: bool = True,
 ) -> str:
-    """Draws the steps of a pipeline and what each waits for.
-
-    The boxes keep their places while the states of the steps change.
+    """Draws the steps of a pipeline and what each waits for, in places that stay the same.
 
     Args:
         dependencies: step to the steps it waits for; the order of the keys is the tie-breaker.
         statuses: step to one of `STATUSES`; colours the boxes.
         seconds: step to how long it took, shown where there is a status.
+        names: step to what it is called, where that is another name.
+        words: step to what is said of it in place of its status.
         title: the name of the picture, for screen readers and as a tooltip.
         links: step to the address that its box leads to.
         current: the step among the links that the page shows.
         style: whether `STYLE` is in the picture; a page that has it already goes without.
 
-    Returns:
-        The SVG element, without an XML declaration, so that it can stand in a page as it is.
+    Returns: the SVG element, as it can stand in a page.
 
     Raises:
         ValueError: the dependencies form a cycle.
     """
-    notes = _state_notes(dependencies, statuses or {}, seconds or {})
-    picture = lay_out(dependencies, notes)
+    notes = {**_state_notes(dependencies, statuses or {}, seconds or {}), **(words or {})}
+    names = {step: (names or {}).get(step, step) for step in dependencies}
+    sizes = {step: box_size(name, notes.get(step), bool(notes)) for step, name in names.items()}
+    picture = lay_out(dependencies, sizes=sizes)
     body = [draw_edge(edge, points, picture.across) for edge, points in picture.edges.items()]
     for step, box in picture.boxes.items():
-        drawn = draw_box(box, (statuses or {}).get(step), notes.get(step))
+        drawn = draw_box(box, (statuses or {}).get(step), notes.get(step), names[step], step)
         body.append(link_to(drawn, (links or {}).get(step), step == current))
-    words = (title or "Pipeline", describe(dependencies, notes))
-    return wrap(picture, *words, "\n".join(body), interactive=bool(links), style=style)
+    said = (title or "Pipeline", describe(dependencies, notes), "\n".join(body))
+    return wrap(picture, *said, interactive=bool(links), style=style)
 
 
 def describe(dependencies: Edges, notes: Mapping[str, str] | None = None) -> str:

@@ -157,6 +157,8 @@ def _draw_graph(run: Run) -> Markup | None:
             {step.name: list(step.after) for step in run.steps},
             statuses={step.name: step.state for step in run.steps},
             seconds={step.name: step.seconds for step in run.steps},
+            names={step.name: step.label for step in run.steps},
+            words={step.name: step.word for step in run.steps if step.cached_from},
             title=f"Pipeline {run.name}",
         )
     )

@@ -19,6 +19,9 @@ class StepRow:
         holds: whether others are inside it, which follow it.
         started: seconds from the pipeline's start to its own; None when it never started.
         started_at: the same as a moment.
+        word: the status as people are told it.
+        cached_from: the run that its outputs were taken from.
+        label: the name as people are told it.
     """
 
     name: str
@@ -30,6 +33,9 @@ class StepRow:
     started_at: datetime | None
     inside: bool = False
     holds: bool = False
+    word: str = ""
+    cached_from: str | None = None
+    label: str = ""
 
     @property
     def since(self) -> datetime | None:
@@ -105,6 +111,9 @@ def _make_row(
         started_at=step.started,
         inside=inside,
         holds=holds,
+        word=step.word,
+        cached_from=step.cached_from,
+        label=step.label,
     )
 
 

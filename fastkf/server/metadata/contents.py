@@ -40,6 +40,7 @@ STATES = {  # Execution.State; a step that was left out is one of a condition th
     State.SKIPPED: 6,
     State.CANCELED: 6,
 }
+CACHED = 5  # Execution.State
 
 
 @dataclass
@@ -86,12 +87,7 @@ def describe_run(number: int, row: db.Run, executions: list[Execution], tree: Tr
 def _add_step(contents: Contents, number: int, one: Execution, parent: int) -> None:
     step = one.step
     id = _number(number, one.node)
-    properties: dict[str, Any] = {"parent_dag_id": parent, "pod_name": one.node}
-    properties |= {"namespace": NAMESPACE, "image": step.image or ""}
-    properties["inputs"] = step.inputs.parameters if step.inputs else {}
-    properties["outputs"] = step.outputs.parameters if step.outputs else {}
-    times = (step.started, one.ended)
-    contents.executions[id] = _execution(id, one.name, STEP, step.state, times, properties)
+    contents.executions[id] = _describe_step(id, parent, one)
     for kind, values in ((READ, step.inputs), (MADE, step.outputs)):
         for key, made in values.artifacts.items() if values else ():
             artifact = _number(number, f"artifact:{made.uri}")
@@ -123,8 +119,22 @@ def _add_step(contents: Contents, number: int, one: Execution, parent: int) -> N
             )
 
 
+def _describe_step(id: int, parent: int, one: Execution) -> Any:
+    step = one.step
+    properties: dict[str, Any] = {"parent_dag_id": parent, "pod_name": one.node}
+    properties |= {"namespace": NAMESPACE, "image": step.image or ""}
+    properties |= {"display_name": step.display_name or one.name}
+    properties["inputs"] = step.inputs.parameters if step.inputs else {}
+    properties["outputs"] = step.outputs.parameters if step.outputs else {}
+    times = (step.started, one.ended)
+    execution = _execution(id, one.name, STEP, step.state, times, properties)
+    if step.cached_from:
+        execution.last_known_state = CACHED
+    return execution
+
+
 def _describe_group(id: int, parent: int, group: Group) -> Any:
-    properties: dict[str, Any] = {"parent_dag_id": parent}
+    properties: dict[str, Any] = {"parent_dag_id": parent, "display_name": group.label}
     if group.is_loop:
         properties["iteration_count"] = group.turns
     if group.turn is not None:

@@ -226,7 +226,7 @@ def _note(step: Step | None) -> str:
     if step is None:
         return ""
     times = f"{len(step.attempts)} attempts" if len(step.attempts) > 1 else ""
-    took = format_seconds(step.seconds)
+    took = step.word if step.cached_from else format_seconds(step.seconds)
     if step.state is State.SUCCEEDED:
         return ", ".join(filter(None, (took, times)))
     if step.state is State.FAILED:

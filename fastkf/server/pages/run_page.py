@@ -110,8 +110,10 @@ def _foresee_steps(run: db.Run, kept: Run | None, package: Package | None) -> Ru
     except PackageError:  # they wait for each other
         return kept
     names = {task: package.name_step(task) for task in after}
+    labels = package.display_names
     steps = (
-        Step(name, task, tuple(names[one] for one in after[task])) for task, name in names.items()
+        Step(name, task, tuple(names[one] for one in after[task]), display_name=labels.get(name))
+        for task, name in names.items()
     )
     foreseen = kept or Run(Path(), package.name, package.name)
     return replace(foreseen, pipeline=PipelineResult(State.PENDING, steps=tuple(steps)))
@@ -186,6 +188,8 @@ def _draw(
             {step.name: list(step.after) for step in sorted(steps, key=lambda one: one.name)},
             statuses={step.name: step.status for step in steps},
             seconds={s.name: s.seconds for s in steps if s.status is not State.RUNNING},
+            names={step.name: step.label for step in steps},
+            words={step.name: step.word for step in steps if step.cached_from},
             title=f"Pipeline {run.pipeline_name}",
             links={step.name: address + files.quote(step.name) for step in steps},
             current=current.name if current else None,

@@ -32,7 +32,9 @@ class Views:
         kept = self._read(id)
         folder = self.settings.run_folder(id)
         shown = show_run(run, kept, self._package(run), folder, query)
-        return {**shown, **self._around(session, run)}
+        taken = shown["step"] and shown["step"].cached_from
+        source = session.get(db.Run, taken) if taken else None
+        return {**shown, "source": source, **self._around(session, run)}
 
     def new_run(self, session: Session, query: dict) -> dict:
         """The form for another run with the package and the parameters of one that there was."""
