@@ -93,6 +93,15 @@ def next_time(row: db.RecurringRun, now: datetime) -> datetime | None:
 
     With no_catchup it is the latest one that has passed; else the first.
     """
+    moment = foresee_time(row)
+    if moment is None or moment > now:
+        return None
+    end = read_limits(row.trigger)[1] or now
+    return _latest(read_schedule(row.trigger), moment, end, now) if row.no_catchup else moment
+
+
+def foresee_time(row: db.RecurringRun) -> datetime | None:
+    """The next scheduled time, which may have passed; None where there is none."""
     if not row.is_enabled:
         return None
     try:
@@ -100,9 +109,7 @@ def next_time(row: db.RecurringRun, now: datetime) -> datetime | None:
     except ScheduleError:  # another program's: it was read when it was created
         return None
     moment = _first_after(schedule, limits, row)
-    if moment is None or moment > now or (limits[1] and moment > limits[1]):
-        return None
-    return _latest(schedule, moment, limits[1] or now, now) if row.no_catchup else moment
+    return None if moment is None or (limits[1] and moment > limits[1]) else moment
 
 
 def read_limits(trigger: dict[str, Any]) -> tuple[datetime | None, datetime | None]:

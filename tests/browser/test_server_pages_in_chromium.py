@@ -136,6 +136,33 @@ def browser_sees(locator, text: str) -> None:
     locator.filter(has_text=text).wait_for()
 
 
+def test_a_recurring_run_is_made_disabled_enabled_and_deleted(place, visit):
+    pipeline, _ = place.add_pipeline("wines", chain("return 1", parameters={"rows": 3}))
+    page = visit(f"#/pipelines/details/{pipeline}")
+    page.get_by_text("Repeat it on a schedule").click()
+    page.get_by_label("Or as cron says").fill("0 0 25 * * *")
+    page.get_by_role("button", name="Start the recurring run").click()
+    page.get_by_text("'25' is no hours of cron").wait_for()
+    assert [one for one in page.complaints if "400" not in one] == []
+    page.complaints.clear()
+    page.get_by_label("Or as cron says").fill("0 0 6 * * 1-5")
+    page.get_by_label("rows").fill("7")
+    page.get_by_role("button", name="Start the recurring run").click()
+    page.wait_for_url("**/#/recurringrun/details/*")
+    page.get_by_text("cron 0 0 6 * * 1-5").wait_for()
+    assert page.locator("[data-part=heading] time").count() == 1  # the next time
+    assert page.locator("[data-part=about]").get_by_text("7", exact=True).count() == 1
+    page.get_by_role("button", name="Disable").click()
+    page.get_by_role("button", name="Enable").click()
+    page.get_by_role("button", name="Disable").wait_for()
+    page.get_by_role("link", name="Recurring", exact=True).click()
+    browser_sees(page.locator("table.list"), "wines")
+    page.get_by_role("link", name="wines").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("No recurring runs yet").wait_for()
+
+
 def test_a_failed_run_shows_the_learners_exception_and_marks_it_in_the_log(place, visit):
     words = "ZeroDivisionError: division by zero"
     error = f"{words} (line 2 of the step's cell: x / 0)"

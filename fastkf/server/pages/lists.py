@@ -15,7 +15,6 @@ from fastkf.server.pages.run_page import summarise
 ROWS = 25
 MOST_METRIC_COLUMNS = 4
 MOST_COMPARED = 10
-MOST_LISTED = 200
 STATES = {
     "waiting": ("PENDING",),
     "running": ("RUNNING", "CANCELING"),
@@ -168,29 +167,6 @@ def list_experiments(session: Session) -> list[dict]:
         for row in rows
     ]
     return sorted(experiments, key=lambda one: one["last"] or one["created"], reverse=True)
-
-
-def list_recurring_runs(session: Session) -> list[dict]:
-    """The recurring runs, the newest first."""
-    query = select(db.RecurringRun).order_by(db.RecurringRun.created_at.desc()).limit(MOST_LISTED)
-    return [
-        {
-            "name": row.display_name,
-            "pipeline": row.pipeline_name,
-            "schedule": _describe_schedule(row.trigger),
-            "state": "enabled" if row.is_enabled else "disabled",
-            "error": row.error,
-            "count": row.count,
-            "last": row.last_at,
-        }
-        for row in session.scalars(query)
-    ]
-
-
-def _describe_schedule(trigger: dict) -> str:
-    if cron := trigger.get("cron_schedule"):
-        return f"cron {cron.get('cron')}"
-    return f"every {(trigger.get('periodic_schedule') or {}).get('interval_second')} s"
 
 
 def compare(session: Session, read_run: ReadRun, ids: list[str]) -> dict:

@@ -131,6 +131,7 @@ def _add_fragments(
     add("/experiments", "experiments", views.experiments)
     add("/experiments/details/{id}", "experiment", views.experiment)
     add("/recurringruns", "recurring_runs", views.recurring_runs)
+    add("/recurringrun/details/{id}", "recurring_run", views.recurring_run)
     add("/artifacts", "artifacts", metadata.artifacts)
     add("/artifacts/details", "artifact", metadata.artifact)
     add("/executions", "executions", metadata.executions)

@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 from fastkf.package.errors import PackageError
 from fastkf.package.model import Package
 from fastkf.runs.model import Run
+from fastkf.runs.text import show_values
 from fastkf.server import database as db
 from fastkf.server.pages import lists
 from fastkf.server.pages.errors import NotFoundError
 from fastkf.server.pages.graph import Look, draw_package
 from fastkf.server.pages.package import list_fields, read_package
+from fastkf.server.pages.recurring import describe_recurring_run, list_recurring_runs
 from fastkf.server.pages.run_page import make_address, read_folds, show_run, summarise
 from fastkf.server.runs import read_run
 from fastkf.server.settings import Settings
@@ -102,7 +104,20 @@ class Views:
         }
 
     def recurring_runs(self, session: Session, query: dict) -> dict:
-        return {"recurring_runs": lists.list_recurring_runs(session)}
+        return {"recurring_runs": list_recurring_runs(session)}
+
+    def recurring_run(self, session: Session, query: dict, id: str) -> dict:
+        row = _find(session, db.RecurringRun, id, "recurring run")
+        within = select(db.Run).where(db.Run.recurring_run_id == id)
+        wanted = lists.RunFilter.read(query)
+        return {
+            "one": describe_recurring_run(row),
+            "row": row,
+            "experiment": session.get(db.Experiment, row.experiment_id),
+            "pipeline": session.get(db.Pipeline, row.pipeline_id) if row.pipeline_id else None,
+            "parameters": show_values(row.parameters),
+            "list": lists.list_runs(session, self._read, wanted, within),
+        }
 
     def _read(self, id: str) -> Run | None:
         return read_run(self.settings, id)

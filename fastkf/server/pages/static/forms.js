@@ -93,7 +93,20 @@ function readParameters(form) {
   return wrong ? null : parameters;
 }
 
-export async function startRun(form) {
+// When a recurring run is due, and how many of its runs go at once.
+function readSchedule() {
+  const cron = $("repeat-cron").value.trim();
+  const seconds = Number($("repeat-every").value) * Number($("repeat-unit").value);
+  return {
+    trigger: cron ? { cron_schedule: { cron } } : { periodic_schedule: { interval_second: String(seconds) } },
+    max_concurrency: $("repeat-most").value.trim(),
+    no_catchup: !$("repeat-all").checked,
+    mode: "ENABLE",
+  };
+}
+
+export async function startRun(form, button) {
+  const repeats = button?.id === "repeat-run";
   const parameters = readParameters(form);
   if (!parameters) return "";
   const name = form.elements.display_name.value.trim();
@@ -111,8 +124,10 @@ export async function startRun(form) {
     const { pipeline, version } = form.dataset;
     body.pipeline_version_reference = { pipeline_id: pipeline, pipeline_version_id: version };
   }
-  const { answer, error } = await call("POST", "apis/v2beta1/runs", JSON.stringify(body));
-  if (!error) location.hash = `#/runs/details/${answer.run_id}`;
+  if (repeats) Object.assign(body, readSchedule());
+  const place = repeats ? "recurringruns" : "runs";
+  const { answer, error } = await call("POST", `apis/v2beta1/${place}`, JSON.stringify(body));
+  if (!error) location.hash = repeats ? `#/recurringrun/details/${answer.recurring_run_id}` : `#/runs/details/${answer.run_id}`;
   return error;
 }
 
@@ -138,12 +153,12 @@ export async function upload(form) {
   return error;
 }
 
-export async function submit(form, action) {
-  const button = form.querySelector("button:not([type])");
+export async function submit(form, action, pressed) {
+  const button = pressed ?? form.querySelector("button:not([type])");
   const failure = form.querySelector(".failure");
   failure.hidden = true;
   button.disabled = true;
-  const error = await action(form);
+  const error = await action(form, button);
   button.disabled = false;
   failure.textContent = error || "";
   failure.hidden = !error;

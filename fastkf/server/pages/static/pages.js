@@ -13,6 +13,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     content.focus();
   } else if (link.dataset.method) act(link);
+  else if (link.id === "repeat-run") submit(link.form, startRun, link);
   else if (link.id === "log-pause") pauseLog(link);
   else if (link.id === "log-copy") copyLog();
   else if (link.dataset.to) {
