@@ -12,6 +12,7 @@ from fastkf.cli.command import command
 from fastkf.cli.options import NotebookName, find_all_notebooks, find_notebook
 from fastkf.notebook.check import RULES, Finding, Severity, check_file, settings_of, stops
 from fastkf.notebook.check.formats import as_github, as_sarif
+from fastkf.notebook.composition import flat_dependencies, leave_out_parts
 from fastkf.notebook.model import read
 from fastkf.runs.progress import Progress
 from fastkf.runs.text import count
@@ -41,6 +42,8 @@ def check(
 ) -> bool:
     """Check notebooks against what Kale honours: tags, imports, data flow, parameters, metrics.
 
+    The parts of a notebook that refers to others (`notebook:` cells) are checked with it.
+
     A finding names the file, the cell (counted from 1, text cells too), the rule, and what to do.
     An error means that the pipeline is not what the notebook looks like; `run` and `compile` stop
     at it. Warnings and notes do not stop them.
@@ -53,7 +56,7 @@ def check(
     Examples: `fastkf check` · `fastkf check notebooks/ --strict --format github`
     """
     ignored = check_rules(ignore or [])
-    paths = find_all_notebooks(notebooks)
+    paths = leave_out_parts(find_all_notebooks(notebooks))
     findings: list[Finding] = []
     fails = False
     for path in paths:
@@ -108,7 +111,7 @@ def print_findings(findings: Sequence[Finding], format: str) -> None:
 
 def show_graph(path: Path, display: Progress) -> None:
     """A table of the steps, each with those that it waits for in the pipeline."""
-    dependencies = read(path).dependencies
+    dependencies = flat_dependencies(read(path))
     rows = [(step, ", ".join(after) or "–") for step, after in dependencies.items()]
     display.show_table(("step", "waits for"), rows, title=str(path))
 

@@ -12,6 +12,7 @@ from typing import Any
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
 from fastkf.engine.kernels import PrivateKernelManager
+from fastkf.notebook import composition
 from fastkf.notebook.file import readable_copy
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.model import Failure, NotebookResult, State
@@ -49,8 +50,10 @@ def execute_notebook(
         How it ended; the metrics are those that its cells have printed.
     """
     began = time.monotonic()
-    with readable_copy(copy or notebook.path, to_execute=True) as path:
-        error = _execute(notebook, output, dict(parameters), on_cell, path)
+    whole = composition.whole(notebook)
+    made = readable_copy(copy, to_execute=True) if copy else composition.executable_copy(notebook)
+    with made as path:
+        error = _execute(whole, output, dict(parameters), on_cell, path)
     return NotebookResult(
         State.FAILED if error else State.SUCCEEDED,
         time.monotonic() - began,

@@ -116,20 +116,24 @@ def readable_copy(path: Path, to_execute: bool = False) -> Iterator[Path]:
     made = copy.deepcopy(content)
     if to_execute:
         _complete(made)
-    if made == content and _is_plain(path):
+    parts = _list_references(made, path)
+    if made == content and all(map(_is_plain, [path, *parts.values()])):
         yield path
         return
-    _root_references(made, path)
     with TemporaryDirectory(prefix="fastkf-notebook-") as folder:
+        _root_references(made, path, Path(folder))
         target = Path(folder) / path.name
         target.write_text(json.dumps(made), encoding="utf-8")
         yield target
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether a file is of format 4, without a byte order mark."""
-    text = path.read_bytes()
-    return not text.startswith(BYTE_ORDER_MARK) and json.loads(text).get("nbformat") == 4
+    """Whether a file is of format 4, without a byte order mark; or none that can be read."""
+    try:
+        text = path.read_bytes()
+        return not text.startswith(BYTE_ORDER_MARK) and json.loads(text).get("nbformat") == 4
+    except (OSError, ValueError, AttributeError):
+        return True
 
 
 def _complete(content: dict[str, Any]) -> None:
@@ -147,10 +151,25 @@ def _tags_of(cell: dict[str, Any]) -> list[Any]:
     return (cell.get("metadata") or {}).get("tags") or []
 
 
-def _root_references(content: dict[str, Any], path: Path) -> None:
-    """Makes the paths of notebooks that cells refer to absolute, as a copy stands elsewhere."""
-    for cell in content["cells"]:
-        metadata = cell.get("metadata") or {}
-        reference = metadata.get("notebook_path")
+def _list_references(content: dict[str, Any], path: Path) -> dict[int, Path]:
+    """The cells that refer to other notebooks, by their places, and the files of those."""
+    found = {}
+    for place, cell in enumerate(content["cells"]):
+        reference = (cell.get("metadata") or {}).get("notebook_path")
         if isinstance(reference, str):
-            metadata["notebook_path"] = str(path.resolve().parent / reference)
+            found[place] = path.resolve().parent / reference
+    return found
+
+
+def _root_references(content: dict[str, Any], path: Path, folder: Path) -> None:
+    """Makes the paths of notebooks that cells refer to absolute, as a copy stands elsewhere.
+
+    One that Kale could not read is copied, too.
+    """
+    for place, part in _list_references(content, path).items():
+        if part.exists() and not _is_plain(part):
+            copied = folder / f"part-{place}" / part.name
+            copied.parent.mkdir()
+            copied.write_text(json.dumps(read_content(part)), encoding="utf-8")
+            part = copied
+        content["cells"][place]["metadata"]["notebook_path"] = str(part)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.check import Finding, Severity, check, settings_of, stops
+from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook
 from fastkf.runs.progress import Progress
 from fastkf.runs.text import count
@@ -53,4 +54,4 @@ def tell_findings(notebook: Notebook, progress: Progress) -> None:
     for finding in findings:
         tell = progress.say if finding.severity is Severity.NOTE else progress.warn
         tell(str(finding))
-    progress.done(f"{notebook.name}: {count(len(notebook.steps), 'step')}, tags checked")
+    progress.done(f"{notebook.name}: {count(len(whole(notebook).steps), 'step')}, tags checked")

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class PipelineStep:
         producers: each of `ins` to the nearest step above that passes it on, where there is one
             (kale/compiler.py, _producer_of).
         metrics: whether it reports pipeline metrics.
+        inside: the steps of the notebook that it stands for; None of a plain step.
     """
 
     name: str
@@ -41,6 +42,7 @@ class PipelineStep:
     outs: tuple[str, ...]
     producers: Mapping[str, str]
     metrics: bool
+    inside: tuple["PipelineStep", ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,13 @@ class Pipeline:
 
     Attributes:
         misfits: the values that no code is generated of.
+        parts: the notebooks that it refers to. The edges name them too; the producers do not.
     """
 
     steps: tuple[PipelineStep, ...]
     edges: tuple[tuple[str, str], ...]
     misfits: tuple[Pasted, ...] = ()
+    parts: tuple[PipelineStep, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,11 @@ def read_pipeline(path: Path, settings: Mapping[str, str]) -> Pipeline:
         FastkfError: Kale rejects the notebook.
     """
     pipeline = _process(path, settings).pipeline
-    steps = tuple(_describe(pipeline, step) for step in pipeline.steps)
+    units = [_describe(pipeline, step) for step in pipeline.steps]
+    parts = {unit.name: unit for unit in units if unit.inside is not None}
+    steps = tuple(_without(unit, parts) for unit in units if unit.name not in parts)
     edges = tuple((str(one), str(other)) for one, other in pipeline.edges)
-    return Pipeline(steps, edges, tuple(find_misfits(pipeline)))
+    return Pipeline(steps, edges, tuple(find_misfits(pipeline)), tuple(parts.values()))
 
 
 def generate_script(path: Path, settings: Mapping[str, str]) -> Script:
@@ -206,6 +212,7 @@ def _quiet() -> Iterator[None]:
 def _describe(pipeline: Any, step: Any) -> PipelineStep:
     from kale.common import graphutils
 
+    inside = getattr(step, "pipeline", None)  # a kale.step.SubPipeline has one
     above = graphutils.get_ordered_ancestors(pipeline, step.name)
     producers = {
         name: next((a for a in above if name in pipeline.get_step(a).outs), None)
@@ -218,4 +225,11 @@ def _describe(pipeline: Any, step: Any) -> PipelineStep:
         tuple(sorted(step.outs)),
         {name: str(producer) for name, producer in producers.items() if producer},
         bool(step.metrics),
+        None if inside is None else tuple(_describe(inside, one) for one in inside.steps),
     )
+
+
+def _without(step: PipelineStep, parts: Mapping[str, PipelineStep]) -> PipelineStep:
+    """The step with those producers only that are steps of its own notebook."""
+    own = {name: one for name, one in step.producers.items() if one not in parts}
+    return replace(step, producers=own)

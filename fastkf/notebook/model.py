@@ -4,7 +4,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class Cell:
         role: the special tag, "step" or "notebook" (a reference to another notebook) that Kale
             acts on; None for an untagged cell that continues nothing.
         step: the step the cell belongs to (its own tag, or the step cell it continues).
+        refers_to: the file of the notebook that a reference stands for, as it is written there.
+        path: the file, of a cell that stands in a part of the notebook.
     """
 
     number: int
@@ -39,6 +41,13 @@ class Cell:
     role: str | None = None
     step: str | None = None
     outputs: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    refers_to: str | None = None
+    path: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """What a reader calls the cell."""
+        return f"{self.path.name}, cell {self.number}" if self.path else f"cell {self.number}"
 
     @cached_property
     def tree(self) -> ast.Module | None:
@@ -60,11 +69,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook file, read with Kale's tag language (Kale 2.3, kale/processors/constants.py)."""
+    """A notebook file, read with Kale's tag language (Kale 2.3, kale/processors/constants.py).
+
+    Attributes:
+        given: the names that its steps have from the notebook whose part it is.
+    """
 
     path: Path
     cells: tuple[Cell, ...]
     metadata: dict[str, Any]
+    given: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -112,9 +126,7 @@ class Notebook:
     @cached_property
     def cell_names(self) -> dict[str, str]:
         """Source of a code cell to what a reader calls the cell; the first, where two are alike."""
-        return {
-            clean_source(cell.source): f"cell {cell.number}" for cell in reversed(self.code_cells)
-        }
+        return {clean_source(cell.source): cell.label for cell in reversed(self.code_cells)}
 
     @property
     def imports(self) -> str:
@@ -179,11 +191,22 @@ class Notebook:
         return {step.name: step.producers for step in self.pipeline.steps}
 
     @cached_property
+    def references(self) -> dict[str, Cell]:
+        """The cells that stand for other notebooks, by the names that those have here."""
+        return {
+            name: cell
+            for cell in reversed(self.code_cells)
+            if cell.role == "notebook"
+            for name in cell.tag_values("notebook")[:1]
+        }
+
+    @cached_property
     def dependencies(self) -> dict[str, list[str]]:
         """Step to the steps it waits for in the compiled pipeline.
 
         Kale 2.3 (kale/compiler.py, generate_pipeline): the producers of the data a step takes;
-        without any, the step above it.
+        without any, the step above it. `composition.flat_dependencies` has those of notebooks
+        that refer to others.
 
         Raises:
             FastkfError: Kale rejects the notebook.
@@ -231,11 +254,23 @@ def classify(nodes: Iterable[Mapping[str, Any]]) -> tuple[Cell, ...]:
         if special:
             role, step = special, None
         elif any(tag.startswith("notebook:") for tag in tags):
+            reference = (node.get("metadata") or {}).get("notebook_path")
+            file = reference if isinstance(reference, str) else None
             role, step = "notebook", None
+            cells.append(Cell(number, "code", source, tags, role, step, _outputs(node), file))
+            continue
         elif own_step:
+            cells = [
+                replace(one, role="step", step=own_step) if _waits(one) else one for one in cells
+            ]
             role, step = "step", own_step
         cells.append(Cell(number, "code", source, tags, role, step, _outputs(node)))
     return tuple(cells)
+
+
+def _waits(cell: Cell) -> bool:
+    """Whether a cell is untagged after a reference, and so the beginning of the next step."""
+    return cell.role == "notebook" and not cell.tag_values("notebook")
 
 
 def _outputs(node: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:

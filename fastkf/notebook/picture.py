@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fastkf.notebook.composition import flat_dependencies
 from fastkf.notebook.model import Notebook
 from fastkf.runs.drawing.svg import draw_pipeline
 
@@ -10,6 +11,6 @@ def draw_picture(notebook: Notebook) -> Path:
     """Draws the pipeline as images/<name>.svg beside the notebook; returns the file."""
     picture = notebook.path.parent / "images" / f"{notebook.name}.svg"
     picture.parent.mkdir(exist_ok=True)
-    svg = draw_pipeline(notebook.dependencies, title=notebook.title)
+    svg = draw_pipeline(flat_dependencies(notebook), title=notebook.title)
     picture.write_text(svg, encoding="utf-8")
     return picture

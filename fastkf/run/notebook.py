@@ -14,6 +14,7 @@ from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.notebook import gate
 from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.parameters import read_parameters
 from fastkf.package.model import Package
@@ -87,7 +88,7 @@ def _run_both_ways(
             package = _compile(notebook, keeper.run.folder, options.pins, progress)
             # Before the notebook runs: the warm parent imports meanwhile, and is forked while this
             # process has no other threads.
-            tasks = PythonTasks(_provide(notebook, keeper.run.parameters), notebook.imports)
+            tasks = PythonTasks(_provide(notebook, keeper.run.parameters), whole(notebook).imports)
             stack.enter_context(tasks)
         if options.only != "pipeline":
             result = _run_as_notebook(notebook, parameters, keeper, progress)
@@ -96,8 +97,8 @@ def _run_both_ways(
         if options.only != "notebook":
             arguments = {name.lower(): value for name, value in parameters.items()}
             executors: dict[Kind, Executor] = {"python": tasks}
-            order = list(notebook.steps)
-            cells = notebook.cell_names
+            order = list(whole(notebook).steps)
+            cells = whole(notebook).cell_names
             run_pipeline(package, arguments, executors, keeper, progress, cells, order)
 
 
@@ -115,7 +116,7 @@ def _compile(notebook: Notebook, folder: Path, pins: Pins | None, progress: Prog
 def _run_as_notebook(
     notebook: Notebook, parameters: Mapping[str, Any], keeper: Keeper, progress: Progress
 ) -> NotebookResult:
-    cells, output = len(notebook.code_cells), keeper.run.folder / "notebook.ipynb"
+    cells, output = len(whole(notebook).code_cells), keeper.run.folder / "notebook.ipynb"
     # Failed until the notebook has run: why, the keeper says, whatever is raised.
     result = NotebookResult(State.FAILED)
     try:

@@ -123,6 +123,11 @@ def _refuse(notebook: Notebook, search: Search) -> None:
     findings = [one for one in check(notebook) if one.severity is Severity.ERROR]
     if findings:
         raise UsageError("\n".join(map(str, findings)))
+    if notebook.references:
+        raise UsageError(
+            f"{notebook.path}: a notebook that refers to others cannot be tuned",
+            "tune one of its parts, or a notebook with all their cells",
+        )
     known = ", ".join(notebook.metrics) or "none"
     if search.metric is None:
         raise UsageError("--metric: say which to tune", f"the metrics of {notebook.path}: {known}")

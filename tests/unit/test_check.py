@@ -884,6 +884,14 @@ METADATA = [
         STOPS,
     ),
     Example(
+        "broken-reference",
+        1,
+        "the cell stands for the notebook `other` and holds code",
+        [("notebook:other", "x = 1")],
+        [("step:other", "x = 1")],
+        STOPS,
+    ),
+    Example(
         "rejected-by-kale",
         None,
         "`notebook:other` cell is missing a 'notebook_path'",

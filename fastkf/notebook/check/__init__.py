@@ -7,6 +7,7 @@ and says what to do. Wherever Kale decides, Kale itself is asked.
 from collections.abc import Iterable
 from pathlib import Path
 
+from fastkf.base.errors import FastkfError
 from fastkf.notebook.check import (
     changes,
     code,
@@ -16,6 +17,7 @@ from fastkf.notebook.check import (
     modules,
     objects,
     parameters,
+    parts,
     paths,
     steps,
     tags,
@@ -23,6 +25,7 @@ from fastkf.notebook.check import (
 )
 from fastkf.notebook.check.finding import Finding, Found, Rule, Severity
 from fastkf.notebook.check.ignored import Settings, drop_ignored, read_settings
+from fastkf.notebook.composition import read_parts
 from fastkf.notebook.errors import KaleError
 from fastkf.notebook.model import Notebook, read
 
@@ -57,6 +60,7 @@ RULES = (
     *modules.RULES,
     *objects.RULES,
     *parameters.RULES,
+    *parts.RULES,
     *paths.RULES,
     *steps.RULES,
     *tags.RULES,
@@ -68,6 +72,8 @@ RULES = (
 def check(notebook: Notebook, ignore: Iterable[str] = ()) -> list[Finding]:
     """The findings in a notebook that nobody has said to ignore, in the order of its cells.
 
+    Those in the notebooks that it refers to are among them.
+
     Args:
         notebook: the notebook.
         ignore: names of rules that nothing is reported of, beside those of `[tool.fastkf]`.
@@ -76,7 +82,12 @@ def check(notebook: Notebook, ignore: Iterable[str] = ()) -> list[Finding]:
         FastkfError: Kale is missing, or in a version that the tests have not seen.
     """
     ignored = {*ignore, *settings_of(notebook.path).ignore}
-    return sorted(drop_ignored(notebook, find_all(notebook), ignored))
+    found = find_all(notebook)
+    findings = drop_ignored(notebook, found, ignored)
+    is_broken = any(finding.rule == parts.RULES[0].name for finding in found)
+    for part in () if is_broken else _list_parts(notebook):
+        findings += drop_ignored(part, find_all(part), ignored)
+    return sorted(findings)
 
 
 def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:
@@ -86,6 +97,14 @@ def check_file(path: Path, ignore: Iterable[str] = ()) -> list[Finding]:
         FastkfError: as `check`, and where it is no notebook.
     """
     return check(read(path), ignore)
+
+
+def _list_parts(notebook: Notebook) -> list[Notebook]:
+    """The notebooks that it refers to; none where one cannot be read, which is a finding."""
+    try:
+        return list(read_parts(notebook).values())
+    except FastkfError:
+        return []
 
 
 def find_all(notebook: Notebook) -> set[Finding]:

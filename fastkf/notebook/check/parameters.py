@@ -156,15 +156,18 @@ def metrics_not_last(notebook: Notebook) -> Found:
 def unknown_metric(notebook: Notebook) -> Found:
     """A metric that no step computes; Kale leaves it out without a word."""
     steps = notebook.cells_with_role("step")
-    if not steps or any(cell.tree is None for cell in steps):
+    if not (steps or notebook.references) or any(cell.tree is None for cell in steps):
         return
     computed = {name for cell in steps for name in cell.names.bound}
     mentioned = {name for cell in steps for name in cell.names.used}
     computed |= mentioned & {name for _, name in assigned_parameters(notebook)}
+    remedy = "assign it in a step or remove the line"
+    if notebook.references:
+        remedy = "assign it in a step of this notebook, or print it in the part that makes it"
     for cell in notebook.cells_with_role("pipeline-metrics"):
         for name in re.findall(r"^\s*print\((\w+)\)\s*$", cell.source, re.M):
             if name not in computed:
-                yield cell, f"no step computes `{name}`", "assign it in a step or remove the line"
+                yield cell, f"no step computes `{name}`", remedy
 
 
 RULES = (

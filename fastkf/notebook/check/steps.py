@@ -8,9 +8,7 @@ from fastkf.notebook.model import Cell, Notebook
 
 
 def is_understood(notebook: Notebook) -> bool:
-    """Whether Kale accepts the notebook, and its data flow lies within the one file."""
-    if notebook.cells_with_role("notebook"):
-        return False
+    """Whether Kale accepts the notebook."""
     try:
         return bool(notebook.pipeline)
     except KaleError:
@@ -92,7 +90,7 @@ def prev_cycle(notebook: Notebook) -> Found:
 
 def prev_without_data(notebook: Notebook) -> Found:
     """`prev:` names a step whose data do not reach this one, so the pipeline does not wait."""
-    if not is_understood(notebook):
+    if notebook.references or not is_understood(notebook):
         return
     for cell, step, previous in links(notebook):
         if previous not in steps_before(notebook.dependencies, step):
@@ -106,7 +104,7 @@ def prev_without_data(notebook: Notebook) -> Found:
 
 def waits_for_step_above(notebook: Notebook) -> Found:
     """A step that takes no variable: it waits for the step above it, whatever its tags say."""
-    if not is_understood(notebook):
+    if notebook.references or not is_understood(notebook):
         return
     edges = tagged_edges(notebook)
     named = {previous for names in edges.values() for previous in names}
