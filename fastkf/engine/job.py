@@ -14,10 +14,10 @@ from fastkf.base.files import folder_name
 from fastkf.engine.pipeline import Task
 from fastkf.engine.placeholders import expand, local_path
 from fastkf.engine.scope import Arguments, Surroundings, Values
+from fastkf.engine.task_config import reaches_task
 from fastkf.engine.values import as_passed, fit, read_text
 from fastkf.runs import model
 
-WORKSPACE = "/kfp-workspace"  # where Kubeflow Pipelines mounts the workspace
 OUTPUT_FILE = "executor_output.json"
 
 
@@ -71,6 +71,8 @@ class Job:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that the pipeline sets."""
+        if not reaches_task(self.task.component, "ENV"):
+            return {}
         variables = self.task.component.container.get("env") or ()
         return {one["name"]: self._fill(str(one.get("value", ""))) for one in variables}
 

@@ -49,12 +49,14 @@ class Pipeline:
         spec: its PipelineSpec, as `Package.spec` has it.
         left_out: executor to what it asks for that is not done here.
         not_root: executors whose containers run as a user that is not root.
+        kubernetes: executor to its settings for Kubernetes, as the PlatformSpec has them.
     """
 
     spec: Table
     identity: Identity
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     not_root: frozenset[str] = frozenset()
+    kubernetes: Mapping[str, Table] = field(default_factory=dict)
 
     @property
     def root(self) -> "Component":
@@ -133,6 +135,11 @@ class Component:
     def is_root(self) -> bool:
         """Whether its container may run as root, if its image says so."""
         return self.spec.get("executorLabel") not in self.pipeline.not_root
+
+    @property
+    def kubernetes(self) -> Table:
+        """Its settings for Kubernetes."""
+        return self.pipeline.kubernetes.get(self.spec.get("executorLabel", "")) or {}
 
     @property
     def container(self) -> Table:

@@ -15,6 +15,7 @@ from fastkf.engine.values import as_text
 
 Table = Mapping[str, Any]
 
+WORKSPACE = "/kfp-workspace"  # where Kubeflow Pipelines mounts the workspace
 WORKSPACE_PLACEHOLDER = "{{$.workspace_path}}"
 PLACEHOLDER = re.compile(r"\{\{\$(?:\.([^{}]+))?\}\}")
 NAME = r"""\[(?:'([^']*)'|"([^"]*)")\]"""

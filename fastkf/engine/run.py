@@ -18,7 +18,7 @@ from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.graph import Place
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
-from fastkf.package.settings import list_not_root, list_settings
+from fastkf.package.settings import for_executors, list_not_root, list_settings
 from fastkf.runs.cache import Store
 from fastkf.runs.model import State, Step
 
@@ -88,7 +88,13 @@ def run_package(
 
 
 def _read_pipeline(package: Package, identity: Identity) -> Pipeline:
-    return Pipeline(package.spec, identity, list_settings(package), list_not_root(package))
+    return Pipeline(
+        package.spec,
+        identity,
+        list_settings(package),
+        list_not_root(package),
+        for_executors(package),
+    )
 
 
 def _run(

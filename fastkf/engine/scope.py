@@ -14,6 +14,7 @@ from typing import Any
 from fastkf.base.errors import show_value
 from fastkf.engine.pipeline import Component, Identity, Task
 from fastkf.engine.placeholders import Placeholders
+from fastkf.engine.task_config import TASK_CONFIG, WORKSPACE_VOLUME, describe_task_config
 from fastkf.engine.values import as_passed, fit
 from fastkf.runs.model import State
 
@@ -103,6 +104,7 @@ class Scope:
                 if value is not None:
                     arguments.of(kind)[name] = value
         self._fill_constants(task, arguments)
+        self._describe_configs(task, arguments)
         self._fit(task, arguments.parameters)
         return arguments
 
@@ -124,7 +126,7 @@ class Scope:
         declared = component.input_parameters if kind == PARAMETERS else component.input_artifacts
         definition = declared.get(name) or {}
         can_miss = bool(definition.get("isOptional")) or "defaultValue" in definition
-        if definition.get("parameterType") == "TASK_CONFIG":
+        if definition.get("parameterType") == TASK_CONFIG:
             return None
         if "taskFinalStatus" in described:
             return self._final_status(described["taskFinalStatus"].get("producerTask", ""))
@@ -199,10 +201,27 @@ class Scope:
                 parameters[name] = value
             elif "defaultValue" in described:
                 parameters[name] = as_passed(described["defaultValue"])
-            elif described.get("parameterType") == "TASK_CONFIG":
-                parameters[name] = {}
             elif not (described.get("isOptional") or task.component.is_group or name == items):
                 raise MissingInputError(f"input {name} has neither a value nor a default")
+
+    def _describe_configs(self, task: Task, arguments: Arguments) -> None:
+        """Fills in each `dsl.TaskConfig`."""
+        around, component = self._around, task.component
+        inputs = component.input_parameters
+        wanted = [name for name, one in inputs.items() if one.get("parameterType") == TASK_CONFIG]
+        if not wanted:
+            return
+        words = around.placeholders(task.name, arguments.task_id)
+        message = {"inputs": {"parameterValues": dict(arguments.parameters)}}
+        uses_workspace = any(around.workspace in str(one) for one in arguments.parameters.values())
+        claim = f"{around.identity.resource_name}-{WORKSPACE_VOLUME}" if uses_workspace else None
+        config = describe_task_config(
+            component,
+            lambda described: self._find(task, PARAMETERS, "", described),
+            lambda word: words.fill(word, message),
+            claim,
+        )
+        arguments.parameters.update(dict.fromkeys(wanted, config))
 
 
 def _check_literals(name: str, value: Any, literals: Iterable[Any] | None) -> None:

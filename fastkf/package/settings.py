@@ -1,11 +1,13 @@
 """What a package asks of Kubernetes that a run without one does not do."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastkf.package.model import Package
 
 Table = Mapping[str, Any]
+FROM_INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['(?:pipelinechannel--)?(.*)'\]\}\}")
 # Field of the platform's part of an executor to what it is, in words.
 OF_EXECUTORS = {
     "secretAsEnv": "secrets as variables",
@@ -26,9 +28,17 @@ OF_EXECUTORS = {
     "activeDeadlineSeconds": "time limit",
     "fieldPathAsEnv": "fields of the pod as variables",
     "securityContext": "security context",
+    "resourceClaims": "claims of devices",
 }
 OF_PIPELINES = {
     "pipelineTtl": "time to keep the run",
+    "resourceTtlOnCompletion": "time to keep the pods of a run that has ended",
+    "resourceTtlOnSuccess": "time to keep the pods of a run that has succeeded",
+    "resourceTtlOnFailure": "time to keep the pods of a run that has failed",
+    "activeDeadlineSeconds": "time limit",
+    "pipelineRunParallelism": "limit of steps at a time",
+    "maxActiveRuns": "limit of runs at a time",
+    "pipelineVersionConcurrencyLimit": "limit of runs of a version at a time",
     "semaphoreKey": "semaphore",
     "mutexName": "mutex",
 }
@@ -36,15 +46,16 @@ OF_RESOURCES = {"Cpu": "CPU", "Memory": "memory"}
 NAMES = ("secretName", "configMapName", "constant", "volumeName", "mountPath", "name", "key")
 MOST_NAMES = 4  # of steps that ask for the same
 HONOURED = {"workspace"}
+DEBUG_PAUSE = "ARGO_DEBUG_PAUSE_"  # how names of variables begin by which a pod pauses
 
 
 def list_settings(package: Package) -> dict[str, tuple[str, ...]]:
     """Executor to what it asks for; "" to what the pipeline itself does."""
-    asked = _of_executors(package)
+    asked = for_executors(package)
     found = {
         name: (
             *_describe(asked.get(name) or {}, OF_EXECUTORS),
-            *_describe_resources((executor.get("container") or {}).get("resources") or {}),
+            *_describe_container(executor.get("container") or {}),
         )
         for name, executor in package.executors.items()
     }
@@ -56,18 +67,19 @@ def list_not_root(package: Package) -> frozenset[str]:
     """The executors whose containers run as a user that is not root, whatever their images say."""
     return frozenset(
         name
-        for name, asked in _of_executors(package).items()
+        for name, asked in for_executors(package).items()
         if (context := asked.get("securityContext"))
         and (context.get("runAsNonRoot") or str(context.get("runAsUser") or 0) != "0")
     )
 
 
+def for_executors(package: Package) -> Mapping[str, Table]:
+    """Executor to its settings for Kubernetes, as the PlatformSpec has them."""
+    return (_kubernetes(package).get("deploymentSpec") or {}).get("executors") or {}
+
+
 def _kubernetes(package: Package) -> Table:
     return ((package.platform.get("platforms") or {}).get("kubernetes")) or {}
-
-
-def _of_executors(package: Package) -> Table:
-    return (_kubernetes(package).get("deploymentSpec") or {}).get("executors") or {}
 
 
 def describe_settings(package: Package) -> tuple[str, ...]:
@@ -107,14 +119,26 @@ def _name(setting: Any) -> str:
     return next((str(setting[key]) for key in NAMES if isinstance(setting.get(key), str)), "")
 
 
+def _describe_container(container: Table) -> Iterator[str]:
+    yield from _describe_resources(container.get("resources") or {})
+    if any(str(one.get("name")).startswith(DEBUG_PAUSE) for one in container.get("env") or ()):
+        yield "pause for debugging"
+
+
 def _describe_resources(resources: Table) -> Iterator[str]:
     accelerator = resources.get("accelerator") or {}
     for kind, word in OF_RESOURCES.items():
         for end, what in (("Limit", "limit"), ("Request", "request")):
             value = resources.get(f"resource{kind}{end}") or resources.get(f"{kind.lower()}{end}")
             if value:
-                yield f"{word} {what} {value}"
+                yield f"{word} {what} {_show(value)}"
     if accelerator:
         count = accelerator.get("resourceCount") or accelerator.get("count") or ""
         kind = accelerator.get("resourceType") or accelerator.get("type") or "accelerator"
-        yield f"GPU or other accelerator ({count} {kind})".replace("( ", "(")
+        yield f"GPU or other accelerator ({_show(count)} {_show(kind)})".replace("( ", "(")
+
+
+def _show(value: Any) -> str:
+    """A value, or the input or the task's output that it is to come from while it runs."""
+    found = FROM_INPUT.fullmatch(str(value))
+    return f"from {found[1]}" if found else str(value)

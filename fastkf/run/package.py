@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fastkf.base.files import shown_path
-from fastkf.engine.job import WORKSPACE
+from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.container import ContainerTasks

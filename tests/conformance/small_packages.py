@@ -383,6 +383,78 @@ def settings() -> str:
     return task.output
 
 
+FIELDS = dsl.TaskConfigField
+
+
+@component(
+    task_config_passthroughs=[
+        dsl.TaskConfigPassthrough(field=FIELDS.ENV, apply_to_task=True),
+        *[FIELDS.RESOURCES, FIELDS.KUBERNETES_VOLUMES, FIELDS.KUBERNETES_NODE_SELECTOR],
+        *[FIELDS.KUBERNETES_TOLERATIONS, FIELDS.KUBERNETES_AFFINITY],
+    ],
+)
+def tell_config(workspace: str, config: dsl.TaskConfig) -> dict:
+    import dataclasses
+    import os
+
+    return {**dataclasses.asdict(config), "here": os.environ.get("ONE")}
+
+
+@component(task_config_passthroughs=[FIELDS.ENV])
+def tell_variables(config: dsl.TaskConfig) -> list:
+    import os
+
+    return [config.env, os.environ.get("ONE"), config.volumes]
+
+
+@dsl.pipeline(pipeline_config=dsl.PipelineConfig(workspace=dsl.WorkspaceConfig(size="5Mi")))
+def task_configs(claim: str = "data") -> dict:
+    tell_variables().set_env_variable("ONE", "1")
+    told = tell_config(workspace=dsl.WORKSPACE_PATH_PLACEHOLDER).set_env_variable("ONE", "1")
+    told.set_cpu_limit("1").set_memory_request("100Mi")
+    told.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(2)
+    kubernetes.mount_pvc(told, pvc_name=claim, mount_path="/data")
+    kubernetes.use_secret_as_env(told, "db", {"password": "PASSWORD"})
+    kubernetes.add_node_selector(told, "disk", "ssd")
+    kubernetes.add_toleration(told, key="a", operator="Exists", toleration_seconds=60)
+    ssd = {"key": "disk", "operator": "In", "values": ["ssd"]}
+    kubernetes.add_node_affinity(told, match_expressions=[ssd])
+    return told.output
+
+
+TASK_CONFIG = {
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [
+                    {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
+                ]
+            }
+        }
+    },
+    "env": [
+        {"name": "ONE", "value": "1"},
+        {
+            "name": "PASSWORD",
+            "valueFrom": {
+                "secretKeyRef": {"name": "db", "key": "password", "optional": False},
+            },
+        },
+    ],
+    "here": "1",
+    "node_selector": {"disk": "ssd"},
+    "resources": {
+        "limits": {"cpu": "1", "nvidia.com/gpu": "2"},
+        "requests": {"memory": "100Mi"},
+    },
+    "tolerations": [{"key": "a", "operator": "Exists", "tolerationSeconds": 60}],
+    "volume_mounts": [
+        {"name": "kfp-workspace", "mountPath": "/kfp-workspace"},
+        {"name": "data", "mountPath": "/data"},
+    ],
+}
+
+
 @dsl.pipeline
 def volumes():
     kubernetes.CreatePVC(pvc_name="data", access_modes=["ReadWriteOnce"], size="1Gi")
@@ -466,6 +538,7 @@ CASES = {
         error="has not written its output parameter Output",
     ),
     "settings for Kubernetes": Case(settings, {"Output": "ran"}),
+    "what a task asks of Kubernetes": Case(task_configs),
     "a volume of Kubernetes": Case(volumes, error="makes a volume of Kubernetes"),
     "an imported file": Case(imported, {"Output": "brought"}, arguments={"place": "PLACE"}),
     "order from data alone": Case(ordered_by_data, {"Output": 81}, edit=without_dependencies),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from local_runs import FRESH
-from small_packages import CASES
+from small_packages import CASES, TASK_CONFIG
 
 from fastkf.base.errors import FastkfError
 from fastkf.engine.run import Outcome, run_package
@@ -143,6 +143,19 @@ def test_a_log_says_which_kfp_runs_and_what_is_not_applied(outcomes, place):
     assert describe_settings(Package.read(folder / "package.yaml")) == (
         "show: secrets as variables (db), memory limit 1G",
     )
+
+
+def test_a_task_is_told_what_it_asks_of_kubernetes(outcomes):
+    steps = steps_of(outcomes, "what a task asks of Kubernetes")
+    told = dict(steps["tell-config"].outputs.parameters["Output"])
+    workspace, claim = told.pop("volumes")
+    assert told == TASK_CONFIG
+    assert claim == {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    assert workspace["persistentVolumeClaim"]["claimName"].endswith("-kfp-workspace")
+    # Variables that are for what it starts alone are not set for the step itself.
+    variables = [{"name": "ONE", "value": "1"}]
+    told = steps["tell-variables"].outputs.parameters["Output"]
+    assert told == [variables, None, None]
 
 
 def test_an_importer_has_a_state_and_outputs_of_its_own(outcomes, place):

@@ -114,3 +114,20 @@ def test_steps_that_ask_for_the_same_are_told_together():
 
 def test_a_plain_package_asks_for_nothing(tmp_path):
     assert describe_settings(compiled(use, tmp_path)) == ()
+
+
+def test_what_a_pipeline_and_a_pause_ask_for_is_said_in_words():
+    word = "{{$.inputs.parameters['pipelinechannel--choose-Output']}}"
+    container = {
+        "env": [{"name": "ARGO_DEBUG_PAUSE_AFTER", "value": "true"}],
+        "resources": {"resourceCpuLimit": word},
+    }
+    limits = {"pipelineRunParallelism": 7, "activeDeadlineSeconds": 60}
+    package = Package(
+        {"deploymentSpec": {"executors": {"exec-a": {"container": container}, "exec-b": {}}}},
+        {"platforms": {"kubernetes": {"pipelineConfig": {**limits, "workspace": {"size": "1Gi"}}}}},
+    )
+    assert describe_settings(package) == (
+        "a: CPU limit from choose-Output, pause for debugging",
+        "the pipeline: limit of steps at a time, time limit",
+    )

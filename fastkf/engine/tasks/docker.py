@@ -16,7 +16,8 @@ from typing import IO, Any, Self
 
 from fastkf.base.errors import FastkfError
 from fastkf.base.processes import Ending
-from fastkf.engine.job import WORKSPACE, Job
+from fastkf.engine.job import Job
+from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.tasks import ShowCommand, describe_exit
 from fastkf.runs.model import Failure
 
