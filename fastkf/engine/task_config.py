@@ -42,7 +42,7 @@ def describe_task_config(
     asked, container = component.kubernetes, component.container
     fields = {one.get("field") for one in _passed_on(component)}
     volumes = list(_list_volumes(asked, resolve, workspace))
-    made = {
+    made: dict[str, dict[str, Any]] = {
         "RESOURCES": {"resources": _describe_resources(container.get("resources") or {}, fill)},
         "ENV": {"env": list(_list_variables(container, asked, resolve, fill))},
         "KUBERNETES_VOLUMES": {

@@ -14,6 +14,7 @@ from fastkf.base.files import folder_name
 from fastkf.base.plain_data import check_data
 
 Document = dict[str, Any]
+SCHEMA_VERSION = "2.1.0"
 MOST_TASKS = 5_000  # a cluster takes fewer: its description of a run must fit into 1.5 MB
 MOST_LEVELS = 30
 
@@ -45,7 +46,23 @@ def read_documents(documents: list[Any]) -> tuple[Document, Document]:
         platform.update(document or {})
     spec = _check_fields(first, "PipelineSpec")
     _check_graph(spec)
-    return spec, _check_fields(platform, "PlatformSpec")
+    return spec, _read_platform(platform)
+
+
+def _read_platform(document: Document) -> Document:
+    """The PlatformSpec; of a newer SDK's pipelineConfig, all that there is stays, to be told of.
+
+    A server of 2.17 leaves out such a document without a word, and runs the pipeline.
+    """
+    platform = _check_fields(document, "PlatformSpec", newer=True)
+    known = messages().PipelineConfig.DESCRIPTOR
+    given = document.get("platforms") or {}
+    for name, made in platform.get("platforms", {}).items():
+        asked = given[name].get("pipelineConfig") or given[name].get("pipeline_config") or {}
+        names = {*known.fields_by_name, *known.fields_by_camelcase_name}
+        if newer := {key: value for key, value in asked.items() if key not in names}:
+            made["pipelineConfig"] = {**made.get("pipelineConfig", {}), **newer}
+    return platform
 
 
 def name_other_file(document: Any) -> str | None:
@@ -99,6 +116,9 @@ def _check_fields(value: Document, message: str, newer: bool = False) -> Documen
 
 
 def _check_graph(spec: Document) -> None:
+    if (version := spec.get("schemaVersion", "")) != SCHEMA_VERSION:
+        said = f"the version {version} of the format" if version else "no schemaVersion"
+        raise FormatError(f"it has {said}, and Kubeflow Pipelines reads {SCHEMA_VERSION} alone")
     if not spec.get("pipelineInfo", {}).get("name", "").strip():
         raise FormatError("pipelineInfo has no name")
     if not spec.get("root", {}).get("dag", {}).get("tasks"):

@@ -17,6 +17,7 @@ from servers import chain
 
 from fastkf.package.errors import PackageError
 from fastkf.package.model import Package
+from fastkf.package.settings import describe_settings
 
 pytestmark = pytest.mark.security
 PACKAGE = chain("return 1", "return 2", name="small", parameters={"folds": 3, "place": "a"})
@@ -213,3 +214,18 @@ def uses(package: Package) -> None:
     assert package.python_sources is not None
     with contextlib.suppress(PackageError):
         assert package.steps
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "2.2.0", ""])
+def test_a_package_of_another_version_of_the_format_is_refused(version):
+    other = {**PACKAGE, "schemaVersion": version}
+    with pytest.raises(PackageError, match="reads 2.1.0 alone"):
+        Package.from_spec(other)
+
+
+def test_what_a_newer_sdk_asks_for_of_the_whole_pipeline_is_kept_and_told():
+    config = {"pipelineRunParallelism": 7, "workspace": {"size": "1Gi"}}
+    platform = {"platforms": {"kubernetes": {"pipelineConfig": config}}}
+    package = Package.from_spec({"pipeline_spec": PACKAGE, "platform_spec": platform})
+    assert package.platform == platform
+    assert describe_settings(package) == ("the pipeline: limit of steps at a time",)

@@ -12,7 +12,7 @@ import pytest
 
 from fastkf.base import versions
 from fastkf.base.errors import FastkfError
-from fastkf.engine import isolation, job
+from fastkf.engine import isolation, placeholders
 from fastkf.engine.warm import kale_runtime
 
 SIGNATURES = {
@@ -63,9 +63,9 @@ SIGNATURES = {
 }
 VALUES = {
     "kfp.dsl.component_factory:EXECUTOR_MODULE": "kfp.dsl.executor_main",
-    # engine/placeholders.py, engine/job.py: part of the IR, which KFP's compiler writes.
+    # engine/placeholders.py: part of the IR, which KFP's compiler writes.
     "kfp.dsl:WORKSPACE_PATH_PLACEHOLDER": "{{$.workspace_path}}",
-    "kfp.dsl.constants:WORKSPACE_MOUNT_PATH": job.WORKSPACE,
+    "kfp.dsl.constants:WORKSPACE_MOUNT_PATH": placeholders.WORKSPACE,
     "kfp.dsl:PIPELINE_JOB_NAME_PLACEHOLDER": "{{$.pipeline_job_name}}",
     "kfp.dsl:PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER": "{{$.pipeline_job_resource_name}}",
     "kfp.dsl:PIPELINE_JOB_ID_PLACEHOLDER": "{{$.pipeline_job_uuid}}",
