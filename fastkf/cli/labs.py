@@ -12,6 +12,7 @@ from fastkf.cli.command import command
 from fastkf.cli.display import Display
 from fastkf.cli.extras import require
 from fastkf.cli.options import (
+    Brought,
     NotebookName,
     NotebookNames,
     Tolerances,
@@ -83,6 +84,7 @@ def run(
         bool, typer.Option("--cache", help="Take a package's unchanged steps from earlier runs.")
     ] = False,
     tolerance: Tolerances = None,
+    bring: Brought = None,
     *,
     display: Display,
 ) -> bool:
@@ -95,6 +97,9 @@ def run(
     the folder that is named like its image, beside the package; with --docker, in its image. With
     --cache, a step that has run before with the same inputs need not run again, as on a cluster:
     its outputs are those of the earlier run (`fastkf cache`).
+
+    Each step starts in a folder of its own. What its image would have there beside `data_dir`, name
+    with --bring, or in the notebook's metadata: "fastkf": {"files": [...]}.
 
     Examples: `fastkf run 02_titanic` · `fastkf run my.ipynb -p epochs=2 --only pipeline` ·
     `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
@@ -109,25 +114,29 @@ def run(
         if only or tolerance:
             option = "--only" if only else "--tolerance"
             raise UsageError(f"{path}: {option} is for notebooks; a package is a pipeline only")
-        how = PackageOptions(places.RUNS, output, components, docker, cache)
+        if bring and (docker or cache):
+            option = "--docker, where images do it" if docker else "--cache, which misses it"
+            raise UsageError(f"{path}: --bring does not go with {option}")
+        how = PackageOptions(places.RUNS, output, components, docker, cache, bring or [])
         outcome = run_package(path, given, how, display)
     else:
         from fastkf.course.data import fetch
         from fastkf.course.lock import read_lock
+        from fastkf.notebook.brought import bring as bring_files
         from fastkf.run.notebook import Options, run_notebook
 
         if docker or components or cache:
             option = "--docker" if docker else "--components" if components else "--cache"
             raise UsageError(f"{notebook}: {option} is for packages; `fastkf compile` makes one")
 
-        def bring(names: Sequence[str]) -> None:
+        def fetch_data(names: Sequence[str]) -> None:
             fetch(names, progress=display.say)
 
-        taken = read(find_notebook(notebook))
+        taken = bring_files(read(find_notebook(notebook)), bring or [])
         # A damaged block of the course is a finding, with which the run begins.
         own = None if find_problems(taken.metadata) else taken.course.tolerance
         allowed = parse_tolerance(tolerance or [], SAME if own is None else own)
-        options = Options(places.RUNS, output, only, bring, read_lock(), allowed)
+        options = Options(places.RUNS, output, only, fetch_data, read_lock(), allowed)
         outcome = run_notebook(taken, given, options, display)
     display.show_run(outcome)
     return outcome.has_succeeded

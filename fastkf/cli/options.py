@@ -21,6 +21,13 @@ NotebookNames = Annotated[
     typer.Argument(metavar="[NOTEBOOK]...", help="Labs' names or paths; every lab when none."),
 ]
 
+Brought = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bring", metavar="FILE", help="A file or folder that the steps find, as in their image."
+    ),
+]
+
 Tolerances = Annotated[
     list[str] | None,
     typer.Option(

@@ -8,6 +8,7 @@ may. What a step writes there is gone with its container.
 import os
 import posixpath
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,10 +37,23 @@ class Provisions:
         home: the folder where these paths start for whoever wrote them; it need not exist.
         named: texts, of pipeline parameters say; what those that are relative paths name is
             linked.
+        brought: files, as paths from `home`, that the steps' image is to have.
+        kept: the folder with copies of these.
     """
 
     home: Path
     named: tuple[str, ...] = ()
+    brought: tuple[str, ...] = ()
+    kept: Path | None = None
+
+    def keep(self, folder: Path) -> "Provisions":
+        """The same, with a copy of each file that is brought: what changes later is not seen."""
+        for path in self.brought:
+            copy = folder / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.home / path, copy)
+            copy.chmod(0o444 | (self.home / path).stat().st_mode & 0o111)
+        return replace(self, kept=folder)
 
     def make_folder(self, place: Path, writable: bool) -> Path:
         """Makes the folder that a step starts in; returns its path.
@@ -55,9 +69,23 @@ class Provisions:
         folder.mkdir(parents=True)
         for path in paths:
             _link(top, Path(os.path.normpath(folder / path)), self._target(path))
+        self._bring(folder, writable)
         if not writable:
             _close(top)
         return folder
+
+    def _bring(self, folder: Path, writable: bool) -> None:
+        if self.kept is None:
+            return
+        for path in self.brought:
+            place = folder / path
+            if any(one.is_symlink() for one in place.parents) or os.path.lexists(place):
+                continue  # it is there by the name of its folder, or its own
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if writable:
+                shutil.copyfile(self.kept / path, place)
+            else:
+                os.link(self.kept / path, place)
 
     def _find_named(self) -> list[str]:
         """The relative paths of what is there, the shorter ones first; no folder around a step."""

@@ -13,6 +13,7 @@ from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.notebook import gate
+from fastkf.notebook.brought import brought_files
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook
@@ -66,6 +67,7 @@ def run_notebook(
     """
     gate.tell_findings(notebook, progress)
     parameters = read_parameters(notebook, given)
+    brought_files(notebook)  # or it says what is wrong with them before anything runs
     if options.bring and DATA not in given:
         options.bring(notebook.course.needs)
     folder = make_run_folder(notebook.name, options.output, options.home)
@@ -88,7 +90,10 @@ def _run_both_ways(
             package = _compile(notebook, keeper.run.folder, options.pins, progress)
             # Before the notebook runs: the warm parent imports meanwhile, and is forked while this
             # process has no other threads.
-            tasks = PythonTasks(_provide(notebook, keeper.run.parameters), whole(notebook).imports)
+            named = texts_of(keeper.run.parameters)
+            home = notebook.path.resolve().parent
+            provisions = Provisions(home, named, brought_files(notebook))
+            tasks = PythonTasks(provisions, whole(notebook).imports)
             stack.enter_context(tasks)
         if options.only != "pipeline":
             result = _run_as_notebook(notebook, parameters, keeper, progress)
@@ -100,10 +105,6 @@ def _run_both_ways(
             order = list(whole(notebook).steps)
             cells = whole(notebook).cell_names
             run_pipeline(package, arguments, executors, keeper, progress, cells, order)
-
-
-def _provide(notebook: Notebook, parameters: Mapping[str, Any]) -> Provisions:
-    return Provisions(notebook.path.resolve().parent, texts_of(parameters))
 
 
 def _compile(notebook: Notebook, folder: Path, pins: Pins | None, progress: Progress) -> Package:

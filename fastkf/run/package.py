@@ -11,13 +11,14 @@ Steps of Python components (Kale's too) run as they do in `fastkf run NOTEBOOK`.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fastkf.base.brought import find_named, list_files
 from fastkf.base.files import shown_path
 from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.step_folder import Provisions, texts_of
@@ -55,6 +56,7 @@ class Options:
         components: the folder of the components' folders; the package's own when None.
         docker: whether the containers run in their images, with Docker.
         cache: whether a step may be taken from an earlier run.
+        brought: files and folders beside the package that its Python steps find where they start.
     """
 
     home: Path
@@ -62,6 +64,7 @@ class Options:
     components: Path | None = None
     docker: bool = False
     cache: bool = False
+    brought: Sequence[str] = ()
 
     @property
     def store(self) -> Store | None:
@@ -83,6 +86,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     containers = list_containers(package)
     arguments = read_arguments(package, given)
     around = (options.components or path.parent).resolve()
+    brought = list_files(around, find_named(around, options.brought))
     if options.docker:
         connect().close()
     folders = {} if options.docker else find_folders(package, containers, around)
@@ -93,7 +97,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     for setting in run.not_applied:
         progress.warn(f"not applied here: {setting}")
     cells = dict.fromkeys(package.cells)
-    provisions = Provisions(around, texts_of(run.parameters))
+    provisions = Provisions(around, texts_of(run.parameters), brought)
     with keep(run) as keeper, ExitStack() as stack:
         executors: dict[Kind, Executor] = {}
         if options.docker:

@@ -66,3 +66,15 @@ def test_a_folder_that_is_closed_can_be_removed_and_nothing_that_is_linked(home,
 )
 def test_a_failure_over_a_relative_path_says_what_to_do(failure, writable, remedy):
     assert with_remedy(Failure(*failure), writable).remedy == remedy
+
+
+def test_what_is_brought_is_there_as_it_was_when_the_run_began(home, tmp_path):
+    (home / "words.txt").write_text("first")
+    own = Provisions(home, ("own",), ("words.txt", "own/table.csv")).keep(tmp_path / "kept")
+    (home / "words.txt").write_text("second")
+    closed, is_open = (own.make_folder(tmp_path / name, name == "b") for name in "ab")
+    (is_open / "words.txt").write_text("third")
+    assert (closed / "words.txt").read_text() == "first"
+    assert (closed / "words.txt").stat().st_mode & 0o222 == 0
+    assert contents(closed) == ["own", "words.txt"]
+    assert (home / "words.txt").read_text() == "second"

@@ -57,6 +57,7 @@ class PythonTasks:
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="fastkf-"))
+        self._provisions = self._provisions.keep(self._folder / "brought")
         stub = parent.python_for_steps(self._folder, self._imports, self._warm)
         self._python = self._resources.enter_context(stub)
         return self

@@ -156,8 +156,12 @@ def _is_within(path: str, folder: str) -> bool:
 
 
 def crossings(notebook: Notebook, uses: list[Use]) -> Iterator[tuple[Use, Cell]]:
-    """The files that steps read, each with the last cell of another step that writes it."""
+    """The files that steps read, each with the last cell of another step that writes it.
+
+    What a cell that is no step makes, the image of the steps may have.
+    """
     for use in uses:
+        is_brought = has_in_image(notebook, use.path)
         if use.writes or use.cell.role != "step" or is_on_volume(notebook, use.path):
             continue
         makers = [
@@ -166,6 +170,7 @@ def crossings(notebook: Notebook, uses: list[Use]) -> Iterator[tuple[Use, Cell]]
             if other.writes
             and other.cell.number <= use.cell.number
             and (_is_within(use.path, other.path) or _is_within(other.path, use.path))
+            and (other.cell.role == "step" or not is_brought)
         ]
         if makers and use.cell.step not in [maker.step for maker in makers]:
             yield use, makers[-1]
@@ -192,28 +197,37 @@ def _crossings_of(notebook: Notebook) -> Iterator[tuple[Use, Cell]]:
 def relative_file(notebook: Notebook) -> Found:
     """A file by a relative path in a step: on a cluster its folder is empty, and not writable."""
     uses = file_uses(notebook)
-    told = {use.path for use, _ in crossings(notebook, uses)} | brought_files(notebook)
+    told = {(use.path, True) for use, _ in crossings(notebook, uses)}
     for use in uses:
-        if use.cell.role != "step" or use.path.startswith(("/", "~")) or use.path in told:
+        if use.cell.role != "step" or use.path.startswith(("/", "~")):
             continue
-        told.add(use.path)
+        if is_on_volume(notebook, use.path) or {(use.path, True), (use.path, use.writes)} & told:
+            continue
+        if has_in_image(notebook, use.path) and not use.writes:
+            continue
+        told.add((use.path, use.writes))
         where = f"step `{use.cell.step}`"
         if use.writes:
             problem = (
                 f"{where} writes `{use.path}` into its folder, which is not writable on a cluster"
             )
-            yield use.cell, problem, "write below tempfile.gettempdir()"
+            remedy = "write below tempfile.gettempdir(), or pass the content on in a variable"
+            yield use.cell, problem, remedy
         else:
             problem = f"{where} reads `{use.path}` from its folder, which is empty on a cluster"
-            remedy = "read it from a URL, or from a folder that a pipeline parameter names"
+            remedy = (
+                "read it from a URL, or from a folder that a pipeline parameter names; or name it "
+                'in the metadata, "fastkf": {"files": [...]}, and `fastkf image` brings it'
+            )
             yield use.cell, problem, remedy
 
 
-def brought_files(notebook: Notebook) -> set[str]:
-    """The files that the notebook's metadata say the image of the steps has."""
+def has_in_image(notebook: Notebook, path: str) -> bool:
+    """Whether the notebook's metadata say that the image of the steps has a file."""
     block = notebook.metadata.get(COURSE_METADATA)
     files = block.get("files") if isinstance(block, dict) else None
-    return {posixpath.normpath(one) for one in files or [] if isinstance(one, str)}
+    named = [posixpath.normpath(one) for one in files or [] if isinstance(one, str)]
+    return any(path == one or path.startswith(f"{one}/") for one in named)
 
 
 RULES = (
