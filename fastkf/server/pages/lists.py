@@ -1,4 +1,4 @@
-"""What the lists of runs, pipelines and experiments show, and what a comparison of runs shows."""
+"""What the lists of runs, pipelines and experiments show."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,13 +8,11 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from fastkf.runs.model import Run
-from fastkf.runs.text import show_value
 from fastkf.server import database as db
 from fastkf.server.pages.run_page import summarise
 
 ROWS = 25
 MOST_METRIC_COLUMNS = 4
-MOST_COMPARED = 10
 STATES = {
     "waiting": ("PENDING",),
     "running": ("RUNNING", "CANCELING"),
@@ -78,7 +76,7 @@ def list_runs(
     order = query.order_by(db.Run.created_at.desc(), db.Run.id.desc())
     rows = session.scalars(order.limit(ROWS).offset((page - 1) * ROWS)).all()
     runs = [summarise(run, read_run(run.id)) for run in rows]
-    _name_experiments(session, runs)
+    name_experiments(session, runs)
     names = list(dict.fromkeys(name for run in runs for name in run["metrics"]))
     return {
         "runs": runs,
@@ -169,36 +167,8 @@ def list_experiments(session: Session) -> list[dict]:
     return sorted(experiments, key=lambda one: one["last"] or one["created"], reverse=True)
 
 
-def compare(session: Session, read_run: ReadRun, ids: list[str]) -> dict:
-    """Runs side by side: the rows of their parameters and metrics, and which differ."""
-    asked = list(dict.fromkeys(ids))[:MOST_COMPARED]
-    rows = {run.id: run for run in session.scalars(select(db.Run).where(db.Run.id.in_(asked)))}
-    runs = [summarise(rows[id], read_run(id)) for id in asked if id in rows]
-    _name_experiments(session, runs)
-    return {
-        "runs": runs,
-        "missing": [id for id in asked if id not in rows],
-        "left_out": max(0, len(set(ids)) - MOST_COMPARED),
-        "metrics": _side_by_side(runs, "metrics"),
-        "parameters": _side_by_side(runs, "parameters"),
-        "live": any(run["live"] for run in runs),
-    }
-
-
-def _side_by_side(runs: list[dict], part: str) -> list[dict]:
-    names = dict.fromkeys(name for run in runs for name in run[part])
-    rows = []
-    for name in names:
-        values = [run[part].get(name) for run in runs]
-        differs = any(value != values[0] for value in values)
-        shown = [show_value(value) for value in values]
-        if differs and len(set(shown)) == 1:  # they differ in digits that are not shown
-            shown = [str(value) for value in values]
-        rows.append({"name": name, "values": shown, "differs": differs})
-    return rows
-
-
-def _name_experiments(session: Session, runs: list[dict]) -> None:
+def name_experiments(session: Session, runs: list[dict]) -> None:
+    """Gives each of the runs the name of its experiment."""
     ids = {run["experiment_id"] for run in runs}
     query = select(db.Experiment.id, db.Experiment.display_name).where(db.Experiment.id.in_(ids))
     names = dict(session.execute(query).all())

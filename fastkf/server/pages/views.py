@@ -5,15 +5,19 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fastkf.base import clock
 from fastkf.package.errors import PackageError
 from fastkf.package.model import Package
 from fastkf.runs.model import Run
 from fastkf.runs.text import show_values
 from fastkf.server import database as db
+from fastkf.server.executions import list_executions
 from fastkf.server.pages import lists
+from fastkf.server.pages.compared import compare
 from fastkf.server.pages.errors import NotFoundError
 from fastkf.server.pages.graph import Look, draw_package
 from fastkf.server.pages.package import list_fields, read_package
+from fastkf.server.pages.progress import measure
 from fastkf.server.pages.recurring import describe_recurring_run, list_recurring_runs
 from fastkf.server.pages.run_page import make_address, read_folds, show_run, summarise
 from fastkf.server.runs import read_run
@@ -36,7 +40,10 @@ class Views:
         shown = show_run(run, kept, self._package(run), folder, query)
         taken = shown["step"] and shown["step"].cached_from
         source = session.get(db.Run, taken) if taken else None
-        return {**shown, "source": source, **self._around(session, run)}
+        executions = list_executions(run, kept)
+        progress = measure(session, run, executions, clock.now())
+        around = self._around(session, run)
+        return {**shown, "source": source, "progress": progress, **around}
 
     def new_run(self, session: Session, query: dict) -> dict:
         """The form for another run with the package and the parameters of one that there was."""
@@ -55,7 +62,7 @@ class Views:
 
     def compare(self, session: Session, query: dict) -> dict:
         ids = [id for id in query.get("runlist", "").split(",") if id]
-        return lists.compare(session, self._read, ids)
+        return compare(session, self._read, ids)
 
     def pipelines(self, session: Session, query: dict) -> dict:
         name = query.get("name", "").strip()[:200]
