@@ -102,7 +102,9 @@ def _explain(
     else:
         said = "failed; see the end of its log" if log else NO_LOG
         said = f"failed; its log may not be read ({refusal})" if refusal else said
-    return f"{DRIVER_FAILED}: {said}" if part.name in follower.broken else said
+    is_alone = follower.watch.names.is_alone(follower.listing.spots[part.name])
+    is_driver = part.name in follower.broken and not is_alone
+    return f"{DRIVER_FAILED}: {said}" if is_driver else said
 
 
 def _keep_log(part: Step, client: Client, follower: Follower, folder: Path) -> tuple[str, str]:

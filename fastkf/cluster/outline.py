@@ -7,6 +7,8 @@ from fastkf.package.graph import Place
 from fastkf.package.model import Package
 
 ITERATORS = ("parameterIterator", "artifactIterator")
+# Kubeflow's own program does what these stand for: it makes a volume, or takes one away.
+STUBS = ("argostub/createpvc", "argostub/deletepvc")
 
 
 class Outline:
@@ -22,6 +24,7 @@ class Outline:
         self.package = package
         self.contents: dict[Place, Mapping[str, Any]] = {}
         self._groups: set[Place] = set()
+        self._executors: dict[Place, Mapping[str, Any]] = {}
         self._keys: dict[tuple[Place, str], str] = {}
         self._read(package.spec.get("root") or {}, (), ())
 
@@ -45,6 +48,19 @@ class Outline:
         """Whether it waits for an end of any kind, as the task of an exit handler does."""
         return self._trigger(place).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
 
+    def find_hook(self, place: Place) -> str | None:
+        """The task in whose wake Argo starts this one, where it is that of an exit handler."""
+        before = self.contents.get(place, {}).get("dependentTasks") or []
+        return str(before[0]) if before and self.runs_after_failures(place) else None
+
+    def is_importer(self, place: Place) -> bool:
+        return "importer" in self._executors.get(place, {})
+
+    def is_stub(self, place: Place) -> bool:
+        """Whether nothing is left to do for it when it is prepared."""
+        container = self._executors.get(place, {}).get("container") or {}
+        return container.get("image") in STUBS
+
     def _trigger(self, place: Place) -> Mapping[str, Any]:
         return self.contents.get(place, {}).get("triggerPolicy") or {}
 
@@ -52,6 +68,7 @@ class Outline:
         return bool(self.contents.get(place, {}).get("retryPolicy"))
 
     def _read(self, component: Mapping[str, Any], here: Place, around: tuple[str, ...]) -> None:
+        executors = (self.package.spec.get("deploymentSpec") or {}).get("executors") or {}
         for key, content in ((component.get("dag") or {}).get("tasks") or {}).items():
             place = (*here, str(key))
             self.contents[place] = content
@@ -62,5 +79,6 @@ class Outline:
             part = (self.package.spec.get("components") or {}).get(name) or {}
             if "dag" in part:
                 self._groups.add(place)
+            self._executors[place] = executors.get(part.get("executorLabel")) or {}
             if name not in around:  # one in itself is never run
                 self._read(part, place, (*around, name))

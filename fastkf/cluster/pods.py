@@ -2,7 +2,8 @@
 
 Argo calls a pod WORKFLOW-TEMPLATE-NUMBER. The number is the FNV-1a hash of its node's name, and
 that is the path of tasks that leads to it: `flow(0).root(0).train(0).executor(0)`. A `(0)` is the
-attempt; before Kubeflow Pipelines 2.17, without retries for all nodes, there is none.
+attempt; before Kubeflow Pipelines 2.17, without retries for all nodes, there is none. The task of
+an exit handler is below what it waits for: `flow(0).root(0).exit-handler-1.onExit(0).tell(0)...`.
 """
 
 import re
@@ -12,10 +13,13 @@ from collections.abc import Iterable
 from fastkf.cluster.executions import Spot
 from fastkf.cluster.outline import Outline
 from fastkf.cluster.tasks import STATES, task_details
+from fastkf.package.graph import Place
 from fastkf.runs.model import State
 
 EXECUTOR, DRIVER = "executor", "driver"
-POD = re.compile(r"(.+?)-(?:retry-)?system-(?:container-impl|container-driver|dag-driver)-\d+")
+POD = re.compile(
+    r"(.+?)-(?:retry-)?system-(?:container-impl|container-driver|dag-driver|importer)-\d+"
+)
 ATTEMPT = re.compile(r"\(\d+\)")
 LONGEST_PREFIX = 242  # letters; of 253 that a name may have, Argo keeps some for the number
 MOST_GUESSES = 6
@@ -71,6 +75,10 @@ class PodNames:
         """Whether the API tells so of a node of this name."""
         return self._list_nodes(spot, part)[-1] in self._failed
 
+    def is_alone(self, spot: Spot) -> bool:
+        """Whether one pod is all of a task, without another one that prepares it."""
+        return self._outline.is_importer(spot[0]) or self._outline.is_stub(spot[0])
+
     def fits(self, spot: Spot, part: str, node: str) -> bool:
         """Whether a node is the one of this part of a task.
 
@@ -86,10 +94,13 @@ class PodNames:
             return [self._workflow, "root-driver"]
         nodes, left = [self._workflow, "root"], list(turns)
         for length in range(1, len(place)):
-            nodes.append(place[length - 1])
+            nodes += [*self._hook(place[:length]), place[length - 1]]
             if self._outline.is_loop(place[:length]) and left:
                 number = left.pop(0)
                 nodes += [f"iteration-iterations({number}:{number})", "iteration-item"]
+        nodes += self._hook(place)
+        if self.is_alone(spot):
+            return [*nodes, place[-1]]
         if part == EXECUTOR:
             return [*nodes, place[-1], "executor"]
         if not self._outline.is_loop(place):
@@ -99,8 +110,16 @@ class PodNames:
             return [*nodes, place[-1], item, "iteration-item-driver"]
         return [*nodes, place[-1], "iteration-driver"]
 
+    def _hook(self, place: Place) -> list[str]:
+        hook = self._outline.find_hook(place)
+        return [f"{hook}.onExit"] if hook else []
+
     def _template(self, spot: Spot, part: str) -> str:
         place, _ = spot
+        if self._outline.is_importer(place):
+            return "system-importer"
+        if self._outline.is_stub(place):
+            return "system-container-driver"
         if part == EXECUTOR:
             retry = "retry-" if self._outline.is_retried(place) else ""
             return f"{retry}system-container-impl"

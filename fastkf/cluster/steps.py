@@ -78,14 +78,19 @@ class Listing:
             for name, part in self.parts.items()
             if part.state is State.PENDING
             and name not in self.executions
-            and all(self._is_done(states.get(one), self.spots[name][0]) for one in part.after)
+            and (all(map(_is_fine, map(states.get, part.after))) or self._has_fallen(name))
         ]
 
-    def _is_done(self, state: State | None, place: Place) -> bool:
-        """Whether what is at a place need not wait for a step of this state any more."""
-        if state is State.FAILED:
-            return self._outline.runs_after_failures(place)
-        return state is None or state.has_ended
+    def _has_fallen(self, name: str) -> bool:
+        """Whether a part is that of an exit handler, and what it waits for has failed."""
+        place, _ = self.spots[name]
+        hook = self._outline.find_hook(place)
+        if hook is None:
+            return False
+        above = (*place[:-1], hook)
+        inside = [one for one, (spot, _) in self.spots.items() if spot[: len(above)] == above]
+        states = {self.parts[one].state for one in inside}
+        return State.FAILED in states and State.RUNNING not in states
 
     def end(self, outcome: State, is_complete: bool) -> list[str]:
         """Ends the parts with their run; returns those of whose end the server tells nothing.
@@ -106,6 +111,11 @@ class Listing:
                 self.parts[name] = replace(part, state=State.SUCCEEDED, error=None)
                 untold.append(name)
         return untold
+
+
+def _is_fine(state: State | None) -> bool:
+    """Whether what comes after a step of this state need not wait for it any more."""
+    return state is None or (state.has_ended and state is not State.FAILED)
 
 
 def _fill(step: Step, told: Execution) -> Step:

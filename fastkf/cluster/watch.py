@@ -126,7 +126,7 @@ class Watch:
                 continue
             events, _ = self._fetch("pod/events", name, namespace)
             wait = explain_pod(pod, events, namespace, name)
-            if wait is not None and kind == DRIVER:
+            if wait is not None and kind == DRIVER and not self.names.is_alone(spot):
                 return Wait(f"what prepares it has not started: {wait.text}", wait.is_trouble)
             return wait
         is_made = kind == EXECUTOR or self.names.is_going(spot, kind)

@@ -406,6 +406,62 @@ def test_a_driver_that_does_not_start_says_why():
     assert read_waits(case)["load"].startswith("what prepares it has not started: its image")
 
 
+EXIT = {
+    "dependentTasks": ["before"],
+    "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
+}
+VOLUME = {"container": {"image": "argostub/createpvc"}}
+
+
+@pytest.mark.parametrize(
+    ("task", "executor", "has_begun", "node", "pod"),
+    [
+        (EXIT, {}, True, "before.onExit(0).load-step(0).executor(0)", "container-impl-969744943"),
+        (EXIT, {}, False, "before.onExit(0).load-step-driver(0)", "container-driver-4045279810"),
+        ({}, {"importer": {}}, False, "load-step(0)", "importer-4085928116"),
+        ({}, VOLUME, False, "load-step(0)", "container-driver-4085928116"),
+    ],
+)
+def test_the_pod_of_an_exit_handler_an_importer_and_a_volume_says_why(
+    task, executor, has_begun, node, pod
+):
+    """Their pods are called after other paths of tasks than those of most."""
+    case = load("image_not_found")
+    package, flow = case["package"], next(iter(case["pods"])).partition("-system-")[0]
+    tasks = package["root"]["dag"]["tasks"]
+    tasks["load-step"] |= task
+    if executor:
+        package["deploymentSpec"]["executors"]["exec-other"] = executor
+        package["components"]["comp-other"] = {"executorLabel": "exec-other"}
+        tasks["load-step"]["componentRef"] = {"name": "comp-other"}
+    if not has_begun:
+        case["metadata"]["executions"] = case["metadata"]["executions"][1:]
+    [waiting] = case["pods"].values()
+    waiting["metadata"]["annotations"]["workflows.argoproj.io/node-name"] = (
+        f"{flow}(0).root(0).{node}"
+    )
+    case["pods"] = {f"{flow}-system-{pod}": waiting}
+    told = read_waits(case)["load"]
+    assert told.startswith("what prepares it" if "-driver(" in node else f"its image {IMAGE}")
+
+
+def test_a_volume_that_cannot_be_made_is_a_failed_step(tmp_path):
+    with Kubeflow("failed") as server:
+        package, details = server.case["package"], server.case["run"]["run_details"]["task_details"]
+        package["deploymentSpec"]["executors"]["exec-volume"] = VOLUME
+        package["components"]["comp-volume"] = {"executorLabel": "exec-volume"}
+        package["root"]["dag"]["tasks"]["ratio-step"]["componentRef"] = {"name": "comp-volume"}
+        server.case["metadata"]["executions"] = server.case["metadata"]["executions"][1:]
+        node = next(one for one in details if one.get("display_name") == "ratio-step")
+        number = node["child_tasks"][0]["pod_name"].rpartition("-")[2]
+        flow = next(iter(server.case["logs"])).partition("-system-")[0]
+        told = "F0601 20:01:41.881 16 main.go:79] KFP driver: the class fast is not there\n"
+        server.case["logs"] = {f"{flow}-system-container-driver-{number}": told}
+        run = complete(server, tmp_path)
+    assert states(run) == {"load": "succeeded", "ratio": "failed", "end": "skipped"}
+    assert run.steps[1].error == "KFP driver: the class fast is not there"
+
+
 def test_a_pod_is_known_by_the_number_that_the_api_tells():
     """Where Argo would number its nodes in another way."""
     case = load("image_not_found")
@@ -573,6 +629,13 @@ def test_the_task_of_an_exit_handler_is_next_when_what_is_before_it_has_failed()
     failed = Execution("1", "work", State.FAILED)
     listing = Listing(outline, {(("exit-handler-1", "work"), ()): failed})
     assert listing.list_next() == ["tell"]
+    # It does not wait for what cannot begin any more after the failure.
+    group["dag"]["tasks"]["more"] = {"componentRef": {"name": "comp"}, "dependentTasks": ["work"]}
+    outline = Outline(Package(spec | {"components": components}))
+    found = {(("exit-handler-1", "work"), ()): failed}
+    assert Listing(outline, found).list_next() == ["tell"]
+    found[("exit-handler-1", "more"), ()] = Execution("2", "more", State.RUNNING)
+    assert Listing(outline, found).list_next() == []
     assert not outline.may_be_left_out(("tell",))
 
 
