@@ -13,6 +13,7 @@ from fastkf.cluster.errors import NOT_UP, ClusterError, NotOfferedError, Unanswe
 from fastkf.runs.ml_metadata import PARTS
 
 METADATA = "/ml_metadata.MetadataStoreService"
+SECONDS_TO_ANSWER = 10.0  # the run's own state is asked in between
 NOT_FOUND = "5"  # of google.rpc.Code
 
 # Of ml_metadata/proto/metadata_store.proto and metadata_store_service.proto, what is needed; an
@@ -71,6 +72,7 @@ def call(connection: Connection, method: str, request, kind):
         f"{connection.root}{METADATA}/{method}",
         content=FRAME.pack(DATA, len(content)) + content,
         headers={"content-type": "application/grpc-web+proto", "x-grpc-web": "1"},
+        timeout=SECONDS_TO_ANSWER,
     )
     if not answer.headers.get("content-type", "").startswith("application/grpc"):
         raise _explain_absence(answer.status_code)

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +18,9 @@ from fastkf.runs.model import Failure
 from fastkf.runs.text import TERMINAL_CODES
 
 LAST_LINES = 12
+SILENT = "cannot be had: the server does not answer"
+SECONDS_FOR_ALL = 25.0  # the places where a log may be
+SECONDS_TO_BEGIN = 15.0  # of an archived log, which the pages' server gets from the store first
 VERSIONS = ("v2beta1", "v1alpha1")  # fastkf's own server has the first, Kubeflow's the second
 # Kale 2.3, kale/common/jputils.py: "... Kale jputils:338 [ERROR] Error: NAME: MESSAGE"
 KALE_ERROR = re.compile(r"Kale jputils:\d+\s+\[ERROR\]\s+Error: (\w.*)")
@@ -52,7 +56,7 @@ def fetch_log(
         archived: the URI of the log that Kubeflow Pipelines has kept itself.
 
     Returns:
-        The log, and where it may not be read the server's words.
+        The log, and what is to be said of one that is out of reach; "" of one that is not there.
     """
     pages, day = connection.pages, created.strftime("%Y-%m-%d") if created else ""
     asked = {"runid": run_id, "podnamespace": namespace, "createdat": day}
@@ -63,12 +67,15 @@ def fetch_log(
     # The API has them at a path of its version.
     nodes = [f"runs/{quote(run_id, safe='')}/nodes/{quote(pod, safe='')}/log" for pod in pods]
     places += [f"{connection.host}/apis/{v}/{node}" for node in nodes for v in VERSIONS]
-    refusal = ""
+    refusal, until = "", time.monotonic() + SECONDS_FOR_ALL
     for place in places:
-        answer = fetch_text(connection, place)
+        answer = fetch_text(connection, place, SECONDS_TO_BEGIN)
         if _is_log(answer):
             return TERMINAL_CODES.sub("", answer.text), ""
-        refusal = refusal or (answer.refusal if answer.status in (401, 403) else "")
+        if time.monotonic() > until:
+            return "", SILENT
+        if answer.status in (401, 403):
+            refusal = refusal or f"may not be read ({answer.refusal})"
     return "", refusal
 
 

@@ -47,11 +47,7 @@ def complete_run(
         The run, and what could not be read of it.
     """
     told, listing = follower.run, follower.listing
-    for name, part in list(listing.parts.items()):
-        if part.state is State.FAILED:
-            listing.change(name, error=_explain(part, client, follower, notebook, run.folder))
-        elif part.state is State.SUCCEEDED and len(listing.parts) <= MOST_LOGS:
-            _keep_log(part, client, follower, run.folder)
+    _read_logs(client, follower, notebook, run.folder)
     faults = _bring_files(client, follower, run.folder, everything)
     state = State.SUCCEEDED if follower.outcome is State.SUCCEEDED else State.FAILED
     error = None
@@ -66,6 +62,17 @@ def complete_run(
     run = replace(run, state=state, seconds=pipeline.seconds, pipeline=pipeline, error=error)
     note = " ".join(text for text in (run.note, *warnings) if text)
     return replace(run, note=note or None), " ".join(warnings) or None
+
+
+def _read_logs(client: Client, follower: Follower, notebook: Notebook | None, folder: Path) -> None:
+    """Keeps the logs of the steps, and gives those that have failed their reason."""
+    listing, is_silent = follower.listing, False
+    for name, part in list(listing.parts.items()):
+        if part.state is State.FAILED:
+            listing.change(name, error=_explain(part, client, follower, notebook, folder))
+        elif part.state is State.SUCCEEDED and len(listing.parts) <= MOST_LOGS and not is_silent:
+            _, refusal = _keep_log(part, client, follower, folder)
+            is_silent = refusal == logs.SILENT
 
 
 def in_order(steps: tuple[Step, ...], notebook: Notebook | None) -> list[Step]:
@@ -101,7 +108,7 @@ def _explain(
         said = explain(failure, names)
     else:
         said = "failed; see the end of its log" if log else NO_LOG
-        said = f"failed; its log may not be read ({refusal})" if refusal else said
+        said = f"failed; its log {refusal}" if refusal else said
     is_alone = follower.watch.names.is_alone(follower.listing.spots[part.name])
     is_driver = part.name in follower.broken and not is_alone
     return f"{DRIVER_FAILED}: {said}" if is_driver else said
@@ -111,7 +118,7 @@ def _keep_log(part: Step, client: Client, follower: Follower, folder: Path) -> t
     """The log of a step, which goes to the run's folder; "" where there is none.
 
     Returns:
-        The log, and why it may not be read.
+        The log, and what is to be said of one that is out of reach.
     """
     told = follower.listing.executions.get(part.name)
     pods = follower.broken.get(part.name) or (

@@ -1,5 +1,6 @@
 """Texts that a server has: the logs of pods, what Kubernetes says of them, files."""
 
+import time
 from dataclasses import dataclass
 
 import httpx
@@ -9,7 +10,7 @@ from fastkf.base.files import BYTES_OF_AN_END
 from fastkf.cluster.connection import SECONDS_TO_ANSWER, SECONDS_TO_CONNECT, Connection
 from fastkf.cluster.errors import ClusterError
 
-LARGEST = 2**30  # bytes; a server may send without an end
+LARGEST, LONGEST = 2**30, 120.0  # bytes and seconds; a server may send without an end
 PAGES = ("<!doctype", "<html")
 
 
@@ -43,6 +44,7 @@ class Text:
 def fetch_text(connection: Connection, place: str, seconds: float = SECONDS_TO_ANSWER) -> Text:
     """The text at an address of a server, which has some seconds to begin."""
     head, tail, size = bytearray(), bytearray(), 0
+    began = time.monotonic()
     try:
         headers = connection.credentials.headers()
         limits = httpx.Timeout(seconds, connect=min(seconds, SECONDS_TO_CONNECT))
@@ -53,7 +55,7 @@ def fetch_text(connection: Connection, place: str, seconds: float = SECONDS_TO_A
                 taken = BYTES_OF_AN_END - len(head)
                 head += piece[:taken]
                 tail = (tail + piece[taken:])[-BYTES_OF_AN_END:]
-                if size > LARGEST:
+                if size > LARGEST or time.monotonic() - began > LONGEST:
                     break
     except (ClusterError, httpx.HTTPError, httpx.InvalidURL):
         return Text()

@@ -14,13 +14,14 @@ from fastkf.cluster.executions import Found, Spot, find_driven
 from fastkf.cluster.outline import Outline
 from fastkf.cluster.pods import DRIVER, EXECUTOR, PodNames
 from fastkf.cluster.steps import Listing
-from fastkf.cluster.texts import fetch_text
+from fastkf.cluster.texts import Text, fetch_text
 from fastkf.cluster.waiting import Wait, explain_end, explain_pod
 from fastkf.runs.model import State
 
 SECONDS = 2.0  # between two looks
 UNSEEN_SECONDS = 30.0  # after which a pod that nobody sees is worth a word
 SECONDS_TO_ANSWER = 5.0
+SECONDS_TO_LOOK = 10.0  # all in all: who is slow to answer must not hold up the following
 MOST = 10  # pods at one look
 NOT_FOUND = 404
 KUBEFLOW = "kubeflow"  # the namespace of the pods where a server has one user only
@@ -42,7 +43,8 @@ class Watch:
         self.names = PodNames(outline)
         self._waits: dict[str, Wait] = {}
         self._since: dict[str, float] = {}
-        self._looked, self._is_complete, self._has_pods = float("-inf"), False, True
+        self._looked, self._until, self._is_silent = float("-inf"), 0.0, False
+        self._is_complete, self._has_pods = False, True
 
     def look(
         self, run, listing: Listing, found: Found, *, is_complete: bool, is_over: bool
@@ -63,17 +65,18 @@ class Watch:
         self._waits = {name: wait for name, wait in self._waits.items() if name in parts}
         if is_over or not self._has_pods or now - self._looked < SECONDS:
             return self._waits
-        self._looked = now
+        self._until, self._is_silent = now + SECONDS_TO_LOOK, False
         seen: dict[Part, Wait | None] = {}
         for name in sorted(parts, key=lambda one: one in self._waits):  # the unexplained first
             part = parts[name]
-            if part not in seen and len(seen) < MOST:
+            if part not in seen and len(seen) < MOST and not self._is_silent:
                 seen[part] = self._explain(name, part, listing, now - self._since[name])
             wait = seen.get(part)
             if wait is not None:
                 self._waits[name] = wait
-            elif part in seen:
+            elif part in seen and not self._is_silent:
                 self._waits.pop(name, None)
+        self._looked = time.monotonic()
         return self._waits
 
     def _list_waiting(self, listing: Listing, found: Found) -> Iterator[tuple[str, Part]]:
@@ -99,6 +102,7 @@ class Watch:
 
     def explain_end(self, name: str, listing: Listing) -> str | None:
         """Why the pod of a step has ended, where that is not its program's own failure."""
+        self._until = time.monotonic() + SECONDS_TO_LOOK
         told = listing.executions.get(name)
         pods = [told.pod] if told and told.pod else self.names.guess(listing.spots[name], EXECUTOR)
         for pod in pods:
@@ -142,7 +146,9 @@ class Watch:
         """What the pages' server says of a pod, as JSON, or why it says nothing."""
         query = httpx.QueryParams({"podname": name, "podnamespace": namespace})
         place = f"{self._connection.pages}/k8s/{what}?{query}"
-        answer = fetch_text(self._connection, place, SECONDS_TO_ANSWER)
+        seconds = min(SECONDS_TO_ANSWER, self._until - time.monotonic())
+        answer = fetch_text(self._connection, place, seconds) if seconds > 0 else Text()
+        self._is_silent = not answer.status
         if answer.status == NOT_FOUND and "json" in answer.kind:
             self._has_pods = False  # an API alone, or a server whose steps are no pods
         if answer.refusal:

@@ -31,7 +31,7 @@ slim_tensorflow() {
     strip --strip-unneeded "$tensorflow"/libtensorflow_*.so.*
     if [ "${installed-}" ]; then
         apt-get purge -qq -y --auto-remove "$installed"
-        rm -rf /var/lib/apt/lists/*
+        rm -rf /var/lib/apt/lists/* /var/cache/apt/*
     fi
 }
 

@@ -4,6 +4,7 @@ Here is what one answer is made of; test_cluster_runs.py has whole runs of a rea
 """
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import kfp_server_api
@@ -251,6 +252,20 @@ ERROR = answer(200, '{"message": "no"}', content_type="application/json")
 def test_without_a_log_there_is_none(kubeflow, connection, do):
     kubeflow.hinder(".", do)
     assert logs.fetch_log(connection, "r1", "", ["pod"]) == ("", "")
+
+
+def hang(handler, request):
+    """Takes its time, and then says nothing."""
+    time.sleep(0.3)
+    drop(handler, request)
+
+
+def test_a_server_that_is_slow_with_logs_is_not_asked_everywhere(kubeflow, connection, monkeypatch):
+    monkeypatch.setattr(logs, "SECONDS_FOR_ALL", 0.15)
+    monkeypatch.setattr(logs, "SECONDS_TO_BEGIN", 0.1)
+    kubeflow.hinder(".", hang)
+    assert logs.fetch_log(connection, "r1", "", ["a", "b", "c"]) == ("", logs.SILENT)
+    assert len(kubeflow.seen) == 2
 
 
 def metadata_of(kubeflow, *artifacts):

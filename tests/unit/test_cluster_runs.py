@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from copy import deepcopy
 
 import pytest
@@ -595,6 +596,22 @@ def test_a_driver_that_nobody_sees_says_so(monkeypatch):
     case = load("image_not_found")
     case["pods"] = {}
     assert read_waits(case)["load"].startswith("its pod cannot be seen from here (500: Could not")
+
+
+def test_pods_that_are_told_of_slowly_do_not_hold_up_the_following(monkeypatch):
+    """A look takes its time and no more, and what was seen before stays."""
+    monkeypatch.setattr("fastkf.cluster.watch.SECONDS", 0)
+    with Kubeflow("image_not_found") as server:
+        follower = follower_of(server)
+        follower.run = server.run
+        follower.read_steps(Shown().display)
+        monkeypatch.setattr("fastkf.cluster.watch.SECONDS_TO_LOOK", 0.2)
+        monkeypatch.setattr("fastkf.cluster.watch.SECONDS_TO_ANSWER", 0.1)
+        server.hinder("/k8s/pod", lambda *_: time.sleep(0.5))
+        began = time.monotonic()
+        follower.read_steps(Shown().display)
+    assert time.monotonic() - began < 2
+    assert IMAGE in follower.steps[0].error
 
 
 def test_a_server_without_pods_is_not_asked_for_them_again(monkeypatch):
