@@ -163,6 +163,39 @@ def test_a_recurring_run_is_made_disabled_enabled_and_deleted(place, visit):
     page.get_by_text("No recurring runs yet").wait_for()
 
 
+def test_versions_are_compared_and_tagged(place, visit):
+    specs = [chain("return 1", name="wines", parameters={"rows": rows}) for rows in (3, 4)]
+    pipeline, _ = place.add_pipeline("wines", *specs)
+    page = visit(f"#/pipelines/details/{pipeline}")
+    compare = page.get_by_role("button", name="Compare the chosen versions")
+    page.get_by_label("Choose wines v1").check()
+    assert compare.is_disabled()
+    page.get_by_label("Choose wines v2").check()
+    compare.click()
+    page.get_by_role("heading", name="Compare versions").wait_for()
+    browser_sees(page.locator("tr.different"), "rows")
+    assert "defaultValue: 3" in page.locator(".source .removed").last.inner_text()
+    page.get_by_role("link", name="wines v2").click()
+    page.get_by_text("Tags", exact=True).last.click()
+    page.get_by_label("Tags of the pipeline").fill("team=red\nstage = test")
+    page.locator("#save-pipeline").click()
+    browser_sees(page.locator("[data-part=heading] .tag").first, "stage=test")
+    page.get_by_role("link", name="YAML").click()
+    browser_sees(page.locator(".source"), "defaultValue: 4")
+
+
+def test_an_experiment_is_made_archived_and_restored(place, visit):
+    page = visit("#/experiments")
+    page.get_by_label("Name").fill("tries")
+    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("heading", name="tries").wait_for()
+    page.get_by_role("button", name="Archive").click()
+    page.get_by_role("dialog").get_by_role("button", name="Archive").click()
+    page.get_by_text("archived", exact=True).wait_for()
+    page.get_by_role("button", name="Restore").click()
+    page.get_by_role("button", name="Archive").wait_for()
+
+
 def test_a_failed_run_shows_the_learners_exception_and_marks_it_in_the_log(place, visit):
     words = "ZeroDivisionError: division by zero"
     error = f"{words} (line 2 of the step's cell: x / 0)"

@@ -27,6 +27,8 @@ PATHS = (
     "/fragments/pipelines",
     "/fragments/pipelines/details/{pipeline}",
     "/fragments/pipelines/details/{pipeline}/version/{version}",
+    "/fragments/pipelines/details/{pipeline}/version/{version}/yaml",
+    "/fragments/pipelines/details/{pipeline}/versions?versions={version},{second}",
     "/fragments/experiments",
     "/fragments/experiments/details/{experiment}",
     "/fragments/artifacts",
@@ -136,7 +138,7 @@ def hostile(place) -> dict[str, str]:
     """A run whose every name, value, message and log is markup."""
     spec = chain("return 1", name=SCRIPT, parameters={"rows": 3, "place": SCRIPT})
     spec["root"]["inputDefinitions"]["parameters"][SCRIPT] = {"parameterType": "STRING"}
-    pipeline, (version,) = place.add_pipeline(SCRIPT, spec)
+    pipeline, (version, second) = place.add_pipeline(SCRIPT, spec, spec)
     experiment = place.add_experiment(SCRIPT)
     made = {SCRIPT: {"type": SCRIPT, "uri": SCRIPT, "metadata": {SCRIPT: SCRIPT}}}
     passed = {"parameters": {SCRIPT: SCRIPT}, "artifacts": made}
@@ -155,7 +157,7 @@ def hostile(place) -> dict[str, str]:
     ids = {"run": place.add_run(state="FAILED", **fields), "other": place.add_run(**fields)}
     place.write(ids["run"], "logs/load.log", SCRIPT)
     place.write(ids["run"], "artifacts/run/task/<b>name", "x")
-    named = {"node": quote(f"{SCRIPT}-task"), "output": quote(SCRIPT)}
+    named = {"second": second, "node": quote(f"{SCRIPT}-task"), "output": quote(SCRIPT)}
     return {**ids, **named, "pipeline": pipeline, "version": version, "experiment": experiment}
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from fastkf.runs.model import Run
 from fastkf.server import database as db
 from fastkf.server.pages.run_page import summarise
+from fastkf.server.pages.versions import describe_tags
 
 ROWS = 25
 MOST_METRIC_COLUMNS = 4
@@ -108,6 +109,7 @@ def list_pipelines(session: Session, name: str) -> list[dict]:
                 "id": row.id,
                 "name": row.display_name or row.name,
                 "description": row.description,
+                "tags": describe_tags(row.tags),
                 "created": row.created_at,
                 "versions": len(versions),
                 "version": versions[0] if versions else None,

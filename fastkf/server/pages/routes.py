@@ -128,6 +128,8 @@ def _add_fragments(
     add("/pipelines", "pipelines", views.pipelines)
     add("/pipelines/details/{id}", "pipeline", views.pipeline)
     add("/pipelines/details/{id}/version/{version_id}", "pipeline", views.pipeline)
+    add("/pipelines/details/{id}/version/{version_id}/yaml", "yaml", views.yaml)
+    add("/pipelines/details/{id}/versions", "versions", views.versions)
     add("/experiments", "experiments", views.experiments)
     add("/experiments/details/{id}", "experiment", views.experiment)
     add("/recurringruns", "recurring_runs", views.recurring_runs)

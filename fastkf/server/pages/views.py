@@ -20,6 +20,7 @@ from fastkf.server.pages.package import list_fields, read_package
 from fastkf.server.pages.progress import measure
 from fastkf.server.pages.recurring import describe_recurring_run, list_recurring_runs
 from fastkf.server.pages.run_page import make_address, read_folds, show_run, summarise
+from fastkf.server.pages.versions import compare_versions, describe_tags, order, show_yaml
 from fastkf.server.runs import read_run
 from fastkf.server.settings import Settings
 
@@ -73,9 +74,7 @@ class Views:
         versions = lists.list_versions(session, id)
         version = versions[0] if versions and not version_id else None
         if version_id:
-            version = next((one for one in versions if one.id == version_id), None)
-            if version is None:
-                raise NotFoundError(f"version {version_id} of the pipeline {pipeline.display_name}")
+            version = _find_version(session, pipeline, version_id)
         package = _read_version(version) if version else None
         wanted, within = lists.RunFilter.read(query), lists.runs_of_pipeline(pipeline)
         home = f"#/pipelines/details/{id}" + (f"/version/{version_id}" if version_id else "")
@@ -89,14 +88,34 @@ class Views:
         }
         return {
             "pipeline": pipeline,
-            "versions": versions,
+            "tags": describe_tags(pipeline.tags),
+            "versions": [(one, describe_tags(one.tags)) for one in versions],
             "version": version,
-            "latest": version is not None and version is versions[0],
+            "version_tags": describe_tags(version.tags) if version else [],
+            "latest": version is not None and version.id == versions[0].id,
             "graph": draw_package(package, pipeline.display_name, look),
             "parameters": list_fields(package),
             "form": self._form(session, package, {}) | form,
             "list": lists.list_runs(session, self._read, wanted, within),
         }
+
+    def yaml(self, session: Session, query: dict, id: str, version_id: str) -> dict:
+        pipeline = _find(session, db.Pipeline, id, "pipeline")
+        version = _find_version(session, pipeline, version_id)
+        return {"pipeline": pipeline, "version": version, **show_yaml(_read_version(version))}
+
+    def versions(self, session: Session, query: dict, id: str) -> dict:
+        """Two versions of a pipeline, what they have in common and what not."""
+        pipeline = _find(session, db.Pipeline, id, "pipeline")
+        ids = list(dict.fromkeys(filter(None, query.get("versions", "").split(","))))[:2]
+        found = [_find_version(session, pipeline, one) for one in ids]
+        packages = [_read_version(one) for one in found]
+        shown = {"pipeline": pipeline, "old": None, "new": None}
+        if len(found) < 2 or None in packages:
+            return shown
+        old, new = order(*found)
+        both = [package for one in (old, new) if (package := _read_version(one))]
+        return {**shown, "old": old, "new": new, **compare_versions(*both)}
 
     def experiments(self, session: Session, query: dict) -> dict:
         return {"experiments": lists.list_experiments(session)}
@@ -153,6 +172,13 @@ def _read_version(version: db.PipelineVersion) -> Package | None:
         return Package.from_spec(version.spec)
     except PackageError:
         return None
+
+
+def _find_version(session: Session, pipeline: db.Pipeline, id: str) -> db.PipelineVersion:
+    version = session.get(db.PipelineVersion, id)
+    if version is None or version.pipeline_id != pipeline.id:
+        raise NotFoundError(f"version {id} of the pipeline {pipeline.display_name}")
+    return version
 
 
 def _find(session: Session, kind: type, id: str, name: str):

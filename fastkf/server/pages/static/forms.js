@@ -153,6 +153,31 @@ export async function upload(form) {
   return error;
 }
 
+export async function saveTags(form) {
+  const lines = form.elements.tags.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  const tags = Object.fromEntries(
+    lines.map((line) => {
+      const [name, ...rest] = line.split("=");
+      return [name.trim(), rest.join("=").trim()];
+    }),
+  );
+  const { error } = await call("PATCH", form.dataset.save, JSON.stringify({ tags }));
+  if (!error) load({ fresh: true });
+  return error;
+}
+
+export async function createExperiment(form) {
+  const display_name = form.elements.name.value.trim();
+  if (!display_name) {
+    form.elements.name.focus();
+    return "The experiment needs a name.";
+  }
+  const body = JSON.stringify({ display_name, description: form.elements.description.value.trim() });
+  const { answer, error } = await call("POST", "apis/v2beta1/experiments", body);
+  if (!error) location.hash = `#/experiments/details/${answer.experiment_id}`;
+  return error;
+}
+
 export async function submit(form, action, pressed) {
   const button = pressed ?? form.querySelector("button:not([type])");
   const failure = form.querySelector(".failure");

@@ -1,6 +1,6 @@
 // What the reader does, and the parts of the script that do it.
 
-import { act, query, startRun, submit, upload } from "./forms.js";
+import { act, createExperiment, query, saveTags, startRun, submit, upload } from "./forms.js";
 import { copyLog, pauseLog, stayWithStep, toEndOfLog } from "./log.js";
 import { aimAt, goTo, load, navigate } from "./page.js";
 import { countChosen, openFrames } from "./parts.js";
@@ -32,15 +32,17 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   if ("query" in form.dataset) query(form);
   else if ("compare" in form.dataset) {
-    const chosen = [...form.querySelectorAll("[name=run]:checked")].map((one) => one.value);
-    location.hash = `#/compare?runlist=${chosen.join(",")}`;
+    const chosen = [...form.querySelectorAll(".pick :checked")].map((one) => one.value);
+    location.hash = `${form.dataset.compare}${chosen.join(",")}`;
   } else if ("start" in form.dataset) submit(form, startRun);
+  else if ("save" in form.dataset) submit(form, saveTags);
+  else if ("create" in form.dataset) submit(form, createExperiment);
   else if ("upload" in form.dataset) submit(form, upload);
 });
 
 document.addEventListener("change", (event) => {
   const one = event.target;
-  if (one.name === "run") countChosen();
+  if (one.closest(".pick")) countChosen();
   else if (one.dataset.toggles) document.querySelector("table.compare").classList.toggle(one.dataset.toggles, one.checked);
   else if (one.form && "query" in one.form.dataset && one.type !== "search") query(one.form);
   else if (one.id === "log-follow") {

@@ -98,6 +98,9 @@ export function openFrames(within) {
 }
 
 export function countChosen() {
-  const button = $("compare");
-  if (button) button.disabled = button.form.querySelectorAll("[name=run]:checked").length < 2;
+  for (const form of content.querySelectorAll("[data-compare]")) {
+    const button = form.querySelector("button");
+    const chosen = form.querySelectorAll(".pick :checked").length;
+    if (button) button.disabled = chosen < 2 || chosen > Number(form.dataset.most || chosen);
+  }
 }
