@@ -89,6 +89,11 @@ COMMANDS = {
         BUILD,
         "Write a notebook's Kubeflow Pipelines package (KFP v2) and print its path.",
     ),
+    "image": Entry(
+        "image:image",
+        BUILD,
+        "Write the Dockerfile of an image for a notebook's steps, and its .dockerignore.",
+    ),
     "test": Entry(
         "labs:run_tests",
         BUILD,

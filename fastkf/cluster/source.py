@@ -1,5 +1,6 @@
 """What is submitted: a notebook or a package with its parameters, read before a server is asked."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from fastkf.base.errors import UsageError
 from fastkf.notebook import gate
+from fastkf.notebook.brought import top_names
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook, read
 from fastkf.notebook.parameters import read_parameters
@@ -107,6 +109,11 @@ def _read_notebook(
     if data_dir is not None and DATA not in notebook.parameters:
         raise UsageError(f"{path}: no parameter {DATA} for --data-dir", _list(notebook.parameters))
     gate.tell_findings(notebook, progress)
+    if files := top_names(notebook):
+        progress.warn(
+            f"the image of the steps must have, where they start: {', '.join(files)}; `fastkf "
+            f"image {shlex.quote(str(path))}` writes its Dockerfile, and --image names it"
+        )
     return Source(
         path=path,
         name=notebook.name,

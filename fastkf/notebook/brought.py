@@ -1,5 +1,6 @@
 """The files that a notebook's steps find in their image, as its metadata say: `fastkf.files`."""
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -21,6 +22,12 @@ def bring(notebook: Notebook, names: Iterable[str]) -> Notebook:
     files = [*(block.get("files") or []), *found]
     metadata = {**notebook.metadata, COURSE_METADATA: {**block, "files": files}}
     return replace(notebook, metadata=metadata)
+
+
+def top_names(notebook: Notebook) -> tuple[str, ...]:
+    """The files and folders that are named, without those in another one."""
+    named = dict.fromkeys(posixpath.normpath(one) for one in notebook.course.files)
+    return tuple(one for one in named if not any(one.startswith(f"{other}/") for other in named))
 
 
 def brought_files(notebook: Notebook) -> tuple[str, ...]:
