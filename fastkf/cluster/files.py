@@ -51,7 +51,7 @@ def bring_files(
     """
     changed: dict[str, Step] = {}
     faults: list[str] = []
-    pages = 0
+    pages, taken = 0, set[Path]()
     for step in steps:
         artifacts = dict(step.outputs.artifacts) if step.outputs else {}
         for name, made in list(artifacts.items()):
@@ -59,7 +59,7 @@ def bring_files(
             if "://" not in made.uri or not (everything or is_page):
                 continue
             pages += is_page
-            path = folder / "artifacts" / folder_name(step.name) / folder_name(name)
+            path = _find_path(folder / "artifacts" / folder_name(step.name), name, taken)
             place = stored_at(connection, made.uri, namespace)
             fault = _fetch(connection, place, path, None if everything else LARGEST_PAGE)
             if fault is None:
@@ -69,6 +69,17 @@ def bring_files(
         if step.outputs and artifacts != step.outputs.artifacts:
             changed[step.name] = replace(step, outputs=replace(step.outputs, artifacts=artifacts))
     return changed, faults
+
+
+def _find_path(folder: Path, name: str, taken: set[Path]) -> Path:
+    """A path of its own for a file: names from elsewhere may differ in what no folder shows."""
+    made = folder_name(name) or "file"
+    path, number = folder / made, 1
+    while path in taken:
+        number += 1
+        path = folder / f"{made}.{number}"
+    taken.add(path)
+    return path
 
 
 def _has_content(artifact: Artifact) -> bool:

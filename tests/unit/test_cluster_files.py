@@ -7,9 +7,10 @@ from test_cluster_runs import Shown, complete, follower_of
 
 from fastkf.cluster.auth import Credentials
 from fastkf.cluster.connection import Connection, Health
+from fastkf.cluster.files import bring_files
 from fastkf.cluster.outcome import complete_run
 from fastkf.cluster.target import Client, Endpoint
-from fastkf.runs.model import Run
+from fastkf.runs.model import Artifact, Run, Step, Values
 from fastkf.runs.report.page import render_report
 
 PAGE = "<p>the accuracy of the tree</p>"
@@ -61,6 +62,22 @@ def test_only_with_artifacts_all_files_come(server, tmp_path):
     assert (tmp_path / "all" / kept).read_text() == "a,b\n1,2\n"
     assert run.steps[0].outputs.artifacts["train_wines_output_artifact"].uri == kept
     assert "test_wines_output_artifact of load_data could not be brought (404" in warning
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "names", [["a/b", "a_b", "a:b"], ["x" * 300, "x" * 301], [" ", "\t", ".."]]
+)
+def test_files_of_like_names_do_not_take_each_others_place(server, tmp_path, names):
+    made = {name: Artifact("system.Dataset", f"minio://b/{n}") for n, name in enumerate(names)}
+    server.case["files"] = {f"b/{n}": str(n) for n in range(len(names))}
+    step = Step("load", "load-step", outputs=Values({}, made))
+    connection = Connection(server.url, Credentials())
+    changed, faults = bring_files(connection, [step], tmp_path, "", everything=True)
+    found = [changed["load"].outputs.artifacts[name].uri for name in names]
+    assert [(tmp_path / uri).read_text() for uri in found] == [str(n) for n in range(len(names))]
+    assert {(tmp_path / uri).resolve().parent for uri in found} == {tmp_path / "artifacts" / "load"}
+    assert faults == []
 
 
 def test_the_logs_of_all_steps_are_kept(server, tmp_path):
