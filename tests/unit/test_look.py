@@ -50,7 +50,15 @@ def up(*names: str, replicas: int = 1) -> str:
     return items(*made)
 
 
-def node(name="node", cpu="2", loaded=(IMAGE,), more=0) -> dict:
+# As nodes call those that the guides have one build.
+BUILT = (
+    "docker.io/fast-kubeflow/mnist-training:1.0",
+    "docker.io/library/katib-digits:1.0",
+    "localhost/fast-kubeflow/notebook:1.0",
+)
+
+
+def node(name="node", cpu="2", loaded=(IMAGE, *BUILT), more=0) -> dict:
     listed = [{"names": [one]} for one in (*loaded, *(f"other/{n}:1" for n in range(more)))]
     status = {"allocatable": {"cpu": cpu}, "images": listed}
     return {"metadata": {"name": name}, "status": status}
@@ -417,6 +425,9 @@ def test_an_upload_without_the_right_to_it_is_forbidden_though_its_status_is_400
         ({"get pods --all": FORBIDDEN}, "05, its TrainJob", None, "not looked at"),
         ({"get nodes": items(node(loaded=()))}, "02_titanic", False, "the step image"),
         ({"get nodes": items(node(loaded=()))}, "01b_custom_images", False, "its images"),
+        ({"get nodes": items(node(loaded=()))}, "05, its TrainJob", False, "mnist-training:1.0"),
+        ({"get nodes": items(node(loaded=()))}, "06, its Experiment", False, "katib-digits:1.0"),
+        ({"get nodes": items(node(loaded=()))}, "notebook server", False, "notebook:1.0"),
     ],
 )
 def test_what_a_lab_lacks_is_in_the_table(pages, told, lab, runs, lacks):

@@ -12,6 +12,8 @@ from fastkf.cluster.look.store import BUCKET, has_object
 from fastkf.cluster.target import Client
 
 COMPONENTS = ("fetch_data", "decision_tree", "logistic_regression", "compare")
+COMPONENT_IMAGES = [f"{images.LOADED}/fast-kubeflow/{one}:1.0" for one in COMPONENTS]
+NOTEBOOK_IMAGE = f"{images.LOADED}/fast-kubeflow/notebook:1.0"
 ENTRIES = ("AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 MAKE_SECRET = "labs/object_storage/README.md, Lab 08: kubectl create secret generic object-store"
 TWO_WORKERS, A_TRIAL, A_SERVER = 0.5, 0.5, 0.1  # processors that the labs' manifests ask for
@@ -87,11 +89,16 @@ def step_image(seen: Seen) -> Need:
         yield check.ok, "the step image: see above"
 
 
-def component_images(seen: Seen) -> Need:
-    names = [f"{images.LOADED}/fast-kubeflow/{one}:1.0" for one in COMPONENTS]
-    found = images.have_all(seen.cluster, names)
-    if not found:
-        yield found, "its images: labs/custom_images/build.sh --kind kubeflow"
+def in_nodes(how: str, *names: str) -> Callable[[Seen], Need]:
+    """Images that a guide has one build and load; a manifest that names others needs none."""
+
+    def need(seen: Seen) -> Need:
+        found = images.have_all(seen.cluster, list(names))
+        if not found:
+            what = "its images" if len(names) > 1 else f"its image {names[0]}"
+            yield found, f"{what}: {how}"
+
+    return need
 
 
 def kind(name: str, part: str, guide: str) -> Callable[[Seen], Need]:
@@ -169,15 +176,24 @@ TABLE = stored("datasets/titanic/titanic.csv", "labs/object_storage/README.md, L
 MODEL = stored("models/titanic/model.joblib", "labs/kserve/README.md, 1")
 LABS: dict[str, tuple[Callable[[Seen], Need], ...]] = {
     "01_first_pipeline": (pipelines,),
-    "01b_custom_images": (pipelines, component_images),
+    "01b_custom_images": (
+        pipelines,
+        in_nodes("labs/custom_images/build.sh --kind kubeflow", *COMPONENT_IMAGES),
+    ),
     "02_titanic": (pipelines, step_image),
     "03_mnist_cnn": (pipelines, step_image),
     "04_nlp_lstm": (pipelines, step_image),
     "05_distributed_training": (pipelines, step_image),
-    "05, its TrainJob": (training, volumes, processors(TWO_WORKERS)),
+    "05, its TrainJob": (
+        training,
+        in_nodes("labs/distributed_training/README.md", "fast-kubeflow/mnist-training:1.0"),
+        volumes,
+        processors(TWO_WORKERS),
+    ),
     "06_katib": (pipelines,),
     "06, its Experiment": (
         kind("experiments.kubeflow.org", "Katib", "labs/katib/README.md"),
+        in_nodes("labs/katib/README.md", "katib-digits:1.0"),
         processors(A_TRIAL),
     ),
     "07_kserve": (pipelines, step_image),
@@ -190,6 +206,7 @@ LABS: dict[str, tuple[Callable[[Seen], Need], ...]] = {
     "08_object_storage": (pipelines, step_image, lab_secret, TABLE),
     "notebook server": (
         kind("notebooks.kubeflow.org", "Notebooks", "labs/kubeflow_on_kind.md"),
+        in_nodes("labs/kubeflow_notebooks/README.md", NOTEBOOK_IMAGE),
         volumes,
         processors(A_TRIAL),
     ),
