@@ -1,13 +1,19 @@
-"""Sphinx's settings for `make site`: the README, the guides and the labs, as they are.
+"""Sphinx's settings for `make site`: the guides and the labs, as they are, and a start page.
 
-Nothing is fetched when the site is built or read: Mermaid's script is a file of the site.
+Nothing is fetched when the site is built or read.
 """
 
 import json
-import re
+import os
 import shutil
-from importlib.resources import files
+import sys
 from pathlib import Path
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent
+sys.path.insert(0, str(HERE))
+
+from sources import adapt_links, adapt_notebook  # noqa: E402 - a module beside this one
 
 project = "Fast-Kubeflow"
 author = "the Fast-Kubeflow authors"
@@ -20,6 +26,7 @@ include_patterns = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SECURITY.md",
+    "CODE_OF_CONDUCT.md",
     "data/README.md",
     "labs/*.md",
     "labs/*/*.md",
@@ -27,15 +34,14 @@ include_patterns = [
     "notebooks/*.ipynb",
     "notebooks/solutions/*.ipynb",
 ]
-extensions = ["myst_nb", "sphinx_copybutton", "sphinxcontrib.mermaid"]
+extensions = ["myst_nb", "sphinx_copybutton", "diagrams"]
 nb_execution_mode = "off"
 nb_merge_streams = True
 myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 4
-mermaid_fullscreen = False
-mermaid_height = "auto"
-mermaid_use_local = "mermaid.mjs"
 
+# GitHub says which repository a site is built of. A clone does not know where others find it.
+repository = os.environ.get("GITHUB_REPOSITORY")
 html_theme = "sphinx_book_theme"
 html_theme_options = {
     "navbar_persistent": [],  # the sidebar has the search already
@@ -43,30 +49,76 @@ html_theme_options = {
     "show_toc_level": 2,
     "use_fullscreen_button": False,
 }
-html_context = {"default_mode": "auto"}
+if repository:
+    html_theme_options |= {
+        "repository_url": f"https://github.com/{repository}",
+        "repository_branch": "main",
+        "use_repository_button": True,
+        "use_edit_page_button": True,
+        "use_issues_button": True,
+        "launch_buttons": {"binderhub_url": "https://mybinder.org"},
+    }
 html_favicon = "_static/favicon.svg"
-html_static_path = ["_static"]
+html_static_path = ["_static", "../labs/images/one_click.png"]
 html_css_files = ["site.css"]
+templates_path = ["_templates"]
+html_additional_pages = {"index": "start.html"}
 
+
+def read_labs() -> list[dict]:
+    """What the start page says of each lab: the notebook's own metadata."""
+    labs = []
+    for path in sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb")):
+        about = json.loads(path.read_text(encoding="utf-8"))["metadata"]["fastkf"]
+        labs.append({"page": f"notebooks/{path.stem}", "number": path.stem.split("_")[0], **about})
+    return labs
+
+
+LABS = read_labs()
 CONTENTS = {
-    "Labs": ["notebooks/*"],
-    "Guides": [
+    "Learn": [
+        *(f"{lab['number']} {lab['title']} <{lab['page']}>" for lab in LABS),
         "labs/what_is_kubeflow",
         "labs/containers_and_kubernetes",
         "labs/kubeflow_pipelines",
-        "labs/the_real_platform",
-        "labs/what_runs_where",
         "labs/kale",
+        "labs/the_real_platform",
+        "labs/projects",
+        "labs/glossary",
+        "labs/references",
+    ],
+    "Install": [
         "labs/one_click",
+        "labs/kubeflow_on_kind",
+        "labs/installing_kubeflow_wsl2",
+        "labs/using_minikf",
+        "labs/kubeflow_notebooks/README",
+        "labs/data_and_images",
+        "labs/what_runs_where",
+        "labs/troubleshooting",
+    ],
+    "Reference": [
         "labs/own_notebooks",
-        "labs/*",
-        "labs/*/README",
+        "labs/local_pipelines_server",
+        "labs/custom_images/README",
+        "labs/distributed_training/README",
+        "labs/katib/README",
+        "labs/kserve/README",
+        "labs/object_storage/README",
+        "labs/migrating_old_notebooks",
+        "CONTRIBUTING",
+        "CHANGELOG",
+        "SECURITY",
+        "CODE_OF_CONDUCT",
+        "data/README",
     ],
     "Rules of fastkf check": ["fastkf/notebook/check/pages/*"],
-    "Solutions": ["notebooks/solutions/*"],
-    "Project": ["CONTRIBUTING", "CHANGELOG", "SECURITY", "data/README"],
 }
-LINK = re.compile(r"\[([^\[\]]+)\]\(([^()#\s:\"\\]+)\)")
+
+html_context = {"default_mode": "auto", "labs": LABS, "repository": repository}
+if repository:
+    owner, name = repository.split("/")
+    html_context |= {"github_user": owner, "github_repo": name, "github_version": "main"}
 
 
 def setup(app) -> None:
@@ -75,27 +127,14 @@ def setup(app) -> None:
 
 
 def adapt_source(app, document: str, source: list[str]) -> None:
-    """What differs on the site: the contents, links to what is no page, folded cells."""
-    folder = Path(app.srcdir, document).parent
-    source[0] = LINK.sub(lambda link: adapt_link(link, folder), source[0])
+    path = Path(app.srcdir, document)
+    source[0] = adapt_links(source[0], path.parent)
     if document == app.config.root_doc:
         source[0] += "".join(table_of_contents(*group) for group in CONTENTS.items())
     elif source[0].lstrip().startswith("{"):
-        source[0] = fold_cells(source[0])
-
-
-def adapt_link(link: re.Match, folder: Path) -> str:
-    """A link to a folder leads to its README; without one there is nothing to lead to.
-
-    Nor is there for an example of an old notebook, which is no page.
-    """
-    text, target = link.groups()
-    if target.startswith("old_notebooks/"):
-        return text
-    if not (folder / target).is_dir():
-        return link[0]
-    page = Path(target, "README.md")
-    return f"[{text}]({page.as_posix()})" if (folder / page).exists() else text
+        solution = Path("solutions", f"{path.name}.ipynb")
+        has_one = (path.parent / solution).exists()
+        source[0] = adapt_notebook(source[0], solution if has_one else None)
 
 
 def table_of_contents(caption: str, documents: list[str]) -> str:
@@ -103,24 +142,9 @@ def table_of_contents(caption: str, documents: list[str]) -> str:
     return f"\n\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {caption}\n\n{entries}\n```\n"
 
 
-def fold_cells(source: str) -> str:
-    """Folds the cells that JupyterLab folds, by the tag that MyST-NB knows."""
-    notebook = json.loads(source)
-    for cell in notebook["cells"]:
-        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
-            cell["metadata"].setdefault("tags", []).append("hide-input")
-    return json.dumps(notebook)
-
-
 def finish(app, error: Exception | None) -> None:
-    """Gives the front page its usual name, the notebooks as they are, and Mermaid as a module."""
+    """Offers the notebooks for download as they are, without what the site adds to them."""
     if error or app.builder.name != "html":
         return
-    output = Path(app.outdir)
-    shutil.copyfile(output / f"{app.config.root_doc}.html", output / "index.html")
-    for copy in (output / "_sources").rglob("*.ipynb"):
-        shutil.copyfile(app.srcdir / copy.relative_to(output / "_sources"), copy)
-    mermaid = files("mermaidx").joinpath("assets/mermaid.js").read_text(encoding="utf-8")
-    module = f"{mermaid}\nexport default __esbuild_esm_mermaid_nm.mermaid.default;\n"
-    module = module.replace('globalThis["mermaid"] = globalThis.', 'globalThis["mermaid"] = ')
-    (output / "_static" / app.config.mermaid_use_local).write_text(module, encoding="utf-8")
+    for copy in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
+        shutil.copyfile(app.srcdir / copy.relative_to(app.outdir / "_sources"), copy)

@@ -20,7 +20,7 @@ def lab(
         list[str] | None,
         typer.Argument(
             metavar="[FOLDER|NOTEBOOK] [-- OPTION...]",
-            help="A folder of notebooks, or the lab or notebook to open; all labs if none. "
+            help="A folder of notebooks, or the lab or notebook to open [the first lab]. "
             "After --, options of JupyterLab's own.",
         ),
     ] = None,
@@ -66,7 +66,7 @@ def lab(
     endpoint = Endpoint(
         host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
     )
-    home = places.NOTEBOOKS if places.COURSE else Path.cwd()
+    home = next(iter(places.list_labs()), Path.cwd())
     options = Options(
         place=find_place(given[0]) if has_place else home,
         server=endpoint if host else None,

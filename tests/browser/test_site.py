@@ -15,10 +15,17 @@ import pytest
 from bs4 import BeautifulSoup
 
 from fastkf.course import places
+from fastkf.notebook.model import read
 
 PHONE = {"width": 390, "height": 844}
-ARE_DRAWN = """() => [...document.querySelectorAll("pre.mermaid")].every(one =>
-    one.querySelector("svg") && !one.textContent.includes("Syntax error"))"""
+ARE_DRAWN = """[...document.querySelectorAll(".diagram")].every(one => {
+    const drawing = one.querySelector("svg")
+    return drawing && drawing.getBoundingClientRect().height > 50
+        && drawing.querySelectorAll(".node").length > 1
+        && !one.textContent.includes("Syntax error")
+})"""
+SMALLEST_WORDS = """Math.min(...[...document.querySelectorAll(".diagram .nodeLabel")].map(
+    one => one.getBoundingClientRect().height / (one.innerText.split("\\n").length || 1)))"""
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +80,40 @@ def test_every_lab_and_every_guide_is_a_page(pages):
         path.relative_to(places.PROJECT).with_suffix(".html").as_posix() for path in sources
     }
     assert expected | {"index.html"} <= pages.keys()
-    contents = {
-        unquote(link["href"]) for link in pages["README.html"].select("nav.bd-links a[href]")
-    }
-    assert expected - {"README.html"} <= contents
+    for start in ("index.html", "README.html"):
+        contents = {unquote(link["href"]) for link in pages[start].select("nav.bd-links a[href]")}
+        solutions = {page for page in expected if "/solutions/" in page}
+        assert expected - {"README.html"} - solutions <= contents
+        assert solutions & contents == set()
+
+
+def test_a_lab_leads_to_its_solution(pages):
+    for solution in places.NOTEBOOKS.glob("solutions/*.ipynb"):
+        lab = pages[f"notebooks/{solution.stem}.html"]
+        links = {link["href"] for link in lab.select("article a[href]")}
+        assert f"solutions/{solution.stem}.html" in links, solution.stem
+
+
+def test_each_guide_stands_once_in_the_contents(pages):
+    links = [link["href"] for link in pages["README.html"].select("nav.bd-links a[href]")]
+    assert sorted(links) == sorted(set(links))
+
+
+def test_tags_stand_above_their_cells(pages):
+    lab = pages["notebooks/01_first_pipeline.html"]
+    notebook = read(places.NOTEBOOKS / "01_first_pipeline.ipynb")
+    expected = [
+        shown
+        for cell in notebook.code_cells
+        if (shown := [tag for tag in cell.tags if tag not in ("parameters", "hide-input")])
+    ]
+    shown = [[chip.text for chip in tags.select("span")] for tags in lab.select(".kale-tags")]
+    assert shown == expected
+
+
+def test_the_start_page_lists_the_labs(pages):
+    labs = [link["href"] for link in pages["index.html"].select(".start-labs a")]
+    assert labs == [f"notebooks/{path.stem}.html" for path in places.list_labs()]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +136,7 @@ def test_every_link_leads_somewhere(site, pages, anchors):
 def test_a_broken_link_is_found(site, anchors):
     assert not leads_somewhere(site, anchors, "index.html", "nowhere.html")
     assert not leads_somewhere(site, anchors, "index.html", "#nowhere")
-    assert leads_somewhere(site, anchors, "index.html", "#two-commands")
+    assert leads_somewhere(site, anchors, "index.html", "#labs")
 
 
 def test_labs_are_downloaded_as_they_are(site, pages):
@@ -133,20 +170,16 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def visit(pages, address, chromium) -> Visit:
-    from playwright.sync_api import TimeoutError as NotDrawnError
-
     visit = Visit()
     with browser.open_page(chromium, viewport=PHONE) as shown:
         for page, content in pages.items():
             shown.goto(f"{address}/{page}")
             width = shown.evaluate("document.scrollingElement.scrollWidth")
             visit.faults += [f"{page}: {width} pixels wide"] if width > PHONE["width"] else []
-            if content.select("pre.mermaid"):
-                try:
-                    shown.wait_for_function(ARE_DRAWN)
-                    visit.drawn.append(page)
-                except NotDrawnError:
-                    visit.undrawn.append(page)
+            if content.select(".diagram"):
+                (visit.drawn if shown.evaluate(ARE_DRAWN) else visit.undrawn).append(page)
+                small = shown.evaluate(SMALLEST_WORDS)
+                visit.faults += [f"{page}: a line of {small} pixels"] if small < 14 else []
             visit.faults += [f"{page}: {complaint}" for complaint in shown.complaints]
             shown.complaints.clear()
     visit.faults += [f"asks {url}" for url in shown.requested_elsewhere(address)]
@@ -157,7 +190,10 @@ def test_every_page_is_readable_on_a_phone(visit):
     assert visit.faults == []
 
 
-def test_diagrams_are_drawn(visit):
+def test_diagrams_are_drawn(pages, visit):
+    sources = [*places.PROJECT.glob("*.md"), *(places.PROJECT / "labs").rglob("*.md")]
+    fences = sum(source.read_text().count("\n```mermaid\n") for source in sources)
+    assert sum(len(page.select(".diagram > svg")) for page in pages.values()) == fences
     assert visit.drawn
     assert visit.undrawn == []
 

@@ -13,8 +13,11 @@ WORKFLOWS = sorted((places.PROJECT / ".github" / "workflows").glob("*.yml"))
 MAKEFILE = (places.PROJECT / "Makefile").read_text()
 
 
-def validate(*files) -> subprocess.CompletedProcess:
-    command = ["check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+FORMS = sorted((places.PROJECT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+def validate(*files, schema: str = "github-workflows") -> subprocess.CompletedProcess:
+    command = ["check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
     return subprocess.run([sys.executable, "-m", *command, *files], capture_output=True, text=True)
 
 
@@ -22,6 +25,15 @@ def test_the_workflows_follow_the_schema():
     assert WORKFLOWS
     validated = validate(*WORKFLOWS)
     assert validated.returncode == 0, validated.stdout
+
+
+def test_the_issue_forms_follow_theirs(tmp_path):
+    assert FORMS
+    validated = validate(*FORMS, schema="github-issue-forms")
+    assert validated.returncode == 0, validated.stdout
+    broken = tmp_path / "broken.yml"
+    broken.write_text(FORMS[0].read_text().replace("type: textarea", "type: text area"))
+    assert validate(broken, schema="github-issue-forms").returncode == 1
 
 
 def test_a_misspelled_key_is_found(tmp_path):

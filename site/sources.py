@@ -1,0 +1,60 @@
+"""What the site makes of a page's source: links to what is no page, tags, folded cells."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+from nbformat.v4 import new_markdown_cell
+
+LINK = re.compile(r"\[([^\[\]]+)\]\(([^()#\s:\"\\]+)\)")
+NOT_KALES = ("parameters", "hide-", "remove-", "nbval", "raises-exception")
+
+
+def adapt_links(source: str, folder: Path) -> str:
+    return LINK.sub(lambda link: adapt_link(link, folder), source)
+
+
+def adapt_link(link: re.Match, folder: Path) -> str:
+    """A link to a folder leads to its README; without one there is nothing to lead to.
+
+    Nor is there for an example of an old notebook, which is no page.
+    """
+    text, target = link.groups()
+    if target.startswith("old_notebooks/"):
+        return text
+    if not (folder / target).is_dir():
+        return link[0]
+    page = Path(target, "README.md")
+    return f"[{text}]({page.as_posix()})" if (folder / page).exists() else text
+
+
+def adapt_notebook(source: str, solution: Path | None) -> str:
+    """Shows Kale's tags above their cells, folds what JupyterLab folds, names the solution."""
+    notebook = json.loads(source)
+    cells = []
+    for cell in notebook["cells"]:
+        tags = cell["metadata"].get("tags", [])
+        if cell["cell_type"] == "code" and (shown := show_tags(tags)):
+            cells.append(new_markdown_cell(shown))
+        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
+            # The tag that MyST-NB knows.
+            cell["metadata"]["tags"] = [*tags, "hide-input"]
+        cells.append(cell)
+    if solution:
+        words = f"[One way to solve the exercises]({solution.as_posix()})"
+        cells.append(new_markdown_cell(words))
+    else:
+        notebook["metadata"]["orphan"] = True  # in no table of contents, as Sphinx says it
+    return json.dumps({**notebook, "cells": cells})
+
+
+def show_tags(tags: list[str]) -> str:
+    """The tags as a line of HTML; empty where the cell has none of Kale's."""
+    words = [tag for tag in tags if not tag.startswith(NOT_KALES)]
+    chips = "".join(
+        f'<span class="kale-tag {html.escape(word.partition(":")[0])}">{html.escape(word)}</span>'
+        for word in words
+    )
+    label = "tags of the next cell"
+    return chips and f'<div class="kale-tags" role="note" aria-label="{label}">{chips}</div>'
