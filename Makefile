@@ -7,6 +7,9 @@ ARGS =
 BIN = .venv/bin
 READY = .venv/ready
 
+# Each takes the next file of tests, the longest first (tests/longest_first.txt).
+TWO_WORKERS = -n 2 --dist loadfile --no-loadscope-reorder
+
 help: ## this list
 	@echo 'Usage: make TARGET [NAME=VALUE]...'
 	@echo
@@ -18,14 +21,14 @@ run: $(READY) ## run a lab as notebook and as pipeline: LAB=02_titanic ARGS="-p 
 	@$(BIN)/fastkf run '$(LAB)' $(ARGS)
 
 test: $(READY) ## run every test: ARGS="tests/commands/test_cli.py -x"
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal --durations 15 $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(TWO_WORKERS) --durations 15 $(ARGS)
 
 test-fast: $(READY) ## run the tests of a minute: units, checks, commands
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow' \
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(TWO_WORKERS) -m 'not slow' \
 	  tests/unit tests/commands $(ARGS)
 
 coverage: $(READY) ## run every test, and measure what they run of fastkf
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist worksteal --cov $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(TWO_WORKERS) --cov $(ARGS)
 
 lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser
 	@$(BIN)/fastkf lab $(ARGS)

@@ -30,14 +30,13 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(items):
-    """Puts what takes longest first, so that no worker is left alone with it in the end."""
+    """Puts the files that take longest first, so that no worker is left alone with one in the end.
+
+    A worker takes the next file when it has done its own (`--dist loadfile` in the Makefile), so
+    what a file makes once for its tests, as the site or JupyterLab, is made once.
+    """
     ranks = {line: rank for rank, line in enumerate(LONGEST_FIRST.read_text().splitlines())}
-
-    def rank(item):
-        file = item.nodeid.partition("::")[0]
-        return ranks.get(item.nodeid, ranks.get(file, len(ranks)))
-
-    items.sort(key=rank)
+    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
 
 
 @pytest.fixture

@@ -1351,6 +1351,7 @@ def test_references_to_other_notebooks_are_left_to_kale(tmp_path):
     assert check(read(path)) == []
 
 
+@pytest.mark.slow
 def test_twice_the_steps_are_about_twice_the_work(write):
     """Counted in calls, which no clock and no other program changes."""
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from build import write_notebook
 
@@ -14,6 +15,7 @@ ACTION = yaml.safe_load((CHECKOUT / "action.yml").read_text())
 HOOKS = yaml.safe_load((CHECKOUT / ".pre-commit-hooks.yaml").read_text())
 
 
+@pytest.mark.slow
 def test_the_action_follows_the_schema():
     command = [
         sys.executable,
@@ -50,6 +52,7 @@ def run_action(folder, **inputs):
     )
 
 
+@pytest.mark.slow
 def test_the_action_reports_beside_the_lines_and_fails_at_an_error(tmp_path):
     write_notebook(tmp_path / "my notebooks" / "a.ipynb", [("step:load", "x = y")])
     done = run_action(tmp_path, paths="my notebooks\n", sarif="found.sarif")

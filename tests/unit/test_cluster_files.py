@@ -13,6 +13,8 @@ from fastkf.cluster.target import Client, Endpoint
 from fastkf.runs.model import Artifact, Run, Step, Values
 from fastkf.runs.report.page import render_report
 
+pytestmark = pytest.mark.slow
+
 PAGE = "<p>the accuracy of the tree</p>"
 
 

@@ -100,6 +100,7 @@ def test_the_steps_that_a_large_run_does_not_list_are_in_metadata(tmp_path):
     assert run.pipeline.metrics
 
 
+@pytest.mark.slow
 def test_without_metadata_the_steps_that_are_not_listed_are_named(tmp_path, shown):
     with Kubeflow("large") as server:
         server.case["metadata"] = None

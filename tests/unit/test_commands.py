@@ -8,6 +8,8 @@ import pytest
 from commands import Forked, fastkf, launch, start
 from waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("words", [["--help"], ["dance"], ["check", "no_such.ipynb"]], ids=" ".join)
 def test_forked_or_fresh_a_command_is_the_same(words, tmp_path):

@@ -13,6 +13,8 @@ import pytest
 from fastkf.base.errors import FastkfError
 from fastkf.course import data, places, recipes
 
+pytestmark = pytest.mark.slow
+
 MEMBERS = ["example/titanic_train.csv", "example/titanic_test.csv"]
 ONE_HOT = [
     *("Sex_female", "Sex_male"),

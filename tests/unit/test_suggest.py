@@ -95,6 +95,7 @@ def test_names_come_from_headings(heading, name):
     assert name_of(heading) == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lab", list_labs(), ids=lambda lab: lab.stem)
 def test_a_lab_without_its_tags_gets_its_own_pipeline_back(lab, tmp_path):
     """The same number of steps, in the same order, each waiting for the same ones."""
