@@ -4,9 +4,11 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from fastkf.base.errors import shorten
 from fastkf.runs.model import Failure, Run, State, Step
 from fastkf.runs.text import clean_text
 
+LONGEST_MESSAGE = 1000  # characters of an exception; its log has all of it
 Cells = Mapping[str, str | None]
 
 
@@ -53,7 +55,9 @@ def explain(failure: Failure, cells: Cells) -> str:
 
 
 def _tell_place(failure: Failure, cells: Cells) -> str:
-    said = ": ".join(part for part in (failure.name, failure.message.strip()) if part)
+    said = ": ".join(
+        part for part in (failure.name, shorten(failure.message.strip(), LONGEST_MESSAGE)) if part
+    )
     if failure.source is None:
         is_cell, name, text = failure.line is not None, None, failure.text
     else:
@@ -99,7 +103,10 @@ def _find_problems(run: Run) -> Iterator[Problem]:
     for step in run.steps:
         yield from _find_problems_of_step(run, step)
     yield Problem("pipeline", _clean(run.pipeline.error if run.pipeline else None))
+    has_failed = any(step.state is State.FAILED for step in run.steps)
     for name, values in run.parity.items():
+        if has_failed and None in (values.notebook, values.pipeline):
+            continue  # the step that failed is why there is none
         if not values.equal:
             yield Problem(
                 f"metric {name}",

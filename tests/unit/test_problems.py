@@ -83,3 +83,9 @@ def test_a_failure_without_a_reason_is_a_problem_and_a_success_has_none(tmp_path
         Problem("run", "The run failed; the logs say more.")
     ]
     assert list_problems(Run(tmp_path, "lab", "A lab", state=State.SUCCEEDED)) == []
+
+
+def test_where_a_step_has_failed_no_seed_is_looked_for(tmp_path):
+    failed = Step("train", "train", state=State.FAILED, error="KeyError: 'x'")
+    run = make_run(tmp_path, failed, parity=compare({"score": 1.0}, {}))
+    assert [problem.where for problem in list_problems(run)] == ["step train"]

@@ -35,6 +35,8 @@ MODULES = (EXECUTOR, KERNEL, PIP, VENV)
 # Each release of KFP's SDK has a component install itself; the executor's protocol is the same.
 KFP_REPOSITORY = "github.com/kubeflow/pipelines"
 OF_KFP = ("kfp", "kfp-pipeline-spec", "kfp-server-api", "kfp-kubernetes")
+LONGEST_ERROR = 10_000  # characters of what an exception says
+MOST_PARTS = 3  # of an exception group's exceptions that are told
 IN_FILE = "fastkf-file:"  # what an argument begins with that is in the file of that name
 ACTIVATE = """\
 VIRTUAL_ENV={folder}
@@ -66,7 +68,7 @@ def run(module: str, arguments: list[str]) -> int:
         return _exit_code(end.code)
     except BaseException as error:  # noqa: BLE001 - what a step raises, whatever it is, is its end
         traceback.print_exc()
-        write_error(type(error).__name__, str(error))
+        write_error(type(error).__name__, words_of(error))
         return 1
     return 0
 
@@ -153,6 +155,25 @@ def _stand_in_for_python() -> None:
     sys.executable = stub
     folders = os.environ["PATH"].split(os.pathsep)
     os.environ["PATH"] = os.pathsep.join(one for one in folders if one != os.path.dirname(stub))
+
+
+def words_of(error: BaseException) -> str:
+    """What an exception says: its text, notes and parts, and what it was raised from."""
+    said = [_text_of(error)]
+    said += [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
+    if isinstance(error, BaseExceptionGroup):
+        parts = error.exceptions[:MOST_PARTS]
+        said += [f"{type(part).__name__}: {_text_of(part)}" for part in parts]
+    if error.__cause__ is not None:
+        said.append(f"raised from {type(error.__cause__).__name__}: {_text_of(error.__cause__)}")
+    return "; ".join(one for one in said if one)[:LONGEST_ERROR]
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - its author's code, which may raise anything
+        return "(it cannot say why: its __str__ fails)"
 
 
 def write_error(name: str, message: str, **where: str | int | None) -> None:

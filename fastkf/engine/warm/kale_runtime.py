@@ -57,7 +57,20 @@ def run_code(source: tuple[str, ...], kernel_name: str = "python3") -> str:
 
 
 def generate_mlpipeline_metrics(metrics: dict[str, Any]) -> None:
-    """Keeps the metrics that a step's kernel has computed: in the step's folder, not in /tmp."""
+    """Keeps the metrics that a step's kernel has computed: in the step's folder, not in /tmp.
+
+    Raises:
+        TypeError: Kale cannot write one of them down; there it fails without the name.
+    """
+    for name, value in metrics.items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            kind = f"{type(value).__module__}.{type(value).__qualname__}"
+            raise TypeError(
+                f"the metric {name} is a {kind}, which Kale cannot write down; make it a plain "
+                "number in its step, such as with float()"
+            ) from None
     _metrics_file().write_text(json.dumps(metrics), encoding="utf-8")
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 from fastkf.engine.warm import interpreter
 
+GRACEFUL_EXIT = "KaleGracefulExit"
+ARTIFACT = "_artifact"  # what Kale puts behind the name of a variable that it passes on
+
 
 def load_ipython_extension(shell: Any) -> None:
     shell.events.register("post_run_cell", keep_first_error)
@@ -15,21 +18,48 @@ def keep_first_error(result: Any) -> None:
     error = result.error_before_exec or result.error_in_exec
     if error is None:
         return
+    is_read = error is not result.error_before_exec
     source = result.info.transformed_cell or result.info.raw_cell
-    line = _line_in_cell(error)
+    line = _line_in_cell(error) if is_read else getattr(error, "lineno", None)
+    name, said = _look_through(error)
     lines = source.splitlines()
     interpreter.write_error(
-        type(error).__name__,
-        str(error),
+        name,
+        said,
         source=source,
         line=line,
         text=lines[line - 1].strip() if line and line <= len(lines) else None,
     )
 
 
+def _look_through(error: BaseException) -> tuple[str, str]:
+    """The name of an exception and what it says; of Kale's, those of what it was raised for.
+
+    Kale 2.3 (kale/marshal/backend.py, `save` and `load`) logs why a variable cannot be passed on,
+    and raises an exception that says nothing.
+    """
+    reason = error.__context__
+    if type(error).__name__ != GRACEFUL_EXIT or reason is None:
+        return type(error).__name__, interpreter.words_of(error)
+    said = interpreter.words_of(reason)
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__") == "kale.marshal.backend":
+            if "obj" in frame.f_locals:
+                kind = type(frame.f_locals["obj"])
+                name = str(frame.f_locals.get("obj_name")).removesuffix(ARTIFACT)
+                said += (
+                    f"; `{name}`, a {kind.__module__}.{kind.__qualname__}, cannot be passed to "
+                    "another step: make it in each step that needs it, or pass on what it is made "
+                    "from"
+                )
+            elif "basename" in frame.f_locals:
+                name = str(frame.f_locals["basename"]).removesuffix(ARTIFACT)
+                said += f"; `{name}` cannot be read in this step as the step above has written it"
+            break
+    return type(reason).__name__, said
+
+
 def _line_in_cell(error: BaseException) -> int | None:
-    if isinstance(error, SyntaxError):
-        return error.lineno
     for frame, line in traceback.walk_tb(error.__traceback__):
         if frame.f_globals.get("__name__") == "__main__" and frame.f_code.co_name == "<module>":
             return line
