@@ -341,6 +341,37 @@ def test_a_report_shows_its_pictures_and_nothing_in_it_runs_or_asks(place, visit
     page.requests[:] = [url for url in page.requests if not url.startswith("http://127.0.0.1:1/")]
 
 
+def loop_package() -> dict:
+    loop = {"parameterIterator": {"items": {"raw": "[1, 2]"}, "itemInput": "x"}}
+    inner = {"componentRef": {"name": "loop"}, "taskInfo": {"name": "each depth"}, **loop}
+    package = chain("return 1", name="loops")
+    components = package["components"]
+    (leaf,) = components
+    components["loop"] = {"dag": {"tasks": {"train": {"componentRef": {"name": leaf}}}}}
+    package["root"]["dag"]["tasks"] = {"for-loop-1": inner}
+    return package
+
+
+def test_a_loop_is_unfolded_by_keyboard_and_stays_so(place, visit):
+    turns = [step(f"train.{n}") | {"task": "train"} for n in range(3)]
+    steps = [step("train") | {"task": "train", "steps": turns}]
+    run = place.add_run("mine", "RUNNING", steps=steps, spec=loop_package())
+    page = visit(f"#/runs/details/{run}?step=train")
+    page.locator("svg [data-group]").wait_for()
+    assert page.locator("svg [data-step='train.1']").count() == 0
+    tab_to(page, "fold-for-loop-1")
+    page.keyboard.press("Enter")
+    page.locator("svg [data-step='train.1']").wait_for()
+    assert focused(page) == "fold-for-loop-1"
+    tab_to(page, "train:")
+    page.keyboard.press("Enter")
+    browser_sees(page.locator("#step-title"), "train.0")
+    place.change(run, steps=[steps[0] | {"steps": [*turns, turns[0] | {"name": "train.3"}]}])
+    page.locator("svg [data-step='train.3']").wait_for()
+    page.locator("#fold-for-loop-1").click()
+    page.locator("svg [data-step='train.2']").wait_for(state="detached")
+
+
 def test_runs_are_chosen_and_compared(place, visit):
     for depth, accuracy in ((3, 0.9), (5, 0.95)):
         parameters = {"depth": depth, "seed": 42}
@@ -491,9 +522,17 @@ def test_it_works_behind_a_base_url(place, visit, base_url):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_a_phone_and_can_be_read(place, visit, scheme):
     spec = chain(*["return 1"] * 7, name="a_pipeline_with_a_long_name", parameters={"rows": 3})
-    pipeline, (version,) = place.add_pipeline("a_pipeline_with_a_long_name", spec)
+    other = chain("return 2", name="a_pipeline_with_a_long_name", parameters={"rows": 4})
+    pipeline, (version, newer) = place.add_pipeline("a_pipeline_with_a_long_name", spec, other)
     experiment = place.add_experiment("an-experiment-with-a-long-name-too")
+    body = {"display_name": "a_recurring_run_" * 8, "pipeline_spec": spec, "mode": "DISABLE"}
+    body |= {"trigger": {"periodic_schedule": {"interval_second": "60"}}}
+    recurring = place.server.call("POST", "/recurringruns", body)[1]["recurring_run_id"]
     steps = [step("load"), *(step(f"train_{n}_with_long_name", after=["load"]) for n in range(6))]
+    made = {"uri": "artifacts/name/load-task/" + "artifact_" * 10, "metadata": {"rows_" * 9: 3}}
+    made = {"artifact_" * 10: {"type": "system.ClassificationMetrics", **made}}
+    passed = {"parameters": {"parameter_" * 9: "value" * 30}, "artifacts": made}
+    steps[0] |= {"inputs": passed, "outputs": passed}
     steps[3] |= {"status": "failed", "error": "ValueError: " + "unbroken" * 30}
     fields = {
         "steps": steps,
@@ -519,6 +558,15 @@ def test_every_page_fits_a_phone_and_can_be_read(place, visit, scheme):
         f"pipelines/details/{pipeline}/version/{version}",
         "experiments",
         f"experiments/details/{experiment}",
+        f"runs/details/{runs[0]}?step=load",
+        f"pipelines/details/{pipeline}/version/{version}/yaml",
+        f"pipelines/details/{pipeline}/versions?versions={version},{newer}",
+        "recurringruns",
+        f"recurringrun/details/{recurring}",
+        "artifacts",
+        f"artifacts/details?id={runs[0]}.load-task.{'artifact_' * 10}",
+        "executions",
+        f"executions/details?run={runs[0]}&node=load-task",
     ):
         with page.expect_response("**/fragments/**"):
             page.evaluate("address => { location.hash = address }", f"#/{address}")

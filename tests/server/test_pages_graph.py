@@ -147,6 +147,15 @@ def test_the_step_that_is_shown_is_unfolded():
     assert "test.0.0" not in steps_of(page)
 
 
+def test_what_shows_the_step_can_be_folded_and_what_was_unfolded_stays_so():
+    loop = "exit-handler-1/for-loop-1"
+    assert "train.1" in steps_of(draw(toggled=[loop], current="train.1"))
+    head = draw(current="train.1").find(id=f"fold-{loop}")
+    assert f"fold={'-' + loop.replace('/', '%2F')}&step=train.1" in head["href"]
+    assert "train.1" not in steps_of(draw(toggled=[f"-{loop}"], current="train.1"))
+    assert "flip" not in steps_of(draw(toggled=["-exit-handler-1"]))
+
+
 def test_of_a_long_loop_those_that_failed_are_drawn():
     turns = [ran(f"train.{n}", State.FAILED if n == 777 else State.SUCCEEDED) for n in range(1000)]
     steps = [dataclasses.replace(ran("train"), steps=tuple(turns))]

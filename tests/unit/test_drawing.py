@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from fastkf.runs.drawing.layout import assign_layers, lay_out, reduce_edges
+from fastkf.runs.drawing.layers import assign_layers, reduce_edges
+from fastkf.runs.drawing.layout import lay_out
 from fastkf.runs.drawing.svg import STATUSES, draw_pipeline
 from fastkf.runs.text import format_seconds
 

@@ -1,26 +1,25 @@
 """Where the steps of a pipeline stand in its picture, and where its edges run.
 
 Steps stand in layers (the longest path from a start), left to right, or top to bottom where there
-are many. An edge that a longer path implies is left out of the picture, as the step waits
-for that path anyway; the description of the picture names every dependency.
+are many. An edge that a longer path implies is left out: the step waits for that path anyway.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
+from functools import lru_cache
 from itertools import accumulate, pairwise
+
+from fastkf.runs.drawing.layers import Edges, assign_layers, is_across, reduce_edges
 
 # A node is a step, or a waypoint where an edge passes a layer.
 Node = Hashable
 Point = tuple[float, float]
 Size = tuple[float, float]
-Edges = dict[str, list[str]]
 Columns = list[list[Node]]
 Routes = dict[tuple[str, str], list[Node]]
 Neighbours = Mapping[Node, list[Node]]
 Positions = Mapping[Node, float]
 
-MOST_ACROSS = 8  # layers; by no names or states, so that a graph lies or stands everywhere
 MARGIN = 8
 LAYER_GAPS = (40, 110)
 BOX_GAP = 16
@@ -80,29 +79,6 @@ class Grid:
         return [self.point(along, node) for node in nodes for along in self.spans[node]][1:-1]
 
 
-def reduce_edges(dependencies: Edges) -> Edges:
-    """The dependencies without unknown steps and without those a longer path implies."""
-    known = {
-        step: [name for name in dict.fromkeys(after) if name in dependencies]
-        for step, after in dependencies.items()
-    }
-    ancestors: dict[str, set[str]] = {}
-    for step in TopologicalSorter(known).static_order():
-        ancestors[step] = {a for name in known[step] for a in (name, *ancestors[name])}
-    return {
-        step: [a for a in after if not any(a in ancestors[b] for b in after)]
-        for step, after in known.items()
-    }
-
-
-def assign_layers(edges: Edges) -> dict[str, int]:
-    """Step to its layer: 0 at the start, otherwise one more than the last step it waits for."""
-    layers: dict[str, int] = {}
-    for step in TopologicalSorter(edges).static_order():
-        layers[step] = max((layers[name] + 1 for name in edges[step]), default=0)
-    return {step: layers[step] for step in edges}
-
-
 def lay_out(
     dependencies: Edges,
     *,
@@ -115,14 +91,24 @@ def lay_out(
         sizes: of the boxes; otherwise as the names need.
         across: whether the graph lies; otherwise it does while it has few layers.
     """
-    edges = reduce_edges(dependencies)
-    columns, routes = _columns_and_routes(edges, assign_layers(edges))
+    named = tuple((step, tuple(after)) for step, after in dependencies.items())
+    sizes = sizes or {step: box_size(step, None, False) for step in dependencies}
+    return _lay_out(named, tuple(sizes.items()), across)
+
+
+@lru_cache(maxsize=64)  # a page that follows a run draws the same graph each second
+def _lay_out(
+    named: tuple[tuple[str, tuple[str, ...]], ...],
+    sizes: tuple[tuple[str, Size], ...],
+    across: bool | None,
+) -> Picture:
+    edges = reduce_edges({step: list(after) for step, after in named})
+    layers = assign_layers(edges)
+    columns, routes = _columns_and_routes(edges, layers)
     before, behind = _neighbours(routes)
     columns = _untangle(columns, before, behind)
-    sizes = sizes or {step: box_size(step, None, False) for step in edges}
-    if across is None:
-        across = len(columns) <= MOST_ACROSS
-    return _place(columns, routes, before, behind, sizes, across=across)
+    lies = is_across(layers) if across is None else across
+    return _place(columns, routes, before, behind, dict(sizes), across=lies)
 
 
 def _columns_and_routes(edges: Edges, layers: dict[str, int]) -> tuple[Columns, Routes]:

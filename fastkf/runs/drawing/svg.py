@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
-from fastkf.runs.drawing.layout import ARROW, Box, Edges, Picture, Point, box_size, lay_out, shorten
+from fastkf.runs.drawing.layers import Edges
+from fastkf.runs.drawing.layout import ARROW, Box, Picture, Point, box_size, lay_out, shorten
 from fastkf.runs.model import State
 from fastkf.runs.text import format_seconds
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from fastkf.package.errors import PackageError
 from fastkf.package.graph import Place, find_dependencies, is_loop
 from fastkf.package.model import Package
-from fastkf.runs.drawing.layout import lay_out
+from fastkf.runs.drawing.layers import assign_layers, is_across
 from fastkf.runs.drawing.nested import Node, draw_nested
 from fastkf.runs.model import State, Step
 from fastkf.runs.text import count, format_seconds
@@ -23,6 +23,7 @@ MOST_OPEN = 60  # steps of a pipeline whose groups are unfolded at first
 LONGEST_CONDITION = 60
 INPUT = re.compile(r"inputs\.parameter_values\['(?:pipelinechannel--)?([^']*)'\]")
 SUCCEEDS_ALWAYS = "ALL_UPSTREAM_TASKS_COMPLETED"
+FOLDED = "-"  # no group's name begins so
 EXIT_HANDLER = "exit-handler-"  # before the number of one, as the compiler names it
 
 Spec = Mapping[str, Any]
@@ -34,13 +35,16 @@ class Look:
 
     Attributes:
         link: `link(step, toggled)`: the address that shows a step, or has these groups toggled.
-        toggled: the groups that are not as they are at first, folded or unfolded.
+        toggled: the groups that the reader has unfolded, and, after `FOLDED`, those folded.
         current: the step that the page shows.
     """
 
     link: Callable[[str | None, Collection[str]], str | None] = lambda step, toggled: None
     toggled: frozenset[str] = frozenset()
     current: str | None = None
+
+    def wants_open(self, id: str, at_first: bool) -> bool:
+        return id in self.toggled or (at_first and FOLDED + id not in self.toggled)
 
 
 NO_LOOK = Look()
@@ -70,7 +74,8 @@ def _draw(
 ) -> Markup | None:
     try:
         names = dict(package.places)
-        across = lay_out({step: list(after) for step, after in package.steps.items()}).across
+        after = {task: list(before) for task, before in package.tasks.items()}
+        across = is_across(assign_layers(after))
         nodes = _Graph(package, names, executions, look).nodes()
         return Markup(draw_nested(nodes, title=title, across=across)) if nodes else None
     except (PackageError, ValueError):  # its tasks wait for each other
@@ -159,16 +164,21 @@ class _Graph:
             after=tuple(find_dependencies(content)),
             status=state,
             note=note or _describe_group(place[-1], content, state, self._has_failed),
-            link=self.look.link(self.look.current, self.look.toggled ^ {id}),
+            link=self._toggle(id, is_open),
             inside=inside,
             is_group=True,
             id=id,
         )
 
     def _is_open(self, id: str, content: Spec, members: list[Execution]) -> bool:
-        shows_current = any(one.step.name == self.look.current for one in members)
-        at_first = not is_loop(content) and len(self.names) <= MOST_OPEN
-        return (at_first or shows_current) != (id in self.look.toggled)
+        shows_current = any(self._is_current(one) for one in members)
+        is_small = not is_loop(content) and len(self.names) <= MOST_OPEN
+        return self.look.wants_open(id, is_small or shows_current)
+
+    def _toggle(self, id: str, is_open: bool) -> str | None:
+        """The address at which a group is folded, or unfolded."""
+        others = self.look.toggled - {id, FOLDED + id}
+        return self.look.link(self.look.current, others | {FOLDED + id if is_open else id})
 
     def _iterations(
         self, place: Place, part: Spec, turns: Turns, numbers: list[int], around: tuple[str, ...]
@@ -179,10 +189,9 @@ class _Graph:
             id = _name_group(place, inner)
             members = list(self._members(place, inner))
             state = sum_up({one.step.state for one in members})
-            inside: tuple[Node, ...] = ()
-            if id not in self.look.toggled:
-                inside = self._list_nodes(part, place, inner, around)
-            link = self.look.link(self.look.current, self.look.toggled ^ {id})
+            is_open = self.look.wants_open(id, True)
+            inside = self._list_nodes(part, place, inner, around) if is_open else ()
+            link = self._toggle(id, is_open)
             label = f"iteration {number}"
             nodes.append(Node(str(number), label, (), state, state, link, False, inside, True, id))
         return tuple(nodes)

@@ -71,7 +71,8 @@ def list_runs(
         query = query.where(db.Run.state.in_(STATES[wanted.state]))
     if wanted.name:
         query = query.where(func.instr(func.lower(db.Run.display_name), wanted.name.lower()) > 0)
-    total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
+    total = session.info.get(db.TOTALS, db.Totals()).find(session, counted)
     pages = max(1, -(-total // ROWS))
     page = min(wanted.page, pages)
     order = query.order_by(db.Run.created_at.desc(), db.Run.id.desc())
