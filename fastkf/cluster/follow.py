@@ -12,7 +12,7 @@ from fastkf.cluster.errors import ClusterError, RejectedError, UnansweredError
 from fastkf.cluster.executions import Found
 from fastkf.cluster.outline import Outline
 from fastkf.cluster.steps import Listing
-from fastkf.cluster.tasks import ENDED, run_state
+from fastkf.cluster.tasks import ENDED, finish_time, run_state
 from fastkf.cluster.told import Teller
 from fastkf.cluster.waiting import Wait
 from fastkf.cluster.watch import Watch
@@ -146,7 +146,7 @@ class Follower:
         for name in self.broken:
             listing.change(name, state=State.FAILED)
         if outcome is not None:
-            self.untold = listing.end(outcome, is_complete)
+            self.untold = listing.end(outcome, is_complete, finish_time(self.run))
         else:
             self._show_waits(display, waits)
         self.listing, self.waits = listing, dict(waits)

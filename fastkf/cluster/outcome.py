@@ -12,7 +12,7 @@ from fastkf.cluster.metadata import LOG
 from fastkf.cluster.metrics import fetch_metrics
 from fastkf.cluster.pods import EXECUTOR
 from fastkf.cluster.target import Client
-from fastkf.cluster.tasks import is_terminated
+from fastkf.cluster.tasks import finish_time, is_terminated
 from fastkf.engine.results import METRICS, read_metrics, write_pages
 from fastkf.notebook.model import Notebook
 from fastkf.package.model import Package
@@ -186,8 +186,8 @@ def _say_untold(follower: Follower) -> str | None:
 
 
 def _seconds(follower: Follower) -> float:
-    created, finished = follower.run.created_at, follower.run.finished_at
-    if created and finished and finished.year > 1970:  # 1970 stands for "not yet"
+    created, finished = follower.run.created_at, finish_time(follower.run)
+    if created and finished:
         return round((finished - created).total_seconds(), 1)
     return round(follower.seconds, 1)
 

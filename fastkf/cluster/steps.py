@@ -1,6 +1,7 @@
 """The steps of a package as they are in a run: all of them, whatever the server tells of it."""
 
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
@@ -92,7 +93,7 @@ class Listing:
         states = {self.parts[one].state for one in inside}
         return State.FAILED in states and State.RUNNING not in states
 
-    def end(self, outcome: State, is_complete: bool) -> list[str]:
+    def end(self, outcome: State, is_complete: bool, finished: datetime | None = None) -> list[str]:
         """Ends the parts with their run; returns those of whose end the server tells nothing.
 
         What it tells may lag behind the run's own state. Where a run has succeeded, all of its
@@ -100,9 +101,12 @@ class Listing:
 
         Args:
             is_complete: whether the server has told of all that has begun.
+            finished: when the run ended, which no part outlives.
         """
         untold = []
         for name, part in self.parts.items():
+            if finished and part.started and not part.state.has_ended:
+                part = replace(part, seconds=max(0.0, (finished - part.started).total_seconds()))
             may_lack = is_complete or self._outline.may_be_left_out(self.spots[name][0])
             is_left_out = part.state is State.PENDING and may_lack
             if outcome is State.FAILED or part.state.has_ended or is_left_out:

@@ -20,6 +20,7 @@ from fastkf.cluster.target import Client, Endpoint, connect
 from fastkf.cluster.upload import create_run, find_experiment, upload
 from fastkf.cluster.versions import check_version
 from fastkf.notebook.model import Notebook
+from fastkf.package.arguments import complete_arguments
 from fastkf.package.containers import list_containers
 from fastkf.package.model import Package
 from fastkf.runs.folder import make_run_folder
@@ -92,10 +93,11 @@ def follow_run(run_id: str, server: Endpoint, options: Options, progress: Progre
     client = connect(server)
     told = kfp_server_api.RunServiceApi(client.connection).run_service_get_run(run_id)
     package = _fetch_package(client, told)
-    parameters = (told.runtime_config and told.runtime_config.parameters) or {}
+    given = (told.runtime_config and told.runtime_config.parameters) or {}
     folder = make_run_folder(package.name, options.output, options.home)
     (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
     follower = Follower(client.connection, run_id, package, options.patience, client.namespace)
+    parameters = complete_arguments(package, given)  # a server tells of those given alone
     run = Run(folder, package.name, told.display_name, parameters)
     return _follow(run, follower, client, package, None, options, progress)
 

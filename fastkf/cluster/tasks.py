@@ -50,6 +50,12 @@ def is_terminated(run) -> bool:
     return run_state(run) == "FAILED" and last == "CANCELING"
 
 
+def finish_time(run) -> datetime | None:
+    """When a run ended; None while it has not."""
+    moment = _moment(run.finished_at)
+    return moment if moment and moment.tzinfo else None
+
+
 def task_details(run) -> list:
     return (run.run_details and run.run_details.task_details) or []
 

@@ -237,6 +237,8 @@ def test_a_run_that_somebody_ended_says_so(tmp_path, name):
     assert states(run) == {"load": "failed", "ratio": "skipped", "end": "skipped"}
     assert "terminated" in run.error
     assert "terminated" in run.steps[0].error
+    # Metadata never hear of the end of what was running then.
+    assert 0 < run.steps[0].seconds <= run.seconds
 
 
 @pytest.fixture
@@ -270,6 +272,21 @@ def test_a_step_whose_image_is_not_there_says_so(tmp_path, shown, quick):
     report = (tmp_path / "run" / "report.html").read_text()
     assert IMAGE in report
     assert "What is in the way" in report
+
+
+def test_a_run_that_is_followed_has_its_defaults_among_its_parameters(tmp_path, shown):
+    """So that it can be held against others: a server tells of the parameters that were given."""
+    with Kubeflow("succeeded") as server:
+        declared = {"trees": {"parameterType": "NUMBER_INTEGER", "defaultValue": 5.0}}
+        declared["share"] = {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.5}
+        package = server.case["package"]
+        package["root"]["inputDefinitions"] = {"parameters": declared}
+        server.case["run"] |= {"pipeline_spec": package}
+        server.case["run"]["runtime_config"] = {"parameters": {"share": 0.25}}
+        server.hinder("/healthz", as_json({"tag_name": "2.17.0", "multi_user": False}))
+        options = submit.Options(tmp_path, output=tmp_path / "run")
+        run = submit.follow_run(server.run_id, Endpoint(server.url), options, shown.display)
+    assert run.parameters == {"trees": 5, "share": 0.25}
 
 
 def test_a_step_that_has_waited_and_runs_says_nothing_of_it_any_more(shown, monkeypatch):
