@@ -22,6 +22,7 @@ from fastkf.package.model import Package
 from fastkf.package.pins import Pins
 from fastkf.run.compared import say_what_is_compared
 from fastkf.run.pipeline import run_pipeline
+from fastkf.run.reasons import Reasons
 from fastkf.runs.compare import EXACT, Tolerance
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import Keeper, keep
@@ -103,8 +104,8 @@ def _run_both_ways(
             arguments = {name.lower(): value for name, value in parameters.items()}
             executors: dict[Kind, Executor] = {"python": tasks}
             order = list(whole(notebook).steps)
-            cells = whole(notebook).cell_names
-            run_pipeline(package, arguments, executors, keeper, progress, cells, order)
+            explain = Reasons(notebook).explain
+            run_pipeline(package, arguments, executors, keeper, progress, explain, order)
 
 
 def _compile(notebook: Notebook, folder: Path, pins: Pins | None, progress: Progress) -> Package:

@@ -36,6 +36,7 @@ from fastkf.runs.cache import Store
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import keep
 from fastkf.runs.model import Run
+from fastkf.runs.problems import explain_step
 from fastkf.runs.progress import Progress
 from fastkf.runs.text import count
 
@@ -96,7 +97,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     progress.say(run.note or "")
     for setting in run.not_applied:
         progress.warn(f"not applied here: {setting}")
-    cells = dict.fromkeys(package.cells)
+    explain = partial(explain_step, cells=dict.fromkeys(package.cells))
     provisions = Provisions(around, texts_of(run.parameters), brought)
     with keep(run) as keeper, ExitStack() as stack:
         executors: dict[Kind, Executor] = {}
@@ -109,7 +110,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
             executors["container"] = stack.enter_context(ContainerTasks(around, folders))
         seen = WORKSPACE if options.docker else None
         start = partial(run_pipeline, workspace=seen, store=options.store)
-        start(package, arguments, executors, keeper, progress, cells)
+        start(package, arguments, executors, keeper, progress, explain)
     return keeper.run
 
 

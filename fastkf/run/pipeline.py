@@ -1,7 +1,7 @@
 """The pipeline's part of a run: shown while it goes, each failure in its author's words."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +13,6 @@ from fastkf.package.model import Package
 from fastkf.runs.cache import Store
 from fastkf.runs.keeper import Keeper
 from fastkf.runs.model import PipelineResult, State, Step
-from fastkf.runs.problems import Cells, explain_step
 from fastkf.runs.progress import Advance, Progress
 
 
@@ -23,7 +22,7 @@ def run_pipeline(
     executors: Mapping[Kind, Executor],
     keeper: Keeper,
     progress: Progress,
-    cells: Cells,
+    explain: Callable[[Step], Step],
     order: Sequence[str] = (),
     workspace: str | None = None,
     store: Store | None = None,
@@ -32,7 +31,7 @@ def run_pipeline(
 
     Args:
         arguments: pipeline parameter to value.
-        cells: as `runs.problems.explain` takes them.
+        explain: gives a step that has failed the error that its author is told.
         order: the names of the steps as their author has written them, where that is known.
         workspace: where the steps see the workspace, if they see it elsewhere than it is.
         store: the cache, if the run has one.
@@ -44,7 +43,7 @@ def run_pipeline(
     # Failed until the engine says otherwise: what it raises passes through.
     result = PipelineResult(State.FAILED, clock.now())
     with progress.progress("pipeline, steps", len(package.tasks)) as advance:
-        steps = _Steps(progress, advance, cells)
+        steps = _Steps(progress, advance, explain)
         try:
             run = partial(run_package, executors=executors, on_step=steps.note, store=store)
             outcome = run(package, arguments, keeper.run.folder, workspace=workspace)
@@ -61,14 +60,14 @@ def run_pipeline(
 class _Steps:
     """The steps of a pipeline as they are now, shown as they end."""
 
-    def __init__(self, progress: Progress, advance: Advance, cells: Cells):
+    def __init__(self, progress: Progress, advance: Advance, explain: Callable[[Step], Step]):
         self._known: dict[str, Step] = {}
-        self._progress, self._advance, self._cells = progress, advance, cells
+        self._progress, self._advance, self._explain = progress, advance, explain
 
     def note(self, step: Step) -> None:
         """Takes a step that has changed; called from any thread, by one at a time."""
         known = self._known.get(step.name)
-        step = explain_step(step, self._cells)
+        step = self._explain(step)
         self._known[step.name] = step
         if _has_run(step) and not (known and known.state.has_ended):
             self._progress.show_step(step)

@@ -1,0 +1,100 @@
+"""Which files a notebook's cells open, and what of it a cluster does not have."""
+
+import pytest
+from build import write_notebook
+
+from fastkf.notebook.check.paths import RULES, file_uses
+from fastkf.notebook.model import read
+
+
+def uses(folder, source, tag="step:load"):
+    notebook = read(write_notebook(folder / "one.ipynb", [(tag, source)]))
+    return {(use.path, use.writes) for use in file_uses(notebook)}
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ("frame.to_csv('a.csv')", "a.csv"),
+        ("joblib.dump(model, 'a.jl')", "a.jl"),
+        ("np.save('a.npy', x)", "a.npy"),
+        ("torch.save(model, 'a.pt')", "a.pt"),
+        ("tf.saved_model.save(model, 'models/1')", "models/1"),
+        ("model.save('a.keras')", "a.keras"),
+        ("open('a.txt', 'w')", "a.txt"),
+        ("open('a.txt', mode='ab')", "a.txt"),
+        ("ZipFile('a.zip').extractall('out')", "out"),
+        ("plt.savefig('a.png')", "a.png"),
+        ("sqlite3.connect('a.db')", "a.db"),
+        ("h5py.File('a.h5', 'w')", "a.h5"),
+        ("os.makedirs('out')", "out"),
+        ("shutil.copy('/data/a', 'b.txt')", "b.txt"),
+        ("Path('a.txt').write_text('x')", "a.txt"),
+        ("(Path('out') / 'a.txt').open('w')", "out/a.txt"),
+        ("Path('out').mkdir()", "out"),
+        ("zipfile.ZipFile('a.zip', 'w')", "a.zip"),
+        ("NAME = 'a'\nopen(f'{NAME}.txt', 'w')", "a.txt"),
+        ("FOLDER = 'out'\nopen(os.path.join(FOLDER, 'a.txt'), 'w')", "out/a.txt"),
+        ("os.system('wget -q https://host/data/a.csv?x=1')", "a.csv"),
+    ],
+)
+def test_a_file_that_is_written_is_seen(tmp_path, source, path):
+    assert (path, True) in uses(tmp_path, source)
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ("!wget https://host/a.csv", "a.csv"),
+        ("!wget -O b.csv https://host/a.csv", "b.csv"),
+        ("!curl -L https://host/a -o a.csv", "a.csv"),
+        ("!curl -O https://host/a.csv", "a.csv"),
+        ("!mkdir -p data && unzip -q a.zip -d data", "data"),
+        ("%%writefile words.txt\none", "words.txt"),
+        ("%%bash\nset -e\ntouch made.txt", "made.txt"),
+    ],
+)
+def test_what_shell_commands_make_is_seen(tmp_path, source, path):
+    assert (path, True) in uses(tmp_path, source, "skip")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "frame.to_csv()",
+        "frame.to_csv(name)",
+        "other = frame.copy()",
+        "fs.copy('bucket/a.csv', 'bucket/b.csv')",
+        "fs.mkdir('bucket/new')",
+        "pd.read_csv('https://host/a.csv')",
+        "mlflow.load_model('models:/best/1')",
+        "AutoModel.from_pretrained('google/flan')",
+        "sqlite3.connect(':memory:')",
+        "open(os.path.join(tempfile.gettempdir(), 'a.txt'), 'w')",
+        "os.chdir('/tmp')\nopen('a.txt', 'w')",
+        "names.index('a.txt')",
+        "get_ipython().run_cell_magic()",
+        "os.system('wget $URL')",
+        "os.system('wget \"')",
+    ],
+)
+def test_where_it_is_not_sure_nothing_is_said(tmp_path, source):
+    assert uses(tmp_path, source) == set()
+
+
+def test_a_database_is_made_by_the_first_step_and_read_by_the_next(tmp_path):
+    cells = [
+        ("step:make", "con = sqlite3.connect('a.db')"),
+        (["step:use", "prev:make"], "con = sqlite3.connect('a.db')"),
+    ]
+    notebook = read(write_notebook(tmp_path / "two.ipynb", cells))
+    [(cell, problem, _)] = [found for rule in RULES for found in rule.find(notebook)]
+    assert cell.number == 2
+    assert "cell 1 (step `make`) writes `a.db` and step `use` reads it" in problem
+
+
+def test_what_a_download_in_no_step_brings_a_step_does_not_find(tmp_path):
+    cells = [("skip", "!wget https://host/a.csv"), ("step:load", "pd.read_csv('a.csv')")]
+    notebook = read(write_notebook(tmp_path / "two.ipynb", cells))
+    [(_, problem, _)] = [found for rule in RULES for found in rule.find(notebook)]
+    assert "cell 1 (which is no step) writes `a.csv` and step `load` reads it" in problem
