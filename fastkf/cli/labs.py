@@ -85,6 +85,12 @@ def run(
     ] = False,
     tolerance: Tolerances = None,
     bring: Brought = None,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline", help="Fetch no packages: what is not here is named, and refused."
+        ),
+    ] = False,
     *,
     display: Display,
 ) -> bool:
@@ -117,7 +123,8 @@ def run(
         if bring and (docker or cache):
             option = "--docker, where images do it" if docker else "--cache, which misses it"
             raise UsageError(f"{path}: --bring does not go with {option}")
-        how = PackageOptions(places.RUNS, output, components, docker, cache, bring or [])
+        brought = bring or []
+        how = PackageOptions(places.RUNS, output, components, docker, cache, brought, offline)
         outcome = run_package(path, given, how, display)
     else:
         from fastkf.course.data import fetch
@@ -136,7 +143,7 @@ def run(
         # A damaged block of the course is a finding, with which the run begins.
         own = None if find_problems(taken.metadata) else taken.course.tolerance
         allowed = parse_tolerance(tolerance or [], SAME if own is None else own)
-        options = Options(places.RUNS, output, only, fetch_data, read_lock(), allowed)
+        options = Options(places.RUNS, output, only, fetch_data, read_lock(), allowed, offline)
         outcome = run_notebook(taken, given, options, display)
     display.show_run(outcome)
     return outcome.has_succeeded

@@ -2,16 +2,20 @@
 
 import itertools
 import logging
+import os
 import re
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
 from fastkf.engine.kernels import PrivateKernelManager
+from fastkf.engine.layer import Layer
 from fastkf.notebook import composition
 from fastkf.notebook.file import readable_copy
 from fastkf.notebook.model import Notebook, read
@@ -24,10 +28,33 @@ Metric = float | str
 
 
 class QuietKernelManager(PrivateKernelManager):
-    """Keeps what the kernel itself logs off the terminal; what cells print is in the notebook."""
+    """Keeps what the kernel itself logs off the terminal; what cells print is in the notebook.
+
+    Attributes:
+        layer: the layer whose Python the kernel is, so that no cell installs into this one.
+        offline: what the cells install is not fetched.
+    """
+
+    layer: Layer
+    offline = False
 
     def start_kernel(self, **options: Any) -> Any:
-        return super().start_kernel(stderr=subprocess.DEVNULL, **options)
+        given = options.pop("env", None) or os.environ
+        own = self.layer.environment(given, self.offline)
+        return super().start_kernel(stderr=subprocess.DEVNULL, env=own, **options)
+
+    def format_kernel_cmd(self, *words: Any, **options: Any) -> list[str]:
+        _, *arguments = super().format_kernel_cmd(*words, **options)
+        return [str(self.layer.python), *arguments]
+
+
+@contextmanager
+def _kernels_of_a_layer(below: Layer | None, offline: bool) -> Iterator[type[QuietKernelManager]]:
+    with tempfile.TemporaryDirectory(prefix="fastkf-", ignore_cleanup_errors=True) as folder:
+        own = Layer(Path(folder) / "python")
+        own.make(below)
+        # papermill takes a class, and makes the manager itself.
+        yield type("KernelManager", (QuietKernelManager,), {"layer": own, "offline": offline})
 
 
 def execute_notebook(
@@ -36,6 +63,8 @@ def execute_notebook(
     parameters: Mapping[str, Any],
     on_cell: Callable[[int, int], None],
     copy: Path | None = None,
+    below: Layer | None = None,
+    offline: bool = False,
 ) -> NotebookResult:
     """Executes the notebook in its own folder and writes the executed copy, failed or not.
 
@@ -45,6 +74,8 @@ def execute_notebook(
         parameters: pipeline parameters that differ from the notebook's.
         on_cell: called with the number of code cells done and their total.
         copy: a file with some of the notebook's cells, executed in its place.
+        below: the environment with the packages that it imports, where they are not here.
+        offline: what its cells install is not fetched.
 
     Returns:
         How it ended; the metrics are those that its cells have printed.
@@ -52,8 +83,8 @@ def execute_notebook(
     began = time.monotonic()
     whole = composition.whole(notebook)
     made = readable_copy(copy, to_execute=True) if copy else composition.executable_copy(notebook)
-    with made as path:
-        error = _execute(whole, output, dict(parameters), on_cell, path)
+    with made as path, _kernels_of_a_layer(below, offline) as kernels, quiet_logging():
+        error = _execute(whole, output, dict(parameters), on_cell, path, kernels)
     return NotebookResult(
         State.FAILED if error else State.SUCCEEDED,
         time.monotonic() - began,
@@ -68,6 +99,7 @@ def _execute(
     parameters: dict[str, Any],
     on_cell: Callable[[int, int], None],
     path: Path,
+    kernels: type[QuietKernelManager],
 ) -> str | None:
     """Executes the file; returns why it has failed, in words for whoever wrote the notebook."""
     import_jsonschema()
@@ -75,17 +107,16 @@ def _execute(
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     try:
-        with quiet_logging():
-            papermill.execute_notebook(
-                _literal(path),
-                _literal(output),
-                parameters=parameters,
-                cwd=str(notebook.path.resolve().parent),
-                kernel_name="python3",
-                progress_bar=False,
-                kernel_manager_class=QuietKernelManager,
-                on_cell_executed=_count_cells(len(notebook.code_cells), on_cell),
-            )
+        papermill.execute_notebook(
+            _literal(path),
+            _literal(output),
+            parameters=parameters,
+            cwd=str(notebook.path.resolve().parent),
+            kernel_name="python3",
+            progress_bar=False,
+            kernel_manager_class=kernels,
+            on_cell_executed=_count_cells(len(notebook.code_cells), on_cell),
+        )
     except papermill.PapermillExecutionError as failure:
         line = _line(failure.traceback)
         raised = Failure(failure.ename, failure.evalue, failure.source, line)

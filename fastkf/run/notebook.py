@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastkf.base.files import shown_path
+from fastkf.engine.environments import Environments
+from fastkf.engine.layer import Layer
 from fastkf.engine.notebook import execute_notebook
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.python import PythonTasks
+from fastkf.engine.warm.parent import CAN_FORK
 from fastkf.notebook import gate
 from fastkf.notebook.brought import brought_files
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.parameters import read_parameters
+from fastkf.package.asked import Asked, list_asked
 from fastkf.package.model import Package
 from fastkf.package.pins import Pins
 from fastkf.run.compared import say_what_is_compared
+from fastkf.run.packages import ask_for_kernel, provide
 from fastkf.run.pipeline import run_pipeline
 from fastkf.run.reasons import Reasons
 from fastkf.runs.compare import EXACT, Tolerance
@@ -43,6 +48,7 @@ class Options:
         bring: fetches the data sets that a notebook needs, where its data are not elsewhere.
         pins: the versions that its steps install; those that are installed here when None.
         tolerance: of its metrics.
+        offline: nothing is fetched that is not here.
     """
 
     home: Path
@@ -51,6 +57,7 @@ class Options:
     bring: Callable[[Sequence[str]], None] | None = None
     pins: Pins | None = None
     tolerance: Tolerance = EXACT
+    offline: bool = False
 
 
 def run_notebook(
@@ -86,26 +93,44 @@ def _run_both_ways(
     keeper: Keeper,
     progress: Progress,
 ) -> None:
+    environments = Environments(options.offline)
     with ExitStack() as stack:
+        package, asked = None, list[Asked]()
         if options.only != "notebook":
             package = _compile(notebook, keeper.run.folder, options.pins, progress)
+            asked = list_asked(package)
+        kernel = None
+        if options.only != "pipeline":
+            kernel = ask_for_kernel(notebook, asked, options.pins)
+        below = provide(environments, asked, kernel, keeper.run.folder, progress)
+        if package:
+            tasks = _make_tasks(notebook, keeper.run.parameters, environments, warm=not asked)
             # Before the notebook runs: the warm parent imports meanwhile, and is forked while this
             # process has no other threads.
-            named = texts_of(keeper.run.parameters)
-            home = notebook.path.resolve().parent
-            provisions = Provisions(home, named, brought_files(notebook))
-            tasks = PythonTasks(provisions, whole(notebook).imports)
             stack.enter_context(tasks)
         if options.only != "pipeline":
-            result = _run_as_notebook(notebook, parameters, keeper, progress)
+            result = _run_as_notebook(notebook, parameters, below, options, keeper, progress)
             if result.state is not State.SUCCEEDED:
                 return
-        if options.only != "notebook":
+        if package:
             arguments = {name.lower(): value for name, value in parameters.items()}
             executors: dict[Kind, Executor] = {"python": tasks}
             order = list(whole(notebook).steps)
             explain = Reasons(notebook).explain
             run_pipeline(package, arguments, executors, keeper, progress, explain, order)
+
+
+def _make_tasks(
+    notebook: Notebook, parameters: Mapping[str, Any], environments: Environments, warm: bool
+) -> PythonTasks:
+    """What runs its steps.
+
+    Args:
+        warm: whether they run with what is installed here, which is imported ahead then.
+    """
+    home = notebook.path.resolve().parent
+    provisions = Provisions(home, texts_of(parameters), brought_files(notebook))
+    return PythonTasks(provisions, whole(notebook).imports, warm and CAN_FORK, environments)
 
 
 def _compile(notebook: Notebook, folder: Path, pins: Pins | None, progress: Progress) -> Package:
@@ -116,14 +141,26 @@ def _compile(notebook: Notebook, folder: Path, pins: Pins | None, progress: Prog
 
 
 def _run_as_notebook(
-    notebook: Notebook, parameters: Mapping[str, Any], keeper: Keeper, progress: Progress
+    notebook: Notebook,
+    parameters: Mapping[str, Any],
+    below: Layer | None,
+    options: Options,
+    keeper: Keeper,
+    progress: Progress,
 ) -> NotebookResult:
     cells, output = len(whole(notebook).code_cells), keeper.run.folder / "notebook.ipynb"
     # Failed until the notebook has run: why, the keeper says, whatever is raised.
     result = NotebookResult(State.FAILED)
     try:
         with progress.progress("notebook, cells", cells) as advance:
-            result = execute_notebook(notebook, output, parameters, lambda done, _: advance(done))
+            result = execute_notebook(
+                notebook,
+                output,
+                parameters,
+                lambda done, _: advance(done),
+                below=below,
+                offline=options.offline,
+            )
     finally:
         keeper.update(notebook=result)
     if result.state is State.SUCCEEDED:

@@ -20,6 +20,7 @@ from typing import Any
 
 from fastkf.base.brought import find_named, list_files
 from fastkf.base.files import shown_path
+from fastkf.engine.environments import Environments
 from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
@@ -27,6 +28,7 @@ from fastkf.engine.tasks.container import ContainerTasks
 from fastkf.engine.tasks.docker import DockerTasks, connect
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.arguments import complete_arguments, read_arguments
+from fastkf.package.asked import list_asked
 from fastkf.package.containers import find_folders, list_containers
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
@@ -58,6 +60,7 @@ class Options:
         docker: whether the containers run in their images, with Docker.
         cache: whether a step may be taken from an earlier run.
         brought: files and folders beside the package that its Python steps find where they start.
+        offline: nothing is fetched that is not here.
     """
 
     home: Path
@@ -66,6 +69,7 @@ class Options:
     docker: bool = False
     cache: bool = False
     brought: Sequence[str] = ()
+    offline: bool = False
 
     @property
     def store(self) -> Store | None:
@@ -91,6 +95,9 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     if options.docker:
         connect().close()
     folders = {} if options.docker else find_folders(package, containers, around)
+    environments = Environments(options.offline)
+    if not options.docker:
+        environments.check(list_asked(package))
     run = _prepare_run(package, arguments, options)
     shutil.copyfile(path, run.folder / "pipeline.yaml")
     progress.done(f"{shown_path(path)}: {count(len(package.tasks), 'step')}")
@@ -100,18 +107,33 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     explain = partial(explain_step, cells=dict.fromkeys(package.cells))
     provisions = Provisions(around, texts_of(run.parameters), brought)
     with keep(run) as keeper, ExitStack() as stack:
-        executors: dict[Kind, Executor] = {}
-        if options.docker:
-            executors["python"] = executors["container"] = stack.enter_context(DockerTasks())
-        else:
-            if package.python_sources:
-                tasks = PythonTasks(provisions, package.imports)
-                executors["python"] = stack.enter_context(tasks)
-            executors["container"] = stack.enter_context(ContainerTasks(around, folders))
+        executors = _make_executors(
+            package, provisions, around, folders, environments, options, stack
+        )
         seen = WORKSPACE if options.docker else None
         start = partial(run_pipeline, workspace=seen, store=options.store)
         start(package, arguments, executors, keeper, progress, explain)
     return keeper.run
+
+
+def _make_executors(
+    package: Package,
+    provisions: Provisions,
+    around: Path,
+    folders: Mapping[str, Path],
+    environments: Environments,
+    options: Options,
+    stack: ExitStack,
+) -> dict[Kind, Executor]:
+    if options.docker:
+        docker = stack.enter_context(DockerTasks())
+        return {"python": docker, "container": docker}
+    executors: dict[Kind, Executor] = {}
+    if package.python_sources:
+        tasks = PythonTasks(provisions, package.imports, environments=environments)
+        executors["python"] = stack.enter_context(tasks)
+    executors["container"] = stack.enter_context(ContainerTasks(around, folders, options.offline))
+    return executors
 
 
 def _prepare_run(package: Package, arguments: Mapping[str, Any], options: Options) -> Run:

@@ -189,12 +189,13 @@ def test_what_a_step_prints_is_in_its_log(tmp_path):
     assert "before the failure" in (tmp_path / "run" / "logs" / "load.log").read_text()
 
 
-def test_a_package_that_is_not_installed_is_one_message(tmp_path):
+def test_a_package_that_is_not_installed_is_one_message(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
     notebook = read(chain(tmp_path, value="[1, 2]"))
     package = compile_notebook(notebook, tmp_path / "pipeline.yaml")
     text = package.read_text().replace("kubeflow-kale==", "no-such-package==1.0' 'kubeflow-kale==")
     package.write_text(text)
-    run = run_package_here(package, tmp_path / "run", tmp_path)
+    run = run_package_here(package, tmp_path / "run", tmp_path, warm=False)
     assert not run.succeeded
     missing = by_name(run)["load"].failure.message
     assert "no-such-package==1.0 (here: not installed)" in missing

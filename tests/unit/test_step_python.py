@@ -50,7 +50,8 @@ def test_the_log_names_the_kfp_that_runs(step, capfd):
         ("git+https://example.com/x.git", "git+https://example.com/x.git (which is no name of a"),
     ],
 )
-def test_what_is_not_here_is_named(step, requirement, said):
+def test_what_is_not_here_is_named_offline(step, requirement, said, monkeypatch):
+    monkeypatch.setenv(interpreter.OFFLINE, "1")
     assert interpreter.answer_pip(["install", requirement]) == 1
     error = json.loads((step / interpreter.ERROR_FILE).read_text())
     assert error["name"] == "MissingPackage"

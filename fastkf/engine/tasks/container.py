@@ -2,11 +2,7 @@
 
 import errno
 import os
-import shlex
-import site
-import sysconfig
 import tempfile
-import venv
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +11,7 @@ from typing import Self
 from fastkf.base import processes
 from fastkf.engine.children import Children
 from fastkf.engine.job import Job
+from fastkf.engine.layer import Layer
 from fastkf.engine.tasks import ShowCommand, describe_exit, stamp_files, stamp_packages
 from fastkf.runs.model import Failure
 
@@ -30,10 +27,11 @@ class ContainerTasks:
     Args:
         components: the folder of the components' folders; it is on their PYTHONPATH.
         folders: from image to the folder of its component.
+        offline: their `pip install` fetches nothing.
     """
 
-    def __init__(self, components: Path, folders: Mapping[str, Path]):
-        self._components = components
+    def __init__(self, components: Path, folders: Mapping[str, Path], offline: bool = False):
+        self._components, self._offline = components, offline
         self._folders = folders
         self._children = Children()
 
@@ -75,30 +73,13 @@ class ContainerTasks:
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._scratch.name))
         for inside in ("home", "tmp"):
             (folder / inside).mkdir()
+        layer = Layer(folder / "python")
+        layer.make()
         own = processes.with_own_python(os.environ)
         return {
-            **own,
-            "PATH": processes.path_with(_make_python(folder / "python"), own),
-            "VIRTUAL_ENV": str(folder / "python"),
+            **layer.environment(own, self._offline),
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
             "PYTHONPATH": str(self._components),
             **variables,
         }
-
-
-def _make_python(folder: Path) -> Path:
-    """A Python with the packages of this one, into which a step's `pip install` goes; its bin/.
-
-    As in a container, what is installed is gone with the step, and nobody else has it.
-    """
-    venv.EnvBuilder(symlinks=True).create(folder)
-    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-    lines = [f"import site; site.addsitedir({path!r})" for path in site.getsitepackages()]
-    (packages / "fastkf_packages.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    programs = folder / "bin"
-    for name in ("pip", "pip3"):
-        script = f'#!/bin/sh\nexec {shlex.quote(str(programs / "python3"))} -m pip "$@"\n'
-        (programs / name).write_text(script, encoding="utf-8")
-        (programs / name).chmod(0o700)
-    return programs

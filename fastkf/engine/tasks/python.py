@@ -9,14 +9,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fastkf.base.errors import FastkfError
 from fastkf.base.files import is_full
 from fastkf.base.processes import Ending, path_with
 from fastkf.engine.children import Children
+from fastkf.engine.environments import Environments
 from fastkf.engine.isolation import isolate, move_marshalled
 from fastkf.engine.job import Job
+from fastkf.engine.layer import Layer
 from fastkf.engine.step_folder import Provisions, with_remedy
 from fastkf.engine.tasks import ShowCommand, stamp_packages
 from fastkf.engine.warm import interpreter, parent
+from fastkf.package.asked import ask_for_command
+from fastkf.package.installs import list_runtime
 from fastkf.runs.model import Failure
 
 KERNEL_CONFIGURATION = """\
@@ -30,13 +35,10 @@ FROM_FILE = """\
 with open({path}, encoding="utf-8") as _file:
     exec(compile(_file.read(), {path}, "exec"))
 """
-# What a `dsl.notebook_component` runs its notebook with, and what it has installed for that.
-RUN_NOTEBOOK = "kfp_run_notebook"
-RUN_NOTEBOOK_NEEDS = ("nbclient", "ipykernel", "jupyter-client")
 
 
 class PythonTasks:
-    """Runs Python components; their packages are those that are installed here.
+    """Runs Python components, with the packages that are installed here, and those they ask for.
 
     To be used in a `with` statement, which is entered before the process has other threads.
 
@@ -45,13 +47,19 @@ class PythonTasks:
         imports: source of the imports the steps share, to be imported ahead of them; None where
             they are not a notebook's.
         warm: fork the steps' interpreters from a warm parent (see `engine.warm.parent`).
+        environments: for steps that ask for packages which are not here.
     """
 
     def __init__(
-        self, provisions: Provisions, imports: str | None = "", warm: bool = parent.CAN_FORK
+        self,
+        provisions: Provisions,
+        imports: str | None = "",
+        warm: bool = parent.CAN_FORK,
+        environments: Environments | None = None,
     ):
         self._provisions = provisions
         self._imports, self._warm = imports, warm
+        self._environments = environments or Environments()
         self._children = Children()
         self._resources = contextlib.ExitStack()
 
@@ -72,6 +80,7 @@ class PythonTasks:
         self._resources.close()
 
     def end(self) -> None:
+        self._environments.end()
         self._children.end()
 
     def stamp(self, job: Job) -> str:
@@ -89,10 +98,15 @@ class PythonTasks:
             )
         may_write = job.task.component.is_root
         start = self._provisions.make_folder(folder, may_write)
-        environment = self._environment(job.environment, folder)
+        asked = ask_for_command(command[: place + 1])
+        try:
+            base = self._environments.provide(asked, log, start) if asked else None
+        except FastkfError as error:
+            return Failure("MissingPackage", str(error))
+        environment = self._environment(job.environment, folder, base)
         if not may_write:
             environment[interpreter.OBEYS_PERMISSIONS] = "1"
-        environment[interpreter.RUNTIME] = " ".join(_list_runtime(command[place]))
+        environment[interpreter.RUNTIME] = " ".join(list_runtime(command[place]))
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
         ending = self._children.run(command, environment, log, start)
         return with_remedy(read_failure(folder, ending), may_write) if ending.code else None
@@ -107,28 +121,36 @@ class PythonTasks:
         (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIGURATION)
         return folder
 
-    def _environment(self, variables: Mapping[str, str], folder: Path) -> dict[str, str]:
+    def _environment(
+        self, variables: Mapping[str, str], folder: Path, base: Layer | None
+    ) -> dict[str, str]:
         """This environment, with `python3` first on the path as what steps get for it.
 
         Kale sets HOME to /tmp, which is the step's own on Kubernetes, and here too.
         """
         home = {"HOME": str(folder / "tmp")} if variables.get("HOME") == "/tmp" else {}
-        together = {**os.environ, **variables, **home}
+        layer = Layer(folder / "python")
+        layer.make(base)
+        stub, own = self._python, layer.programs / "step-python3"
+        around = {**os.environ, **variables, **home}
+        if base is not None:
+            around["PATH"] = path_with(base.programs, around)
+            stub = folder / "stub" / "python3"
+            stub.parent.mkdir()
+            parent.write_fresh_stub(stub, base.python)
+        layer.write_stub_for_kernels(own, stub)
+        together = layer.environment(around, self._environments.offline)
         return {
             **together,
-            "PATH": path_with(self._python.parent, together),
+            "PATH": path_with(stub.parent, together),
             "TMPDIR": str(folder / "tmp"),
             "IPYTHONDIR": str(folder / "ipython"),
             "JUPYTER_RUNTIME_DIR": str(folder / "jupyter"),
             interpreter.STEP_FOLDER: str(folder),
-            interpreter.STUB: str(self._python),
+            interpreter.LAYER: str(layer.folder),
+            interpreter.STUB: str(stub),
+            interpreter.OWN_STUB: str(own),
         }
-
-
-def _list_runtime(source: str) -> tuple[str, ...]:
-    """The packages that KFP adds to a component of this source, beside itself."""
-    is_notebook = RUN_NOTEBOOK in source
-    return RUN_NOTEBOOK_NEEDS if is_notebook else ()
 
 
 def _shorten(command: list[str], place: int, source: str, folder: Path) -> list[str]:

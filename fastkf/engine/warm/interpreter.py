@@ -11,32 +11,35 @@ import json
 import os
 import runpy
 import shlex
+import site
+import subprocess
 import sys
+import sysconfig
 import threading
 import traceback
-from importlib import metadata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
-
-from packaging.utils import canonicalize_name
 
 from fastkf.base.files import write_text
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.privileges import obey_permissions
+from fastkf.package.installs import find_lack, is_free, read_install
 
 STEP_FOLDER = "FASTKF_STEP_FOLDER"
 STUB = "FASTKF_PYTHON"
 ERROR_FILE = "error.json"
 OBEYS_PERMISSIONS = "FASTKF_OBEYS_PERMISSIONS"  # set for a step that is not root on a cluster
+LAYER = "FASTKF_LAYER"  # the folder of the step's own layer, as `fastkf.engine.layer` makes it
+OWN_STUB = "FASTKF_OWN_PYTHON"  # the layer's Python, but for kernels, which are isolated as steps
+OFFLINE = "FASTKF_OFFLINE"  # nothing is fetched
 RUNTIME = "FASTKF_RUNTIME"  # names of packages of which a step takes the version that is here
 EXECUTOR, KERNEL, PIP = "kfp.dsl.executor_main", "ipykernel_launcher", "pip"
 VENV = "venv"
 MODULES = (EXECUTOR, KERNEL, PIP, VENV)
-# Each release of KFP's SDK has a component install itself; the executor's protocol is the same.
-KFP_REPOSITORY = "github.com/kubeflow/pipelines"
-OF_KFP = ("kfp", "kfp-pipeline-spec", "kfp-server-api", "kfp-kubernetes")
 LONGEST_ERROR = 10_000  # characters of what an exception says
 MOST_PARTS = 3  # of an exception group's exceptions that are told
+OWN_KFP = "the kfp that is installed here"
 IN_FILE = "fastkf-file:"  # what an argument begins with that is in the file of that name
 ACTIVATE = """\
 VIRTUAL_ENV={folder}
@@ -59,9 +62,8 @@ def run(module: str, arguments: list[str]) -> int:
         obey_permissions()
     sys.argv = [module, *arguments]
     sys.path[0] = os.getcwd()
+    _become_layer()
     import_jsonschema()  # Kale imports it, in the step and in its kernel
-    if module == EXECUTOR:
-        _stand_in_for_python()
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
@@ -74,39 +76,46 @@ def run(module: str, arguments: list[str]) -> int:
 
 
 def answer_pip(arguments: list[str]) -> int:
-    """Answers `pip install REQUIREMENT...` by comparing the requirements with what is installed.
+    """Answers `pip install REQUIREMENT...`: what is here, need not be installed.
 
-    Nothing is installed: the environment is locked, and every step of every run shares it.
+    What is not, pip installs into the step's own layer: the environment is locked, and every step
+    of every run shares it.
     """
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    missing = []
-    for text in _requirements(arguments):
-        if KFP_REPOSITORY in text:
-            print(f"fastkf: {text} is asked for; the step runs with kfp {_find_version('kfp')}")
-            continue
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            missing.append(f"{text} (which is no name of a package)")
-            continue
-        if requirement.marker is not None and not requirement.marker.evaluate():
-            continue
-        installed = _find_version(requirement.name)
-        if installed and requirement.specifier.contains(installed, prereleases=True):
-            continue
-        if installed and canonicalize_name(requirement.name) in _runtime():
-            print(f"fastkf: {requirement} is asked for; the step runs with {installed}", flush=True)
-            continue
-        missing.append(f"{requirement} (here: {installed or 'not installed'})")
-    if missing:
-        message = (
-            f"the step needs {', '.join(missing)}; install it beside the course's packages: "
-            f"{sys.executable} -m pip install PACKAGE"
-        )
+    if arguments[:1] != ["install"] or not (asked := read_install(arguments[1:])).is_known:
+        return _run_pip(arguments)
+    lacks = dict(_find_lacks(asked.requirements))
+    if not lacks and "--requirement" not in asked.options:
+        return 0
+    if OFFLINE in os.environ:
+        missing = ", ".join(f"{text} ({lack})" for text, lack in lacks.items())
+        message = f"the step needs {missing or 'what a file names'}, and nothing is fetched offline"
         print(f"fastkf: {message}", file=sys.stderr)
         write_error("MissingPackage", message)
-    return 1 if missing else 0
+        return 1
+    wanted = [word for word in arguments if word not in asked.requirements or word in lacks]
+    return _run_pip(wanted)
+
+
+def _find_lacks(requirements: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    runtime = os.environ.get(RUNTIME, "").split()
+    for text in requirements:
+        lack = find_lack(text)
+        if lack and is_free(text, runtime):
+            here = lack.removeprefix("here: ") if lack.startswith("here: ") else OWN_KFP
+            print(f"fastkf: {text} is asked for; the step runs with {here}", flush=True)
+        elif lack:
+            yield text, lack
+
+
+def _run_pip(arguments: list[str]) -> int:
+    """Runs pip itself, in the step's own layer."""
+    sys.stdout.flush()
+    python = Path(os.environ[LAYER], "bin", "python3")
+    ended = subprocess.run([python, "-m", "pip", *arguments], check=False)
+    if ended.returncode and arguments[:1] == ["install"]:
+        words = shlex.join(arguments[1:])
+        write_error("MissingPackage", f"pip cannot install what the step asks for: {words}")
+    return ended.returncode & 0xFF
 
 
 def answer_venv(arguments: list[str]) -> int:
@@ -126,19 +135,6 @@ def answer_venv(arguments: list[str]) -> int:
     return 0
 
 
-def _runtime() -> set[str]:
-    """The packages of which the step's author did not choose the version: KFP did."""
-    more = os.environ.get(RUNTIME, "").split()
-    return {canonicalize_name(one) for one in (*OF_KFP, *more)}
-
-
-def _find_version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _read_argument(text: str) -> str:
     """An argument that may be too long for a command line, and is in a file then."""
     if not text.startswith(IN_FILE):
@@ -146,15 +142,27 @@ def _read_argument(text: str) -> str:
     return Path(text.removeprefix(IN_FILE)).read_text(encoding="utf-8")
 
 
-def _stand_in_for_python() -> None:
-    """Has what the step starts as `sys.executable`, its kernel, come back here.
+def _become_layer() -> None:
+    """Makes this the Python of the step's layer, as site(3) does when one starts.
 
-    On the path the stub has done its work: a `python3` of the learner's own is the real one.
+    The step's kernel, which it starts as `sys.executable`, comes back here. On the path the stub
+    has done its work.
     """
-    stub = os.environ[STUB]
-    sys.executable = stub
+    layer = os.environ[LAYER]
+    sys.prefix = sys.exec_prefix = layer
+    where = dict.fromkeys(("prefix", "exec_prefix", "base", "platbase"), layer)
+    sysconfig.get_config_vars().update(where)
+    packages = sysconfig.get_path("purelib")
+    if packages not in sys.path:
+        here = [sys.path.index(one) for one in site.getsitepackages() if one in sys.path]
+        sys.path.insert(min(here, default=len(sys.path)), packages)
+    sys.executable = os.environ[OWN_STUB]
+    stubs = os.path.dirname(os.environ[STUB])
     folders = os.environ["PATH"].split(os.pathsep)
-    os.environ["PATH"] = os.pathsep.join(one for one in folders if one != os.path.dirname(stub))
+    os.environ["PATH"] = os.pathsep.join(one for one in folders if one != stubs)
+    # For what the step starts, not for pip as a module in this process, which would end with it.
+    os.environ.pop("PIP_PYTHON", None)
+    os.putenv("PIP_PYTHON", os.path.join(layer, "bin", "pip-python"))
 
 
 def words_of(error: BaseException) -> str:
@@ -199,19 +207,6 @@ def finish(code: int) -> NoReturn:
             if error.errno != errno.EBADF:
                 raise
     os._exit(code)
-
-
-def _requirements(arguments: list[str]) -> list[str]:
-    """The requirements among the arguments that KFP gives to `pip install`."""
-    taking_a_value = ("--index-url", "--extra-index-url", "--trusted-host", "--find-links")
-    words = iter(arguments[1:])
-    requirements = []
-    for word in words:
-        if word in taking_a_value:
-            next(words, None)
-        elif not word.startswith("-"):
-            requirements.append(word)
-    return requirements
 
 
 def _exit_code(code: Any) -> int:

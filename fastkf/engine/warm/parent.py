@@ -70,12 +70,12 @@ def python_for_steps(
     stub, address = folder / "python3", folder / "socket"
     try:
         if not warm or len(str(address)) > LONGEST_ADDRESS:
-            _write_stub(stub, [sys.executable, "-m", interpreter.__name__])
+            write_fresh_stub(stub, Path(sys.executable))
             yield stub
             return
         # -I -S: the client imports some modules of the standard library, and site would cost more.
         command = [sys.executable, "-I", "-S", client.__file__, str(address), sys.executable]
-        _write_stub(stub, [*command, interpreter.__name__, ",".join(interpreter.MODULES)])
+        write_stub(stub, [*command, interpreter.__name__, ",".join(interpreter.MODULES)])
         with _warm_parent(address, folder, imports):
             yield stub
     finally:
@@ -112,7 +112,17 @@ def _warm_parent(address: Path, folder: Path, imports: str | None) -> Iterator[N
         os.waitpid(parent, 0)
 
 
-def _write_stub(stub: Path, command: Sequence[str]) -> None:
+def write_fresh_stub(stub: Path, python: Path) -> None:
+    """Writes a stub for the steps' interpreters that starts a fresh one each time."""
+    write_stub(stub, [str(python), "-m", interpreter.__name__])
+
+
+def write_stub(stub: Path, command: Sequence[str]) -> None:
+    """Writes a program that stands in for `python3`.
+
+    Raises:
+        FastkfError: no program can be started in its folder, or found there.
+    """
     check_name(stub.parent)
     if os.pathsep in str(stub.parent):
         # PATH would end there, and steps would get another python3, which installs packages.

@@ -21,7 +21,13 @@ KERAS_BACKENDS = {"tensorflow", "torch", "jax"}
 
 def imported_modules(cell: Cell) -> Iterator[str]:
     """The modules a cell imports, dotted; a relative import begins with a dot."""
-    for node in ast.walk(cell.tree) if cell.tree else []:
+    if cell.tree:
+        yield from modules_of(cell.tree)
+
+
+def modules_of(tree: ast.Module) -> Iterator[str]:
+    """The same of code."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -1,0 +1,55 @@
+"""The packages that a notebook imports and that are not here."""
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterator
+
+from fastkf.notebook.check.modules import imported_modules, is_local, modules_of
+from fastkf.notebook.check.packages import WELL_KNOWN
+from fastkf.notebook.kale import package_of
+from fastkf.notebook.model import Cell, Notebook
+
+INSTALLS = "pip install"
+
+
+def list_missing_packages(notebook: Notebook) -> list[str]:
+    """The packages of all modules that its code cells import and nobody can import here.
+
+    Explorations are among its cells: the notebook runs them too, and its pipeline does not. What a
+    cell installs itself is left to it.
+    """
+    lines = [line for cell in notebook.code_cells for line in cell.source.splitlines()]
+    installed = " ".join(line for line in lines if INSTALLS in line)
+    modules = [module for cell in notebook.code_cells for module in _list_modules(cell)]
+    tops = {module.split(".")[0]: module for module in modules if not is_local(notebook, module)}
+    missing = dict(_find_missing(tops))
+    return sorted({package for top, package in missing.items() if package not in installed})
+
+
+def _list_modules(cell: Cell) -> Iterator[str]:
+    if cell.tree is not None:
+        yield from imported_modules(cell)
+        return
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        tree = ast.parse(TransformerManager().transform_cell(cell.source))
+    except (SyntaxError, ValueError):  # what is no code of IPython either, its kernel says
+        return
+    yield from modules_of(tree)
+
+
+def _find_missing(tops: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for top, module in tops.items():
+        if top in sys.stdlib_module_names or _is_here(top):
+            continue
+        if package := WELL_KNOWN.get(top) or package_of(module):
+            yield top, package
+
+
+def _is_here(top: str) -> bool:
+    try:
+        return importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):  # a module that has no spec is there
+        return top in sys.modules
