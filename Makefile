@@ -18,7 +18,16 @@ help: ## this list
 	@echo 'PYTHON=... names the Python to set up with; else it is the newest of 3.11 to 3.13 here.'
 
 run: $(READY) ## run a lab as notebook and as pipeline: LAB=02_titanic ARGS="-p cv_folds=3"
+	@echo 'The lab $(LAB) runs twice now. First as a notebook, one cell after the other.'
+	@echo 'Then as a pipeline: Kale makes a step of each group of tagged cells, each step is a process'
+	@echo 'of its own, as it is a container on Kubeflow, and gets only what the steps before it saved.'
+	@echo 'Both must come to the same metrics.'
+	@echo
 	@$(BIN)/fastkf run '$(LAB)' $(ARGS)
+	@echo
+	@echo 'The report has the graph, the plots and the logs: open it in a browser, or type'
+	@echo '  $(BIN)/fastkf open'
+	@echo 'Now: make lab'
 
 test: $(READY) ## run every test: ARGS="tests/commands/test_cli.py -x"
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(TWO_WORKERS) --durations 15 $(ARGS)
