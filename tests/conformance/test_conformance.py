@@ -5,12 +5,14 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+import sdk_packages
+import small_packages
 from local_runs import FRESH
-from small_packages import CASES, TASK_CONFIG
 
 from fastkf.base.errors import FastkfError
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.step_folder import Provisions
+from fastkf.engine.tasks.container import ContainerTasks
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.model import Package
 from fastkf.package.settings import describe_settings
@@ -18,20 +20,22 @@ from fastkf.runs.model import State
 from fastkf.runs.problems import explain_step
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("conformance")]
+CASES = small_packages.CASES | sdk_packages.CASES
 FOLDERS = {name: re.sub(r"\W", "-", name) for name in CASES}
 
 
 def run_all(packages: dict[str, Path], arguments: dict[str, dict], work: Path) -> dict:
     """Name to the outcome of its package, or to what it was refused with."""
     found: dict[str, Outcome | str] = {}
-    with PythonTasks(Provisions(work)) as python:
+    folders = {sdk_packages.IMAGE: work}
+    with PythonTasks(Provisions(work)) as python, ContainerTasks(work, folders) as container:
         for name, path in packages.items():
             try:
                 found[name] = run_package(
                     Package.read(path),
                     arguments[name],
                     path.parent / "run",
-                    executors={"python": python},
+                    executors={"python": python, "container": container},
                     on_step=lambda step: None,
                 )
             except FastkfError as error:
@@ -149,13 +153,29 @@ def test_a_task_is_told_what_it_asks_of_kubernetes(outcomes):
     steps = steps_of(outcomes, "what a task asks of Kubernetes")
     told = dict(steps["tell-config"].outputs.parameters["Output"])
     workspace, claim = told.pop("volumes")
-    assert told == TASK_CONFIG
+    assert told == small_packages.TASK_CONFIG
     assert claim == {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
     assert workspace["persistentVolumeClaim"]["claimName"].endswith("-kfp-workspace")
     # Variables that are for what it starts alone are not set for the step itself.
     variables = [{"name": "ONE", "value": "1"}]
     told = steps["tell-variables"].outputs.parameters["Output"]
     assert told == [variables, None, None]
+
+
+def test_what_is_drawn_and_told_of_a_step(outcomes, place):
+    made = steps_of(outcomes, "what is drawn")["draw"].outputs.artifacts
+    assert {name: one.type for name, one in made.items()} == {
+        "page": "system.HTML",
+        "text": "system.Markdown",
+        "curve": "system.ClassificationMetrics",
+        "metrics": "system.Metrics",
+    }
+    assert made["metrics"].metadata == {"accuracy": 0.9}
+    assert outcomes["what is drawn"].metrics == {"draw.accuracy": 0.9}
+    text = steps_of(outcomes, "placeholders of a step")["show"].outputs.parameters["Output"]
+    task_id, root = text.split(" ", 1)
+    assert re.fullmatch(r"[0-9a-f-]{36}", task_id)
+    assert root == str(place / FOLDERS["placeholders of a step"] / "run" / "artifacts")
 
 
 def test_an_importer_has_a_state_and_outputs_of_its_own(outcomes, place):

@@ -2,9 +2,11 @@
 
 import json
 import re
+import warnings
 
 import pytest
 from click.testing import CliRunner
+from kfp import dsl
 from kfp_server_api import ApiException
 from servers import Server, chain, sleeping, write
 
@@ -274,6 +276,42 @@ def test_recurring_runs(client, uploaded):
     client.delete_recurring_run(made.recurring_run_id)
     assert client.list_recurring_runs(experiment_id=experiment).recurring_runs is None
     assert refusal(client.get_recurring_run, made.recurring_run_id)[:2] == (404, 5)
+
+
+def test_pipelines_and_runs_of_functions(client):
+    @dsl.component(base_image="python:3.11")
+    def say(text: str) -> str:
+        return text
+
+    @dsl.pipeline(name="of-a-function")
+    def of_a_function(text: str = "a"):
+        say(text=text)
+
+    made = client.upload_pipeline_from_pipeline_func(of_a_function, pipeline_name="of a function")
+    version = client.upload_pipeline_version_from_pipeline_func(
+        of_a_function, "second", pipeline_id=made.pipeline_id
+    )
+    assert version.display_name == "second"
+    names = [one.display_name for one in client.list_pipelines(page_size=200).pipelines]
+    assert "of a function" in names
+    run = client.create_run_from_pipeline_func(of_a_function, {"text": "b"}, run_name="of one")
+    assert client.get_run(run.run_id).runtime_config.parameters == {"text": "b"}
+    experiment = client.create_experiment("of functions").experiment_id
+    again = client.create_recurring_run(
+        experiment,
+        "weekly",
+        interval_second=604_800,
+        enabled=False,
+        pipeline_id=made.pipeline_id,
+        version_id=version.pipeline_version_id,
+    ).recurring_run_id
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client.enable_job(again)
+        client.disable_job(again)
+        assert client.get_recurring_run(again).status == "DISABLED"
+        client.delete_job(again)
+    assert refusal(client.get_recurring_run, again)[:2] == (404, 5)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
