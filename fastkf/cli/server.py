@@ -31,6 +31,13 @@ def server(
         int | None,
         typer.Option(min=1, metavar="N", help="Runs at a time [as processors and memory allow]."),
     ] = None,
+    package_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Fetch packages by URL from here too, such as https://git.example.org.",
+        ),
+    ] = None,
     no_token: Annotated[
         bool, typer.Option("--no-token", help="Ask nobody for the token: in a container only.")
     ] = False,
@@ -69,9 +76,21 @@ def server(
         port=port,
         parallel_runs=parallel_runs or default_parallel_runs(),
         is_open=no_token,
+        package_origins=frozenset(map(_read_origin, package_from or ())),
         shared=shared_folders(),
     )
     serve(settings, lambda url, token: announce(url, token, settings.token_file))
+
+
+def _read_origin(text: str) -> str:
+    from fastkf.server.fetch import read_origin
+
+    if origin := read_origin(text):
+        return origin
+    raise UsageError(
+        f"--package-from {text}: no origin",
+        "give the beginning of an address: https://HOST, https://HOST:PORT or http://HOST:PORT",
+    )
 
 
 def announce(url: str, token: str | None, token_file: Path) -> None:

@@ -37,6 +37,7 @@ class Settings:
         secret: by which the server proves to clients that it is this user's.
         is_open: whether whoever reaches the server may ask, without a token.
         largest_request: bytes of one request's body.
+        package_origins: what packages are fetched from, beside the hosts that all servers know.
         shared: name to folder; a step finds it at ../NAME, seen from the folder that it starts in.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     secret: str | None = field(default=None, repr=False)
     is_open: bool = False
     largest_request: int = 8 * MEGABYTE
+    package_origins: frozenset[str] = frozenset()
     shared: Mapping[str, SharedFolder] = field(default_factory=dict)
 
     @property

@@ -18,6 +18,7 @@ from sdk_uses import judge
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
+TESTS = ("tests/server/test_server_api.py", "tests/conformance/test_sdk_table.py")
 PAGE = PROJECT / "labs" / "kfp_sdk.md"
 HEADING = """\
 # The KFP SDK, feature by feature
@@ -235,12 +236,9 @@ def write_page() -> str:
 
 
 def read_tests() -> dict[str, Words]:
-    """The words of the other tests: of the client, the compiler, containers."""
-    paths = [*sorted(PROJECT.glob("tests/server/test_*.py")), *PROJECT.glob("tests/conformance/*")]
+    """The words of other tests that show features: of the client, of the compiler's options."""
     return {
-        str(path.relative_to(PROJECT)): Words.of(ast.parse(path.read_text(encoding="utf-8")))
-        for path in (*paths, *sorted(PROJECT.glob("tests/*/test_*.py")))
-        if path.suffix == ".py" and not path.name.startswith("sdk_table")
+        path: Words.of(ast.parse((PROJECT / path).read_text(encoding="utf-8"))) for path in TESTS
     }
 
 

@@ -22,8 +22,8 @@ def test_each_feature_has_something_that_shows_it_or_is_the_sdks_own():
 def test_a_package_is_read_as_the_compilers_options_have_made_it(tmp_path):
     path = tmp_path / "named.yaml"
     compiler.Compiler().compile(
-        square,
-        str(path),
+        pipeline_func=square,
+        package_path=str(path),
         pipeline_name="named",
         pipeline_display_name="Named",
         pipeline_parameters={"n": 3},

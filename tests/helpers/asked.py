@@ -17,12 +17,14 @@ class Asked:
 
     Args:
         folder: the data folder, which is made.
+        others: of the settings.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, **others):
         for name in ("pipelines", "runs"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        self.settings = Settings(folder, token=TOKEN, panel_token=PANEL_TOKEN, parallel_runs=0)
+        words = {"token": TOKEN, "panel_token": PANEL_TOKEN, "parallel_runs": 0}
+        self.settings = Settings(folder, **{**words, **others})
         self.app = create_app(self.settings)
         self.client = TestClient(
             self.app,

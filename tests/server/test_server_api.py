@@ -90,7 +90,7 @@ def test_pipelines_by_name_and_without_upload(server):
     elsewhere = {"display_name": "x", "package_url": {"pipeline_url": "http://127.0.0.1/x.yaml"}}
     status, answer = server.call("POST", f"/pipelines/{made['pipeline_id']}/versions", elsewhere)
     assert status == 400
-    assert "package_url" in answer["message"]
+    assert "is not fetched" in answer["message"]
 
 
 def test_a_run_of_a_package_with_parameters(client, package):

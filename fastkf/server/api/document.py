@@ -22,13 +22,13 @@ PIPELINE = table(
     "display_name", name=TEXT, display_name=TEXT, description=TEXT, namespace=TEXT, tags=TAGS
 )
 VERSION = table(
-    "pipeline_spec",
     name=TEXT,
     display_name=TEXT,
     description=TEXT,
     code_source_url=TEXT,
     tags=TAGS,
     pipeline_spec=FREE,
+    package_url=table(pipeline_url=TEXT),
 )
 PIPELINE_CHANGE = table(display_name=TEXT, tags=TAGS)
 VERSION_CHANGE = table(display_name=TEXT, tags=TAGS)

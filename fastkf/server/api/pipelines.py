@@ -34,6 +34,7 @@ from fastkf.server.api.requests import (
 from fastkf.server.columns import Words
 from fastkf.server.creation import find_version
 from fastkf.server.errors import ApiError, Code, invalid, not_found
+from fastkf.server.fetch import fetch_package
 from fastkf.server.filters import Fields
 from fastkf.server.messages import BODY, Message, read_message
 from fastkf.server.pagination import list_page
@@ -147,7 +148,7 @@ def create_pipeline_and_version(body: Body, database: FromDatabase, settings: Wi
         if part not in asked:
             raise invalid(f"{part} is missing")
     labels, version = Labels.read(asked["pipeline"]), asked["pipeline_version"]
-    package = _read_package(version)
+    package = _read_package(version, settings)
     of_version = replace(labels, tags=read_tags(version) or {}, code_source_url="")
     with database.write() as session:
         row = add_pipeline(session, labels)
@@ -212,7 +213,7 @@ def create_version(
     pipeline_id: str, body: Body, database: FromDatabase, settings: WithSettings
 ) -> dict:
     asked = read_message(body, "V2beta1PipelineVersion", BODY)
-    package, labels = _read_package(asked), Labels.read(asked, LONGEST_OF_VERSION)
+    package, labels = _read_package(asked, settings), Labels.read(asked, LONGEST_OF_VERSION)
     with database.write() as session:
         pipeline = find_pipeline(session, pipeline_id)
         row = add_version(session, settings, pipeline, labels, package)
@@ -264,9 +265,10 @@ def _change(row: db.Pipeline | db.PipelineVersion, asked: Message, longest: int)
     row.tags = row.tags if tags is None else tags
 
 
-def _read_package(fields: Message) -> Package:
-    if fields.get("pipeline_spec") is None:
-        raise invalid(
-            "this server fetches no package_url: upload the package, or send it as pipeline_spec"
-        )
-    return Package.from_spec(fields["pipeline_spec"])
+def _read_package(fields: Message, settings: Settings) -> Package:
+    if fields.get("pipeline_spec") is not None:
+        return Package.from_spec(fields["pipeline_spec"])
+    url = read_text(fields.get("package_url") or {}, "pipeline_url")
+    if not url:
+        raise invalid("neither pipeline_spec nor package_url says where the package is")
+    return Package.from_upload(fetch_package(url, settings.package_origins))
