@@ -72,7 +72,7 @@ def list_runs(
     if wanted.name:
         query = query.where(func.instr(func.lower(db.Run.display_name), wanted.name.lower()) > 0)
     counted = query.with_only_columns(func.count(), maintain_column_froms=True)
-    total = session.info.get(db.TOTALS, db.Totals()).find(session, counted)
+    total = session.scalar(counted) or 0
     pages = max(1, -(-total // ROWS))
     page = min(wanted.page, pages)
     order = query.order_by(db.Run.created_at.desc(), db.Run.id.desc())
