@@ -1,5 +1,6 @@
 """The steps of a package as they are in a run: all of them, whatever the server tells of it."""
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, islice
@@ -34,10 +35,11 @@ class Listing:
         self._turns: dict[str, dict[Turns, str]] = {}
         package = outline.package
         places = {task: place for place, task in package.places.items()}
+        numbers = _list_numbers(found)
         for task, before in package.tasks.items():
             after = tuple(package.name_step(other) for other in before)
             step = Step(package.name_step(task), task, after)
-            for turns in _list_turns(outline, found, places[task]):
+            for turns in _list_turns(outline, found, numbers, places[task]):
                 self._add(step, (places[task], turns), found)
 
     def _add(self, step: Step, spot: Spot, found: Found) -> None:
@@ -133,28 +135,38 @@ def _fill(step: Step, told: Execution) -> Step:
     return replace(step, started=told.started, seconds=seconds)
 
 
-def _list_turns(outline: Outline, found: Found, place: Place) -> list[Turns]:
+def _list_numbers(found: Found) -> dict[Spot, set[int]]:
+    """The iterations that parts of each group are in, by the group and those around it."""
+    numbers: dict[Spot, set[int]] = defaultdict(set)
+    for place, turns in found:
+        for length in range(1, len(place) + 1):
+            for count, number in enumerate(turns):
+                numbers[place[:length], turns[:count]].add(number)
+    return numbers
+
+
+def _list_turns(
+    outline: Outline, found: Found, numbers: dict[Spot, set[int]], place: Place
+) -> list[Turns]:
     """The iterations that a task is in; of loops that have not begun, those around them."""
     turns: list[Turns] = [()]
     for length in range(1, len(place)):
         loop = place[:length]
-        inside = (_iterate(found, loop, above, outline.is_loop(loop)) for above in turns)
+        inside = (
+            _iterate(found.get((loop, above)), numbers.get((loop, above)), above, loop, outline)
+            for above in turns
+        )
         turns = list(islice(chain.from_iterable(inside), MOST_TURNS))
     return turns
 
 
-def _iterate(found: Found, loop: Place, above: Turns, is_loop: bool) -> list[Turns]:
-    told = found.get((loop, above))
-    if not is_loop and (told is None or told.turns is None):
+def _iterate(
+    told: Execution | None, numbers: set[int] | None, above: Turns, loop: Place, outline: Outline
+) -> list[Turns]:
+    if not outline.is_loop(loop) and (told is None or told.turns is None):
         return [above]
-    depth, length = len(loop), len(above)
-    numbers = set(range(min((told and told.turns) or 0, MOST_TURNS)))
-    numbers |= {
-        turns[length]
-        for place, turns in found
-        if place[:depth] == loop and len(turns) > length and turns[:length] == above
-    }
-    return [(*above, number) for number in sorted(numbers)] or [above]
+    known = {*range(min((told and told.turns) or 0, MOST_TURNS)), *(numbers or ())}
+    return [(*above, number) for number in sorted(known)] or [above]
 
 
 def _is_left_out(outline: Outline, found: Found, spot: Spot) -> bool:

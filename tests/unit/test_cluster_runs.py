@@ -728,6 +728,26 @@ def test_a_loop_in_a_loop_of_a_nested_pipeline_is_counted_by_both(inside):
     assert listing.steps[0].state == "failed"
 
 
+class CountedFound(dict):
+    """Counts how often somebody goes through all of it."""
+
+    passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        return super().__iter__()
+
+
+def test_what_is_told_of_many_iterations_is_gone_through_once():
+    outline, count = nested_loops(), 50
+    found = CountedFound(locate([*TOP[:2], group("3", "outer", "2", turns=count)], outline))
+    for turn in range(count):
+        inner = group(f"{10 + turn}", "inner", turns=2)
+        found[("nested", "outer", "inner"), (turn,)] = inner
+    assert len(Listing(outline, found).parts) == 2 * count
+    assert found.passes <= 2
+
+
 @pytest.mark.security
 def test_groups_in_a_circle_and_loops_without_end_are_bounded():
     outline = nested_loops()
