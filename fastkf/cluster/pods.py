@@ -26,11 +26,15 @@ MOST_GUESSES = 6
 
 
 class PodNames:
-    """Learns from what a server tells of a run how its pods are called."""
+    """Learns from what a server tells of a run how its pods are called.
+
+    Attributes:
+        workflow: the name of Argo's, with which they begin; "" while it is not known.
+    """
 
     def __init__(self, outline: Outline):
         self._outline = outline
-        self._workflow = ""
+        self.workflow = ""
         self._failed: set[str] = set()
         self._numbers: dict[str, list[str]] = {}  # a node's name to those of its pods
 
@@ -44,11 +48,11 @@ class PodNames:
             # The later ones are of later attempts.
             if STATES.get(str(detail.state).upper()) is not State.SUCCEEDED:
                 numbers[detail.display_name or ""] += [one.rpartition("-")[2] for one in ids[::-1]]
-            if ids and not self._workflow:
-                self._workflow = ids[0].rpartition("-")[0]
+            if ids and not self.workflow:
+                self.workflow = ids[0].rpartition("-")[0]
         for pod in pods:
             if found := POD.fullmatch(pod):
-                self._workflow = found[1]
+                self.workflow = found[1]
         self._numbers = dict(numbers)
 
     def guess(self, spot: Spot, part: str) -> list[str]:
@@ -58,10 +62,10 @@ class PodNames:
             spot: the place of a task or group; of the pipeline itself ().
             part: EXECUTOR or DRIVER.
         """
-        if not self._workflow:
+        if not self.workflow:
             return []
         nodes = self._list_nodes(spot, part)
-        prefix = f"{self._workflow}-{self._template(spot, part)}"[:LONGEST_PREFIX]
+        prefix = f"{self.workflow}-{self._template(spot, part)}"[:LONGEST_PREFIX]
         computed = [str(_hash(".".join(one + attempt for one in nodes))) for attempt in ("(0)", "")]
         told = self._numbers.get(nodes[-1], [])
         sure = [one for one in told if one in computed]
@@ -91,8 +95,8 @@ class PodNames:
         """The names of the nodes from the workflow to a part of a task, without attempts."""
         place, turns = spot
         if not place:
-            return [self._workflow, "root-driver"]
-        nodes, left = [self._workflow, "root"], list(turns)
+            return [self.workflow, "root-driver"]
+        nodes, left = [self.workflow, "root"], list(turns)
         for length in range(1, len(place)):
             nodes += [*self._hook(place[:length]), place[length - 1]]
             if self._outline.is_loop(place[:length]) and left:

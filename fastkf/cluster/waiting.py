@@ -11,6 +11,7 @@ from fastkf.base.errors import one_line, shorten
 LONGEST = 400  # letters of Kubernetes' own words
 NOT_PULLED = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError")
 OUT_OF_MEMORY = "OOMKilled"
+NOT_STARTED = ("StartError", "ContainerCannotRun", "ContainerStatusUnknown")
 ON_THE_WAY = ("ContainerCreating", "PodInitializing")
 BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
 FAILED_TO_PULL = re.compile(r'^Failed to pull image "[^"]*": ')
@@ -66,6 +67,11 @@ KINDS = (
         r"runAsNonRoot|non-numeric user|run as root",
         "its image wants a user that it may not have",
         "build the image with a user that is not root, by number (USER 1000 in its Dockerfile)",
+    ),
+    Kind(
+        r"breaks non-root policy",
+        "it asks to be root, which its pod may not be",
+        "give the step a user other than 0 (runAsUser in its securityContext)",
     ),
     Kind(
         r"Insufficient |Too many pods",
@@ -136,6 +142,8 @@ def explain_end(pod: Any) -> str | None:
             ended = (container.get("state") or {}).get("terminated") or {}
             if ended.get("reason") == OUT_OF_MEMORY:
                 return f"its memory ran out ({OUT_OF_MEMORY}); give the step a higher limit"
+            if ended.get("reason") in NOT_STARTED:
+                return f"its container did not run: {_quote(_said(ended))}"
     except (AttributeError, LookupError, TypeError, ValueError):
         pass  # in another form than Kubernetes'
     return None

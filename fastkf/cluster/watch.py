@@ -138,8 +138,10 @@ class Watch:
             return None
         if names and is_made and self._is_complete and seconds > UNSEEN_SECONDS:
             text = f"its pod cannot be seen from here ({refusal or 'it is not there'})"
-            command = f"kubectl -n {shlex.quote(namespace)} get pods"
-            return Wait(f"{text}; look for it: {command}", is_trouble=False)
+            kubectl = f"kubectl -n {shlex.quote(namespace)}"
+            flow = f"{kubectl} describe workflow {shlex.quote(self.names.workflow)}"
+            advice = f"look for it: {kubectl} get pods; why there may be none: {flow}"
+            return Wait(f"{text}; {advice}", is_trouble=False)
         return None
 
     def _fetch(self, what: str, name: str, namespace: str) -> tuple[Any, str]:

@@ -371,6 +371,11 @@ def read_waits(case: dict) -> dict[str, str]:
             "container has runAsNonRoot and image will run as root",
             "build the image with a user that is not root",
         ),
+        (
+            "CreateContainerConfigError",
+            "container's runAsUser breaks non-root policy (container: main)",
+            "it asks to be root, which its pod may not be",
+        ),
         ("ImagePullBackOff", 'Back-off pulling image "x"', f"{IMAGE} cannot be pulled;"),
         ("InvalidImageName", "couldn't parse", f"{IMAGE} is not the name of an image"),
         ("RunContainerError", "no such file: sh", "does not start: RunContainerError: no such"),
@@ -526,6 +531,8 @@ def test_a_process_that_was_killed_says_so(tmp_path):
 
 
 KILLED = {"name": "main", "state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}
+BROKEN = {"reason": "StartError", "message": 'exec: "sh": executable file not found in $PATH'}
+NO_SHELL = {"name": "main", "state": {"terminated": BROKEN}}
 EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}
 
 
@@ -533,6 +540,7 @@ EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low 
     ("status", "told"),
     [
         ({"phase": "Failed", "message": "exit", "containerStatuses": [KILLED]}, "its memory ran"),
+        ({"phase": "Failed", "containerStatuses": [NO_SHELL]}, "its container did not run: Start"),
         (EVICTED, "its pod has failed: Evicted: The node was low on memory."),
     ],
 )
@@ -613,7 +621,9 @@ def test_a_driver_that_nobody_sees_says_so(monkeypatch):
     monkeypatch.setattr("fastkf.cluster.watch.UNSEEN_SECONDS", -1)
     case = load("image_not_found")
     case["pods"] = {}
-    assert read_waits(case)["load"].startswith("its pod cannot be seen from here (500: Could not")
+    told = read_waits(case)["load"]
+    assert told.startswith("its pod cannot be seen from here (500: Could not")
+    assert told.endswith("kubectl -n kubeflow describe workflow faulty-demo-w2n8z")
 
 
 def test_pods_that_are_told_of_slowly_do_not_hold_up_the_following(monkeypatch):
