@@ -427,6 +427,7 @@ def test_an_upload_without_the_right_to_it_is_forbidden_though_its_status_is_400
         ({"get nodes": items(node(loaded=()))}, "01b_custom_images", False, "its images"),
         ({"get nodes": items(node(loaded=()))}, "05, its TrainJob", False, "mnist-training:1.0"),
         ({"get nodes": items(node(loaded=()))}, "06, its Experiment", False, "katib-digits:1.0"),
+        ({"get nodes": FORBIDDEN}, "notebook server", None, "whether the nodes have its image"),
         ({"get nodes": items(node(loaded=()))}, "notebook server", False, "notebook:1.0"),
     ],
 )

@@ -96,7 +96,8 @@ def in_nodes(how: str, *names: str) -> Callable[[Seen], Need]:
         found = images.have_all(seen.cluster, list(names))
         if not found:
             what = "its images" if len(names) > 1 else f"its image {names[0]}"
-            yield found, f"{what}: {how}"
+            unknown = "" if found is False else "whether the nodes have "
+            yield found, f"{unknown}{what}: {how}"
 
     return need
 
