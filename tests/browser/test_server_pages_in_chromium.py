@@ -20,7 +20,7 @@ PNG = (
 GATED = """
 import pathlib, time
 print("step {0} begins", flush=True)
-while not pathlib.Path("gate-{0}").exists():
+while not pathlib.Path("{1}", "gate-{0}").exists():
     time.sleep(0.1)
 print("step {0} ends", flush=True)
 return rows"""
@@ -87,8 +87,8 @@ def tab_to(page, wanted: str, most: int = 60) -> None:
     raise AssertionError(f"Tab does not reach {wanted!r}")
 
 
-def test_a_run_is_started_with_a_form_and_followed_live(place, visit):
-    sources = [GATED.format(number) for number in (1, 2)]
+def test_a_run_is_started_with_a_form_and_followed_live(place, visit, tmp_path):
+    sources = [GATED.format(number, tmp_path) for number in (1, 2)]
     package = chain(*sources, name="gated", parameters={"rows": 3})
     pipeline, _ = place.add_pipeline("gated", package)
     page = visit(f"#/pipelines/details/{pipeline}")
@@ -100,8 +100,6 @@ def test_a_run_is_started_with_a_form_and_followed_live(place, visit):
     page.get_by_label("Name of the run").fill("my run")
     page.get_by_role("button", name="Start the run").click()
     page.wait_for_url("**/#/runs/details/*")
-    run = page.url.rpartition("/")[2]
-    work = place.settings.run_folder(run) / "work"
 
     page.locator("svg .running[data-step='step-1']").wait_for()
     assert state_of(page, "step-2") == "pending"
@@ -109,14 +107,14 @@ def test_a_run_is_started_with_a_form_and_followed_live(place, visit):
     log = page.locator("[data-log] pre")
     browser_sees(log, "step 1 begins")
     assert "step 1 ends" not in log.inner_text()
-    (work / "gate-1").touch()
+    (tmp_path / "gate-1").touch()
 
     page.locator("svg .running[data-step='step-2']").wait_for()
     assert state_of(page, "step-1") == "succeeded"
     assert "1 of 2 steps done. Running: step-2." in page.locator("#said").inner_text()
     browser_sees(log, "step 2 begins")  # the page goes along with what runs
     page.get_by_role("button", name="Pause").click()
-    (work / "gate-2").touch()
+    (tmp_path / "gate-2").touch()
 
     page.get_by_text("Succeeded", exact=True).wait_for()
     assert page.title().startswith("✓ Succeeded: my run")

@@ -112,6 +112,13 @@ def test_a_step_of_a_run_opens_on_its_inputs_and_outputs(page, run):
     assert shown.select_one(".side iframe")["sandbox"] == ["allow-same-origin"]
 
 
+def test_metrics_show_their_values_and_need_no_file(page, place):
+    scores = {"type": "system.Metrics", "uri": "artifacts/r/m", "metadata": {"accuracy": 0.93}}
+    run = place.add_run("scored", steps=[step("test", outputs={"artifacts": {"scores": scores}})])
+    shown = page(f"/fragments/executions/details?run={run}&node=test-task")
+    assert text_of(shown.select_one(".artifact")) == "scores Metrics accuracy 0.93"
+
+
 def test_the_attempts_of_a_step_lead_to_their_logs(page, place):
     attempts = [step(f"load.try-{n}", "failed", error="no") for n in (1, 2)]
     run = place.add_run("again", "FAILED", steps=[step("load", "failed", attempts=attempts)])

@@ -16,7 +16,7 @@ from fastkf.server.pages.package import show_text
 from fastkf.server.pages.previews import Preview, preview
 
 LONGEST_VALUE = 2_000
-MOST_PREVIEWS = 20
+MOST_PREVIEWS, MOST_VALUES = 20, 40
 MOST_DRAWN = 60  # steps and artifacts of a lineage
 
 
@@ -78,6 +78,12 @@ class Passed:
     item: Item | None
     preview: Preview | None
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What stands in it of plain values; lists of points are drawn elsewhere."""
+        plain = {key: one for key, one in self.made.metadata.items() if not _is_large(one)}
+        return {key: _show(value) for key, value in list(plain.items())[:MOST_VALUES]}
+
 
 @dataclass(frozen=True)
 class Side:
@@ -129,6 +135,10 @@ def show_sides(
         parameters = {key: _show(value) for key, value in values.parameters.items()}
         sides[name] = Side(parameters, artifacts)
     return sides
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, list | dict)
 
 
 def _show(value: Any) -> str:

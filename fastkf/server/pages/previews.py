@@ -57,7 +57,9 @@ def preview(folder: Path, made: Artifact) -> Preview:
     """What a page shows of an artifact of the run in a folder."""
     file = open_inside(folder, made.uri)
     if file is None:
-        return _preview_folder(folder, made.uri)
+        seen = _preview_folder(folder, made.uri)
+        # What is only metadata, such as metrics, needs no file.
+        return Preview("nothing") if made.metadata and seen.kind == "nothing" else seen
     with file:
         size, start = os.fstat(file.fileno()).st_size, file.read(START)
     more = size > len(start)
@@ -69,7 +71,7 @@ def preview(folder: Path, made: Artifact) -> Preview:
         return Preview("picture" if size <= LARGEST_PICTURE else "nothing", size=size)
     text = _read_text(start, more)
     if text is None:
-        return Preview("nothing", "It is no text.", size=size)
+        return Preview("nothing", size=size)
     rows = _read_table(text, made, more)
     if rows:
         return Preview("table", rows=rows, more=more or text.count("\n") > MOST_ROWS + 1, size=size)
