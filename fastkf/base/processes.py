@@ -28,11 +28,13 @@ class Ending:
         code: its exit code; 128 + N when signal N has ended it.
         short_of_memory: whether the kernel has killed a process for want of memory while it ran.
         has_lost_leash: whether it was ended because the process that held it was killed.
+        seconds: the time limit that was its end.
     """
 
     code: int
     short_of_memory: bool = False
     has_lost_leash: bool = False
+    seconds: float | None = None
 
     @property
     def signal(self) -> signal.Signals | None:
@@ -45,6 +47,8 @@ class Ending:
     @property
     def cause(self) -> str | None:
         """What the signal was that was its end; None when it ended by itself."""
+        if self.seconds is not None:
+            return f"was ended after {self.seconds:g} seconds, its time limit (DeadlineExceeded)"
         if self.signal is None:
             return None
         said = f"was killed by {self.signal.name}"

@@ -13,12 +13,16 @@ from fastkf.cli.display import Display
 from fastkf.cli.extras import require
 from fastkf.cli.options import (
     Brought,
+    ConfigMaps,
     NotebookName,
     NotebookNames,
+    Offline,
+    Secrets,
     Tolerances,
     find_notebook,
     find_notebooks,
     find_tested,
+    parse_given,
     parse_parameters,
     parse_tolerance,
 )
@@ -85,12 +89,9 @@ def run(
     ] = False,
     tolerance: Tolerances = None,
     bring: Brought = None,
-    offline: Annotated[
-        bool,
-        typer.Option(
-            "--offline", help="Fetch no packages: what is not here is named, and refused."
-        ),
-    ] = False,
+    offline: Offline = False,
+    secret: Secrets = None,
+    config_map: ConfigMaps = None,
     *,
     display: Display,
 ) -> bool:
@@ -111,6 +112,7 @@ def run(
     `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
     """
     given, path = parse_parameters(parameter or []), Path(notebook)
+    more = (offline, parse_given(secret, config_map))
     if path.suffix in (".yaml", ".yml", ".json"):
         from fastkf.run.package import Options as PackageOptions
         from fastkf.run.package import run_package
@@ -123,8 +125,7 @@ def run(
         if bring and (docker or cache):
             option = "--docker, where images do it" if docker else "--cache, which misses it"
             raise UsageError(f"{path}: --bring does not go with {option}")
-        brought = bring or []
-        how = PackageOptions(places.RUNS, output, components, docker, cache, brought, offline)
+        how = PackageOptions(places.RUNS, output, components, docker, cache, bring or [], *more)
         outcome = run_package(path, given, how, display)
     else:
         from fastkf.course.data import fetch
@@ -143,7 +144,7 @@ def run(
         # A damaged block of the course is a finding, with which the run begins.
         own = None if find_problems(taken.metadata) else taken.course.tolerance
         allowed = parse_tolerance(tolerance or [], SAME if own is None else own)
-        options = Options(places.RUNS, output, only, fetch_data, read_lock(), allowed, offline)
+        options = Options(places.RUNS, output, only, fetch_data, read_lock(), allowed, *more)
         outcome = run_notebook(taken, given, options, display)
     display.show_run(outcome)
     return outcome.has_succeeded

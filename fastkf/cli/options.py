@@ -4,13 +4,16 @@ import glob
 import math
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.course.places import list_labs
 from fastkf.runs.compare import SAME, Tolerance
+
+if TYPE_CHECKING:
+    from fastkf.package.given import Given
 
 NotebookName = Annotated[
     str, typer.Argument(metavar="NOTEBOOK", help="A lab's name, or the path of any Kale notebook.")
@@ -35,6 +38,26 @@ Tolerances = Annotated[
         metavar="[METRIC=]NUMBER",
         help="How far numbers may be apart, relative to the larger one [1e-9].",
     ),
+]
+
+
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="NAME=FILE",
+        help="A Secret that steps take: NAME=VALUE lines, a folder, or its YAML.",
+    ),
+]
+
+ConfigMaps = Annotated[
+    list[str] | None,
+    typer.Option("--config-map", metavar="NAME=FILE", help="The same for a ConfigMap."),
+]
+
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Fetch no packages; what is not here is named instead."),
 ]
 
 
@@ -142,6 +165,20 @@ def parse_assignments(words: list[str], option: str) -> dict[str, str]:
         if not (name and equals and value):
             raise UsageError(f"{option} {name}{equals}{value}: give it as NAME=VALUE")
     return {name: value for name, _, value in pairs}
+
+
+def parse_given(secrets: list[str] | None, config_maps: list[str] | None) -> "Given":
+    """The Secrets and ConfigMaps that options name.
+
+    Raises:
+        UsageError: a word is of another form, or a file cannot be read.
+    """
+    from fastkf.package.given import read_given
+
+    return read_given(
+        parse_assignments(secrets or [], "--secret"),
+        parse_assignments(config_maps or [], "--config-map"),
+    )
 
 
 def parse_tolerance(words: list[str], usual: float = SAME) -> Tolerance:

@@ -9,6 +9,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
+from fastkf.cli.options import ConfigMaps, Offline, Secrets, parse_assignments
 from fastkf.course import places
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def server(
             help="Fetch packages by URL from here too, such as https://git.example.org.",
         ),
     ] = None,
+    secret: Secrets = None,
+    config_map: ConfigMaps = None,
+    offline: Offline = False,
     no_token: Annotated[
         bool, typer.Option("--no-token", help="Ask nobody for the token: in a container only.")
     ] = False,
@@ -61,6 +65,7 @@ def server(
     """
     from fastkf.base.local_server import default_folder
     from fastkf.server.main import serve
+    from fastkf.server.provided import provide
     from fastkf.server.settings import Settings, default_parallel_runs
 
     if no_token and not in_container:
@@ -69,6 +74,11 @@ def server(
             "leave it out, since fastkf, Kale and kfp find the token in the folder; in a container "
             "of one person's own, whose loopback address nobody else reaches, add --in-container",
         )
+    provide(
+        parse_assignments(secret or [], "--secret"),
+        parse_assignments(config_map or [], "--config-map"),
+        offline,
+    )
     os.umask(0o077)  # what the server and its runs write is for this user alone
     settings = Settings(
         folder=(folder or default_folder()).resolve(),

@@ -1,7 +1,9 @@
 """The processes of the steps that run now."""
 
+import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fastkf.base import processes
@@ -16,11 +18,17 @@ class Children:
         self._lock = threading.Lock()
 
     def run(
-        self, command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        folder: Path,
+        seconds: float | None = None,
     ) -> processes.Ending:
         """Runs a command to its end, its output at the end of the log; returns how it has ended.
 
-        With it ends all that it has started; when all were ended before, it does not start.
+        It is ended after so many seconds. With it ends all that it has started; when all were ended
+        before, it does not start.
         """
         memory = processes.MemoryWatch()
         with log.open("ab") as output:
@@ -28,10 +36,10 @@ class Children:
             if process is None:
                 return processes.Ending(1)
             try:
-                code = process.wait()
+                code, limit = _wait(process, seconds)
                 if processes.was_killed(process):  # not what it held
                     processes.end([process])
-                return memory.ending(code)
+                return replace(memory.ending(code), seconds=limit)
             finally:
                 with self._lock:
                     self._running.discard(process)
@@ -56,3 +64,12 @@ class Children:
             process = processes.start(command, output, folder, environment)
             self._running.add(process)
             return process
+
+
+def _wait(process: processes.Process, seconds: float | None) -> tuple[int, float | None]:
+    """Waits for the end; returns the exit code, and the limit where that was the end."""
+    try:
+        return process.wait(seconds), None
+    except subprocess.TimeoutExpired:
+        processes.end([process])
+        return process.wait() or 1, seconds

@@ -16,6 +16,7 @@ from fastkf.engine.placeholders import expand, local_path
 from fastkf.engine.scope import Arguments, Surroundings, Values
 from fastkf.engine.task_config import reaches_task
 from fastkf.engine.values import as_passed, fit, read_text
+from fastkf.package.given import TIME_LIMIT, Given, find_variables
 from fastkf.runs import model
 
 OUTPUT_FILE = "executor_output.json"
@@ -75,6 +76,18 @@ class Job:
             return {}
         variables = self.task.component.container.get("env") or ()
         return {one["name"]: self._fill(str(one.get("value", ""))) for one in variables}
+
+    def variables(self, given: Given | None) -> dict[str, str]:
+        """Those, and what Secrets and ConfigMaps are to bring, as far as they are given."""
+        component = self.task.component
+        asked = component.kubernetes if reaches_task(component, "ENV") else {}
+        found = find_variables(asked, self.arguments.parameters, given or Given())
+        return {**self.environment, **found}
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it may run; None where the pipeline sets no limit."""
+        return float(self.task.component.kubernetes.get(TIME_LIMIT) or 0) or None
 
     @property
     def has_command(self) -> bool:

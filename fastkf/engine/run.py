@@ -1,7 +1,7 @@
 """Runs a pipeline's package on this machine."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,18 +80,18 @@ def run_package(
     folder, steps = _make_folders(folder.resolve()), _list_steps(package)
     for step in steps.values():
         on_step(step)
-    who = identity or Identity.of(package.name)
-    around = Surroundings(who, folder, workspace or str(folder / "workspace"))
-    cache = Cache(store, folder, who.job_id)
+    who, shared = identity or Identity.of(package.name), workspace or str(folder / "workspace")
+    around, cache = Surroundings(who, folder, shared), Cache(store, folder, who.job_id)
     run = Orchestrator(Board(steps, on_step), around, executors, memo or Memo(), cache, parallel)
-    return _run(run, _read_pipeline(package, who), arguments, folder)
+    return _run(run, _read_pipeline(package, who, executors.values()), arguments, folder)
 
 
-def _read_pipeline(package: Package, identity: Identity) -> Pipeline:
+def _read_pipeline(package: Package, identity: Identity, executors: Iterable[Executor]) -> Pipeline:
+    honoured = frozenset.intersection(*(one.honours for one in executors))
     return Pipeline(
         package.spec,
         identity,
-        list_settings(package),
+        list_settings(package, honoured),
         list_not_root(package),
         for_executors(package),
     )

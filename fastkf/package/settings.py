@@ -1,7 +1,7 @@
 """What a package asks of Kubernetes that a run without one does not do."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fastkf.package.model import Package
@@ -49,9 +49,16 @@ HONOURED = {"workspace"}
 DEBUG_PAUSE = "ARGO_DEBUG_PAUSE_"  # how names of variables begin by which a pod pauses
 
 
-def list_settings(package: Package) -> dict[str, tuple[str, ...]]:
-    """Executor to what it asks for; "" to what the pipeline itself does."""
-    asked = for_executors(package)
+def list_settings(package: Package, done: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Executor to what it asks for; "" to what the pipeline itself does.
+
+    Args:
+        done: fields of the platform's part of an executor that this run honours.
+    """
+    asked = {
+        name: {key: value for key, value in one.items() if key not in done}
+        for name, one in for_executors(package).items()
+    }
     found = {
         name: (
             *_describe(asked.get(name) or {}, OF_EXECUTORS),
@@ -82,13 +89,13 @@ def _kubernetes(package: Package) -> Table:
     return ((package.platform.get("platforms") or {}).get("kubernetes")) or {}
 
 
-def describe_settings(package: Package) -> tuple[str, ...]:
+def describe_settings(package: Package, done: Collection[str] = ()) -> tuple[str, ...]:
     """The same as sentences' parts: `train: secrets as variables (db), GPU`.
 
     Those that ask for the same are told together; all Kale steps have a security context.
     """
     asking: dict[tuple[str, ...], list[str]] = {}
-    for name, settings in list_settings(package).items():
+    for name, settings in list_settings(package, done).items():
         asking.setdefault(settings, []).append(name.removeprefix("exec-") or "the pipeline")
     steps = len(package.executors)
     return tuple(

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from fastkf.base.errors import FastkfError
 from fastkf.base.files import shown_path
 from fastkf.engine.environments import Environments
 from fastkf.engine.layer import Layer
@@ -22,6 +23,7 @@ from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.parameters import read_parameters
 from fastkf.package.asked import Asked, list_asked
+from fastkf.package.given import Given, check_given
 from fastkf.package.model import Package
 from fastkf.package.pins import Pins
 from fastkf.run.compared import say_what_is_compared
@@ -49,6 +51,7 @@ class Options:
         pins: the versions that its steps install; those that are installed here when None.
         tolerance: of its metrics.
         offline: nothing is fetched that is not here.
+        given: the Secrets and ConfigMaps that its steps take.
     """
 
     home: Path
@@ -58,6 +61,7 @@ class Options:
     pins: Pins | None = None
     tolerance: Tolerance = EXACT
     offline: bool = False
+    given: Given = field(default_factory=Given)
 
 
 def run_notebook(
@@ -98,13 +102,14 @@ def _run_both_ways(
         package, asked = None, list[Asked]()
         if options.only != "notebook":
             package = _compile(notebook, keeper.run.folder, options.pins, progress)
+            _tell_not_given(package, options.given, progress)
             asked = list_asked(package)
         kernel = None
         if options.only != "pipeline":
             kernel = ask_for_kernel(notebook, asked, options.pins)
         below = provide(environments, asked, kernel, keeper.run.folder, progress)
         if package:
-            tasks = _make_tasks(notebook, keeper.run.parameters, environments, warm=not asked)
+            tasks = _make_tasks(notebook, keeper.run.parameters, environments, options, not asked)
             # Before the notebook runs: the warm parent imports meanwhile, and is forked while this
             # process has no other threads.
             stack.enter_context(tasks)
@@ -120,8 +125,20 @@ def _run_both_ways(
             run_pipeline(package, arguments, executors, keeper, progress, explain, order)
 
 
+def _tell_not_given(package: Package, given: Given, progress: Progress) -> None:
+    """The data may be here, and then the steps need no keys to a store."""
+    try:
+        check_given(package, given)
+    except FastkfError as error:
+        progress.warn(str(error))
+
+
 def _make_tasks(
-    notebook: Notebook, parameters: Mapping[str, Any], environments: Environments, warm: bool
+    notebook: Notebook,
+    parameters: Mapping[str, Any],
+    environments: Environments,
+    options: Options,
+    warm: bool,
 ) -> PythonTasks:
     """What runs its steps.
 
@@ -130,7 +147,8 @@ def _make_tasks(
     """
     home = notebook.path.resolve().parent
     provisions = Provisions(home, texts_of(parameters), brought_files(notebook))
-    return PythonTasks(provisions, whole(notebook).imports, warm and CAN_FORK, environments)
+    imports, warm = whole(notebook).imports, warm and CAN_FORK
+    return PythonTasks(provisions, imports, warm, environments, options.given)
 
 
 def _compile(notebook: Notebook, folder: Path, pins: Pins | None, progress: Progress) -> Package:

@@ -13,7 +13,7 @@ Steps of Python components (Kale's too) run as they do in `fastkf run NOTEBOOK`.
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.arguments import complete_arguments, read_arguments
 from fastkf.package.asked import list_asked
 from fastkf.package.containers import find_folders, list_containers
+from fastkf.package.given import DONE, TIME_LIMIT, Given, check_given
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import describe_settings
@@ -61,6 +62,7 @@ class Options:
         cache: whether a step may be taken from an earlier run.
         brought: files and folders beside the package that its Python steps find where they start.
         offline: nothing is fetched that is not here.
+        given: the Secrets and ConfigMaps that its steps take.
     """
 
     home: Path
@@ -70,6 +72,7 @@ class Options:
     cache: bool = False
     brought: Sequence[str] = ()
     offline: bool = False
+    given: Given = field(default_factory=Given)
 
     @property
     def store(self) -> Store | None:
@@ -88,6 +91,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     """
     package = Package.read(path)
     check_runs_here(package)
+    check_given(package, options.given)
     containers = list_containers(package)
     arguments = read_arguments(package, given)
     around = (options.components or path.parent).resolve()
@@ -100,10 +104,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
         environments.check(list_asked(package))
     run = _prepare_run(package, arguments, options)
     shutil.copyfile(path, run.folder / "pipeline.yaml")
-    progress.done(f"{shown_path(path)}: {count(len(package.tasks), 'step')}")
-    progress.say(run.note or "")
-    for setting in run.not_applied:
-        progress.warn(f"not applied here: {setting}")
+    _tell(f"{shown_path(path)}: {count(len(package.tasks), 'step')}", run, progress)
     explain = partial(explain_step, cells=dict.fromkeys(package.cells))
     provisions = Provisions(around, texts_of(run.parameters), brought)
     with keep(run) as keeper, ExitStack() as stack:
@@ -116,6 +117,13 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     return keeper.run
 
 
+def _tell(what: str, run: Run, progress: Progress) -> None:
+    progress.done(what)
+    progress.say(run.note or "")
+    for setting in run.not_applied:
+        progress.warn(f"not applied here: {setting}")
+
+
 def _make_executors(
     package: Package,
     provisions: Provisions,
@@ -126,13 +134,16 @@ def _make_executors(
     stack: ExitStack,
 ) -> dict[Kind, Executor]:
     if options.docker:
-        docker = stack.enter_context(DockerTasks())
+        docker = stack.enter_context(DockerTasks(options.given))
         return {"python": docker, "container": docker}
     executors: dict[Kind, Executor] = {}
     if package.python_sources:
-        tasks = PythonTasks(provisions, package.imports, environments=environments)
+        tasks = PythonTasks(
+            provisions, package.imports, environments=environments, given=options.given
+        )
         executors["python"] = stack.enter_context(tasks)
-    executors["container"] = stack.enter_context(ContainerTasks(around, folders, options.offline))
+    containers = ContainerTasks(around, folders, options.offline, options.given)
+    executors["container"] = stack.enter_context(containers)
     return executors
 
 
@@ -144,5 +155,5 @@ def _prepare_run(package: Package, arguments: Mapping[str, Any], options: Option
         title=package.description or package.name,
         parameters=complete_arguments(package, arguments),
         note=note,
-        not_applied=describe_settings(package),
+        not_applied=describe_settings(package, DONE - {TIME_LIMIT} if options.docker else DONE),
     )

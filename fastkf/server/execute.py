@@ -25,12 +25,16 @@ from fastkf.engine.pipeline import Identity
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks.python import PythonTasks
+from fastkf.package.asked import list_asked
+from fastkf.package.given import fit
 from fastkf.package.model import Package
+from fastkf.package.settings import describe_settings
 from fastkf.runs.cache import Store
 from fastkf.runs.keeper import INTERRUPTED, describe_unexpected
 from fastkf.runs.model import PipelineResult, State, Step
 from fastkf.runs.problems import explain_step
 from fastkf.runs.record import read_run, write_run
+from fastkf.server.provided import take_provided
 from fastkf.server.recorder import Recorder
 
 DISK_FULL = os.EX_IOERR
@@ -55,6 +59,8 @@ class Execution:
         )
         self.steps: dict[str, Step] = {}
         self.recorder = Recorder()
+        given, self.environments = take_provided()
+        self.given = fit(self.package, given)
 
     def run(self) -> bool:
         """Runs the package; True when it has succeeded."""
@@ -66,6 +72,8 @@ class Execution:
         write_run(self.record)
         try:
             self._check()
+            left_out = describe_settings(self.package, self.given.done)
+            self.record = replace(self.record, not_applied=left_out)
             outcome = self._run_package()
             error = outcome.error
         except KeyboardInterrupt:
@@ -95,6 +103,7 @@ class Execution:
         Raises:
             FastkfError: says what, and what to do.
         """
+        self.environments.check(list_asked(self.package))
         for name, executor in self.package.executors.items():
             if "container" in executor and name not in self.package.python_sources:
                 raise FastkfError(
@@ -108,7 +117,12 @@ class Execution:
         shared = tuple(f"../{one.name}" for one in self.folder.iterdir() if one.is_symlink())
         named = (*shared, *texts_of(self.record.parameters))
         provisions = Provisions(self.folder / "work", named)
-        with PythonTasks(provisions, self.package.imports) as python:
+        with PythonTasks(
+            provisions,
+            self.package.imports,
+            environments=self.environments,
+            given=self.given,
+        ) as python:
             return run_package(
                 self.package,
                 self.record.parameters,

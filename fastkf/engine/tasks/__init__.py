@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from fastkf.base.files import read_end
 from fastkf.base.processes import Ending
 from fastkf.engine.job import Job
+from fastkf.package.given import TIME_LIMIT, Given
 from fastkf.runs.model import Failure
 
 LINES_OF_AN_ERROR = 6
@@ -21,6 +22,10 @@ ShowCommand = Callable[[str, list[str]], None]
 
 class Executor(Protocol):
     """Runs the commands of one kind of task; from several threads at a time."""
+
+    @property
+    def honours(self) -> frozenset[str]:
+        """The fields of a task's settings for Kubernetes that are not left out here."""
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         """Runs a job to its end.
@@ -38,6 +43,11 @@ class Executor(Protocol):
 
     def end(self) -> None:
         """Ends the jobs that still run, and starts no more. From any thread."""
+
+
+def list_honoured(given: Given | None) -> frozenset[str]:
+    """What executors honour: Secrets and ConfigMaps, where whoever runs them has given any."""
+    return frozenset((TIME_LIMIT,)) if given is None else given.done
 
 
 def describe_exit(ending: Ending, log: Path) -> Failure:

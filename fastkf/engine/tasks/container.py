@@ -12,7 +12,14 @@ from fastkf.base import processes
 from fastkf.engine.children import Children
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
-from fastkf.engine.tasks import ShowCommand, describe_exit, stamp_files, stamp_packages
+from fastkf.engine.tasks import (
+    ShowCommand,
+    describe_exit,
+    list_honoured,
+    stamp_files,
+    stamp_packages,
+)
+from fastkf.package.given import Given
 from fastkf.runs.model import Failure
 
 TOO_LONG = (
@@ -28,10 +35,17 @@ class ContainerTasks:
         components: the folder of the components' folders; it is on their PYTHONPATH.
         folders: from image to the folder of its component.
         offline: their `pip install` fetches nothing.
+        given: the Secrets and ConfigMaps of the cluster; None where nobody was asked for any.
     """
 
-    def __init__(self, components: Path, folders: Mapping[str, Path], offline: bool = False):
-        self._components, self._offline = components, offline
+    def __init__(
+        self,
+        components: Path,
+        folders: Mapping[str, Path],
+        offline: bool = False,
+        given: Given | None = None,
+    ):
+        self._components, self._offline, self._given = components, offline, given
         self._folders = folders
         self._children = Children()
 
@@ -56,12 +70,17 @@ class ContainerTasks:
         own = stamp_files(self._folders[job.image], "**/*")
         return f"{stamp_packages()} {own} {stamp_files(self._components, '*.py', '*/*.py')}"
 
+    @property
+    def honours(self) -> frozenset[str]:
+        return list_honoured(self._given)
+
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         command = job.command()
         show(job.image, command)
-        environment = self._environment(job.name, job.environment)
+        environment = self._environment(job.name, job.variables(self._given))
         try:
-            ending = self._children.run(command, environment, log, self._folders[job.image])
+            folder = self._folders[job.image]
+            ending = self._children.run(command, environment, log, folder, job.seconds)
         except OSError as error:
             if error.errno != errno.E2BIG:
                 raise

@@ -18,7 +18,8 @@ from fastkf.base.errors import FastkfError
 from fastkf.base.processes import Ending
 from fastkf.engine.job import Job
 from fastkf.engine.placeholders import WORKSPACE
-from fastkf.engine.tasks import ShowCommand, describe_exit
+from fastkf.engine.tasks import ShowCommand, describe_exit, list_honoured
+from fastkf.package.given import TIME_LIMIT, Given
 from fastkf.runs.model import Failure
 
 LABEL = "fastkf.run"
@@ -51,11 +52,15 @@ def connect() -> Any:
 class DockerTasks:
     """Runs each container in its image. To be used with `with`.
 
+    Args:
+        given: the Secrets and ConfigMaps of the cluster; None where nobody was asked for any.
+
     Raises:
         FastkfError: when entered, as `connect` raises it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, given: Given | None = None) -> None:
+        self._given = given
         self._label = uuid.uuid4().hex
         self._ended = False
 
@@ -94,6 +99,10 @@ class DockerTasks:
                 return str(client.images.get(_with_tag(job.image)).id)
             except docker.errors.DockerException:
                 return ""
+
+    @property
+    def honours(self) -> frozenset[str]:
+        return list_honoured(self._given) - {TIME_LIMIT}
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         import docker
@@ -143,7 +152,7 @@ class DockerTasks:
         artifacts = str(job.run_folder / "artifacts")
         options: dict[str, Any] = {
             "command": command,
-            "environment": {**job.environment, "HOME": "/tmp"},
+            "environment": {**job.variables(self._given), "HOME": "/tmp"},
             "labels": {LABEL: self._label},
             "volumes": {
                 artifacts: {"bind": artifacts, "mode": mode},

@@ -18,9 +18,10 @@ from fastkf.engine.isolation import isolate, move_marshalled
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
 from fastkf.engine.step_folder import Provisions, with_remedy
-from fastkf.engine.tasks import ShowCommand, stamp_packages
+from fastkf.engine.tasks import ShowCommand, list_honoured, stamp_packages
 from fastkf.engine.warm import interpreter, parent
 from fastkf.package.asked import ask_for_command
+from fastkf.package.given import Given
 from fastkf.package.installs import list_runtime
 from fastkf.runs.model import Failure
 
@@ -48,6 +49,7 @@ class PythonTasks:
             they are not a notebook's.
         warm: fork the steps' interpreters from a warm parent (see `engine.warm.parent`).
         environments: for steps that ask for packages which are not here.
+        given: the Secrets and ConfigMaps of the cluster; None where nobody was asked for any.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class PythonTasks:
         imports: str | None = "",
         warm: bool = parent.CAN_FORK,
         environments: Environments | None = None,
+        given: Given | None = None,
     ):
         self._provisions = provisions
-        self._imports, self._warm = imports, warm
+        self._imports, self._warm, self._given = imports, warm, given
         self._environments = environments or Environments()
         self._children = Children()
         self._resources = contextlib.ExitStack()
@@ -86,6 +89,10 @@ class PythonTasks:
     def stamp(self, job: Job) -> str:
         return stamp_packages()
 
+    @property
+    def honours(self) -> frozenset[str]:
+        return list_honoured(self._given)
+
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         folder = self._make_folder(job.name)
         command = job.command(move_marshalled(job.executor_input, str(folder)))
@@ -103,12 +110,12 @@ class PythonTasks:
             base = self._environments.provide(asked, log, start) if asked else None
         except FastkfError as error:
             return Failure("MissingPackage", str(error))
-        environment = self._environment(job.environment, folder, base)
+        environment = self._environment(job.variables(self._given), folder, base)
         if not may_write:
             environment[interpreter.OBEYS_PERMISSIONS] = "1"
         environment[interpreter.RUNTIME] = " ".join(list_runtime(command[place]))
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
-        ending = self._children.run(command, environment, log, start)
+        ending = self._children.run(command, environment, log, start, job.seconds)
         return with_remedy(read_failure(folder, ending), may_write) if ending.code else None
 
     def _make_folder(self, name: str) -> Path:

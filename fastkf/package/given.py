@@ -1,0 +1,220 @@
+"""Secrets and ConfigMaps of a cluster, as whoever runs a package here gives them.
+
+Each comes from a file of NAME=VALUE lines, from a folder with a file for each key (as a pod sees a
+mounted Secret), or from its Kubernetes manifest. Their values are given to steps, and to nothing
+else: they are in no record, log or report, unless a step writes them there.
+"""
+
+import base64
+import binascii
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fastkf.base.errors import FastkfError, UsageError
+from fastkf.package.model import Package
+from fastkf.package.settings import for_executors
+
+Table = Mapping[str, Any]
+LARGEST = 1024 * 1024  # bytes, as Kubernetes has it
+ENDINGS = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Secrets, or ConfigMaps: how they are called in a package, and the option that gives one."""
+
+    name: str
+    field: str
+    key: str
+    option: str
+
+    @property
+    def as_env(self) -> str:
+        return f"{self.field}AsEnv"
+
+
+SECRET = Kind("Secret", "secret", "secretKey", "--secret")
+CONFIG_MAP = Kind("ConfigMap", "configMap", "configMapKey", "--config-map")
+KINDS = (SECRET, CONFIG_MAP)
+TIME_LIMIT = "activeDeadlineSeconds"
+# Settings of an executor that are honoured here, where what they name is given.
+DONE = frozenset((SECRET.as_env, CONFIG_MAP.as_env, TIME_LIMIT))
+
+
+@dataclass(frozen=True)
+class Given:
+    """Kind to name to key to value.
+
+    Attributes:
+        done: the settings of a package that this is enough for.
+    """
+
+    values: Mapping[Kind, Mapping[str, Mapping[str, str]]] = field(default_factory=dict, repr=False)
+    done: frozenset[str] = DONE
+
+    def find(self, kind: Kind, name: str) -> Mapping[str, str] | None:
+        return self.values.get(kind, {}).get(name)
+
+
+def read_given(secrets: Mapping[str, str], config_maps: Mapping[str, str]) -> Given:
+    """Reads what options name.
+
+    Args:
+        secrets, config_maps: name to path.
+
+    Raises:
+        UsageError: there is no such file, or it is none of the three.
+    """
+    named = ((SECRET, secrets), (CONFIG_MAP, config_maps))
+    return Given(
+        {
+            kind: {name: _read(kind, Path(path)) for name, path in paths.items()}
+            for kind, paths in named
+        }
+    )
+
+
+def _read(kind: Kind, path: Path) -> dict[str, str]:
+    try:
+        if path.is_dir():
+            files = [one for one in path.iterdir() if one.is_file() and one.name[0] != "."]
+            return {one.name: _read_text(one) for one in files}
+        text = _read_text(path)
+        if path.suffix in ENDINGS:
+            return _read_manifest(kind, yaml.safe_load(text))
+        return dict(_read_lines(text))
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, yaml.YAMLError):
+        # What is in it stays out of the message.
+        reason = f"no lines NAME=VALUE, and no manifest of a {kind.name}"
+    raise UsageError(
+        f"{kind.option}: {path}: {reason}",
+        f"give a file of NAME=VALUE lines, a folder with a file for each key, or a {kind.name} as "
+        "YAML",
+    )
+
+
+def _read_text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError("larger than 1 MiB, which Kubernetes does not take either")
+    return content.decode("utf-8")
+
+
+def _read_manifest(kind: Kind, manifest: Any) -> dict[str, str]:
+    if not isinstance(manifest, dict) or manifest.get("kind") != kind.name:
+        raise ValueError
+    data = dict(manifest.get("data") or {})
+    if kind is SECRET:
+        data = {name: _decode(value) for name, value in data.items()}
+        data |= manifest.get("stringData") or {}
+    if not all(isinstance(value, str) for value in data.values()):
+        raise ValueError
+    return data
+
+
+def _decode(value: Any) -> str:
+    try:
+        return base64.b64decode(str(value), validate=True).decode("utf-8")
+    except binascii.Error as error:
+        raise ValueError from error
+
+
+def _read_lines(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        line = line.strip().removeprefix("export ")
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not (name.strip() and equals):
+            raise ValueError
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        yield name.strip(), value
+
+
+def check_given(package: Package, given: Given) -> None:
+    """Says what steps take from Secrets and ConfigMaps that is not given, before anything runs.
+
+    On a cluster such a step waits for ever.
+
+    Raises:
+        FastkfError: names all of it.
+    """
+    lacking = list(_list_lacking(package, given))
+    if lacking:
+        options = dict.fromkeys(f"{kind.option} {name}=FILE" for kind, name, _ in lacking)
+        raise FastkfError(
+            f"not given here: {'; '.join(what for _, _, what in lacking)}",
+            f"give the values with {' '.join(options)}, or set the steps' variables yourself",
+        )
+
+
+def fit(package: Package, given: Given) -> Given:
+    """What is given, with what of a package's settings it is enough for."""
+    kinds = {kind.as_env for kind, _, _ in _list_lacking(package, given)}
+    return replace(given, done=DONE - kinds)
+
+
+def _list_lacking(package: Package, given: Given) -> Iterator[tuple[Kind, str, str]]:
+    """What is not given and not in this process's environment, which steps inherit."""
+    for executor, asked in for_executors(package).items():
+        step = executor.removeprefix("exec-")
+        for kind, one in _list_asked(asked):
+            name = constant_name(kind, one)
+            found = given.find(kind, name)
+            if not name or one.get("optional"):
+                continue
+            wanted = [pair for pair in one.get("keyToEnv") or () if not _is_set(pair)]
+            missing = [str(pair.get(kind.key)) for pair in wanted if not _has(found, kind, pair)]
+            if missing:
+                what = "" if found is None else f"{', '.join(missing)} in "
+                yield kind, name, f"{what}{kind.name} {name} of {step}"
+
+
+def _is_set(pair: Table) -> bool:
+    return str(pair.get("envVar")) in os.environ
+
+
+def _has(found: Table | None, kind: Kind, pair: Table) -> bool:
+    return found is not None and pair.get(kind.key) in found
+
+
+def _list_asked(asked: Table) -> Iterator[tuple[Kind, Table]]:
+    for kind in KINDS:
+        for one in asked.get(kind.as_env) or ():
+            yield kind, one
+
+
+def constant_name(kind: Kind, asked: Table) -> str:
+    """The name that is asked for; "" where it comes from an input."""
+    parameter = asked.get(f"{kind.field}NameParameter")
+    if parameter is None:
+        return str(asked.get(f"{kind.field}Name") or "")
+    return str((parameter.get("runtimeValue") or {}).get("constant") or "")
+
+
+def find_variables(asked: Table, parameters: Table, given: Given) -> dict[str, str]:
+    """The variables that a task's container gets from Secrets and ConfigMaps.
+
+    Args:
+        asked: what its executor asks of Kubernetes.
+        parameters: the task's inputs, one of which may name the Secret.
+    """
+    variables: dict[str, str] = {}
+    for kind, one in _list_asked(asked):
+        described = one.get(f"{kind.field}NameParameter") or {}
+        from_input = parameters.get(str(described.get("componentInputParameter", "")))
+        found = given.find(kind, constant_name(kind, one) or str(from_input or "")) or {}
+        for pair in one.get("keyToEnv") or ():
+            if (key := pair.get(kind.key)) in found:
+                variables[str(pair.get("envVar", ""))] = found[key]
+    return variables
