@@ -174,13 +174,13 @@ class Job:
 
 
 def describe(values: Values, run_folder: Path) -> model.Values:
-    """Values as the data of a step."""
+    """Values as the data of a step; of a list of artifacts, NAME, NAME[1], NAME[2], ..."""
     return model.Values(
         dict(values.parameters),
         {
-            name: _describe_artifact(artifacts[0], run_folder)
+            f"{name}[{number}]" if number else name: _describe_artifact(artifact, run_folder)
             for name, artifacts in values.artifacts.items()
-            if artifacts
+            for number, artifact in enumerate(artifacts)
         },
     )
 

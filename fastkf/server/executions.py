@@ -89,3 +89,8 @@ def _unfold(step: Step, node: str, parent: str | None, turns: Turns = ()) -> Ite
 def number_of(text: str) -> int:
     """A number of 32 bits that stands for a text."""
     return zlib.crc32(text.encode("utf-8", "replace"))
+
+
+def input_name(key: str) -> str:
+    """The input that an artifact is of: of a list there are NAME, NAME[1], NAME[2], ..."""
+    return key.partition("[")[0]

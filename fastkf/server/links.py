@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastkf.server.artifacts import Artifact, list_artifacts
-from fastkf.server.executions import Execution
+from fastkf.server.executions import Execution, input_name
 from fastkf.server.runs import task_id
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ def list_inputs(
         for key, file in taken.items():
             for artifact in of_file.get(file.uri, []):
                 if artifact.node != one.node:
-                    yield one, key, artifact
+                    yield one, input_name(key), artifact
 
 
 def _link(run_id: str, artifact: Artifact, node: str, key: str, kind: str) -> Json:

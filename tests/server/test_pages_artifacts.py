@@ -8,6 +8,8 @@ import pytest
 from bs4 import BeautifulSoup
 from made_runs import step
 
+from fastkf.engine.job import describe
+from fastkf.engine.scope import Values
 from fastkf.runs.model import Artifact
 from fastkf.server.pages.previews import MOST_LETTERS, MOST_ROWS, preview
 
@@ -92,6 +94,26 @@ def test_lineage_goes_in_both_directions_and_leaves_out_the_rest(page, run):
     assert (f"{run}.train-task.model", "test-task") in edges
     assert ("train-task", f"{run}.train-task.model") in edges
     assert text_of(shown.select_one("svg [aria-current] title")) == "model: Model"
+
+
+def test_the_lineage_of_a_list_of_artifacts_has_all_of_them(page, place):
+    turns = [step(f"fit.{n}", outputs={"artifacts": made(f"m{n}")}) for n in range(3)]
+    fit = step("fit", steps=[{**turn, "task": "fit"} for turn in turns]) | {"task": "fit"}
+    given = [
+        {"name": "m", "type": {"schemaTitle": "system.Dataset"}, "uri": f"artifacts/r/m{n}"}
+        for n in range(3)
+    ]
+    taken = describe(Values(artifacts={"models": given}), Path("/elsewhere")).artifacts
+    inputs = {"artifacts": {key: {"type": one.type, "uri": one.uri} for key, one in taken.items()}}
+    assert list(taken) == ["models", "models[1]", "models[2]"]
+    run = place.add_run("many", steps=[fit, step("best", inputs=inputs)])
+    shown = page(f"/fragments/artifacts/details?id={run}.fit.2.m2")
+    edges = {(one["data-from"], one["data-to"]) for one in shown.select("svg .edge")}
+    assert (f"{run}.fit.2.m2", "best-task") in edges
+    _, answer = place.server.call("GET", f"/artifact_tasks?run_ids={run}&type=TASK_OUTPUT_INPUT")
+    assert [(one["key"], one["artifact_id"]) for one in answer["artifact_tasks"]] == [
+        ("models", f"{run}.fit.{n}.m{n}") for n in range(3)
+    ]
 
 
 def test_an_execution_shows_what_went_in_and_came_out(page, run):

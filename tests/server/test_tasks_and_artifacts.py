@@ -182,8 +182,10 @@ class Through:
     def __init__(self, asked):
         self._asked = asked
 
-    def request_page(self, method, address, content, headers):
-        return self._asked.client.request(method, address, content=content, headers=headers)
+    def request_page(self, method, address, content, headers, timeout):
+        return self._asked.client.request(
+            method, address, content=content, headers=headers, timeout=timeout
+        )
 
 
 def test_metadata_are_those_of_the_run(asked, looped):

@@ -11,7 +11,7 @@ from typing import Any
 from fastkf.runs.model import State
 from fastkf.server import database as db
 from fastkf.server.columns import EPOCH
-from fastkf.server.executions import Execution, number_of
+from fastkf.server.executions import Execution, input_name, number_of
 from fastkf.server.metadata.messages import make, make_properties
 from fastkf.server.runs import NAMESPACE
 from fastkf.server.tree import Group, Tree
@@ -89,7 +89,8 @@ def _add_step(contents: Contents, number: int, one: Execution, parent: int) -> N
     id = _number(number, one.node)
     contents.executions[id] = _describe_step(id, parent, one)
     for kind, values in ((READ, step.inputs), (MADE, step.outputs)):
-        for key, made in values.artifacts.items() if values else ():
+        for name, made in values.artifacts.items() if values else ():
+            key = input_name(name)
             artifact = _number(number, f"artifact:{made.uri}")
             moment = _milliseconds(one.ended or step.started)
             contents.artifacts.setdefault(
