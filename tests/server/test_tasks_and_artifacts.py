@@ -183,9 +183,7 @@ class Through:
         self._asked = asked
 
     def request_page(self, method, address, content, headers, timeout):
-        return self._asked.client.request(
-            method, address, content=content, headers=headers, timeout=timeout
-        )
+        return self._asked.client.request(method, address, content=content, headers=headers)
 
 
 def test_metadata_are_those_of_the_run(asked, looped):
