@@ -11,6 +11,7 @@ from made_runs import step
 from fastkf.engine.job import describe
 from fastkf.engine.scope import Values
 from fastkf.runs.model import Artifact
+from fastkf.server.pages.executed import MOST_DRAWN
 from fastkf.server.pages.previews import MOST_LETTERS, MOST_ROWS, preview
 
 PNG = b"\x89PNG\r\n\x1a\nrest"
@@ -94,6 +95,30 @@ def test_lineage_goes_in_both_directions_and_leaves_out_the_rest(page, run):
     assert (f"{run}.train-task.model", "test-task") in edges
     assert ("train-task", f"{run}.train-task.model") in edges
     assert text_of(shown.select_one("svg [aria-current] title")) == "model: Model"
+
+
+def test_a_long_lineage_is_drawn_around_the_artifact(page, place):
+    passed = [made(f"f{n:03}") for n in range(100)]
+    both = zip(passed, passed[1:], strict=False)
+    steps = [
+        step(f"s{n}", inputs={"artifacts": one}, outputs={"artifacts": other})
+        for n, (one, other) in enumerate(both)
+    ]
+    run = place.add_run("long", steps=steps)
+    shown = page(f"/fragments/artifacts/details?id={run}.s49-task.f050")
+    drawn = {one.title.string.partition(":")[0] for one in shown.select("svg [data-step]")}
+    assert len(drawn) == MOST_DRAWN
+    assert {"f050", "s49", "s50", "f049", "f051"} <= drawn
+
+
+def test_files_that_are_made_of_each_other_are_not_drawn_for_ever(page, place):
+    one, other = made("one"), made("other")
+    steps = [
+        step("a", inputs={"artifacts": one}, outputs={"artifacts": other}),
+        step("b", inputs={"artifacts": other}, outputs={"artifacts": one}),
+    ]
+    run = place.add_run("circle", steps=steps)
+    assert "cannot be drawn" in text_of(page(f"/fragments/artifacts/details?id={run}.a-task.other"))
 
 
 def test_the_lineage_of_a_list_of_artifacts_has_all_of_them(page, place):

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fastkf.package.errors import PackageError
 from fastkf.package.graph import sort_tasks
 from fastkf.runs.drawing.nested import Node, draw_nested
 from fastkf.runs.model import Artifact, Step, Values
@@ -165,27 +166,28 @@ def draw_lineage(run_id: str, executions: Sequence[Execution], wanted: Item) -> 
     for name, others in before.items():
         for other in others:
             behind.setdefault(other, set()).add(name)
-    found = _reach(wanted.id, before) | _reach(wanted.id, behind)
+    far = {**_reach(wanted.id, behind), **_reach(wanted.id, before)}
+    found = set(sorted(far, key=far.__getitem__)[:MOST_DRAWN])
     nodes = {item.id: _draw_item(item, wanted) for item in items if item.id in found}
     nodes |= {one.node: _draw_step(run_id, one) for one in executions if one.node in found}
     drawn = {
         name: [one for one in sorted(before.get(name, ())) if one in nodes]
-        for name in list(nodes)[:MOST_DRAWN]
+        for name in sorted(nodes, key=far.__getitem__)
     }
-    ordered = [(name, drawn[name]) for name in sort_tasks(drawn) if name in drawn]
-    return draw_nested(
-        [_place(nodes[name], after) for name, after in ordered],
-        title=f"Lineage of {wanted.output}",
-        across=True,
-    )
+    try:
+        ordered = [_place(nodes[name], drawn[name]) for name in sort_tasks(drawn)]
+        return draw_nested(ordered, title=f"Lineage of {wanted.output}", across=True)
+    except PackageError:  # a record in which files are made of themselves
+        return None
 
 
-def _reach(start: str, edges: Mapping[str, set[str]]) -> set[str]:
-    found, waiting = {start}, [start]
-    while waiting:
-        new = edges.get(waiting.pop(), set()) - found
-        found |= new
-        waiting += new
+def _reach(start: str, edges: Mapping[str, set[str]]) -> dict[str, int]:
+    """What can be reached, to how many edges away it is."""
+    found, waiting = {start: 0}, [start]
+    for name in waiting:
+        for one in sorted(edges.get(name, set()) - found.keys()):
+            found[one] = found[name] + 1
+            waiting.append(one)
     return found
 
 

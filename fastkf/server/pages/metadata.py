@@ -78,6 +78,7 @@ class MetadataViews:
         item = next((one for one in list_items(run.id, executions) if one.id == id), None)
         if item is None:
             raise NotFoundError(f"artifact {id}")
+        lineage = draw_lineage(run.id, executions, item)
         made_by = next(one.step for one in executions if one.node == item.node)
         drawn = [one for one in list_classifications([made_by]) if one.artifact == item.output]
         return {
@@ -86,7 +87,7 @@ class MetadataViews:
             "metadata": {key: show_text(value)[:2000] for key, value in item.made.metadata.items()},
             "preview": preview(self.settings.run_folder(run.id), item.made),
             "classifications": drawn,
-            "lineage": Markup(draw_lineage(run.id, executions, item)),
+            "lineage": lineage and Markup(lineage),
         }
 
     def executions(self, session: Session, query: dict) -> dict:
