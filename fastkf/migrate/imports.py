@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from fastkf.migrate.draft import Draft, DraftCell
 from fastkf.migrate.magics import python_of
-from fastkf.notebook.check.modules import explain_package, imported_modules
+from fastkf.notebook.check.modules import explain_package, imported_modules, written_modules
 from fastkf.notebook.model import Cell
 from fastkf.notebook.names import Names
 
@@ -137,6 +137,8 @@ def can_move(
     modules = list(imported_modules(one))
     if any(m.split(".")[0] in sys.stdlib_module_names and explain_package(m) for m in modules):
         return False  # Kale would install a package of that name
+    if {m.split(".")[0] for m in modules} & written_modules(one.source for one in draft.code_cells):
+        return False  # it is there below the cell that writes it alone
     clash = [name for name, _ in imported(node) if len(meanings[name]) > 1]
     if clash:
         draft.leave(

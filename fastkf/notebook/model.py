@@ -72,13 +72,13 @@ class Notebook:
     """A notebook file, read with Kale's tag language (Kale 2.3, kale/processors/constants.py).
 
     Attributes:
-        given: the names that its steps have from the notebook whose part it is.
+        given: the names that its steps have from the notebook whose part it is; None: it is none.
     """
 
     path: Path
     cells: tuple[Cell, ...]
     metadata: dict[str, Any]
-    given: frozenset[str] = frozenset()
+    given: frozenset[str] | None = None
 
     @property
     def name(self) -> str:
@@ -205,8 +205,8 @@ class Notebook:
         """Step to the steps it waits for in the compiled pipeline.
 
         Kale 2.3 (kale/compiler.py, generate_pipeline): the producers of the data a step takes;
-        without any, the step above it. `composition.flat_dependencies` has those of notebooks
-        that refer to others.
+        without any, and in no part of another notebook, the step above it.
+        `composition.flat_dependencies` has those of notebooks that refer to others.
 
         Raises:
             FastkfError: Kale rejects the notebook.
@@ -215,7 +215,7 @@ class Notebook:
         above: str | None = None
         for step, sources in self.sources.items():
             after[step] = sorted(set(sources.values())) or ([above] if above else [])
-            above = step
+            above = step if self.given is None else None
         return after
 
 

@@ -208,15 +208,25 @@ def _make_template(
 
 
 def _strip(notebook: Notebook) -> str:
-    """The notebook's file without the outputs of its cells."""
+    """The notebook's file without the outputs of its cells.
+
+    Without its text too where it is too large with it: pictures stand in text, and no trial reads
+    it.
+    """
     node = nbformat.read(notebook.path, as_version=nbformat.NO_CONVERT)
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     text = nbformat.writes(node) + "\n"
     if len(text.encode()) > LARGEST_CONFIG_MAP:
+        for cell in node.cells:
+            if cell.cell_type != "code":
+                cell.source = ""
+                cell.pop("attachments", None)
+        text = nbformat.writes(node) + "\n"
+    if len(text.encode()) > LARGEST_CONFIG_MAP:
         raise UsageError(
             f"{notebook.path}: too large for the ConfigMap that brings it to a cluster "
-            f"({len(text.encode()):,} bytes without its outputs, at most {LARGEST_CONFIG_MAP:,})"
+            f"({len(text.encode()):,} bytes of code, at most {LARGEST_CONFIG_MAP:,})"
         )
     return text

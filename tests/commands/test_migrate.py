@@ -403,3 +403,18 @@ def test_damaged_metadata_end_in_no_traceback(value, tmp_path):
         content = json.loads(path.read_text())
         path.write_text(json.dumps({**content, "metadata": block}))
         assert json.loads(translate(path))["cells"][0]["metadata"]["tags"][0] == "step:load", block
+
+
+def test_the_import_of_a_module_that_a_cell_writes_stays_below_it(tmp_path):
+    cells = [
+        ("imports", "import json"),
+        ("block:load", "%%writefile util_wf.py\ndef f():\n    return 3"),
+        ("", "import util_wf\nimport math\nx = util_wf.f()"),
+    ]
+    path = write_notebook(tmp_path / "old.ipynb", cells, metadata=old_metadata())
+    made = json.loads(room.migrate(path, tmp_path / "new.ipynb").text)["cells"]
+    assert ["".join(cell["source"]) for cell in made] == [
+        "import json\nimport math",
+        "%%writefile util_wf.py\ndef f():\n    return 3",
+        "import util_wf\nx = util_wf.f()",
+    ]

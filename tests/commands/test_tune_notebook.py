@@ -1,5 +1,7 @@
 """`fastkf tune` on a Kale notebook: its trials, its manifest, and what it refuses."""
 
+import json
+
 import pytest
 import yaml
 from build import write_notebook
@@ -165,6 +167,17 @@ def test_outputs_do_not_travel(tmp_path):
     nbformat.write(node, path)
     config_map, _ = make_manifest(read(path), Search("score", ["units=2,4"], {}))
     assert len(config_map["data"]["train.ipynb"]) < 5_000
+
+
+def test_pictures_do_not_travel(tmp_path):
+    picture = f"![](data:image/png;base64,{'A' * 1_200_000})"
+    path = write_notebook(tmp_path / "train.ipynb", [*CELLS, ("markdown", picture)])
+    config_map, _ = make_manifest(read(path), Search("score", ["units=2,4"], {}))
+    carried = json.loads(config_map["data"]["train.ipynb"])
+    code = [cell["source"] for cell in carried["cells"] if cell["cell_type"] == "code"]
+    assert ["".join(source) for source in code] == [
+        source for kind, source in CELLS if kind != "markdown"
+    ]
 
 
 @pytest.mark.parametrize(

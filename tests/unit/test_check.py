@@ -393,6 +393,14 @@ MODULES = [
         [("skip", "import json"), LOAD],
     ),
     Example(
+        "local-module",
+        2,
+        "a step's container does not have `util_wf`",
+        [("skip", "%%writefile util_wf.py\nx = 1"), ("step:a", "import util_wf\ny = util_wf.x")],
+        [("skip", "%%writefile util_wf.txt\nx = 1"), ("step:a", "y = 1")],
+        ACCEPTS,
+    ),
+    Example(
         "keras-without-backend",
         1,
         "add `import tensorflow`",

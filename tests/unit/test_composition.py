@@ -156,3 +156,10 @@ def test_a_composition_is_not_tuned(compose):
     notebook = read(compose(first=FIRST, second=SECOND))
     with pytest.raises(UsageError, match="cannot be tuned"):
         make_manifest(notebook, Search("score", ["n=1,2"], {}))
+
+
+def test_a_step_of_a_part_waits_for_its_data_alone(compose):
+    part = [("step:a", "x = 1"), ("step:b", "y = 2"), (["step:c", "prev:b"], "z = y")]
+    path = compose([("notebook:part", ""), ("step:end", "print(x, z)")], part=part)
+    assert findings(path) == []
+    assert flat_dependencies(read(path)) == {"a": [], "b": [], "c": ["b"], "end": ["a", "b", "c"]}

@@ -31,7 +31,8 @@ def shared_cells(notebook: Notebook) -> list[Cell]:
 def undefined_names(notebook: Notebook, cells: list[Cell]) -> frozenset[str]:
     """The names that cells use and neither make nor get as parameters, as Kale finds them."""
     names = kale.missing_names("\n".join(cell.source for cell in cells))
-    given = {name for part in notebook.pipeline.parts for name in part.outs} | notebook.given
+    given = {name for part in notebook.pipeline.parts for name in part.outs}
+    given |= notebook.given or set()
     return names - IPYTHON_NAMES - set(notebook.parameters) - given
 
 

@@ -2,8 +2,9 @@
 
 import ast
 import importlib.metadata
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from packaging.utils import canonicalize_name
@@ -16,6 +17,7 @@ from fastkf.notebook.model import Cell, Notebook
 from fastkf.package.pins import installed_version
 
 OWN_PACKAGE = "fastkf"
+WRITES_MODULE = re.compile(r"^\s*%%(?:writefile|file)\s(?:.*\s)?['\"]?(\w+)\.py['\"]?\s*$", re.M)
 KERAS_BACKENDS = {"tensorflow", "torch", "jax"}
 
 
@@ -65,11 +67,17 @@ def packages_in_steps(notebook: Notebook) -> frozenset[str] | None:
     return None if installed is None else list_required(frozenset(installed))
 
 
+def written_modules(sources: Iterable[str]) -> set[str]:
+    """The modules that cells write beside the notebook with `%%writefile`."""
+    return {name for source in sources for name in WRITES_MODULE.findall(source)}
+
+
 def is_local(notebook: Notebook, module: str) -> bool:
     top = module.split(".")[0]
     beside = notebook.path.parent / top
     return (
         top in ("", OWN_PACKAGE)
+        or top in written_modules(cell.source for cell in notebook.code_cells)
         or beside.with_suffix(".py").is_file()
         or (beside / "__init__.py").is_file()
     )
