@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from fastkf.base.brought import find_named
 from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
 from fastkf.cli.extras import require
-from fastkf.cli.options import find_notebook, parse_assignments, parse_parameters
+from fastkf.cli.options import Brought, find_notebook, parse_assignments, parse_parameters
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.progress import Progress
 
@@ -102,6 +103,7 @@ def tune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check, write the manifest, start no trial.")
     ] = False,
+    bring: Brought = None,
     *,
     display: Progress,
 ) -> bool:
@@ -124,16 +126,17 @@ def tune(
     if path.is_dir() or path.suffix in (".yaml", ".yml"):
         for_notebooks: dict[str, object] = {"algorithm": algorithm, "goal": goal, "image": image}
         for_notebooks |= {"minimize": minimize or None, "param": param, "parameter": parameter}
-        for_notebooks |= {"metric": metric, "seed": seed}
+        for_notebooks |= {"metric": metric, "seed": seed, "bring": bring}
         for name, value in for_notebooks.items():
             if value not in (None, []):
                 raise UsageError(f"--{name}: only for a notebook; a manifest says it itself")
         begin = start.take_up if path.is_dir() else start.tune_manifest
         return begin(path, options, display)
 
-    def bring(notebook: Notebook) -> None:
+    def fetch(notebook: Notebook) -> None:
         data.fetch(notebook.course.needs, progress=display.say)
 
+    notebook = read(find_notebook(target))
     search = Search(
         metric=metric,
         parameters=param or [],
@@ -145,9 +148,9 @@ def tune(
         goal=goal,
         seed=seed,
         image=image or Search.image,
+        brought=find_named(notebook.path.parent, bring or []),
     )
-    notebook = read(find_notebook(target))
-    return start.tune_notebook(notebook, search, options, display, bring)
+    return start.tune_notebook(notebook, search, options, display, fetch)
 
 
 @command(extra="serve")

@@ -16,6 +16,7 @@ from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
 from fastkf.engine.kernels import PrivateKernelManager
 from fastkf.engine.layer import Layer
+from fastkf.engine.step_folder import with_remedy
 from fastkf.notebook import composition
 from fastkf.notebook.file import readable_copy
 from fastkf.notebook.model import Notebook, read
@@ -65,8 +66,9 @@ def execute_notebook(
     copy: Path | None = None,
     below: Layer | None = None,
     offline: bool = False,
+    folder: Path | None = None,
 ) -> NotebookResult:
-    """Executes the notebook in its own folder and writes the executed copy, failed or not.
+    """Executes the notebook and writes the executed copy, failed or not.
 
     Args:
         notebook: the notebook to execute.
@@ -76,6 +78,7 @@ def execute_notebook(
         copy: a file with some of the notebook's cells, executed in its place.
         below: the environment with the packages that it imports, where they are not here.
         offline: what its cells install is not fetched.
+        folder: where it runs, not writable, as a step's; the notebook's own folder when None.
 
     Returns:
         How it ended; the metrics are those that its cells have printed.
@@ -84,7 +87,7 @@ def execute_notebook(
     whole = composition.whole(notebook)
     made = readable_copy(copy, to_execute=True) if copy else composition.executable_copy(notebook)
     with made as path, _kernels_of_a_layer(below, offline) as kernels, quiet_logging():
-        error = _execute(whole, output, dict(parameters), on_cell, path, kernels)
+        error = _execute(whole, output, dict(parameters), on_cell, path, folder, kernels)
     return NotebookResult(
         State.FAILED if error else State.SUCCEEDED,
         time.monotonic() - began,
@@ -99,6 +102,7 @@ def _execute(
     parameters: dict[str, Any],
     on_cell: Callable[[int, int], None],
     path: Path,
+    folder: Path | None,
     kernels: type[QuietKernelManager],
 ) -> str | None:
     """Executes the file; returns why it has failed, in words for whoever wrote the notebook."""
@@ -111,16 +115,14 @@ def _execute(
             _literal(path),
             _literal(output),
             parameters=parameters,
-            cwd=str(notebook.path.resolve().parent),
+            cwd=str(folder or notebook.path.resolve().parent),
             kernel_name="python3",
             progress_bar=False,
             kernel_manager_class=kernels,
             on_cell_executed=_count_cells(len(notebook.code_cells), on_cell),
         )
     except papermill.PapermillExecutionError as failure:
-        line = _line(failure.traceback)
-        raised = Failure(failure.ename, failure.evalue, failure.source, line)
-        return explain(raised, notebook.cell_names)
+        return explain(_read_failure(failure, folder), notebook.cell_names)
     except DeadKernelError:
         return (
             "the notebook's kernel has died: a cell has ended its process, or made it crash, or "
@@ -133,6 +135,12 @@ def _execute(
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         raise
     return None
+
+
+def _read_failure(raised: Any, folder: Path | None) -> Failure:
+    """What papermill raises of a cell, as plain data."""
+    failure = Failure(raised.ename, raised.evalue, raised.source, _line(raised.traceback))
+    return with_remedy(failure, writable=False) if folder else failure
 
 
 def _literal(path: Path) -> str:

@@ -34,6 +34,7 @@ class Search:
         goal: the tuning ends when the metric gets there.
         seed: of the search.
         image: the container image of the trials on a cluster.
+        brought: files and folders beside the notebook that this image has.
     """
 
     metric: str | None
@@ -46,6 +47,7 @@ class Search:
     goal: float | None = None
     seed: int | None = None
     image: str = IMAGE
+    brought: tuple[str, ...] = ()
 
 
 def make_manifest(notebook: Notebook, search: Search) -> list[dict]:
@@ -181,6 +183,7 @@ def _make_template(
     given = [f"{name}={value}" for name, value in search.given.items()]
     tuned = [f"{name}=${{trialParameters.{name}}}" for name in names]
     command = ["python3", "-m", "fastkf.tune.notebook_trial", file]
+    command += [f"--bring={one}" for one in search.brought]
     mount = {"name": "notebook", "mountPath": f"{IMAGE_FOLDER}/{file}", "subPath": file}
     container = {
         "name": "notebook",

@@ -38,6 +38,19 @@ def test_a_step_finds_what_the_metadata_name_and_a_failure_says_what_to_do(tmp_p
     assert not (tmp_path / "made.txt").exists()
 
 
+def test_a_trial_finds_what_is_brought_and_can_write_nothing(tmp_path, words):
+    cells = [(["pipeline-parameters", "parameters"], "k = 1"), READS, USES, METRICS]
+    path = write_notebook(tmp_path / "reads.ipynb", cells)
+    search = ("--metric", "total", "--param", "k=1,2", "--trials", "1")
+    run = fastkf("tune", path, *search, "--bring", words, folder=tmp_path / "run")
+    assert run.code == 0, run.output
+    assert "--bring=words" in (tmp_path / "run" / "manifest.yaml").read_text()
+    without = fastkf("tune", path, *search, folder=tmp_path / "without")
+    assert without.code == 1
+    assert "FileNotFoundError" in without.output
+    assert not list(tmp_path.glob("**/fastkf-trial-*"))
+
+
 def test_what_cannot_be_brought_ends_the_run_before_it_begins(tmp_path):
     path = write_notebook(tmp_path / "book" / "reads.ipynb", [READS, USES, METRICS])
     (tmp_path / "outside.txt").touch()
