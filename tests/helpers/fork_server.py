@@ -42,14 +42,15 @@ STEPS = (
 CLIENT = ("kfp_server_api", "httpx", "tenacity", "bs4")
 SERVER = ("fastapi", "uvicorn", "sqlalchemy.orm", "jinja2")
 TERMINAL = ("typer", "typer._adapters", "rich.console", "rich.table", "rich.progress")
-IMPORTED_BY_ALL = (*TERMINAL, "yaml", "nbformat", "filelock", "pydantic")
+FILES = ("yaml", "nbformat", "filelock", "pydantic", "packaging.requirements", "platformdirs")
+IMPORTED_BY_ALL = (*TERMINAL, *FILES)
 IMPORTED = {
     "check": ("kale.compiler",),
     "compile": KALE,
     "doctor": KALE,
     "lab": (*KALE, *SERVER, *CLIENT),
     "migrate": KALE,
-    "run": (*KALE, *STEPS),
+    "run": (*KALE, *STEPS, "markdown_it"),
     "serve": ("kserve", "sklearn.ensemble"),
     "server": SERVER,
     "storage": ("s3fs", "minio"),
