@@ -6,9 +6,10 @@ from google.protobuf import json_format
 from kfp import dsl, kubernetes
 
 from fastkf.package.errors import PackageError
+from fastkf.package.given import DONE, KINDS
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
-from fastkf.package.settings import list_settings
+from fastkf.package.settings import for_executors, list_settings
 
 TERM = {"key": "disk", "operator": "In", "values": ["ssd"]}
 USES = {
@@ -67,7 +68,7 @@ def step() -> int:
 
 
 def judge(word: str) -> str:
-    """What becomes of a pipeline that has this setting: yes, listed or refused."""
+    """What becomes of a pipeline that has this setting: yes, given, listed or refused."""
     if word not in USES and word not in CONFIGS:
         return "yes"
     package = make_package(word)
@@ -75,7 +76,10 @@ def judge(word: str) -> str:
         check_runs_here(package)
     except PackageError:
         return "refused"
-    return "listed" if list_settings(package) else "yes"
+    if list_settings(package, DONE):
+        return "listed"
+    asked = {setting for executor in for_executors(package).values() for setting in executor}
+    return "given" if asked & {kind.as_env for kind in KINDS} else "yes"
 
 
 def make_package(word: str) -> Package:
