@@ -1,5 +1,6 @@
 """Whether runs of the same work agree: in their metrics, their outputs, and step by step."""
 
+import ast
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,8 +126,10 @@ def compare(
 def is_equal(one: object, other: object, tolerance: float) -> bool:
     """Whether two values agree; numbers within the relative tolerance, wherever they stand.
 
-    NaN agrees with NaN, 0 with -0, and a truth value with the same truth value alone.
+    NaN agrees with NaN, 0 with -0, and a truth value with the same truth value alone. A text agrees
+    with the truth value, list or table that it is the printed form of.
     """
+    one, other = _read_printed(one, other), _read_printed(other, one)
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, int | float) and isinstance(other, int | float):
@@ -142,6 +145,17 @@ def is_equal(one: object, other: object, tolerance: float) -> bool:
             is_equal(one[key], other[key], tolerance) for key in one
         )
     return one is not None and one == other
+
+
+def _read_printed(one: object, other: object) -> object:
+    """A text as the value that it is the printed form of, where the other is no text."""
+    if not (isinstance(one, str) and isinstance(other, bool | list | tuple | dict)):
+        return one
+    try:
+        read: object = ast.literal_eval(one)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return one
+    return read
 
 
 def _list_ways(number: int, run: Run) -> list[Way]:

@@ -56,6 +56,11 @@ def step(name: str, state: State = State.SUCCEEDED, *inner: Step) -> Step:
         ([1, 2], [1], False),
         ({"a": NAN}, {"a": NAN}, True),
         ({"a": 1}, {"b": 1}, False),
+        ("True", True, True),  # as a notebook prints it
+        ("False", True, False),
+        ("yes", True, False),
+        ("[1, 2]", [1.0, 2], True),
+        ("(", [1], False),
     ],
 )
 def test_when_two_values_agree(one, other, equal):
