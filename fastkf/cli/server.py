@@ -42,6 +42,16 @@ def server(
     secret: Secrets = None,
     config_map: ConfigMaps = None,
     offline: Offline = False,
+    components: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Run containers' commands as processes, each in the folder named like its image.",
+        ),
+    ] = None,
+    docker: Annotated[
+        bool, typer.Option("--docker", help="Run all containers in their images.")
+    ] = False,
     no_token: Annotated[
         bool, typer.Option("--no-token", help="Ask nobody for the token: in a container only.")
     ] = False,
@@ -65,7 +75,7 @@ def server(
     """
     from fastkf.base.local_server import default_folder
     from fastkf.server.main import serve
-    from fastkf.server.provided import provide
+    from fastkf.server.provided import Provided
     from fastkf.server.settings import Settings, default_parallel_runs
 
     if no_token and not in_container:
@@ -74,11 +84,13 @@ def server(
             "leave it out, since fastkf, Kale and kfp find the token in the folder; in a container "
             "of one person's own, whose loopback address nobody else reaches, add --in-container",
         )
-    provide(
+    Provided(
         parse_assignments(secret or [], "--secret"),
         parse_assignments(config_map or [], "--config-map"),
         offline,
-    )
+        str(components) if components else None,
+        docker,
+    ).hand_on()
     os.umask(0o077)  # what the server and its runs write is for this user alone
     settings = Settings(
         folder=(folder or default_folder()).resolve(),

@@ -12,6 +12,7 @@ room for run.json.
 import os
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -24,9 +25,6 @@ from fastkf.engine.memo import Memo
 from fastkf.engine.pipeline import Identity
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.step_folder import Provisions, texts_of
-from fastkf.engine.tasks.python import PythonTasks
-from fastkf.package.asked import list_asked
-from fastkf.package.given import fit
 from fastkf.package.model import Package
 from fastkf.package.settings import describe_settings
 from fastkf.runs.cache import Store
@@ -34,7 +32,7 @@ from fastkf.runs.keeper import INTERRUPTED, describe_unexpected
 from fastkf.runs.model import PipelineResult, State, Step
 from fastkf.runs.problems import explain_step
 from fastkf.runs.record import read_run, write_run
-from fastkf.server.provided import take_provided
+from fastkf.server.provided import Provided
 from fastkf.server.recorder import Recorder
 
 DISK_FULL = os.EX_IOERR
@@ -59,8 +57,7 @@ class Execution:
         )
         self.steps: dict[str, Step] = {}
         self.recorder = Recorder()
-        given, self.environments = take_provided()
-        self.given = fit(self.package, given)
+        self.provided = Provided.take()
 
     def run(self) -> bool:
         """Runs the package; True when it has succeeded."""
@@ -71,8 +68,8 @@ class Execution:
         )
         write_run(self.record)
         try:
-            self._check()
-            left_out = describe_settings(self.package, self.given.done)
+            self.provided.check(self.package)
+            left_out = describe_settings(self.package, self.provided.give(self.package).done)
             self.record = replace(self.record, not_applied=left_out)
             outcome = self._run_package()
             error = outcome.error
@@ -97,40 +94,20 @@ class Execution:
         self.record = replace(self.record, seconds=seconds, pipeline=part).end(state, error)
         write_run(self.record)
 
-    def _check(self) -> None:
-        """Finds what cannot run here before anything is started.
-
-        Raises:
-            FastkfError: says what, and what to do.
-        """
-        self.environments.check(list_asked(self.package))
-        for name, executor in self.package.executors.items():
-            if "container" in executor and name not in self.package.python_sources:
-                raise FastkfError(
-                    f"{name.removeprefix('exec-')} is a container component "
-                    f"({executor['container'].get('image', 'no image')}), and this server runs "
-                    "Python components only: use `fastkf run PACKAGE --components FOLDER`, or a "
-                    "Kubeflow"
-                )
-
     def _run_package(self) -> Outcome:
         shared = tuple(f"../{one.name}" for one in self.folder.iterdir() if one.is_symlink())
         named = (*shared, *texts_of(self.record.parameters))
         provisions = Provisions(self.folder / "work", named)
-        with PythonTasks(
-            provisions,
-            self.package.imports,
-            environments=self.environments,
-            given=self.given,
-        ) as python:
+        with ExitStack() as stack:
             return run_package(
                 self.package,
                 self.record.parameters,
                 self.folder,
-                executors={"python": python},
+                executors=self.provided.make_executors(self.package, provisions, stack),
                 on_step=self._show,
                 memo=self.memo,
                 identity=self.identity,
+                workspace=self.provided.workspace,
                 store=self.store,
             )
 

@@ -6,36 +6,123 @@ It goes to the runs' processes through a variable, which holds paths only, and n
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Self
 
+from fastkf.base.errors import FastkfError, UsageError
 from fastkf.engine.environments import Environments
-from fastkf.package.given import Given, read_given
+from fastkf.engine.placeholders import WORKSPACE
+from fastkf.engine.step_folder import Provisions
+from fastkf.engine.tasks import Executor, Kind
+from fastkf.engine.tasks.container import ContainerTasks
+from fastkf.engine.tasks.docker import DockerTasks, connect
+from fastkf.engine.tasks.python import PythonTasks
+from fastkf.package.asked import list_asked
+from fastkf.package.containers import find_folders, list_containers
+from fastkf.package.given import TIME_LIMIT, Given, fit, read_given
+from fastkf.package.model import Package
 
 VARIABLE = "FASTKF_PROVIDED"
 
 
-def provide(secrets: Mapping[str, str], config_maps: Mapping[str, str], offline: bool) -> None:
-    """Notes it for the processes that this one starts.
+@dataclass(frozen=True)
+class Provided:
+    """What is provided.
 
-    Args:
+    Attributes:
         secrets, config_maps: name to path.
         offline: no packages are fetched.
-
-    Raises:
-        UsageError: a file cannot be read.
+        components: the folder with the folders in which containers' commands run as processes.
+        docker: whether all containers run in their images.
     """
-    read_given(secrets, config_maps)
-    paths = [
-        {name: os.path.abspath(path) for name, path in one.items()}
-        for one in (secrets, config_maps)
-    ]
-    os.environ[VARIABLE] = json.dumps([*paths, offline])
 
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    config_maps: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    components: str | None = None
+    docker: bool = False
 
-def take_provided() -> tuple[Given, Environments]:
-    """What was noted, which the processes that this one starts are not told.
+    def hand_on(self) -> None:
+        """Notes it for the processes that this one starts.
 
-    Raises:
-        UsageError: a file cannot be read any more.
-    """
-    secrets, config_maps, offline = json.loads(os.environ.pop(VARIABLE, "[{}, {}, false]"))
-    return read_given(secrets, config_maps), Environments(offline)
+        Raises:
+            FastkfError: a file cannot be read, a folder is not there, or no Docker answers.
+        """
+        read_given(self.secrets, self.config_maps)
+        if self.components and not Path(self.components).is_dir():
+            raise UsageError(f"--components {self.components}: no such folder")
+        if self.docker:
+            connect().close()
+        paths = {
+            kind: {name: os.path.abspath(path) for name, path in getattr(self, kind).items()}
+            for kind in ("secrets", "config_maps")
+        }
+        folder = os.path.abspath(self.components) if self.components else None
+        os.environ[VARIABLE] = json.dumps({**asdict(self), **paths, "components": folder})
+
+    @classmethod
+    def take(cls) -> Self:
+        """What was noted, which the processes that this one starts are not told."""
+        return cls(**json.loads(os.environ.pop(VARIABLE, "{}")))
+
+    @cached_property
+    def environments(self) -> Environments:
+        return Environments(self.offline)
+
+    def give(self, package: Package) -> Given:
+        """The Secrets and ConfigMaps, with what of a package they are enough for.
+
+        Raises:
+            UsageError: a file cannot be read any more.
+        """
+        given = fit(package, read_given(self.secrets, self.config_maps))
+        return replace(given, done=given.done - {TIME_LIMIT}) if self.docker else given
+
+    def check(self, package: Package) -> None:
+        """Says what of a package cannot run, before anything is started.
+
+        Raises:
+            FastkfError: says what, and what to do.
+        """
+        if self.docker:
+            return
+        self.environments.check(list_asked(package))
+        containers = list_containers(package)
+        if self.components:
+            find_folders(package, containers, Path(self.components))
+            return
+        for name, container in containers.items():
+            if not container.is_python:
+                raise FastkfError(
+                    f"{name} is a container component ({container.image or 'no image'}), and this "
+                    "server runs Python components only",
+                    "start it with `fastkf server --docker`, or with --components FOLDER, or use a "
+                    "Kubeflow",
+                )
+
+    def make_executors(
+        self, package: Package, provisions: Provisions, stack: ExitStack
+    ) -> dict[Kind, Executor]:
+        """What runs the steps of a package, until the stack is closed."""
+        given = self.give(package)
+        if self.docker:
+            docker = stack.enter_context(DockerTasks(given))
+            return {"python": docker, "container": docker}
+        python = PythonTasks(
+            provisions, package.imports, environments=self.environments, given=given
+        )
+        executors: dict[Kind, Executor] = {"python": stack.enter_context(python)}
+        if self.components:
+            folder = Path(self.components)
+            folders = find_folders(package, list_containers(package), folder)
+            containers = ContainerTasks(folder, folders, self.offline, given)
+            executors["container"] = stack.enter_context(containers)
+        return executors
+
+    @property
+    def workspace(self) -> str | None:
+        """Where steps see the workspace, if they see it elsewhere than it is."""
+        return WORKSPACE if self.docker else None

@@ -11,7 +11,7 @@ from fastkf.engine.children import Children
 from fastkf.package.given import CONFIG_MAP, DONE, SECRET, check_given, find_variables, read_given
 from fastkf.package.model import Package
 from fastkf.package.settings import describe_settings, for_executors
-from fastkf.server.provided import VARIABLE, provide, take_provided
+from fastkf.server.provided import VARIABLE, Provided
 
 MANIFEST = "kind: Secret\ndata: {user: bWU=}\nstringData: {password: it's}\n"
 
@@ -87,14 +87,14 @@ def test_what_is_not_given_is_named_at_once(tmp_path, package):
     )
 
 
-def test_a_server_hands_on_paths_only(tmp_path, monkeypatch):
+def test_a_server_hands_on_paths_only(tmp_path, monkeypatch, package):
     monkeypatch.setenv(VARIABLE, "")
     (tmp_path / "db.env").write_text("password=hunter2\n")
-    provide({"db": str(tmp_path / "db.env")}, {}, offline=True)
+    Provided({"db": str(tmp_path / "db.env")}, offline=True).hand_on()
     assert "hunter2" not in os.environ[VARIABLE]
-    given, environments = take_provided()
-    assert given.find(SECRET, "db") == {"password": "hunter2"}
-    assert environments.offline
+    taken = Provided.take()
+    assert taken.give(package).find(SECRET, "db") == {"password": "hunter2"}
+    assert taken.environments.offline
     assert VARIABLE not in os.environ
 
 
