@@ -143,13 +143,17 @@ def parse_parameters(words: list[str]) -> dict[str, str]:
     """NAME=VALUE words as a dictionary.
 
     Raises:
-        UsageError: a word is of another form.
+        UsageError: a word is of another form, or a name is given two values.
     """
-    parameters = {}
+    parameters: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not (name.isidentifier() and equals):
             raise UsageError(f"-p {word}: give a parameter as NAME=VALUE")
+        if parameters.get(name, value) != value:
+            raise UsageError(
+                f"-p {word}: {name} is {parameters[name]} already", "give it one value"
+            )
         parameters[name] = value
     return parameters
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from fastkf.base.errors import UsageError
 from fastkf.cli import app
-from fastkf.cli.options import parse_tolerance
+from fastkf.cli.options import parse_parameters, parse_tolerance
 from fastkf.runs.compare import Tolerance, compare_runs, is_equal
 from fastkf.runs.folder import find_run_folder
 from fastkf.runs.model import NotebookResult, PipelineResult, Run, State, Step
@@ -195,3 +195,9 @@ def test_wrong_use_and_nothing_to_compare(fastkf):
     assert (code, "nothing was compared" in output) == (1, True)
     assert fastkf("one", f"{os.sep}nowhere")[0] == 2
     assert fastkf("one", "two", "--tolerance", "much")[0] == 2
+
+
+def test_a_parameter_is_given_one_value():
+    assert parse_parameters(["n=1", "m=2", "n=1"]) == {"n": "1", "m": "2"}
+    with pytest.raises(UsageError, match="-p n=2: n is 1 already"):
+        parse_parameters(["n=1", "n=2"])
