@@ -68,9 +68,12 @@ class PythonTasks:
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="fastkf-"))
-        self._provisions = self._provisions.keep(self._folder / "brought")
         stub = parent.python_for_steps(self._folder, self._imports, self._warm)
-        self._python = self._resources.enter_context(stub)
+        with contextlib.ExitStack() as stack:
+            self._python = stack.enter_context(stub)
+            # What is kept goes with the folder, also when the disk is full before all of it is.
+            self._provisions = self._provisions.keep(self._folder / "brought")
+            self._resources = stack.pop_all()
         return self
 
     def __exit__(
