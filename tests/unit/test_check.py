@@ -1339,6 +1339,12 @@ def test_a_plain_notebook_gets_few_findings(write):
     ]
 
 
+def test_the_settings_of_old_kale_are_one_finding(tmp_path):
+    old = {"docker_image": "old:1", "autosnapshot": True, "katib_run": False}
+    path = write_notebook(tmp_path / "old.ipynb", [LOAD], kale=old)
+    assert [one.rule for one in check(read(path)) if one.severity == "error"] == ["old-kale"]
+
+
 def test_cells_without_id_give_no_warning(tmp_path, recwarn):
     path = write_notebook(tmp_path / "old.ipynb", [LOAD])
     content = json.loads(path.read_text())

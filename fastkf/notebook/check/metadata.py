@@ -23,11 +23,16 @@ def metadata_missing(notebook: Notebook) -> Found:
             yield None, f"Kale's settings lack the {key}", "set it in Kale's panel in JupyterLab"
 
 
+# What Kale before 2.0 wrote beside `docker_image`, and today's refuses.
+OLD_SETTINGS = ("docker_image", "autosnapshot", "katib_metadata", "katib_run", "snapshot_volumes")
+
+
 def metadata_invalid(notebook: Notebook) -> Found:
     """Kale refuses a setting in the metadata, such as a pipeline name with capitals or spaces."""
     settings = {"pipeline_name": "example", "experiment_name": "example"}
     settings |= {key: value for key, value in notebook.kale.items() if value != ""}
-    settings.pop("docker_image", None)  # old_kale reports it
+    if "docker_image" in settings:  # old_kale reports the notebook
+        settings = {key: value for key, value in settings.items() if key not in OLD_SETTINGS}
     refusal = kale.find_refusal(notebook.path, copy.deepcopy(settings))
     if refusal:
         yield (
