@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tries on a Kubernetes cluster with Kubeflow Pipelines what this course says of it.
-# shellcheck disable=SC2317  # the functions of the parts are called by the parts' names
+# shellcheck disable=SC2317,SC2329  # the functions of the parts are called by the parts' names
 set -euo pipefail
 
 COURSE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
