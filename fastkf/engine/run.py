@@ -87,7 +87,8 @@ def run_package(
 
 
 def _read_pipeline(package: Package, identity: Identity, executors: Iterable[Executor]) -> Pipeline:
-    honoured = frozenset.intersection(*(one.honours for one in executors))
+    each = [one.honours for one in executors]
+    honoured = each[0].intersection(*each) if each else frozenset[str]()
     return Pipeline(
         package.spec,
         identity,

@@ -18,6 +18,8 @@ from fastkf.runs.model import Failure
 class Functions:
     """Runs each task in this process; `calls` has the names of those that it has run."""
 
+    honours = frozenset()
+
     def __init__(self, fails=(), stamp="packages"):
         self.calls, self.fails, self._stamp = [], fails, stamp
 
