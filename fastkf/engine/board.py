@@ -1,6 +1,7 @@
 """Where the steps of a run are, while it runs."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from fastkf.package.graph import Place
 from fastkf.runs.model import State, Step
 from fastkf.runs.turns import Turns, gather, name_turn
+
+GRACE, SHARE = 0.2, 0.05  # seconds, and part of all time, in which loops are told of
 
 
 def name_attempt(name: str, number: int) -> str:
@@ -31,10 +34,16 @@ class Board:
         self._turns: dict[Place, dict[Turns, Step]] = {place: {} for place in steps}
         self._on_step = on_step
         self._lock = threading.Lock()
+        self._began, self._spent = time.monotonic(), 0.0
+        self._stale: set[Place] = set()
+        self._unfinished = dict.fromkeys(steps, 0)
 
     @property
     def steps(self) -> tuple[Step, ...]:
         with self._lock:
+            for place in self._stale:
+                self._steps[place] = gather(self._steps[place], self._turns[place])
+            self._stale.clear()
             return tuple(self._steps.values())
 
     @property
@@ -50,13 +59,29 @@ class Board:
         """Changes the step; returns it as it is now."""
         with self._lock:
             if turns:
-                changed = replace(self._turns[place][turns], **changes)
-                self._turns[place][turns] = changed
-                self._steps[place] = gather(self._steps[place], self._turns[place])
+                before = self._turns[place][turns]
+                changed = self._turns[place][turns] = replace(before, **changes)
+                self._unfinished[place] -= changed.state.has_ended - before.state.has_ended
+                self._tell_of_loop(place)
             else:
                 changed = self._steps[place] = replace(self._steps[place], **changes)
-            self._on_step(self._steps[place])
+                self._on_step(self._steps[place])
         return changed
+
+    def _tell_of_loop(self, place: Place) -> None:
+        """Tells of a step with all its iterations, unless that takes too much of the time.
+
+        What each change costs grows with the iterations, of which each changes. The last change is
+        always told.
+        """
+        now = time.monotonic()
+        self._stale.add(place)
+        if self._unfinished[place] and self._spent > GRACE + SHARE * (now - self._began):
+            return
+        self._stale.discard(place)
+        self._steps[place] = gather(self._steps[place], self._turns[place])
+        self._on_step(self._steps[place])
+        self._spent += time.monotonic() - now
 
     def attempt(self, place: Place, turns: Turns, **changes: Any) -> None:
         """Adds an attempt to a step, as it has ended."""
@@ -70,7 +95,7 @@ class Board:
         with self._lock:
             for place in places:
                 step, below = self._steps[place], self._turns[place]
-                below.pop(turns, None)
+                self._unfinished[place] += count - (below.pop(turns, None) is not None)
                 for number in range(count):
                     inside = (*turns, number)
                     below[inside] = Step(name_turn(step.name, inside), step.task, step.after)

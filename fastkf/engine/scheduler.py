@@ -1,6 +1,7 @@
 """Runs what depends on each other: each as soon as all that it waits for has ended."""
 
 import graphlib
+import queue
 from collections.abc import Callable, Iterable, Mapping
 from concurrent import futures
 
@@ -27,18 +28,20 @@ def run_in_order(
     order = graphlib.TopologicalSorter(after)
     order.prepare()
     running: dict[futures.Future[None], str] = {}
+    ended: queue.SimpleQueue[futures.Future[None]] = queue.SimpleQueue()
     with futures.ThreadPoolExecutor(min(max(1, len(after)), MOST_AT_ONCE)) as pool:
         try:
             while order.is_active():
                 for name in order.get_ready():
-                    running[pool.submit(execute, name)] = name
-                done, _ = futures.wait(running, return_when=futures.FIRST_COMPLETED)
-                for future in done:
-                    name = running.pop(future)
-                    error = future.exception()
-                    if error is not None:
-                        on_error(name, error)
-                    order.done(name)
+                    future = pool.submit(execute, name)
+                    running[future] = name
+                    future.add_done_callback(ended.put)
+                done = ended.get()
+                name = running.pop(done)
+                error = done.exception()
+                if error is not None:
+                    on_error(name, error)
+                order.done(name)
         except BaseException:
             # The pool waits for its threads, and they for processes that only end when told to.
             on_interrupt()

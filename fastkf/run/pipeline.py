@@ -62,6 +62,8 @@ class _Steps:
 
     def __init__(self, progress: Progress, advance: Advance, explain: Callable[[Step], Step]):
         self._known: dict[str, Step] = {}
+        self._running: dict[str, None] = {}
+        self._ended: set[str] = set()
         self._progress, self._advance, self._explain = progress, advance, explain
 
     def note(self, step: Step) -> None:
@@ -71,9 +73,12 @@ class _Steps:
         self._known[step.name] = step
         if _has_run(step) and not (known and known.state.has_ended):
             self._progress.show_step(step)
-        steps = self._known.values()
-        running = [one.name for one in steps if one.state is State.RUNNING]
-        self._advance(sum(map(_has_run, steps)), ", ".join(running))
+        self._running.pop(step.name, None)
+        if step.state is State.RUNNING:
+            self._running[step.name] = None
+        if _has_run(step):
+            self._ended.add(step.name)
+        self._advance(len(self._ended), ", ".join(self._running))
 
     def in_order(self, order: Sequence[str]) -> tuple[Step, ...]:
         """All of them: those that are named in that order, then the others."""

@@ -28,6 +28,8 @@ class Functions:
     What it returns is the task's output parameter; an exception is its failure.
     """
 
+    honours = frozenset()
+
     def __init__(self, work):
         self.work = work
         self.calls: list[tuple[str, dict]] = []
@@ -526,3 +528,32 @@ def test_a_step_that_waits_for_its_next_attempt_lets_others_run(tmp_path):
     outcome, _ = run(pipeline, tmp_path, work, parallel=1)
     assert outcome.succeeded
     assert calls.index("add") < len(calls) - 1 - calls[::-1].index("many")
+
+
+def test_many_iterations_cost_as_much_each_as_few(tmp_path):
+    """Each change of one was told with all the others: the cost of a loop grew with its square."""
+
+    @dsl.pipeline
+    def loop(items: list):
+        with dsl.ParallelFor(items) as item:
+            add(x=item)
+
+    told = []
+    outcome, _ = run(loop, tmp_path, calculate, {"items": list(range(400))}, on_step=told.append)
+    (step,) = outcome.steps
+    assert [one.outputs.parameters["Output"] for one in step.steps] == list(range(1, 401))
+    assert told[-1] == step
+    assert step.state is State.SUCCEEDED
+
+
+def test_what_a_loop_tells_late_is_told_at_the_end():
+    place = ("loop", "fit")
+    told = []
+    board = Board({place: Step("fit", "fit")}, told.append)
+    board._spent = 1e6  # noqa: SLF001 - nothing more may be spent on telling
+    board.repeat([place], (), 2)
+    board.change(place, (0,), state=State.SUCCEEDED)
+    assert told == []
+    assert [one.state for one in board.steps[0].steps] == [State.SUCCEEDED, State.PENDING]
+    board.change(place, (1,), state=State.FAILED)
+    assert [step.state for step in told] == [State.FAILED]
