@@ -11,16 +11,19 @@ command starts, in a session of its own or through a double fork, becomes a chil
 parent ends. Where there are none (macOS), the process group ends, and daemons go on. With the
 option --keep-daemons before the command it is so everywhere.
 
-It runs with `-I -S`, so that it starts in milliseconds: it imports the standard library only.
+It runs with `-I -S`, once for each command, and imports what starts in milliseconds: `subprocess`,
+`threading`, `contextlib` and `signal` would take longer than all the rest.
 """
 
-import contextlib
+import _signal as signal  # type: ignore[import-not-found]
+import _thread
 import os
-import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Collection, Iterator
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
 
 SECONDS_TO_END = 5.0
 SECONDS_BETWEEN_KILLS = 0.01
@@ -32,8 +35,10 @@ SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 def signal_group(group: int, number: int) -> None:
     """Sends a signal to all processes of a group, if there still are any; 0 is the own group."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: all are zombies
+    try:
         os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # macOS: all are zombies
+        return
 
 
 def has_group(group: int) -> bool:
@@ -69,18 +74,20 @@ def wait_for(child: int) -> int:
 
 def end_descendants() -> None:
     """Kills all that is below this process; returns when none is left that it may kill."""
-    with contextlib.suppress(ChildProcessError):
-        while True:
+    while True:
+        try:
             if os.waitpid(-1, os.WNOHANG)[0]:
                 continue
-            # Nothing may be found though something is there: whose parent ends while /proc is read,
-            # belongs to nobody in it.
-            if not kill_descendants():
-                return
-            threading.Event().wait(SECONDS_BETWEEN_KILLS)
+        except ChildProcessError:
+            return
+        # Nothing may be found though something is there: whose parent ends while /proc is read,
+        # belongs to nobody in it.
+        if not kill_descendants():
+            return
+        time.sleep(SECONDS_BETWEEN_KILLS)
 
 
-def kill_descendants(spared: Collection[int] = ()) -> bool:
+def kill_descendants(spared: "Collection[int]" = ()) -> bool:
     """Kills what is below this process; False when there is something that it may not kill.
 
     Args:
@@ -97,14 +104,18 @@ def kill_descendants(spared: Collection[int] = ()) -> bool:
     return may
 
 
-def _find_descendants(process: int, spared: Collection[int]) -> Iterator[int]:
+def _find_descendants(process: int, spared: "Collection[int]") -> "Iterator[int]":
     """The processes below a process, from proc(5), those nearest to it first."""
     children: dict[int, list[int]] = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
-            # The name of the program comes before, in brackets, and may have any bytes in it.
-            parent = int(file.read().rpartition(b")")[2].split()[1])
-            children.setdefault(parent, []).append(int(name))
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                stat = file.read()
+        except OSError:  # it has ended
+            continue
+        # The name of the program comes before, in brackets, and may have any bytes in it.
+        parent = int(stat.rpartition(b")")[2].split()[1])
+        children.setdefault(parent, []).append(int(name))
     below = [pid for pid in children.get(process, ()) if pid not in spared]
     for pid in below:
         yield pid
@@ -133,13 +144,20 @@ def main() -> None:
     os.close(held)
     if adopts:
         adopt_orphans()  # no child inherits it
-    process = _start(command)
-    os._exit(_watch_over(process.pid, lifeline, adopts))
+    os._exit(_watch_over(_start(command), lifeline, adopts))
 
 
-def _start(command: list[str]) -> "subprocess.Popen[bytes]":
+def _start(command: list[str]) -> int:
+    """Starts the command, which reads nothing; the number of its process."""
+    nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
     try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        return os.posix_spawnp(
+            command[0],
+            command,
+            os.environ,
+            file_actions=[nothing],
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
+        )
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr, flush=True)
         os._exit(127)
@@ -147,7 +165,7 @@ def _start(command: list[str]) -> "subprocess.Popen[bytes]":
 
 def _watch_over(child: int, lifeline: int, adopts: bool) -> int:
     """Waits for a child and ends what it leaves; returns its exit code."""
-    threading.Thread(target=_end_when_told, args=(lifeline, adopts), daemon=True).start()
+    _thread.start_new_thread(_end_when_told, (lifeline, adopts))
     code = wait_for(child)
     if adopts:
         end_descendants()
@@ -158,13 +176,13 @@ def _end_when_told(lifeline: int, adopts: bool) -> None:
     """Waits until the parent is gone, then asks the group to end, then kills."""
     if not os.read(lifeline, 1):
         signal_group(0, signal.SIGTERM)
-        threading.Event().wait(SECONDS_TO_END)  # main() may end the process meanwhile
+        time.sleep(SECONDS_TO_END)  # main() may end the process meanwhile
     if not adopts:
         signal_group(0, signal.SIGKILL)
     # What is killed may have started something before: until main() has seen the end of all.
     while True:
         kill_descendants()
-        threading.Event().wait(SECONDS_BETWEEN_KILLS)
+        time.sleep(SECONDS_BETWEEN_KILLS)
 
 
 if __name__ == "__main__":

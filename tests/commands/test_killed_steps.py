@@ -51,7 +51,7 @@ def kill(role):
     name = role.replace(" ", "_")
     daemon = subprocess.Popen(["sleep", "600"], start_new_session=True)
     victim = find(role)
-    with open(f"{name}.pids", "w") as file:
+    with open(os.path.join(PLACE, f"{name}.pids"), "w") as file:
         print(daemon.pid, os.getpid(), victim.pid, file=file)
     victim.kill()
 """
@@ -79,7 +79,7 @@ def test_whichever_process_of_a_step_is_killed_the_step_fails_and_all_of_it_ends
         tmp_path / "killed.ipynb",
         [
             ("imports", IMPORTS),
-            ("functions", FUNCTIONS),
+            ("functions", FUNCTIONS.replace("PLACE", repr(str(tmp_path)))),
             ("step:first", "ready = True"),
             *(
                 ([f"step:{step}", "prev:first"], f"assert ready\nkill({role!r})\ntime.sleep(600)")
@@ -101,7 +101,7 @@ def test_without_the_warm_parent_the_steps_go_on_in_fresh_interpreters(tmp_path)
         tmp_path / "killed.ipynb",
         [
             ("imports", IMPORTS),
-            ("functions", FUNCTIONS),
+            ("functions", FUNCTIONS.replace("PLACE", repr(str(tmp_path)))),
             ("step:first", "kill('warm parent')\none = 1"),
             (["step:second", "prev:first"], "two = float(one + 1)"),
             ("pipeline-metrics", "print(two)"),

@@ -45,6 +45,15 @@ IMPORTED_BY_STEPS_OF_NOTEBOOKS = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.zmqshell",
+    # What a kernel would import while it starts, half of its time with the debugger.
+    "ipykernel.debugger",
+    "ipykernel.kernelspec",
+    "IPython.core.completerlib",
+    "tornado.platform.asyncio",
+    "dill",
+    "psutil",
+    "fastkf.engine.warm.kale_runtime",
+    "fastkf.engine.warm.kernel",
 )
 
 
@@ -153,7 +162,9 @@ def _be_warm_parent(
         os.dup2(null, stream)
     try:
         leash.adopt_orphans()  # of a keeper that is killed
+        gc.disable()  # what modules make is there to stay, and would be looked through many times
         _import_ahead(imports)
+        gc.enable()
         # What is here now stays for ever. Moved out of the collector's sight, no collection in a
         # worker writes into its pages, and they stay shared.
         gc.freeze()
@@ -233,6 +244,8 @@ def _import_ahead(imports: str | None) -> None:
         return
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     _import_modules((*IMPORTED_BY_STEPS_OF_NOTEBOOKS, *IMPORTED_BY_EVERY_STEP))
+    # Looks through the metadata of all packages, for what starts kernels.
+    importlib.import_module("jupyter_client.provisioning").KernelProvisionerFactory.instance()
     names: dict[str, Any] = {}
     with suppress(SyntaxError):
         for node in ast.parse(imports).body:
