@@ -229,3 +229,21 @@ def test_metadata_that_are_not_there(asked):
     assert "grpc-status:3" in call(asked, "GetExecutionsByContext", b"\xff")[1]
     assert call(asked, "GetExecutionsByContext")[0] == b""
     assert asked.client.get(f"{grpc_web.METADATA}/GetArtifacts").status_code == 405
+
+
+def test_a_step_from_the_cache_says_so(asked):
+    run_id = run_of(asked, PACKAGE)
+    kept = read_run(asked.settings.run_folder(run_id))
+    step = Step("step-1", "step-1", (), State.SUCCEEDED, clock.now(), 0.1)
+    step = replace(step, outputs=Values({"Output": 3}), cached_from="earlier")
+    step = replace(step, display_name="The first one")
+    part = PipelineResult(State.SUCCEEDED, clock.now(), 0.1, (step,))
+    write_run(replace(kept, state=State.SUCCEEDED, pipeline=part))
+    move(asked, run_id, "RUNNING")
+    move(asked, run_id, "SUCCEEDED")
+    answer = asked.ask("GET", f"/runs/{run_id}?view=FULL")[1]
+    states = {one["display_name"]: one["state"] for one in answer["run_details"]["task_details"]}
+    assert (states["step-1"], states["executor"]) == ("SUCCEEDED", "SKIPPED")
+    assert [one["state"] for one in answer["tasks"] if one["display_name"] == "The first one"] == [
+        "CACHED"
+    ]
