@@ -24,6 +24,7 @@ while not pathlib.Path("{1}", "gate-{0}").exists():
     time.sleep(0.1)
 print("step {0} ends", flush=True)
 return rows"""
+GRAVE = ("serious", "critical")
 PHONE = {"width": 390, "height": 844}
 # The texts whose contrast with what is behind them is less than 4.5 (WCAG 2.2, AA).
 FAINT = """() => {
@@ -68,6 +69,13 @@ def visit(chromium, place):
         for page, base in pages:
             assert page.complaints == []
             assert page.requested_elsewhere(base) == []
+
+
+def find_barriers(page) -> list[str]:
+    """What axe finds serious or critical on a page."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page.page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in GRAVE]
 
 
 def state_of(page, name: str) -> str:
@@ -571,3 +579,4 @@ def test_every_page_fits_a_phone_and_can_be_read(place, visit, scheme):
         page.wait_for_selector("main:not([aria-busy])")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], address
         assert page.evaluate(FAINT) == [], address
+        assert find_barriers(page) == [], address
