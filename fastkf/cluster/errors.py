@@ -12,8 +12,9 @@ SIGN_IN = re.compile(r"/(dex|oauth2|authservice|login|signin|sign_in|auth)\b", r
 SIGN_IN_PAGE = re.compile(r"<form[^>]*>.*(password|sign in|log in)", re.I | re.S)
 DENIED = re.compile(r"PermissionDenied|not authorized to|Unauthorized access", re.I)
 HOW_TO_SIGN_IN = (
-    "give a token (--token-file, or the variable KFP_EXISTING_TOKEN), or where Kubeflow signs "
-    "people in with Dex --dex-user (the password: DEX_PASSWORD, or asked for)"
+    "give a token (--token-file, or the variable KFP_EXISTING_TOKEN), a new one where it has "
+    "expired, or where Kubeflow signs people in with Dex --dex-user (the password: DEX_PASSWORD, "
+    "or asked for)"
 )
 
 
@@ -86,7 +87,8 @@ def find_error(host: str, answer: Response) -> ClusterError | None:
     if 300 <= answer.status < 400:
         return _explain_redirect(host, answer.location)
     if answer.status == 401:
-        said = f": {message}" if message else ""
+        said = message or _read_words(answer.body)
+        said = f": {said}" if said else ""
         return SignInNeededError(
             f"does not know who you are (401{said})", HOW_TO_SIGN_IN, host=host
         )
@@ -168,6 +170,12 @@ def _explain_page(host: str, answer: Response) -> ClusterError:
     kind = "with a web page" if is_page else f"{answer.status} to the path of the API"
     fault = f"answers {kind}, not as the API of Kubeflow Pipelines does"
     return NotKubeflowError(fault, host=host)
+
+
+def _read_words(body: str) -> str:
+    """The first line of a text that is neither JSON nor a page, as gateways answer."""
+    is_text = body.lstrip()[:1] not in ("<", "{", "[")
+    return shorten(first_line(body)) if is_text else ""
 
 
 def _is_json(body: str) -> bool:

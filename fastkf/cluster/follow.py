@@ -24,11 +24,16 @@ PATIENCE = 600.0  # seconds without a connection
 EAGER, EAGER_SECONDS, CALM_SECONDS = 60, 1.0, 5.0  # how often to ask: at first, and later
 LONGEST_PAUSE = 20.0
 MOST_NAMES = 3  # in one line
+NOT_FOUND = 404
 LAST_TRIES = 3  # to read how the steps of a run have ended
 
 
 class DetachedError(ClusterError):
     """The run goes on, but nobody here follows it any more."""
+
+
+class GoneError(ClusterError):
+    """The run is not on the server any more."""
 
 
 class Follower:
@@ -90,6 +95,7 @@ class Follower:
 
         Raises:
             DetachedError: the user, or a connection that stays lost, ended the following.
+            GoneError: somebody has deleted the run.
             ClusterError: the server refuses.
         """
         try:
@@ -126,6 +132,9 @@ class Follower:
         try:
             self.run = attempts(self._service.run_service_get_run, self.run_id)
         except ClusterError as error:
+            if self.run and isinstance(error, RejectedError) and error.status == NOT_FOUND:
+                fault = f"the run {self.run_id} is not there any more: somebody has deleted it"
+                raise GoneError(fault, host=error.host) from error
             if not _is_passing(error):
                 raise
             raise DetachedError(f"{error}; given up after {_say(self.patience)}") from error

@@ -12,6 +12,7 @@ import httpx
 
 from fastkf.base.errors import shorten
 from fastkf.cluster.connection import Connection
+from fastkf.cluster.errors import SIGN_IN_PAGE
 from fastkf.cluster.files import stored_at
 from fastkf.cluster.texts import Text, fetch_text
 from fastkf.runs.model import Failure
@@ -74,7 +75,7 @@ def fetch_log(
             return TERMINAL_CODES.sub("", answer.text), ""
         if time.monotonic() > until:
             return "", SILENT
-        if answer.status in (401, 403):
+        if answer.status in (401, 403) or 300 <= answer.status < 400 or _asks_to_sign_in(answer):
             refusal = refusal or f"may not be read ({answer.refusal})"
     return "", refusal
 
@@ -88,6 +89,11 @@ def _is_log(answer: Text) -> bool:
     is_page = "html" in answer.kind and answer.is_page
     is_answer = 200 <= answer.status < 300 and not is_page and "json" not in answer.kind
     return is_answer and bool(answer.text.strip())
+
+
+def _asks_to_sign_in(answer: Text) -> bool:
+    is_page = "html" in answer.kind and answer.is_page
+    return is_page and bool(SIGN_IN_PAGE.search(answer.text))
 
 
 def find_failure(log: str) -> Failure | None:

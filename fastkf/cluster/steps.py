@@ -99,17 +99,18 @@ class Listing:
         """Ends the parts with their run; returns those of whose end the server tells nothing.
 
         What it tells may lag behind the run's own state. Where a run has succeeded, all of its
-        steps have, but those that it may leave out.
+        steps have, but those that it may leave out, and those after a step that has failed.
 
         Args:
             is_complete: whether the server has told of all that has begun.
             finished: when the run ended, which no part outlives.
         """
-        untold = []
+        untold, fallen = [], self._list_fallen()
         for name, part in self.parts.items():
             if finished and part.started and not part.state.has_ended:
                 part = replace(part, seconds=max(0.0, (finished - part.started).total_seconds()))
-            may_lack = is_complete or self._outline.may_be_left_out(self.spots[name][0])
+            may_lack = self._outline.may_be_left_out(self.spots[name][0])
+            may_lack = may_lack or (is_complete and part.task in fallen)
             is_left_out = part.state is State.PENDING and may_lack
             if outcome is State.FAILED or part.state.has_ended or is_left_out:
                 self.parts[name] = part.end_with_run()
@@ -117,6 +118,16 @@ class Listing:
                 self.parts[name] = replace(part, state=State.SUCCEEDED, error=None)
                 untold.append(name)
         return untold
+
+    def _list_fallen(self) -> set[str]:
+        """The tasks that have failed, and those that wait for one of these."""
+        fallen: set[str] = set()
+        names: set[str] = set()
+        for step in self.steps:  # each after those it waits for
+            if step.state is State.FAILED or names.intersection(step.after):
+                fallen.add(step.task)
+                names.add(step.name)
+        return fallen
 
 
 def _is_fine(state: State | None) -> bool:

@@ -12,8 +12,8 @@ import kfp_server_api
 
 from fastkf.base import clock
 from fastkf.base.files import shown_path
-from fastkf.cluster.errors import ClusterError
-from fastkf.cluster.follow import PATIENCE, DetachedError, Follower
+from fastkf.cluster.errors import ClusterError, RejectedError
+from fastkf.cluster.follow import NOT_FOUND, PATIENCE, DetachedError, Follower, GoneError
 from fastkf.cluster.outcome import complete_run, in_order
 from fastkf.cluster.source import DATA, Source, write_package
 from fastkf.cluster.target import Client, Endpoint, connect
@@ -163,10 +163,7 @@ def _follow(
     except ClusterError as end:  # what ends the following ends no run
         if follower.run is not None:
             page.write_report(keep())
-        raise DetachedError(
-            f"{end}\n  follow it again: {client.command('--follow', follower.run_id)}\n"
-            f"  or end it: {client.command('--terminate', follower.run_id)}"
-        ) from end
+        raise _say_how_on(end, run, client, follower.run_id) from end
     run, warning = complete_run(run, client, follower, package, notebook, options.has_artifacts)
     write_run(run)
     page.write_report(run)
@@ -175,18 +172,34 @@ def _follow(
     return run
 
 
+def _say_how_on(end: ClusterError, run: Run, client: Client, run_id: str) -> ClusterError:
+    """The end of the following, with what is left to do."""
+    if isinstance(end, GoneError):
+        seen = shown_path(run.folder / "report.html")
+        return GoneError(end.fault, f"what was seen of it: {seen}", host=end.host)
+    return DetachedError(
+        f"{end}\n  follow it again: {client.command('--follow', run_id)}\n"
+        f"  or end it: {client.command('--terminate', run_id)}"
+    )
+
+
 def _fetch_package(client: Client, run) -> Package:
     """The package of a run, which came with it or is its version's."""
     spec, reference = run.pipeline_spec, run.pipeline_version_reference
     if not spec and reference:
         service = kfp_server_api.PipelineServiceApi(client.connection)
-        version = service.pipeline_service_get_pipeline_version(
-            reference.pipeline_id, reference.pipeline_version_id
-        )
-        spec = version.pipeline_spec
+        try:
+            version = service.pipeline_service_get_pipeline_version(
+                reference.pipeline_id, reference.pipeline_version_id
+            )
+            spec = version.pipeline_spec
+        except RejectedError as error:
+            if error.status != NOT_FOUND:
+                raise
     if not spec:
         raise ClusterError(
-            f"the pipeline of the run {run.run_id} is not there any more",
+            f"the pipeline of the run {run.run_id} is not there any more; its steps are not known",
+            f"look at the run itself: {client.link(run.run_id)}",
             host=client.connection.host,
         )
     return Package.from_spec(spec)

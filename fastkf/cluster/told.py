@@ -8,6 +8,7 @@ from fastkf.cluster.executions import Execution, Found, locate
 from fastkf.cluster.metadata import Store
 from fastkf.cluster.outline import Outline
 from fastkf.cluster.tasks import fetch_tasks, read_details, task_details
+from fastkf.runs.model import State
 
 
 class Teller:
@@ -41,7 +42,7 @@ class Teller:
             self.fault, told = error, self._executions
         if told:
             self._executions, self.is_complete = told, self.fault is None
-            return _with_reasons(locate(told, self._outline), read_details(run, self._outline))
+            return self._complete(locate(told, self._outline), read_details(run, self._outline))
         return read_details(run, self._outline)
 
     def ask_results(self, run) -> Found:
@@ -57,7 +58,7 @@ class Teller:
             return found
         self._executions = self._store.add_artifacts(self._executions)
         told = locate(self._executions, self._outline)
-        return _with_reasons(told, read_details(run, self._outline))
+        return self._complete(told, read_details(run, self._outline))
 
     def _ask_metadata(self) -> list[Execution]:
         if self._has_metadata is False:
@@ -85,13 +86,25 @@ class Teller:
         self._has_tasks = True
         return told
 
+    def _complete(self, found: Found, details: Found) -> Found:
+        """The tasks with what only the details say: the end of one that is not among them, and why
+        one has failed, which Kubeflow's own leave empty.
+        """
+        known = {**self._list_ended(found, details), **found}
+        reasons = {spot: one.reason for spot, one in details.items() if one.reason}
+        return {
+            spot: replace(one, reason=one.reason or reasons.get(spot))
+            for spot, one in known.items()
+        }
 
-def _with_reasons(found: Found, details: Found) -> Found:
-    """Why tasks have failed, of servers that tell it in the details: metadata have no room for it.
-
-    Kubeflow's own leave it empty.
-    """
-    reasons = {spot: one.reason for spot, one in details.items() if one.reason}
-    return {
-        spot: replace(one, reason=one.reason or reasons.get(spot)) for spot, one in found.items()
-    }
+    def _list_ended(self, found: Found, details: Found) -> Found:
+        """Tasks that have ended and are nowhere else; not those in loops, whose iterations have no
+        numbers here.
+        """
+        return {
+            (place, turns): one
+            for (place, turns), one in details.items()
+            if one.state in (State.SUCCEEDED, State.FAILED)
+            and (place, turns) not in found
+            and not any(self._outline.is_loop(place[:length]) for length in range(1, len(place)))
+        }
