@@ -69,6 +69,7 @@ def test_slices_and_steps_inside_others():
         {"confidenceMetrics": "high"},
         {"confidenceMetrics": []},
         {"confidenceMetrics": [{"recall": 1}]},
+        {"confidenceMetrics": [{"recall": 1, "falsePositiveRate": 0.25}]},
         {"confidenceMetrics": [{"recall": "NaN", "falsePositiveRate": 0}]},
         {"confidenceMetrics": [{"recall": 7, "falsePositiveRate": 0}]},
         {"confidenceMetrics": [1, 2]},

@@ -105,8 +105,8 @@ def _read_curve(content: Any) -> RocCurve | None:
         points = sorted((_rate(one["falsePositiveRate"]), _rate(one["recall"])) for one in readings)
     except (KeyError, TypeError, ValueError):
         return None
-    if not points:
-        return None
+    if len(points) < 2:
+        return None  # no curve, and under a single point there is no area
     area = sum((right - left) * (low + high) / 2 for (left, low), (right, high) in pairwise(points))
     return RocCurve(tuple(points), area)
 
