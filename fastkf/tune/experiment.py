@@ -14,6 +14,8 @@ PLACEHOLDER = re.compile(r"\$\{trialParameters\.(.+?)\}")
 META_REFERENCE = re.compile(r"\$\{trialSpec\.(.+?)\}")
 # The annotation that names the folder in which trials run here, seen from the manifest's folder.
 FOLDER = "fastkf/folder"
+# And the one that names the notebook there, whose name on a cluster may be another.
+NOTEBOOK = "fastkf/notebook"
 DEFAULT_PARALLEL = 3  # Katib's
 DEFAULT_STRATEGIES = {"maximize": "max", "minimize": "min"}
 
@@ -102,6 +104,11 @@ class Experiment:
         """The folder in which the trials' commands run."""
         annotations = self.manifest["metadata"].get("annotations") or {}
         return (self.home / annotations.get(FOLDER, ".")).resolve()
+
+    @property
+    def notebook(self) -> str | None:
+        """The file in that folder that each trial runs, where it is a notebook."""
+        return (self.manifest["metadata"].get("annotations") or {}).get(NOTEBOOK)
 
     def make_run_spec(self, trial: str, assignments: dict[str, str]) -> dict:
         """The trial's resource, with the values in the place of the placeholders."""

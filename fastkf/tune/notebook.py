@@ -63,7 +63,7 @@ def make_manifest(notebook: Notebook, search: Search) -> list[dict]:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": f"{name}-notebook"},
-        "data": {notebook.path.name: _strip(notebook)},
+        "data": {fit_name(notebook): _strip(notebook)},
     }
     experiment = {
         "apiVersion": API_VERSION,
@@ -138,11 +138,6 @@ def _refuse(notebook: Notebook, search: Search) -> None:
     if not search.parameters:
         known = ", ".join(f"{name} = {value}" for name, value in notebook.parameters.items())
         raise UsageError("--param: say what to try", f"the parameters of {notebook.path}: {known}")
-    if not re.fullmatch(r"[-.\w]+", notebook.path.name, re.ASCII):
-        raise UsageError(
-            f"{notebook.path}: rename the notebook",
-            "on a cluster its name may have letters, digits, _, - and . only",
-        )
     names = [text.partition("=")[0] for text in search.parameters]
     read_parameters(notebook, search.given)
     for name in names:
@@ -150,6 +145,12 @@ def _refuse(notebook: Notebook, search: Search) -> None:
             raise UsageError(f"--param {name}: given {names.count(name)} times")
     if both := set(names) & set(search.given):
         raise UsageError(f"{', '.join(sorted(both))}: given with --param and with -p")
+
+
+def fit_name(notebook: Notebook) -> str:
+    """The file's name on a cluster, where it is a ConfigMap's key and a word of a shell's line."""
+    stem = re.sub(r"[^-.\w]+", "-", notebook.path.stem, flags=re.ASCII).strip("-.")
+    return f"{stem[:LONGEST_NAME] or 'notebook'}.ipynb"
 
 
 def _make_name(notebook: Notebook) -> str:
@@ -178,7 +179,7 @@ def _make_algorithm(search: Search) -> dict:
 def _make_template(
     notebook: Notebook, search: Search, parameters: list[dict], config_map: str
 ) -> dict:
-    file = notebook.path.name
+    file = fit_name(notebook)
     names = [one["name"] for one in parameters]
     given = [f"{name}={value}" for name, value in search.given.items()]
     tuned = [f"{name}=${{trialParameters.{name}}}" for name in names]

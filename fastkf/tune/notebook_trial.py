@@ -24,7 +24,7 @@ from fastkf.notebook.brought import bring, brought_files
 from fastkf.notebook.metadata import Value
 from fastkf.notebook.model import Notebook, read
 from fastkf.notebook.parameters import read_parameters
-from fastkf.tune.trials import TRIAL_FOLDER
+from fastkf.tune.trials import TRIAL_FOLDER, TRIAL_NOTEBOOK
 
 
 def main() -> None:
@@ -34,8 +34,10 @@ def main() -> None:
     parser.add_argument("--bring", action="append", default=[], metavar="FILE")
     arguments = parser.parse_args()
     given = dict(one.split("=", 1) for one in arguments.parameter)
+    here = os.environ.get(TRIAL_NOTEBOOK)  # the notebook's own name; on a cluster, a fit one
+    path = Path(here) if here else arguments.notebook
     try:
-        run_trial(arguments.notebook, given, arguments.bring)
+        run_trial(path, given, arguments.bring)
     except FastkfError as error:
         sys.exit(str(error))
 

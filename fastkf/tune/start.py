@@ -17,7 +17,7 @@ from fastkf.notebook.model import Notebook
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.progress import Progress
 from fastkf.tune import progress, status
-from fastkf.tune.experiment import FOLDER, Experiment, read_manifest
+from fastkf.tune.experiment import FOLDER, NOTEBOOK, Experiment, read_manifest
 from fastkf.tune.files import write_yaml
 from fastkf.tune.notebook import Search, make_manifest
 from fastkf.tune.report import write_report, write_table
@@ -90,7 +90,7 @@ def tune_notebook(
         raise UsageError("\n".join(f"{notebook.path}: {problem}" for problem in problems))
     folder = make_run_folder(f"tune_{notebook.name}", options.output, options.home)
     there = os.path.relpath(notebook.path.resolve().parent, folder.resolve())
-    documents[-1]["metadata"]["annotations"] = {FOLDER: there}
+    documents[-1]["metadata"]["annotations"] = {FOLDER: there, NOTEBOOK: notebook.path.name}
     write_yaml(folder / MANIFEST, *documents)
     _show_differences(documents[-1], folder / MANIFEST, display)
     if (folder / MANIFEST).stat().st_size > LARGEST_ANNOTATION:

@@ -19,6 +19,7 @@ from fastkf.tune.metrics import Record, observe, pick_value, read_records
 
 PYTHON = re.compile(r"(.*/)?python(3(\.\d+)?)?")
 TRIAL_FOLDER = "FASTKF_TRIAL_FOLDER"
+TRIAL_NOTEBOOK = "FASTKF_TRIAL_NOTEBOOK"
 # Katib's conditions of a trial that has ended, with their reasons.
 ENDED = {
     "Succeeded": "TrialSucceeded",
@@ -155,6 +156,7 @@ class RunningTrial:
         environment = {
             **processes.with_own_python(os.environ),
             TRIAL_FOLDER: str(self.trial.folder.resolve()),
+            TRIAL_NOTEBOOK: self.experiment.notebook or "",
             **given,
         }
         return processes.start(command, self._log, self.experiment.folder, environment)

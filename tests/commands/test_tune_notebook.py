@@ -158,6 +158,16 @@ def test_a_failing_notebook_fails_the_trial_with_its_exception(notebook, tmp_pat
     assert (tmp_path / "run/trials/tune-my-training-001/notebook.ipynb").exists()
 
 
+def test_a_name_that_a_cluster_does_not_take_is_made_fit(tmp_path):
+    path = write_notebook(tmp_path / "h&m x.ipynb", CELLS)
+    config_map, experiment = make_manifest(read(path), Search("score", ["units=2,4"], {}))
+    assert check_manifest(config_map) == []
+    assert find_differences(experiment) == []
+    pod = experiment["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert list(config_map["data"]) == ["h-m-x.ipynb"] == container["command"][3:4]
+
+
 def test_outputs_do_not_travel(tmp_path):
     import nbformat
 
