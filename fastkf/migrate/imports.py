@@ -226,7 +226,7 @@ def find_home(draft: Draft) -> DraftCell:
 def find_gone_modules(draft: Draft) -> None:
     """Modules of old Kale, such as kale.common.serveutils, that today's does not have."""
     for cell, seen in draft.pairs():
-        if seen.role in (None, "skip", "notebook"):
+        if seen.role == "notebook":
             continue
         for module in dict.fromkeys(imported_modules(seen)):
             if module.split(".")[0] in OLD_PLATFORM and not is_installed(module):

@@ -370,6 +370,18 @@ IMPORTS = [
         ],
         is_same=False,
     ),
+    Example(
+        "modules of MiniKF in a cell that is no step",
+        "0.5",
+        [
+            ("imports", "import math"),
+            ("block:a", "x = math.pi"),
+            ("skip", "from kale.common.serveutils import serve"),
+        ],
+        ["imports", "step:a", "skip"],
+        left=["cell 3: `kale.common.serveutils` came with old Kale and MiniKF and is gone"],
+        is_same=False,
+    ),
 ]
 
 MAGICS = [
