@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from fastkf.base.iri import import_jsonschema
+from fastkf.base.processes import SIGNALLED, Ending, MemoryWatch
 from fastkf.base.quiet import quiet_logging
 from fastkf.engine.kernels import PrivateKernelManager
 from fastkf.engine.layer import Layer
 from fastkf.engine.step_folder import with_remedy
 from fastkf.notebook import composition
-from fastkf.notebook.file import readable_copy
+from fastkf.notebook.file import read_content, readable_copy
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.model import Failure, NotebookResult, State
 from fastkf.runs.problems import explain
@@ -34,15 +35,24 @@ class QuietKernelManager(PrivateKernelManager):
     Attributes:
         layer: the layer whose Python the kernel is, so that no cell installs into this one.
         offline: what the cells install is not fetched.
+        code: the exit code of the class's kernel, once it has died.
     """
 
     layer: Layer
     offline = False
+    code: int | None = None
 
     def start_kernel(self, **options: Any) -> Any:
         given = options.pop("env", None) or os.environ
         own = self.layer.environment(given, self.offline)
         return super().start_kernel(stderr=subprocess.DEVNULL, env=own, **options)
+
+    async def is_alive(self) -> bool:  # type: ignore[override]
+        alive = bool(await self._async_is_alive())
+        if not alive and self.provisioner:
+            code = await self.provisioner.poll()
+            type(self).code = SIGNALLED - code if code is not None and code < 0 else code
+        return alive
 
     def format_kernel_cmd(self, *words: Any, **options: Any) -> list[str]:
         _, *arguments = super().format_kernel_cmd(*words, **options)
@@ -110,6 +120,7 @@ def _execute(
     import papermill
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+    memory = MemoryWatch()
     try:
         papermill.execute_notebook(
             _literal(path),
@@ -117,6 +128,7 @@ def _execute(
             parameters=parameters,
             cwd=str(folder or notebook.path.resolve().parent),
             kernel_name="python3",
+            language="python",  # many a notebook does not say
             progress_bar=False,
             kernel_manager_class=kernels,
             on_cell_executed=_count_cells(len(notebook.code_cells), on_cell),
@@ -124,10 +136,8 @@ def _execute(
     except papermill.PapermillExecutionError as failure:
         return explain(_read_failure(failure, folder), notebook.cell_names)
     except DeadKernelError:
-        return (
-            "the notebook's kernel has died: a cell has ended its process, or made it crash, or "
-            "the machine was short of memory"
-        )
+        ending = None if kernels.code is None else memory.ending(kernels.code)
+        return explain(_read_death(ending, output), notebook.cell_names)
     except CellExecutionError as failure:
         return f"{type(failure).__name__}: {failure}"
     except KeyboardInterrupt:
@@ -141,6 +151,18 @@ def _read_failure(raised: Any, folder: Path | None) -> Failure:
     """What papermill raises of a cell, as plain data."""
     failure = Failure(raised.ename, raised.evalue, raised.source, _line(raised.traceback))
     return with_remedy(failure, writable=False) if folder else failure
+
+
+def _read_death(ending: Ending | None, output: Path) -> Failure:
+    """What is known of a kernel that has died; the last cell that had begun was running."""
+    said = (
+        "the notebook's kernel has died: a cell has ended its process, or made it crash, or "
+        "the machine was short of memory"
+    )
+    cells = read_content(output)["cells"] if output.exists() else []
+    ran = [one for one in cells if one["metadata"].get("papermill", {}).get("start_time")]
+    source = "".join(ran[-1]["source"]) if ran else None
+    return Failure("", said if ending is None else f"{said}; it {ending}", source)
 
 
 def _literal(path: Path) -> str:

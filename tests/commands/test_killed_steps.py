@@ -122,3 +122,4 @@ def test_a_kernel_that_is_killed_is_told_in_words(tmp_path, number):
     path = write_notebook(tmp_path / "killed.ipynb", cells)
     result = execute_notebook(read(path), tmp_path / "out.ipynb", {}, lambda done, total: None)
     assert result.error.startswith("the notebook's kernel has died: a cell has ended its process")
+    assert f"was killed by {number.name} (exit code {128 + number}) (cell 1)" in result.error

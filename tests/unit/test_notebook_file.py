@@ -62,6 +62,10 @@ def with_kernel(content):
     return content
 
 
+def without_metadata(content):
+    return {**content, "metadata": {}}
+
+
 FORMS = {
     "byte order mark": (lambda content: content, "utf-8-sig"),
     "format 3": (as_format_3, "utf-8"),
@@ -95,7 +99,7 @@ def test_papermill_gets_what_it_asks_for(path, recwarn):
 
 
 def test_other_parameters_reach_a_notebook_without_papermills_tag(tmp_path):
-    path = write_notebook(tmp_path / "a.ipynb", CELLS)
+    path = change(write_notebook(tmp_path / "a.ipynb", CELLS), without_metadata)
     output = tmp_path / "out.ipynb"
     result = execute_notebook(read(path), output, {"n": 4}, lambda done, total: None)
     assert result.state is State.SUCCEEDED
