@@ -141,12 +141,13 @@ class Connection(kfp_server_api.ApiClient):
             raise error
         content = json.loads(answer.text)
         named = _as_api(content) if isinstance(content, dict) else {}
-        if "multi_user" not in named:
+        is_ready = named.get("apiServerReady", True) is not False
+        if is_ready and "multi_user" not in named:  # the pages alone know nothing of users
             raise NotKubeflowError("answers, but not as Kubeflow Pipelines does", host=host)
         return Health(
             version=str(named.get("tag_name") or "of an unknown version"),
-            multi_user=bool(named["multi_user"]),
-            ready=named.get("apiServerReady", True) is not False,
+            multi_user=bool(named.get("multi_user")),
+            ready=is_ready,
         )
 
     def _suggest_prefix(self, error: errors.ClusterError) -> NotKubeflowError:

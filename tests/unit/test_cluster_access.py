@@ -69,7 +69,7 @@ def test_the_pages_server_tells_of_the_api_in_names_of_its_own(kubeflow):
 
 
 def test_pages_without_an_api_are_told(kubeflow):
-    health = {"frontendTagName": "2.16.1", "multi_user": False, "apiServerReady": False}
+    health = {"frontendTagName": "2.16.1", "frontendCommitHash": "1", "apiServerReady": False}
     kubeflow.hinder("healthz", answer(200, json.dumps(health)))
     with pytest.raises(FastkfError, match="not the API behind them.*rollout status"):
         connect(Endpoint(kubeflow.url))

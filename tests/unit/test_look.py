@@ -241,6 +241,7 @@ def test_every_red_line_has_its_command(pages, fault):
         ("The specified key does not exist.", 500, True),
         ("Error: connect ECONNREFUSED 10.96.0.9:8333", 500, False),
         ("NoSuchBucket: The specified bucket does not exist", 500, False),
+        ("<Error><Code>NoSuchBucket</Code></Error>", 404, False),
         ("<!doctype html><title>Kubeflow Pipelines</title>", 200, None),
         ('{"error": "Not Found", "code": 5}', 404, None),
         ("Artifact does not belong to the requested namespace", 403, None),
@@ -442,6 +443,15 @@ def test_the_table_of_the_titanic_and_the_models_are_looked_for_in_the_bucket(pa
     _, table = look(pages, Told())
     assert "s3://mlpipeline/datasets/titanic/titanic.csv" in table["08_object_storage"].lacks
     assert "s3://mlpipeline/models/titanic/model.joblib" in table["07, its service"].lacks
+
+
+def test_of_a_store_that_cannot_be_asked_nothing_is_promised(pages):
+    first(pages, "artifacts/get", answer(404, '{"error": "Not Found", "code": 5}'))
+    _, table = look(pages, Told())
+    lab = table["01_first_pipeline"]
+    assert (lab.runs, lab.lacks) == (None, "Artifact store: see above")
+    assert table["08_object_storage"].runs is None
+    assert len([one for one in pages.seen if "artifacts/get" in one.path]) == 1
 
 
 def test_with_users_they_are_below_the_users_own_prefix(pages):

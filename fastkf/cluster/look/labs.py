@@ -8,7 +8,7 @@ from fastkf.cluster.errors import ClusterError
 from fastkf.cluster.look import images, room
 from fastkf.cluster.look.deployments import KUBEFLOW
 from fastkf.cluster.look.kubectl import Kubectl
-from fastkf.cluster.look.store import BUCKET, has_object
+from fastkf.cluster.look.store import BUCKET, NAME, has_object
 from fastkf.cluster.target import Client
 
 COMPONENTS = ("fetch_data", "decision_tree", "logistic_regression", "compare")
@@ -19,6 +19,7 @@ MAKE_SECRET = "labs/object_storage/README.md, Lab 08: kubectl create secret gene
 TWO_WORKERS, A_TRIAL, A_SERVER = 0.5, 0.5, 0.1  # processors that the labs' manifests ask for
 # What stands in the way of each pipeline, when it is red.
 PIPELINES = ("Kubeflow", "Namespace", "Sign-in", "Permissions", "Artifact store", "Deployments")
+DECISIVE = ("Kubeflow", "Artifact store")  # where nothing is known of them, nothing is promised
 
 
 @dataclass
@@ -77,8 +78,8 @@ def judge(seen: Seen, lab: str, *needs: Callable[[Seen], Need]) -> Outlook:
 def pipelines(seen: Seen) -> Need:
     for name in PIPELINES:
         check = seen.checks.get(name)
-        if check and check.ok is False:
-            yield False, f"{name}: see above"
+        if check and (check.ok is False or (check.ok is None and name in DECISIVE)):
+            yield check.ok, f"{name}: see above"
 
 
 def step_image(seen: Seen) -> Need:
@@ -163,8 +164,10 @@ def stored(name: str, how: str) -> Callable[[Seen], Need]:
     def need(seen: Seen) -> Need:
         own = f"private/{seen.client.namespace}/" if seen.client and seen.client.namespace else ""
         key = f"{own}{name}"
-        try:
-            found = has_object(seen.client, key) if seen.client else None
+        store = seen.checks.get(NAME)
+        try:  # a store that is not known to answer is not asked again
+            client = seen.client if store is None or store.ok else None
+            found = has_object(client, key) if client else None
         except ClusterError:
             found = None
         if not found:

@@ -9,6 +9,7 @@ from fastkf.base.errors import first_line, shorten
 from fastkf.cluster.target import Client
 
 BUCKET = "mlpipeline"
+SECONDS_TO_ANSWER = 15.0
 NAME = "Artifact store"
 # What says so differs: the pages of 2.17 (404), those before (500), and the stores behind them.
 NO_OBJECT = re.compile(r"No objects found|NoSuchKey|specified key does not exist", re.I)
@@ -27,13 +28,13 @@ def check_store(client: Client) -> Check:
     answer = fetch_object(client, f"{find_prefix(client)}fastkf-doctor")
     status, text = answer.status_code, answer.text
     said = shorten(first_line(text), 200) or "-"
+    if NO_BUCKET.search(text):
+        make = f"kubectl -n kubeflow rollout restart deployment/ml-pipeline makes it; else {LOOK}"
+        return Check(NAME, False, f"it has no bucket {BUCKET}: {said}", make)
     if PAGE.match(text) or (status == 404 and not NO_OBJECT.search(text)):
         return _not_asked(
             client, f"cannot be asked ({status}): this is not the server of the pages"
         )
-    if NO_BUCKET.search(text):
-        make = f"kubectl -n kubeflow rollout restart deployment/ml-pipeline makes it; else {LOOK}"
-        return Check(NAME, False, f"it has no bucket {BUCKET}: {said}", make)
     if answer.is_success or NO_OBJECT.search(text):
         return Check(NAME, True, f"answers, with the bucket {BUCKET}{describe_place(client)}")
     if status in (400, 401, 403):
@@ -55,7 +56,8 @@ def fetch_object(client: Client, key: str) -> httpx.Response:
     query = {"source": "minio", "bucket": BUCKET, "key": key, "peek": "256"}
     query |= {"namespace": client.namespace} if client.namespace else {}
     address = f"{client.connection.pages}/artifacts/get"
-    return client.connection.request_page("GET", address, params=query)
+    request = client.connection.request_page
+    return request("GET", address, params=query, timeout=SECONDS_TO_ANSWER)
 
 
 def find_prefix(client: Client) -> str:
