@@ -1,11 +1,16 @@
-"""The files that a notebook's steps find in their image, as its metadata say: `fastkf.files`."""
+"""The files that a notebook's steps find in their image, as its metadata say: `fastkf.files`.
+
+Of a notebook that refers to others, those too that its parts name.
+"""
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
-from fastkf.base.brought import find_named, list_files
-from fastkf.notebook.metadata import COURSE_METADATA
+from fastkf.base import brought
+from fastkf.base.brought import find_named
+from fastkf.notebook.composition import whole
+from fastkf.notebook.metadata import list_files, set_files
 from fastkf.notebook.model import Notebook
 
 
@@ -16,17 +21,15 @@ def bring(notebook: Notebook, names: Iterable[str]) -> Notebook:
         UsageError: there is no such file, or it is not in the notebook's folder.
     """
     found = find_named(notebook.path.parent, names)
-    block = notebook.metadata.get(COURSE_METADATA, {})
-    if not found or not isinstance(block, Mapping):  # what is wrong with it, a rule says
+    if not found:
         return notebook
-    files = [*(block.get("files") or []), *found]
-    metadata = {**notebook.metadata, COURSE_METADATA: {**block, "files": files}}
-    return replace(notebook, metadata=metadata)
+    files = [*list_files(notebook.metadata), *found]
+    return replace(notebook, metadata=set_files(notebook.metadata, files))
 
 
 def top_names(notebook: Notebook) -> tuple[str, ...]:
     """The files and folders that are named, without those in another one."""
-    named = dict.fromkeys(posixpath.normpath(one) for one in notebook.course.files)
+    named = dict.fromkeys(posixpath.normpath(one) for one in whole(notebook).course.files)
     return tuple(one for one in named if not any(one.startswith(f"{other}/") for other in named))
 
 
@@ -37,4 +40,4 @@ def brought_files(notebook: Notebook) -> tuple[str, ...]:
         UsageError: one is not there, outside of the folder, or a link; they are too many or too
             large.
     """
-    return list_files(notebook.path.resolve().parent, notebook.course.files)
+    return brought.list_files(notebook.path.resolve().parent, whole(notebook).course.files)

@@ -20,6 +20,7 @@ from typing import Any
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.errors import KaleError
 from fastkf.notebook.file import read_content, readable_copy
+from fastkf.notebook.metadata import list_files, set_files
 from fastkf.notebook.model import Cell, Notebook, read
 
 STEP = "step:"
@@ -64,7 +65,21 @@ def read_parts(notebook: Notebook) -> dict[str, Notebook]:
             )
             for name, part in parts.items()
         }
-    return {name: replace(p, given=own | given.get(name, own)) for name, p in parts.items()}
+    files = {name: _files_from(notebook.path.parent, part) for name, part in parts.items()}
+    return {
+        name: replace(
+            part,
+            given=own | given.get(name, own),
+            metadata=set_files(part.metadata, [*list_files(notebook.metadata), *files[name]]),
+        )
+        for name, part in parts.items()
+    }
+
+
+def _files_from(home: Path, part: Notebook) -> list[str]:
+    """The files that a part brings, as paths from the folder of the notebook that refers to it."""
+    folder = os.path.relpath(part.path.parent, home)
+    return [os.path.normpath(os.path.join(folder, one)) for one in list_files(part.metadata)]
 
 
 def leave_out_parts(paths: Sequence[Path]) -> list[Path]:
@@ -95,7 +110,9 @@ def whole(notebook: Notebook) -> Notebook:
             cells.append(cell)
         else:
             cells += [_as_part(one, part, parts[part].path, names) for one in parts[part].cells]
-    return replace(notebook, cells=tuple(cells))
+    files = [file for part in parts.values() for file in list_files(part.metadata)]
+    files = [*list_files(notebook.metadata), *files]
+    return replace(notebook, cells=tuple(cells), metadata=set_files(notebook.metadata, files))
 
 
 def flat_dependencies(notebook: Notebook) -> dict[str, list[str]]:

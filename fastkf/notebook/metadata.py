@@ -3,7 +3,7 @@
 The file is not trusted: every key is looked at before anything is made of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,22 @@ def find_problems(metadata: Mapping[str, Any]) -> list[str]:
         for key, (is_right, wanted) in KEYS.items()
         if key in block and not is_right(block[key])
     ]
+
+
+def list_files(metadata: Mapping[str, Any]) -> list[str]:
+    """The files that the block names; none where it is wrong, which `find_problems` tells."""
+    block = metadata.get(COURSE_METADATA)
+    files = block.get("files") if isinstance(block, Mapping) else None
+    return list(files) if isinstance(files, list) and _is_list_of_texts(files) else []
+
+
+def set_files(metadata: Mapping[str, Any], files: Iterable[str]) -> dict[str, Any]:
+    """The metadata with these files in the block; as they are where it is wrong."""
+    named = list(dict.fromkeys(files))
+    if not named or find_problems(metadata):
+        return dict(metadata)
+    block = metadata.get(COURSE_METADATA, {})
+    return {**metadata, COURSE_METADATA: {**block, "files": named}}
 
 
 def _is_text(value: object) -> bool:

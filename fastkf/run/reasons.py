@@ -9,7 +9,7 @@ from fastkf.notebook.check.paths import Fault, faults
 from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook
 from fastkf.runs.model import Failure, Step
-from fastkf.runs.problems import explain_step
+from fastkf.runs.problems import clean_source, explain_step
 
 OF_FILES = ("FileNotFoundError", "IsADirectoryError", "NotADirectoryError", "PermissionError")
 # What libraries say of a file that is not there, or cannot be written, in errors of their own.
@@ -24,7 +24,7 @@ class Reasons:
     """What is known of a notebook when one of its steps fails."""
 
     def __init__(self, notebook: Notebook):
-        self._notebook = notebook
+        self._whole = whole(notebook)
 
     def explain(self, step: Step) -> Step:
         """The step with the error of each failure, and with what a rule says of it."""
@@ -33,12 +33,20 @@ class Reasons:
             if found:
                 remedy = f"{found[0].rule}: {found[0].problem}; {found[0].remedy}"
                 step = replace(step, failure=replace(step.failure, remedy=remedy))
-        return explain_step(step, whole(self._notebook).cell_names)
+        return explain_step(step, self._cells(step.name))
+
+    def _cells(self, step: str) -> dict[str, str]:
+        """Code to what a reader calls its cell; of cells that are alike, the one in its file."""
+        cells = self._whole.steps.get(step, [])
+        files = {cell.path for cell in cells}
+        beside = [cell for cell in self._whole.code_cells if cell.path in files]
+        own = {clean_source(one.source): one.label for one in reversed([*cells, *beside])}
+        return {**self._whole.cell_names, **own}
 
     @cached_property
     def _faults(self) -> list[Fault]:
         """Those that a finding was told of, and those that somebody has said to ignore."""
-        return list(faults(self._notebook))
+        return list(faults(self._whole))
 
 
 def _is_cause(fault: Fault, step: str, failure: Failure) -> bool:

@@ -7,13 +7,15 @@ from build import write_notebook
 
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.engine.notebook import execute_notebook
+from fastkf.notebook.brought import brought_files
 from fastkf.notebook.check import check_file
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.composition import flat_dependencies, leave_out_parts, whole
 from fastkf.notebook.file import readable_copy
 from fastkf.notebook.model import read
 from fastkf.package.model import Package
-from fastkf.runs.model import State
+from fastkf.run.reasons import Reasons
+from fastkf.runs.model import Failure, State, Step
 from fastkf.tune.notebook import Search, make_manifest
 
 PARAMETERS = ["pipeline-parameters", "parameters"]
@@ -150,6 +152,40 @@ def test_parts_are_checked_with_their_notebook(compose, tmp_path):
     files = sorted(tmp_path.glob("*.ipynb"))
     assert len(files) == 3
     assert leave_out_parts(files) == [path]
+
+
+def test_what_its_parts_bring_is_brought(compose, tmp_path):
+    (tmp_path / "words.txt").write_text("one two")
+    part = replaced(FIRST, 3, "data = [float(len(open('words.txt').read()))]")
+    path = compose(first=part, second=SECOND)
+    assert (findings(path), brought_files(read(path))) == (
+        [("first.ipynb", 4, "relative-file")],
+        (),
+    )
+    inner = tmp_path / "first.ipynb"
+    content = json.loads(inner.read_text())
+    content["metadata"]["fastkf"] = {"files": ["words.txt"]}
+    inner.write_text(json.dumps(content))
+    assert (findings(path), brought_files(read(path))) == ([], ("words.txt",))
+
+
+def test_a_file_that_goes_from_part_to_part_is_found(compose):
+    made = replaced(FIRST, 3, "data = [1.0]\nopen('/tmp/made.txt', 'w').close()")
+    used = replaced(SECOND, 1, "middle = offset + sum(data)\nopen('/tmp/made.txt')")
+    path = compose(first=made, second=used)
+    assert findings(path) == [("second.ipynb", 2, "file-between-steps")]
+    ignoring = replaced(used, 1, f"{used[1][1]}  # fastkf: ignore[file-between-steps]")
+    assert findings(compose(first=made, second=ignoring)) == []
+
+
+def test_cells_that_are_alike_are_told_by_their_own_file(compose):
+    same = [(PARAMETERS, "n = 2"), ("step:a", "raise ValueError(n)")]
+    other = [("step:b", "data = 1"), (["step:c", "prev:b"], "raise ValueError(n)")]
+    reasons = Reasons(read(compose(ROOT[:3], first=same, second=other)))
+    failure = Failure("ValueError", "2", "raise ValueError(n)", 1)
+    for step, place in (("a", "first.ipynb, cell 2"), ("c", "second.ipynb, cell 2")):
+        explained = reasons.explain(Step(step, step, failure=failure))
+        assert explained.error == f"ValueError: 2 ({place}, line 1: raise ValueError(n))"
 
 
 def test_a_composition_is_not_tuned(compose):

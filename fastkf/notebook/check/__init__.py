@@ -83,10 +83,11 @@ def check(notebook: Notebook, ignore: Iterable[str] = ()) -> list[Finding]:
     """
     ignored = {*ignore, *settings_of(notebook.path).ignore}
     found = find_all(notebook)
-    findings = drop_ignored(notebook, found, ignored)
     is_broken = any(finding.rule == parts.RULES[0].name for finding in found)
-    for part in () if is_broken else _list_parts(notebook):
-        findings += drop_ignored(part, find_all(part), ignored)
+    inner = [] if is_broken else _list_parts(notebook)
+    findings = list(found.union(*map(find_all, inner)))
+    for one in (notebook, *inner):
+        findings = drop_ignored(one, findings, ignored)
     return sorted(findings)
 
 

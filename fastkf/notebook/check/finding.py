@@ -98,5 +98,6 @@ class Rule:
         """
         for cell, problem, remedy in self.find(notebook):
             number = cell.number if cell else None
+            path = (cell.path if cell else None) or notebook.path
             words = (one_line(problem), one_line(remedy))
-            yield Finding(str(notebook.path), number, self.name, self.severity, *words)
+            yield Finding(str(path), number, self.name, self.severity, *words)

@@ -39,11 +39,15 @@ def drop_ignored(
 ) -> list[Finding]:
     """The findings without those of `ignore`, and those that their cells say to ignore."""
     everywhere = frozenset(ignore)
-    in_cells = {cell.number: _ignored_in(cell.source, cell.tags) for cell in notebook.cells}
+    in_cells = {
+        (str(notebook.path), cell.number): _ignored_in(cell.source, cell.tags)
+        for cell in notebook.cells
+    }
     return [
         one
         for one in findings
-        if one.rule not in everywhere and one.rule not in in_cells.get(one.cell or 0, ())
+        if one.rule not in everywhere
+        and one.rule not in in_cells.get((one.path, one.cell or 0), ())
     ]
 
 

@@ -3,11 +3,14 @@
 import ast
 import posixpath
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
+from fastkf.base.errors import FastkfError
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.opened import constant_texts, opened_by, tree_of
-from fastkf.notebook.metadata import COURSE_METADATA
+from fastkf.notebook.composition import whole
+from fastkf.notebook.metadata import list_files
 from fastkf.notebook.model import Cell, Notebook
 
 IN_IMAGE = '"fastkf": {"files": [...]} in the metadata, and `fastkf image`'
@@ -62,15 +65,15 @@ def crossings(notebook: Notebook, uses: list[Use]) -> Iterator[tuple[Use, Cell]]
 
     What a cell that is no step makes, the image of the steps may have.
     """
+    before = {(use.cell.path, use.cell.number): end for end, use in enumerate(uses, start=1)}
     for use in uses:
         is_brought = has_in_image(notebook, use.path)
         if use.writes or use.cell.role != "step" or is_on_volume(notebook, use.path):
             continue
         makers = [
             other.cell
-            for other in uses
+            for other in uses[: before[use.cell.path, use.cell.number]]
             if other.writes
-            and other.cell.number <= use.cell.number
             and (_is_within(use.path, other.path) or _is_within(other.path, use.path))
             and (other.cell.role == "step" or not is_brought)
         ]
@@ -83,6 +86,10 @@ def file_between_steps(notebook: Notebook) -> Found:
     for fault in faults(notebook):
         if fault.maker:
             yield fault.use.cell, fault.problem, fault.remedy
+    with suppress(FastkfError):  # another rule says what is wrong with a reference
+        for fault in faults(whole(notebook)) if notebook.references else ():
+            if fault.maker and fault.maker.path != fault.use.cell.path:
+                yield fault.use.cell, fault.problem, fault.remedy
 
 
 def relative_file(notebook: Notebook) -> Found:
@@ -114,7 +121,7 @@ class Fault:
         if self.maker:
             place = f"step `{self.maker.step}`" if self.maker.step else "which is no step"
             return (
-                f"cell {self.maker.number} ({place}) writes {path} and {step} reads it, but files "
+                f"{self.maker.label} ({place}) writes {path} and {step} reads it, but files "
                 "do not go from step to step"
             )
         if self.use.writes:
@@ -142,7 +149,8 @@ def faults(notebook: Notebook) -> Iterator[Fault]:
     """The files that steps will not find or cannot write; each once, the graver fault first."""
     uses = file_uses(notebook)
     crossing = {
-        (use.cell.number, use.path): Fault(use, maker) for use, maker in crossings(notebook, uses)
+        (use.cell.path, use.cell.number, use.path): Fault(use, maker)
+        for use, maker in crossings(notebook, uses)
     }
     yield from crossing.values()
     told = {(fault.use.path, True) for fault in crossing.values()}
@@ -158,9 +166,7 @@ def faults(notebook: Notebook) -> Iterator[Fault]:
 
 def has_in_image(notebook: Notebook, path: str) -> bool:
     """Whether the notebook's metadata say that the image of the steps has a file."""
-    block = notebook.metadata.get(COURSE_METADATA)
-    files = block.get("files") if isinstance(block, dict) else None
-    named = [posixpath.normpath(one) for one in files or [] if isinstance(one, str)]
+    named = [posixpath.normpath(one) for one in list_files(notebook.metadata)]
     return any(path == one or path.startswith(f"{one}/") for one in named)
 
 
