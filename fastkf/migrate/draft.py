@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fastkf.notebook.file import read_content
 from fastkf.notebook.model import Cell, Notebook, classify, read
 
 
@@ -161,7 +162,7 @@ def read_draft(path: Path) -> Draft:
         FastkfError: there is no such file, it is not a notebook, or it has no code.
     """
     read(path)
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_content(path)
     nodes = content["cells"]
     cells = [DraftCell(node, number) for number, node in enumerate(nodes, start=1)]
     return Draft(path, content, cells)

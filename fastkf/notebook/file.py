@@ -127,6 +127,16 @@ def readable_copy(path: Path, to_execute: bool = False) -> Iterator[Path]:
         yield target
 
 
+def read_complete(path: Path) -> dict[str, Any]:
+    """The content of a notebook file, with the ids and the tag that papermill asks for.
+
+    Raises: as `read_content`.
+    """
+    content = read_content(path)
+    _complete(content)
+    return content
+
+
 def _is_plain(path: Path) -> bool:
     """Whether a file is of format 4, without a byte order mark; or none that can be read."""
     try:

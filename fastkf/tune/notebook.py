@@ -7,6 +7,7 @@ import nbformat
 
 from fastkf.base.errors import UsageError
 from fastkf.notebook.check import Severity, check
+from fastkf.notebook.file import read_complete
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.parameters import read_parameter, read_parameters
 from fastkf.tune.experiment import API_VERSION
@@ -217,7 +218,7 @@ def _strip(notebook: Notebook) -> str:
     Without its text too where it is too large with it: pictures stand in text, and no trial reads
     it.
     """
-    node = nbformat.read(notebook.path, as_version=nbformat.NO_CONVERT)
+    node = nbformat.from_dict(read_complete(notebook.path))
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -21,6 +21,7 @@ from fastkf.base.privileges import obey_permissions
 from fastkf.engine.notebook import execute_notebook
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.notebook.brought import bring, brought_files
+from fastkf.notebook.file import read_complete
 from fastkf.notebook.metadata import Value
 from fastkf.notebook.model import Notebook, read
 from fastkf.notebook.parameters import read_parameters
@@ -80,7 +81,7 @@ def make_folder(notebook: Notebook, parameters: Mapping[str, Value], place: Path
 def write_steps(notebook: Notebook, path: Path) -> Path:
     """Writes the notebook without its cells tagged `skip`."""
     skipped = {cell.number for cell in notebook.cells_with_role("skip")}
-    node = nbformat.read(notebook.path, as_version=nbformat.NO_CONVERT)
+    node = nbformat.from_dict(read_complete(notebook.path))
     node.cells = [cell for i, cell in enumerate(node.cells, start=1) if i not in skipped]
     nbformat.write(node, path)
     return path

@@ -7,11 +7,14 @@ from build import write_notebook
 
 from fastkf.base.errors import FastkfError
 from fastkf.engine.notebook import execute_notebook
+from fastkf.migrate import migrate
 from fastkf.notebook.check import check
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.file import readable_copy
 from fastkf.notebook.model import read
 from fastkf.runs.model import State
+from fastkf.tune.notebook import Search, make_manifest
+from fastkf.tune.notebook_trial import write_steps
 
 CELLS = [
     ("pipeline-parameters", "n = 1"),
@@ -88,6 +91,14 @@ def test_it_is_checked_and_compiled_and_stays_as_it_is(path, tmp_path, recwarn):
     assert "comp-train-step" in package
     assert path.read_bytes() == before
     assert not recwarn.list
+
+
+def test_it_is_migrated_and_tuned(path, tmp_path):
+    assert migrate(path, tmp_path / "new.ipynb").compiles
+    steps = read(write_steps(read(path), tmp_path / "steps.ipynb"))
+    assert [cell.source for cell in steps.cells] == [source for _, source in CELLS]
+    config_map, _ = make_manifest(read(path), Search("score", ["n=1,2"], {}))
+    assert json.loads(config_map["data"]["a.ipynb"])["nbformat"] == 4
 
 
 def test_papermill_gets_what_it_asks_for(path, recwarn):
