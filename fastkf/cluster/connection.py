@@ -212,6 +212,8 @@ def _reason(error: Exception) -> str:
         if not isinstance(cause, Exception):
             break
         error = cause
+    while error.args and isinstance(error.args[-1], Exception):  # as urllib3 keeps a lost one
+        error = error.args[-1]
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}; name its CA: --ca-file"
     if isinstance(error, TimeoutError):

@@ -129,6 +129,14 @@ def test_nobody_listens():
         connect(Endpoint("http://127.0.0.1:1"))
 
 
+def test_a_connection_that_is_lost_is_told_in_words(kubeflow):
+    kubeflow.hinder("healthz", answer(200, HEALTHY))
+    client = connect(Endpoint(kubeflow.url))
+    kubeflow.hinder("/runs", drop)
+    with pytest.raises(errors.UnansweredError, match=r"no answer \([\w\s]+\)"):
+        list_runs(client)
+
+
 def test_a_server_that_says_nothing_is_left(kubeflow, monkeypatch):
     monkeypatch.setattr(connection, "SECONDS_TO_ANSWER", 0.3)
     kubeflow.hinder(".", faulty.slow(3))
