@@ -61,6 +61,9 @@ succeed() { echo "$*" >"$WORK/$PART/said"; }
 # The last words of what a part has printed.
 last_words() { grep -v '^ *$' "$WORK/$PART/log" | tail -1 || true; }
 
+# What fastkf says of the first thing that went wrong.
+first_fault() { grep -m 1 -e '^✗ ' -e '^fastkf: ' "$WORK/$PART/log" || last_words; }
+
 in_namespace() { kubectl -n "$NAMESPACE" "$@"; }
 
 need_kind() {
@@ -175,7 +178,7 @@ try_failing() {
     write_notebook try-cluster-failing "ratio = number / 0"
     submit "$WORK/$PART/try.ipynb" --image "$IMAGE" || code=$?
     [ "$code" = 1 ] || fail "fastkf submit ended with $code, not with 1"
-    grep -q 'ZeroDivisionError' "$WORK/$PART/log" || fail "the exception is not shown"
+    grep -q 'ZeroDivisionError' "$WORK/$PART/log" || fail "the exception is not shown: $(first_fault)"
     grep -q 'ratio = number / 0' "$WORK/$PART/log" || fail "the line of the exception is not shown"
     succeed "its exception is shown, with the line"
 }

@@ -128,7 +128,7 @@ def test_what_was_there_before_is_not_touched(cluster):
     [
         ("doctor", "doctor", "✓ Kubeflow\n✗ Artifact store: down\n", "✗ Artifact store: down"),
         ("titanic", "titanic", "7", "7 steps are listed and 7 succeeded, of 10"),
-        ("failing", "silent", "", "the exception is not shown"),
+        ("failing", "silent", "", "the exception is not shown: ✗ step ratio: no log"),
         ("image", "silent", "", "no word of the image within a minute"),
         ("katib", "stands-still", "", "the search has not ended: Experiment is running"),
         ("kserve", "prediction", '{"error":"shape"}', 'the service answers: {"error":"shape"}'),
