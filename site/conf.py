@@ -100,6 +100,7 @@ CONTENTS = {
     "Reference": [
         "labs/own_notebooks",
         "labs/local_pipelines_server",
+        "labs/kfp_sdk",
         "labs/custom_images/README",
         "labs/distributed_training/README",
         "labs/katib/README",

@@ -215,7 +215,8 @@ def test_container_components_are_refused_with_what_runs_them(server):
     container |= {"image": "registry/tree:1.0", "command": ["python", "train.py"], "args": []}
     message = server.wait(server.run(package))["error"]["message"]
     assert "registry/tree:1.0" in message
-    assert "fastkf run PACKAGE --components" in message
+    assert "fastkf server --docker" in message
+    assert "--components FOLDER" in message
 
 
 def test_a_condition_that_does_not_hold_leaves_its_step_out(server, tmp_path):
