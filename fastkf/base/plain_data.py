@@ -61,6 +61,17 @@ def show_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def spell_numbers(value: Any) -> Any:
+    """A value in which NaN and the infinities are texts, since JSON has no such numbers."""
+    if isinstance(value, dict):
+        return {name: spell_numbers(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [spell_numbers(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
+    return value
+
+
 def _check_number(value: Any, place: str) -> None:
     if value is None or isinstance(value, bool):
         return

@@ -11,7 +11,9 @@ import typer
 from rich import filesize
 
 from fastkf.base import clock
+from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
+from fastkf.base.plain_data import spell_numbers
 from fastkf.cli.command import command
 from fastkf.cli.display import Display
 from fastkf.cli.options import Tolerances, ask, parse_tolerance
@@ -64,8 +66,11 @@ def compare(
     allowed = parse_tolerance(tolerance or [])
     first, second = (read_run(find_run_folder(name, places.RUNS)) for name in (one, other))
     runs, found = (first, second), compare_runs(first, second, allowed)
+    if unknown := sorted(set(allowed.named) - {row.name for row in found.values}):
+        names = ", ".join(row.name for row in found.values) or "none"
+        raise UsageError(f"--tolerance {unknown[0]}=...: no such metric; there are: {names}")
     if as_json:
-        display.say(json.dumps(_as_data(runs, found), indent=2))
+        display.say(json.dumps(spell_numbers(_as_data(runs, found)), indent=2, allow_nan=False))
     else:
         _show(runs, found, display)
     return found.equal

@@ -1,7 +1,6 @@
 """Errors as the Kubeflow Pipelines API answers them: a google.rpc.Status as JSON."""
 
 import json
-import math
 from enum import Enum
 from typing import Any
 
@@ -13,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from fastkf.base.errors import first_line, shorten
 from fastkf.base.files import lacks_space
-from fastkf.base.plain_data import DataError, check_data
+from fastkf.base.plain_data import DataError, check_data, spell_numbers
 from fastkf.package.errors import PackageError, PackageTooLargeError
 
 UPLOADS = "/apis/v2beta1/pipelines/upload"
@@ -85,7 +84,7 @@ class Answer(JSONResponse):
         try:
             text = _write_json(content)
         except ValueError:
-            text = _write_json(_spell_numbers(content))
+            text = _write_json(spell_numbers(content))
         return text.encode("utf-8", "replace")
 
 
@@ -150,13 +149,3 @@ def add_handlers(app: FastAPI) -> None:
 
 def _write_json(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _spell_numbers(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {name: _spell_numbers(value) for name, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_spell_numbers(value) for value in content]
-    if isinstance(content, float) and not math.isfinite(content):
-        return "NaN" if math.isnan(content) else f"{'-' if content < 0 else ''}Infinity"
-    return content

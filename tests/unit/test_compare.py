@@ -188,6 +188,24 @@ def test_the_same_as_data(fastkf):
     assert content["metrics"] == [{"name": "accuracy", "values": [0.9, 0.8], "equal": False}]
 
 
+def test_numbers_that_json_has_not_are_texts(fastkf):
+    save(notebook_run(Path("here"), loss=math.nan, rate=-math.inf))
+    save(pipeline_run(Path("there"), step("train"), loss=math.nan, rate=0.5))
+
+    def refuse(text: str):
+        raise AssertionError(f"{text} is no JSON")
+
+    content = json.loads(fastkf("here", "there", "--json")[1], parse_constant=refuse)
+    values = {one["name"]: one["values"] for one in content["metrics"]}
+    assert values == {"loss": ["NaN", "NaN"], "rate": ["-Infinity", 0.5]}
+
+
+def test_a_tolerance_of_a_metric_that_neither_run_has_is_wrong_use(fastkf):
+    save(notebook_run(Path("here"), accuracy=0.9))
+    code, output = fastkf("here", "here", "--tolerance", "acuracy=0.1")
+    assert (code, "there are: accuracy" in output) == (2, True)
+
+
 def test_wrong_use_and_nothing_to_compare(fastkf):
     save(pipeline_run(Path("one")))
     save(pipeline_run(Path("two")))
