@@ -166,7 +166,10 @@ class Job:
         mentioned = (said.get("artifacts") or [{}])[0]
         for key in ("name", "uri"):
             artifact[key] = mentioned.get(key) or artifact[key]
-        artifact["metadata"] = as_passed(mentioned.get("metadata") or {})
+        try:
+            artifact["metadata"] = as_passed(mentioned.get("metadata") or {})
+        except ValueError as error:
+            raise ValueError(f"the metrics, or other metadata, of {name}: {error}") from error
         custom = mentioned.get("custom_path") or mentioned.get("customPath")
         if custom and os.path.lexists(custom) and "://" not in artifact["uri"]:
             copy(Path(custom), Path(local_path(artifact)))

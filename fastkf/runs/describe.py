@@ -12,6 +12,11 @@ VERSION = 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def respell(value: Any) -> Any:
+    """A metric as it was before `spell_numbers`."""
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
+
+
 def describe_run(run: Run) -> dict[str, Any]:
     """The content of run.json; from `compared` on, only what there is."""
     last = {"compared": run.compared, "note": run.note, "link": run.link, "error": run.error}

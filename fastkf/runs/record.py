@@ -10,6 +10,7 @@ Format, version 1. A record without `version` is of version 1 too; missing keys 
                  steps (those inside it), attempts, cached_from (the run that it is taken from),
                  display_name
     parity       metric to notebook, pipeline, equal
+                 (numbers that are not finite are the texts NaN, Infinity and -Infinity)
     compared, note, link, error
     not_applied  what the package asks of Kubernetes that was not done
     replicas     of a training job: name, state, restarts, exit_code (null before there is one), log
@@ -24,7 +25,8 @@ from typing import Any
 
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import read_inside, write_text
-from fastkf.runs.describe import EPOCH, VERSION, describe_run
+from fastkf.base.plain_data import spell_numbers
+from fastkf.runs.describe import EPOCH, VERSION, describe_run, respell
 from fastkf.runs.folder import FILE
 from fastkf.runs.model import (
     Artifact,
@@ -80,7 +82,7 @@ def write_run(run: Run) -> None:
 
     Who reads it meanwhile sees the old content or the new one, whole.
     """
-    text = json.dumps(describe_run(run), indent=2) + "\n"
+    text = json.dumps(spell_numbers(describe_run(run)), indent=2, allow_nan=False) + "\n"
     write_text(run.folder / FILE, text, OWNERS_ALONE)
 
 
@@ -99,7 +101,11 @@ def _read_run(folder: Path, content: Table) -> Run:
         notebook=_read_notebook(notebook) if notebook else None,
         pipeline=_read_pipeline(pipeline, started) if pipeline else None,
         parity={
-            str(name): Comparison(one.get("notebook"), one.get("pipeline"), bool(one.get("equal")))
+            str(name): Comparison(
+                respell(one.get("notebook")),
+                respell(one.get("pipeline")),
+                bool(one.get("equal")),
+            )
             for name, one in (content.get("parity") or {}).items()
         },
         compared=content.get("compared"),
@@ -126,7 +132,7 @@ def _read_notebook(content: Table) -> NotebookResult:
     return NotebookResult(
         state=_read_state(content.get("status")),
         seconds=_read_seconds(content),
-        metrics=dict(content.get("metrics") or {}),
+        metrics=_read_metrics(content),
         error=_read_error(content),
     )
 
@@ -139,10 +145,14 @@ def _read_pipeline(content: Table, run_started: datetime | None) -> PipelineResu
         started=started,
         seconds=_read_seconds(content),
         steps=tuple(_read_step(step, started or EPOCH) for step in steps),
-        metrics=dict(content.get("metrics") or {}),
+        metrics=_read_metrics(content),
         outputs=dict(content.get("outputs") or {}),
         error=_read_error(content),
     )
+
+
+def _read_metrics(content: Table) -> dict[str, Any]:
+    return {name: respell(one) for name, one in (content.get("metrics") or {}).items()}
 
 
 def _guess_start(steps: Iterable[Table]) -> datetime | None:

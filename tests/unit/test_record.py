@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from fastkf.runs.compare import compare
 from fastkf.runs.describe import describe_run, seconds_until_start
 from fastkf.runs.model import (
     Artifact,
+    Comparison,
     NotebookResult,
     PipelineResult,
     Replica,
@@ -100,6 +102,22 @@ def test_a_record_without_version_and_times_of_day_is_read(tmp_path):
         step.pop("started_at", None)
     (tmp_path / "run.json").write_text(json.dumps(content))
     assert read_run(tmp_path).steps == whole_run(tmp_path).steps
+
+
+def test_numbers_that_are_not_finite_are_json_and_come_back(tmp_path):
+    values = {"up": math.inf, "down": -math.inf, "list": "NaN?"}
+    notebook = NotebookResult(State.SUCCEEDED, metrics={"none": math.nan, **values})
+    parity = {name: Comparison(one, one, True) for name, one in values.items()}
+    run = Run(tmp_path, "a", "A", notebook=notebook, parity=parity)
+    write_run(run)
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    json.loads((tmp_path / "run.json").read_text(), parse_constant=refuse)
+    again = read_run(tmp_path)
+    assert math.isnan(again.notebook.metrics.pop("none"))
+    assert (again.notebook.metrics, again.parity) == (values, run.parity)
 
 
 def test_a_missing_record_is_told_apart_from_a_damaged_one(tmp_path):
