@@ -4,6 +4,7 @@ import json
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from fastkf.engine.warm import kale_runtime, kernel
 from fastkf.runs.model import Failure
@@ -32,9 +33,10 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FASTKF_STEP_FOLDER", str(tmp_path))
 
     def run_cell(source: str) -> Failure:
-        shell = InteractiveShell.instance()  # Kale asks whether there is one
+        options = Config({"HistoryManager": {"enabled": False}})
+        shell = InteractiveShell.instance(config=options)  # Kale asks whether there is one
         kernel.load_ipython_extension(shell)
-        shell.run_cell(source)
+        shell.run_cell(source, store_history=True)  # as a kernel does
         return Failure(**json.loads((tmp_path / "error.json").read_text()))
 
     yield run_cell

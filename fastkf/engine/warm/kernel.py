@@ -19,6 +19,7 @@ def keep_first_error(result: Any) -> None:
     if error is None:
         return
     is_read = error is not result.error_before_exec
+    error = _own_error(error)
     source = result.info.transformed_cell or result.info.raw_cell
     line = _line_in_cell(error) if is_read else getattr(error, "lineno", None)
     name, said = _look_through(error)
@@ -30,6 +31,15 @@ def keep_first_error(result: Any) -> None:
         line=line,
         text=lines[line - 1].strip() if line and line <= len(lines) else None,
     )
+
+
+def _own_error(error: BaseException) -> BaseException:
+    """The cell's own exception, where IPython has failed to write down what it says."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "_format_exception_for_storage":
+            value = frame.f_locals.get("evalue")
+            return value if isinstance(value, BaseException) else error
+    return error
 
 
 def _look_through(error: BaseException) -> tuple[str, str]:
