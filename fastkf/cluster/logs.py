@@ -35,6 +35,11 @@ IPYTHON_TRACEBACK = re.compile(
 TRACEBACK = re.compile(
     r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+?(\w[\w.]*(?::.*)?)$", re.M
 )
+# What is looked for in the middle of a log that is too long to be kept: these two.
+MARKS = (
+    re.compile(rb"Kale jputils:\d+\s+\[ERROR\]\s+Error: "),
+    re.compile(rb"(?<=\n)Traceback \(most recent call last\):\n"),
+)
 # What the launcher and the drivers of Kubeflow Pipelines write before they give up (glog).
 FATAL = re.compile(r"^F\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] (.+)$", re.M)
 EXIT_STATUS = re.compile(r"failed to execute component: (?:exit status (\d{1,3})|signal: killed)")
@@ -70,7 +75,7 @@ def fetch_log(
     places += [f"{connection.host}/apis/{v}/{node}" for node in nodes for v in VERSIONS]
     refusal, until = "", time.monotonic() + SECONDS_FOR_ALL
     for place in places:
-        answer = fetch_text(connection, place, SECONDS_TO_BEGIN)
+        answer = fetch_text(connection, place, SECONDS_TO_BEGIN, MARKS)
         if _is_log(answer):
             return TERMINAL_CODES.sub("", answer.text), ""
         if time.monotonic() > until:

@@ -1,7 +1,9 @@
 """Texts that a server has: the logs of pods, what Kubernetes says of them, files."""
 
+import re
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -12,6 +14,8 @@ from fastkf.cluster.errors import ClusterError
 
 LARGEST, LONGEST = 2**30, 120.0  # bytes and seconds; a server may send without an end
 PAGES = ("<!doctype", "<html")
+BYTES_OF_A_PASSAGE = 16 * 1024  # from the middle of a long text
+LONGEST_MARK = 200  # bytes that a pattern may find
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,56 @@ class Text:
         return f"{self.status}: {said}" if said else str(self.status or "no answer")
 
 
-def fetch_text(connection: Connection, place: str, seconds: float = SECONDS_TO_ANSWER) -> Text:
-    """The text at an address of a server, which has some seconds to begin."""
-    head, tail, size = bytearray(), bytearray(), 0
+@dataclass
+class Excerpt:
+    """What is kept of a long text: its beginning, its end, and the first place of each mark."""
+
+    marks: Sequence[re.Pattern[bytes]] = ()
+    size: int = 0
+    _head: bytearray = field(default_factory=bytearray)
+    _tail: bytearray = field(default_factory=bytearray)
+    _carry: bytes = b""  # the last bytes left out: a mark may lie across two pieces
+    _found: dict[re.Pattern[bytes], bytearray] = field(default_factory=dict)
+
+    def add(self, piece: bytes) -> None:
+        self.size += len(piece)
+        taken = BYTES_OF_AN_END - len(self._head)
+        self._head += piece[:taken]
+        self._tail += piece[taken:]
+        if len(self._tail) > BYTES_OF_AN_END:
+            self._leave_out(bytes(self._tail[:-BYTES_OF_AN_END]))
+            del self._tail[:-BYTES_OF_AN_END]
+
+    def _leave_out(self, piece: bytes) -> None:
+        for passage in self._found.values():
+            passage += piece[: BYTES_OF_A_PASSAGE - len(passage)]
+        seen = (self._carry or bytes(self._head[-LONGEST_MARK:])) + piece
+        for mark in self.marks:
+            if mark not in self._found and (found := mark.search(seen)):
+                at = found.start()
+                self._found[mark] = bytearray(seen[at : at + BYTES_OF_A_PASSAGE])
+        self._carry = seen[-LONGEST_MARK:]
+
+    def read(self) -> str:
+        passages = list(self._found.values())
+        left_out = self.size - len(self._head) - len(self._tail) - sum(map(len, passages))
+        gap = f"\n… {left_out:,} bytes are left out …\n".encode() if left_out > 0 else b""
+        text = gap.join([self._head, *passages, self._tail])
+        return text.decode("utf-8", errors="replace")
+
+
+def fetch_text(
+    connection: Connection,
+    place: str,
+    seconds: float = SECONDS_TO_ANSWER,
+    marks: Sequence[re.Pattern[bytes]] = (),
+) -> Text:
+    """The text at an address of a server, which has some seconds to begin.
+
+    Args:
+        marks: what is kept of the middle of a long one: from the first of each on, a passage.
+    """
+    kept = Excerpt(marks)
     began = time.monotonic()
     try:
         headers = connection.credentials.headers()
@@ -51,14 +102,9 @@ def fetch_text(connection: Connection, place: str, seconds: float = SECONDS_TO_A
         with connection.http.stream("GET", place, headers=headers, timeout=limits) as answer:
             status, kind = answer.status_code, answer.headers.get("content-type", "")
             for piece in answer.iter_bytes():
-                size += len(piece)
-                taken = BYTES_OF_AN_END - len(head)
-                head += piece[:taken]
-                tail = (tail + piece[taken:])[-BYTES_OF_AN_END:]
-                if size > LARGEST or time.monotonic() - began > LONGEST:
+                kept.add(piece)
+                if kept.size > LARGEST or time.monotonic() - began > LONGEST:
                     break
     except (ClusterError, httpx.HTTPError, httpx.InvalidURL):
         return Text()
-    left_out = size - len(head) - len(tail)
-    gap = f"\n… {left_out:,} bytes are left out …\n".encode() if left_out else b""
-    return Text(status, kind, bytes(head + gap + tail).decode("utf-8", errors="replace"))
+    return Text(status, kind, kept.read())

@@ -2,7 +2,7 @@
 
 import pytest
 from faulty import answer, page
-from real_kubeflow import Kubeflow
+from real_kubeflow import Kubeflow, load
 from test_cluster_runs import Shown, follower_of
 
 from fastkf.cluster import follow
@@ -10,9 +10,10 @@ from fastkf.cluster.auth import Credentials
 from fastkf.cluster.connection import Connection
 from fastkf.cluster.errors import ClusterError, Response, find_error
 from fastkf.cluster.follow import GoneError
-from fastkf.cluster.logs import fetch_log
+from fastkf.cluster.logs import MARKS, fetch_log, find_failure
 from fastkf.cluster.submit import _fetch_package
 from fastkf.cluster.target import Client, Endpoint
+from fastkf.cluster.texts import Excerpt
 from fastkf.runs.model import State
 
 GONE = answer(404, '{"code": 5, "message": "x not found."}', content_type="application/json")
@@ -91,3 +92,17 @@ def test_the_words_of_a_gateway_that_refuses_a_token_are_told():
     assert "does not know who you are (401: Jwt is expired)" in told
     assert "a new one where it has expired" in told
     assert "(401)" in str(find_error("http://h", Response(401, "<html>no</html>")))
+
+
+@pytest.mark.parametrize("size", [1000, 65_536, 10_000_000])
+def test_an_exception_in_the_middle_of_an_enormous_log_is_found(size):
+    (told,) = load("failed")["logs"].values()
+    noise = "x" * 99 + "\n"
+    log = (noise * 30_000 + told + noise * 30_000).encode()
+    kept = Excerpt(MARKS)
+    for start in range(0, len(log), size):
+        kept.add(log[start : start + size])
+    failure = find_failure(kept.read())
+    assert (failure.name, failure.line) == ("ZeroDivisionError", 2)
+    assert len(kept.read()) < 2**20
+    assert len(log) == kept.size
