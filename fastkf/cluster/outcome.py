@@ -56,7 +56,8 @@ def complete_run(
     elif state is State.FAILED and not any(part.error for part in listing.parts.values()):
         error = _run_error(told)
     metrics, warning = _fetch_metrics(client, follower, package, state)
-    warnings = [text for text in (warning, _say_untold(follower), *faults) if text]
+    told_of = (warning or _say_fault(follower), _say_untold(follower), *faults)
+    warnings = [text for text in told_of if text]
     steps = tuple(in_order(listing.steps, notebook))
     pipeline = PipelineResult(state, told.created_at, _seconds(follower), steps, metrics)
     run = replace(run, state=state, seconds=pipeline.seconds, pipeline=pipeline, error=error)
@@ -174,6 +175,12 @@ def _fetch_metrics(
         if state is State.SUCCEEDED and METRICS in package.artifact_types:
             return {}, f"Its metrics cannot be read from here: {error}."
         return {}, None
+
+
+def _say_fault(follower: Follower) -> str | None:
+    if follower.fault is None:
+        return None
+    return f"What its steps have made cannot be read from here: {follower.fault}."
 
 
 def _say_untold(follower: Follower) -> str | None:

@@ -3,7 +3,7 @@
 import pytest
 from faulty import answer, page
 from real_kubeflow import Kubeflow, load
-from test_cluster_runs import Shown, follower_of
+from test_cluster_runs import Shown, complete, follower_of
 
 from fastkf.cluster import follow
 from fastkf.cluster.auth import Credentials
@@ -106,3 +106,16 @@ def test_an_exception_in_the_middle_of_an_enormous_log_is_found(size):
     assert (failure.name, failure.line) == ("ZeroDivisionError", 2)
     assert len(kept.read()) < 2**20
     assert len(log) == kept.size
+
+
+@pytest.mark.parametrize("method", ["GetEventsByExecutionIDs", "GetArtifactsByContext"])
+def test_what_the_steps_have_made_is_not_left_out_in_silence(method, tmp_path, monkeypatch):
+    monkeypatch.setattr(follow, "EAGER_SECONDS", 0.01)
+    with Kubeflow("succeeded") as server:
+        real = server.choose
+        fault = answer(503, "upstream connect error")
+        server.choose = lambda request: fault if method in request.path else real(request)
+        run = complete(server, tmp_path)
+    assert run.state is State.SUCCEEDED
+    assert "What its steps have made cannot be read from here: " in run.note
+    assert "it answers 503" in run.note
