@@ -6,6 +6,8 @@ import pytest
 from build import write_notebook
 
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.course.regression.checks import CheckError, outputs
+from fastkf.course.regression.once import whole_file
 from fastkf.engine.notebook import execute_notebook
 from fastkf.notebook.brought import brought_files
 from fastkf.notebook.check import check_file
@@ -186,6 +188,21 @@ def test_cells_that_are_alike_are_told_by_their_own_file(compose):
     for step, place in (("a", "first.ipynb, cell 2"), ("c", "second.ipynb, cell 2")):
         explained = reasons.explain(Step(step, step, failure=failure))
         assert explained.error == f"ValueError: 2 ({place}, line 1: raise ValueError(n))"
+
+
+def test_the_outputs_of_its_parts_are_its_own(compose, tmp_path):
+    path = compose([("notebook:part", "")], part=[("step:a", "x = 1"), ("step:b", "print(x)")])
+    with pytest.raises(CheckError, match="committed without outputs"):
+        outputs(read(path), tmp_path)
+    part = tmp_path / "part.ipynb"
+    content = json.loads(part.read_text())
+    content["cells"][1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "1"}]
+    part.write_text(json.dumps(content))
+    outputs(read(path), tmp_path)
+    with whole_file(read(path)) as file:
+        assert file.parent == tmp_path
+        assert [cell.source for cell in read(file).code_cells] == ["x = 1", "print(x)"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["main.ipynb", "part.ipynb"]
 
 
 def test_a_composition_is_not_tuned(compose):

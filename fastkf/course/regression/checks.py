@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fastkf.course.regression.once import EXERCISE, FOLDER, execute_once
+from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook, read
 from fastkf.package.model import Package
 
@@ -34,16 +35,17 @@ def rules(notebook: Notebook, folder: Path) -> None:
 
 def outputs(notebook: Notebook, folder: Path) -> None:
     """The notebook is committed executed, without errors and warnings."""
-    cells = [cell for cell in notebook.code_cells if cell.source.strip()]
+    complete = whole(notebook)
+    cells = [cell for cell in complete.code_cells if cell.source.strip()]
     results = [(cell, output) for cell in cells for output in cell.outputs]
     if not results:
         raise CheckError(f"{notebook.path}: committed without outputs; execute and save it")
     for cell, output in results:
         if output["output_type"] == "error" or output.get("name") == "stderr":
             raise CheckError(
-                f"{notebook.path}: cell {cell.number}: an error or a warning is among its outputs"
+                f"{notebook.path}: {cell.label}: an error or a warning is among its outputs"
             )
-    if missing := set(notebook.metrics) - set(committed_metrics(notebook)):
+    if missing := set(complete.metrics) - set(committed_metrics(notebook)):
         raise CheckError(
             f"{notebook.path}: no committed value of {', '.join(sorted(missing))}; "
             "execute the metrics cell and save the notebook"
@@ -146,9 +148,12 @@ OF_SOLUTIONS = {"rules": rules, "outputs": outputs}
 
 
 def committed_metrics(notebook: Notebook) -> dict:
-    from fastkf.engine.notebook import read_metrics
+    from fastkf.engine.notebook import printed_metrics
 
-    return read_metrics(notebook.path)
+    metrics: dict = {}
+    for cell in whole(notebook).cells_with_role("pipeline-metrics"):
+        metrics |= printed_metrics(cell.source, cell.outputs)
+    return metrics
 
 
 def compare_metrics(notebook: Notebook, committed: dict, measured: dict) -> None:

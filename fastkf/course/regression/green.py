@@ -9,6 +9,7 @@ from fastkf.base.files import write_text
 from fastkf.course import places
 from fastkf.course.data import read_sources
 from fastkf.course.regression.checks import golden_path, solution_path
+from fastkf.notebook.composition import find_part
 from fastkf.notebook.model import Notebook, read
 
 GREEN = "last_green.json"
@@ -18,6 +19,7 @@ def fingerprint(notebook: Notebook) -> str:
     """A hash of all that a notebook's checks depend on: it, its data, the lock, the toolkit."""
     digest = hashlib.sha256()
     files = [notebook.path, solution_path(notebook), golden_path(notebook), places.LOCK]
+    files += [find_part(notebook, cell) for cell in notebook.references.values()]
     files += sorted(Path(__file__).parents[2].rglob("*.py"))
     sources = read_sources()
     files += [

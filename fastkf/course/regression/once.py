@@ -8,14 +8,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from filelock import FileLock
 
 from fastkf.base.files import write_text
+from fastkf.notebook.composition import executable_copy
 from fastkf.notebook.model import Notebook
 
 SANITISING = Path(__file__).parent / "nbval.cfg"
@@ -70,11 +73,29 @@ def _execute(notebook: Notebook, solution: Path, answers: Path) -> Execution:
     command += ["-p", "fastkf.course.regression.nbval"]
     if solution.exists():
         command += ["--kale-solution", str(solution.resolve()), "--kale-answers", str(answers)]
-    result = subprocess.run(
-        [*command, "--rootdir", str(notebook.path.parent), notebook.path.name],
-        cwd=notebook.path.parent,
-        capture_output=True,
-        text=True,
-    )
+    with whole_file(notebook) as path:
+        result = subprocess.run(
+            [*command, "--rootdir", str(notebook.path.parent), path.name],
+            cwd=notebook.path.parent,
+            capture_output=True,
+            text=True,
+        )
     printed = json.loads(answers.read_text()) if answers.exists() else []
-    return Execution(result.returncode, result.stdout, printed)
+    told = result.stdout.replace(path.name, notebook.path.name)
+    return Execution(result.returncode, told, printed)
+
+
+@contextmanager
+def whole_file(notebook: Notebook) -> Iterator[Path]:
+    """The notebook's file; of one that refers to others, a file beside it with their cells."""
+    if not notebook.references:
+        yield notebook.path
+        return
+    home = notebook.path.parent  # nbval starts the kernel in the folder of the file
+    with (
+        executable_copy(notebook) as made,
+        NamedTemporaryFile("wb", dir=home, prefix=".whole-", suffix=".ipynb") as file,
+    ):
+        file.write(made.read_bytes())
+        file.flush()
+        yield Path(file.name)
