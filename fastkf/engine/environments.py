@@ -25,7 +25,6 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 from packaging.utils import canonicalize_name
-from uv import find_uv_bin
 
 from fastkf.base.errors import FastkfError, shorten
 from fastkf.base.files import PROJECT, read_end, write_text
@@ -188,7 +187,7 @@ class _Maker:
             options.append(NO_DEPENDENCIES)
         said = self._draft / "said"
         said.unlink(missing_ok=True)
-        call = [find_uv_bin(), "--no-config", "pip", command, *words, *options]
+        call = [self._find_uv(), "--no-config", "pip", command, *words, *options]
         ending = self._children.run(
             [str(word) for word in call], self._settings.environment, said, self._working_folder
         )
@@ -198,6 +197,20 @@ class _Maker:
                 f"{', '.join(self._asked.lacking)}: cannot be installed: "
                 f"{shorten(reason, LONGEST_REASON)}"
             )
+
+    def _find_uv(self) -> str:
+        """The program: that of the extra `packages`, or one on the path."""
+        with contextlib.suppress(ImportError):
+            from uv import find_uv_bin
+
+            return find_uv_bin()
+        if found := shutil.which("uv"):
+            return found
+        raise FastkfError(
+            f"{', '.join(self._asked.lacking)}: an environment for it is made by uv, which is not "
+            "here either",
+            "pip install 'fastkf[packages]', or install the packages here",
+        )
 
 
 def _without_files(options: Sequence[str]) -> list[str]:

@@ -204,7 +204,12 @@ def test_a_run_can_be_left_followed_and_ended(local, package, tmp_path):
     followed = fastkf("submit", "--follow", run_id, "--host", local, folder=tmp_path / "second")
     assert followed.code == 1
     assert followed.record["status"] == "failed"
-    assert followed.record["parameters"] == {"pause": 60}
+    assert followed.record["parameters"] == {
+        "pause": 60,
+        "count": 3,
+        "data_dir": "/tmp",
+        "fast": True,
+    }
     assert "terminated" in followed.output
 
 

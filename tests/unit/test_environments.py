@@ -64,6 +64,14 @@ def test_offline_all_that_is_missing_is_named_at_once(tmp_path, wheels):
         environments.check([ask(wheels, "own-a"), ask(wheels, "own-b"), ask(wheels, "own-a")])
 
 
+def test_without_uv_the_packages_and_the_way_out_are_named(tmp_path, wheels, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uv", None)  # as if it were not installed
+    monkeypatch.setenv("PATH", str(tmp_path))
+    made = Environments(folder=tmp_path / "kept")
+    with pytest.raises(FastkfError, match=r"own-a: .* uv.* pip install 'fastkf\[packages\]'"):
+        made.provide(ask(wheels, "own-a"), tmp_path / "log", tmp_path)
+
+
 def test_what_cannot_be_installed_is_said(tmp_path, wheels):
     with pytest.raises(FastkfError, match="own-c: cannot be installed: .*own-c was not found"):
         Environments(folder=tmp_path).provide(ask(wheels, "own-c"), tmp_path / "log", tmp_path)

@@ -30,6 +30,7 @@ EXTRAS = {
     "storage": ["storage"],
     "train": ["train"],
     "tune": ["tune"],
+    "engine/environments.py": ["packages"],
     "engine/tasks/docker.py": ["docker"],
     "course/regression": ["test"],
     "base/asgi.py": ["server", "serve"],
