@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from s3fs import S3FileSystem
 
 from fastkf.base.errors import FastkfError, UsageError
@@ -19,7 +19,17 @@ NOT_YOURS = (
     "with the keys of a profile of Kubeflow, write below s3://mlpipeline/private/NAMESPACE/, and "
     "read the artifacts of runs below s3://mlpipeline/private-artifacts/NAMESPACE/"
 )
-REMEDIES = {"InternalError": NO_ROOM, "500": NO_ROOM, "AccessDenied": NOT_YOURS, "403": NOT_YOURS}
+ITS_LOG = (
+    "the log of the store says why: kubectl -n kubeflow logs deployment/seaweedfs --tail=50; on "
+    "this machine weed.log, in the folder of fastkf storage status"
+)
+NO_WAY = (
+    "open the way to it (kubectl port-forward -n kubeflow svc/seaweedfs 8333:8333); of a store on "
+    'this machine, read its address again: eval "$(fastkf storage env)"'
+)
+BUCKET = "mlpipeline"  # of Kubeflow Pipelines
+REMEDIES = {"AccessDenied": NOT_YOURS, "403": NOT_YOURS}
+FAULTS = ("InternalError", "500")
 
 
 def connect(variables: Mapping[str, str]) -> S3FileSystem:
@@ -129,8 +139,16 @@ def explained(place: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, BotoCoreError, ClientError) as error:
-        remedy = REMEDIES.get(find_code(error))
-        raise FastkfError(f"{place}: {error}", remedy) from error
+        raise FastkfError(f"{place}: {error}", find_remedy(place, error)) from error
+
+
+def find_remedy(place: str, error: BaseException) -> str | None:
+    if isinstance(error, EndpointConnectionError):
+        return NO_WAY
+    code, bucket = find_code(error), place.removeprefix(SCHEME).split("/")[0]
+    if code in FAULTS:
+        return ITS_LOG if bucket == BUCKET else NO_ROOM
+    return REMEDIES.get(code)
 
 
 def find_code(error: BaseException | None) -> str:

@@ -21,7 +21,7 @@ import nbformat
 import psutil
 import pytest
 import yaml
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from conftest import fastkf
 from guides import fastkf_commands
 from manifests import read_manifests
@@ -528,19 +528,28 @@ def test_copies_that_cannot_be_are_told(variables, tmp_path, monkeypatch, source
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "told"),
+    ("place", "code", "told"),
     [
-        ("InternalError", 500, "s3://mlpipeline/datasets/"),
-        ("AccessDenied", 403, "s3://mlpipeline/private/NAMESPACE/"),
+        ("s3://datasets/x", "InternalError", "s3://mlpipeline/datasets/"),
+        ("s3://mlpipeline/x", "InternalError", "the log of the store says why: kubectl"),
+        ("s3://mlpipeline", "500", "the log of the store says why: kubectl"),
+        ("s3://datasets/x", "AccessDenied", "s3://mlpipeline/private/NAMESPACE/"),
     ],
 )
-def test_what_kubeflows_own_store_means_by_a_refusal_is_told(code, status, told):
+def test_what_kubeflows_own_store_means_by_a_refusal_is_told(place, code, told):
     said = {"Error": {"Code": code, "Message": "try again"}, "ResponseMetadata": {}}
     refusal = translate_boto_error(ClientError(said, "PutObject"))
-    place = "s3://datasets/x"
     with pytest.raises(FastkfError, match=f"{place}: .*again") as found, objects.explained(place):
         raise refusal
     assert told in found.value.remedy
+
+
+def test_a_store_that_nobody_reaches_comes_with_the_way_to_it():
+    place = "s3://mlpipeline/x"
+    silence = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+    with pytest.raises(FastkfError, match="Could not") as found, objects.explained(place):
+        raise silence
+    assert "port-forward -n kubeflow svc/seaweedfs" in found.value.remedy
 
 
 class OnePrefix:
