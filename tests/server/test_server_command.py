@@ -193,13 +193,17 @@ def test_the_server_imports_no_runner(tmp_path):
     assert not HEAVY & set(result.stdout.split())
 
 
-def test_the_commands_of_the_guide_start_a_server(tmp_path):
+def test_the_commands_of_the_guide_start_a_server(tmp_path, monkeypatch):
     commands = [words for words in fastkf_commands(GUIDE) if words[0] == "server"]
-    assert commands == [["server"], ["server", "--port", "0"]]
-    server = Server(tmp_path, *commands[1][1:])
+    given = ["--secret", "db=db.env", "--config-map", "modes=modes/"]
+    assert commands == [["server"], ["server", "--port", "0"], ["server", *given]]
+    (tmp_path / "db.env").write_text("PASSWORD=secret\n")
+    (tmp_path / "modes").mkdir()
+    monkeypatch.chdir(tmp_path)
+    server = Server(tmp_path / "server", *commands[1][1:], *given)
     assert server.call("GET", "/healthz")[0] == 200
     assert server.stop(signal.SIGINT) == 0
-    assert not (tmp_path / "server.json").exists()
+    assert not (tmp_path / "server" / "server.json").exists()
 
 
 def test_the_guide_from_package_to_result(server, tmp_path):
