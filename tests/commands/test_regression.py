@@ -1,6 +1,7 @@
 """The regression suite catches each kind of rot, planted in a copy of a small sound lab."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ from build import write_notebook
 from conftest import fastkf
 
 from fastkf.base.errors import FastkfError
-from fastkf.course.regression import checks, green
+from fastkf.course.regression import checks, green, once
 from fastkf.engine.notebook import execute_notebook
 from fastkf.notebook.model import read
 
@@ -211,6 +212,27 @@ def test_a_moved_edge_is_caught(copy, tmp_path):
 def test_changed_data_are_caught(copy, tmp_path):
     (copy.parent / "table.csv").write_text("x\n1\n2\n4\n")
     assert "metric total is committed as" in failure(checks.pipeline, copy, tmp_path)
+
+
+def test_a_progress_bar_is_no_warning(copy, tmp_path):
+    def committed(text):
+        content = json.loads(copy.read_text())
+        cell = next(one for one in content["cells"] if one["cell_type"] == "code")
+        cell["outputs"] = [{"output_type": "stream", "name": "stderr", "text": text}]
+        copy.write_text(json.dumps(content))
+
+    committed("\r  0%|     | 0/3 [00:00<?, ?it/s]\r100%|█████| 3/3 [00:00<00:00, 25784.66it/s]\n")
+    checks.outputs(read(copy), tmp_path)
+    committed("\r100%|█████| 3/3 [00:00<00:00, 9.1it/s]\nUserWarning: odd\n")
+    assert "a warning is among" in failure(checks.outputs, copy, tmp_path)
+
+
+def test_progress_bars_of_two_executions_are_alike():
+    bars = ["100%|██| 3/3 [00:00<00:00, 9.1it/s]\n", "100%|██| 3/3 [00:01<00:00, 2.7it/s]\n"]
+    rules = re.findall(r"^regex: (.*)$\n^replace: (.*)$", once.SANITISING.read_text(), re.M)
+    for pattern, replacement in rules:
+        bars = [re.sub(pattern, replacement, bar) for bar in bars]
+    assert bars[0] == bars[1]
 
 
 def test_missing_outputs_are_caught(copy, tmp_path):
