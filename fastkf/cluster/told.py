@@ -1,5 +1,6 @@
 """Where a server tells of a run's tasks: in metadata, among the run's own, or in its details."""
 
+import re
 from dataclasses import replace
 
 from fastkf.cluster.connection import Connection
@@ -9,6 +10,8 @@ from fastkf.cluster.metadata import Store
 from fastkf.cluster.outline import Outline
 from fastkf.cluster.tasks import fetch_tasks, read_details, task_details
 from fastkf.runs.model import State
+
+ARGOS_OWN = re.compile(r"root|executor|.*-driver")  # nodes that every run has
 
 
 class Teller:
@@ -99,12 +102,13 @@ class Teller:
 
     def _list_ended(self, found: Found, details: Found) -> Found:
         """Tasks that have ended and are nowhere else; not those in loops, whose iterations have no
-        numbers here.
+        numbers here, nor those that are called as nodes of Argo's own.
         """
         return {
             (place, turns): one
             for (place, turns), one in details.items()
             if one.state in (State.SUCCEEDED, State.FAILED)
             and (place, turns) not in found
+            and not ARGOS_OWN.fullmatch(place[-1])
             and not any(self._outline.is_loop(place[:length]) for length in range(1, len(place)))
         }

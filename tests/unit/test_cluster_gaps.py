@@ -119,3 +119,17 @@ def test_what_the_steps_have_made_is_not_left_out_in_silence(method, tmp_path, m
     assert run.state is State.SUCCEEDED
     assert "What its steps have made cannot be read from here: " in run.note
     assert "it answers 503" in run.note
+
+
+@pytest.mark.parametrize(("name", "state"), [("executor", "pending"), ("late", "succeeded")])
+def test_a_task_called_as_a_node_of_argo_is_not_taken_for_it(name, state):
+    with Kubeflow("succeeded") as server:
+        run = server.case["run"]
+        run["state"] = "RUNNING"
+        run["run_details"]["task_details"].append({"display_name": "late", "state": "SUCCEEDED"})
+        tasks = server.case["package"]["root"]["dag"]["tasks"]
+        tasks[name] = {"componentRef": {"name": "comp-step"}, "taskInfo": {"name": name}}
+        follower = follower_of(server)
+        follower.run = server.run
+        follower.read_steps(Shown().display)
+    assert {step.name: step.state for step in follower.steps}[name] == state
