@@ -1003,6 +1003,11 @@ OBJECTS = [
             ("import numpy as np", "np.random.default_rng(1)", "a random generator of NumPy"),
             ("import pandas as pd", "pd.DataFrame({'a': [1]}).groupby('a')", "a groupby object"),
             (
+                "import io\nimport pandas as pd",
+                "pd.read_csv(io.StringIO('a'), chunksize=1)",
+                "an open file",
+            ),
+            (
                 "import tensorflow as tf",
                 "tf.data.Dataset.from_tensor_slices([1]).batch(1)",
                 "a tf.data.Dataset",

@@ -220,6 +220,8 @@ class Kinds:
                 return kind
         if name.startswith("pandas."):
             last = name.removeprefix("pandas.")
+            if {word.arg for word in call.keywords} & {"chunksize", "iterator"}:
+                return FILE  # read piece by piece
             return PANDAS if last in OF_PANDAS or last.startswith("read_") else None
         if name.startswith("sklearn.") and name.rsplit(".", 1)[-1][:1].isupper():
             return SKLEARN
