@@ -186,6 +186,8 @@ def _say_fault(follower: Follower) -> str | None:
 def _say_untold(follower: Follower) -> str | None:
     if not follower.untold:
         return None
+    if follower.outcome is State.FAILED:
+        return "The server tells nothing of its steps; which of them have run is not known."
     names = ", ".join(follower.untold)
     return (
         f"The server tells nothing of the end of {names}; as the run has succeeded, so have they."

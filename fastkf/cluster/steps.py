@@ -117,6 +117,8 @@ class Listing:
             else:
                 self.parts[name] = replace(part, state=State.SUCCEEDED, error=None)
                 untold.append(name)
+        if outcome is State.FAILED and not is_complete and not self.executions:
+            return list(self.parts)
         return untold
 
     def _list_fallen(self) -> set[str]:

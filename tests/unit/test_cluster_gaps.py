@@ -133,3 +133,13 @@ def test_a_task_called_as_a_node_of_argo_is_not_taken_for_it(name, state):
         follower.run = server.run
         follower.read_steps(Shown().display)
     assert {step.name: step.state for step in follower.steps}[name] == state
+
+
+def test_of_a_run_that_failed_and_is_told_nothing_of_the_steps_are_not_known(tmp_path):
+    with Kubeflow("failed") as server:
+        server.case["metadata"] = None
+        server.case["run"]["run_details"] = {}
+        run = complete(server, tmp_path)
+    assert "which of them have run is not known" in run.note
+    with Kubeflow("failed") as server:
+        assert "not known" not in (complete(server, tmp_path).note or "")
