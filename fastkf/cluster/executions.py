@@ -29,6 +29,7 @@ class Execution:
         turn: which iteration of the loop above it this is; None of what is none.
         turns: how many iterations it has; None of what is no loop.
         reason: why it waits or has failed, where the server says so.
+        is_cached: whether its outputs are those of an earlier run.
         made: its files: those of its outputs, and its log.
         artifact_ids: the same files where the API has only these of them.
     """
@@ -46,6 +47,7 @@ class Execution:
     turn: int | None = None
     turns: int | None = None
     reason: str | None = None
+    is_cached: bool = False
     inputs: Values | None = None
     outputs: Values | None = None
     made: dict[str, Artifact] = field(default_factory=dict)

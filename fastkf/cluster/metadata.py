@@ -29,6 +29,7 @@ STATES = (
     State.SUCCEEDED,
     State.SKIPPED,
 )
+CACHED = 5
 
 
 class Store:
@@ -145,6 +146,7 @@ def _read_execution(told: Any, namespace: str) -> Execution:
         namespace=str(known.get("namespace") or namespace),
         turn=_read_number(known.get("iteration_index")),
         turns=_read_number(known.get("iteration_count")),
+        is_cached=number == CACHED,
         inputs=Values(_read_values(known.get("inputs"))),
         outputs=Values(_read_values(known.get("outputs"))),
     )

@@ -15,6 +15,8 @@ from fastkf.runs.turns import Turns, gather, name_turn
 
 MOST_TURNS = 10_000  # of one step
 
+EARLIER = "an earlier run"  # of which the server says no more
+
 
 class Listing:
     """The steps of a run as they are, and what is known of each.
@@ -140,7 +142,7 @@ def _is_fine(state: State | None) -> bool:
 def _fill(step: Step, told: Execution) -> Step:
     """The step with what the server tells of it."""
     step = replace(step, state=told.state, inputs=told.inputs, outputs=told.outputs)
-    step = replace(step, error=told.reason)
+    step = replace(step, error=told.reason, cached_from=EARLIER if told.is_cached else None)
     if told.started is None or told.state in (State.PENDING, State.SKIPPED):
         return step
     ended = told.ended or clock.now()

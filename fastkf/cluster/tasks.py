@@ -126,7 +126,8 @@ def fetch_tasks(connection: Connection, run_id: str) -> list[Execution]:
 def _read_task(told: dict[str, Any], namespace: str) -> Execution:
     kind = str(told.get("type") or "").upper()
     attributes = told.get("type_attributes") or {}
-    state = STATES.get(str(told.get("state") or "").upper(), State.PENDING)
+    word = str(told.get("state") or "").upper()
+    state = STATES.get(word, State.PENDING)
     pods = {str(one.get("type")): str(one["name"]) for one in told.get("pods") or []}
     reason = told.get("lifecycle_message") or (told.get("status_metadata") or {}).get("message")
     made = _read_artifacts(told.get("outputs"))
@@ -144,6 +145,7 @@ def _read_task(told: dict[str, Any], namespace: str) -> Execution:
         turn=_read_number(attributes.get("iteration_index")),
         turns=_read_number(attributes.get("iteration_count")),
         reason=str(reason) if reason and state not in FINE else None,
+        is_cached=word == "CACHED",
         inputs=Values(_read_parameters(told.get("inputs"))),
         outputs=Values(_read_parameters(told.get("outputs")), made),
         made=made,

@@ -615,6 +615,7 @@ def test_a_step_that_is_cached_or_left_out_is_listed(tmp_path):
     with Kubeflow(case) as server:
         run = complete(server, tmp_path)
     assert states(run) == {"flip": "succeeded", "inner": "skipped", "last": "succeeded"}
+    assert [step.word for step in run.steps] == ["cached", "skipped", "succeeded"]
 
 
 def test_a_driver_that_nobody_sees_says_so(monkeypatch):
@@ -919,6 +920,7 @@ def test_a_server_without_metadata_lists_tasks_itself(later, tmp_path):
         ("check.0", "succeeded"),
         ("check.1", "failed"),
     ]
+    assert [one.word for one in check.steps] == ["cached", "failed"]
     assert check.error == "iteration 1: KeyError: 'a'"
 
 
