@@ -62,7 +62,7 @@ def test_a_component_asks_for_its_packages_alone():
     @dsl.component(
         base_image="python:3.11",
         packages_to_install=["nothing-like-it==1", "packaging"],
-        pip_index_urls=["https://index.example/simple"],
+        pip_index_urls=["https://index.example/own"],
     )
     def one():
         pass
@@ -72,7 +72,7 @@ def test_a_component_asks_for_its_packages_alone():
     assert asked is not None
     assert asked.requirements == ("nothing-like-it==1", "packaging")
     assert asked.lacking == ("nothing-like-it==1 (here: not installed)",)
-    address = "https://index.example/simple"
+    address = "https://index.example/own"
     assert asked.options == ("--index-url", address, "--trusted-host", "index.example")
 
 
