@@ -73,7 +73,8 @@ class Environments:
         missing = [text for one in asked if not self.find(one) for text in one.lacking]
         if missing:
             raise FastkfError(
-                f"not installed here: {', '.join(dict.fromkeys(missing))}", "leave out --offline"
+                f"packages would have to be fetched: {', '.join(dict.fromkeys(missing))}",
+                "leave out --offline",
             )
 
     def find(self, asked: Asked) -> Layer | None:
