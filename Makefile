@@ -60,6 +60,9 @@ site: $(READY) ## build the course as a web site, site/_build/html
 	@$(BIN)/python -m sphinx -q -W --keep-going -c site . site/_build/html $(ARGS)
 	@echo 'open site/_build/html/index.html'
 
+figures: $(READY) ## draw the figures of concepts, notebooks/images/concept_*.svg
+	@$(BIN)/python -m tools.figures
+
 lock: $(READY) ## make requirements.txt from pyproject.toml, and the step image's lists: ARGS="--upgrade-package kfp"
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --extra course --group dev pyproject.toml --output-file requirements.txt --no-emit-index-url \
@@ -88,4 +91,4 @@ $(READY): again
 endif
 endif
 
-.PHONY: help run test test-fast coverage lab lint format bench site lock set-up clean again
+.PHONY: help run test test-fast coverage lab lint format bench site figures lock set-up clean again
