@@ -154,7 +154,7 @@ def _tell_to_kill(process: Process) -> None:
 def with_own_python(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables with which a container's command runs here as a process.
 
-    `python3` is this interpreter, with this environment's packages, in the place of the image's;
+    `python3` is this interpreter, with this environment's packages, in place of the image's;
     what it prints comes at once, as a container's log does.
     """
     path = path_with(Path(sys.executable).parent, environ)

@@ -41,7 +41,7 @@ def migrate(
     if not result.done:
         display.done(f"{notebook}: current already, nothing to change")
         if result.left:
-            display.say(f"  what is still to mend: fastkf check {quote(str(notebook))}")
+            display.say(f"  what is left to fix: fastkf check {quote(str(notebook))}")
         return True
     room.write(result, new, notebook, backup)
     display.done(f"{notebook} → {new}" + (f" (the old one: {backup})" if backup else ""))

@@ -104,7 +104,7 @@ def explain_failure(host: str, named_by: str, error: FastkfError) -> Check:
         again = f"{AGAIN} --host {host} --dex-user NAME (or --token-file FILE, --namespace NAME)"
         return Check("Sign-in", False, detail, f"{remedy}. Then: {again}")
     if "port-forward" not in remedy:
-        remedy += " The pods: kubectl -n kubeflow get pods; the way in: " + WAY_IN
+        remedy += " The pods: kubectl -n kubeflow get pods; the port-forward: " + WAY_IN
     return Check("Kubeflow", False, detail, remedy)
 
 

@@ -1,6 +1,6 @@
 """Whether an answer of the API has the form that its generated client takes for granted.
 
-The client (kfp_server_api) makes objects of any JSON: of a text in the place of a list it makes a
+The client (kfp_server_api) makes objects of any JSON: of a text in place of a list it makes a
 list of letters, and what it cannot make at all is a TypeError.
 """
 

@@ -33,7 +33,7 @@ class Text:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a page for a browser, in the place of what was asked for."""
+        """Whether it is a page for a browser, in place of what was asked for."""
         return self.text.lstrip()[:20].lower().startswith(PAGES)
 
     @property

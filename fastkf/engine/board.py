@@ -48,7 +48,7 @@ class Board:
 
     @property
     def executions(self) -> tuple[Step, ...]:
-        """Each step that runs something: a loop's iterations in the place of their step."""
+        """Each step that runs something: a loop's iterations in place of their step."""
         return tuple(one for step in self.steps for one in step.executions)
 
     def step(self, place: Place, turns: Turns) -> Step:

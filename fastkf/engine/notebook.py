@@ -166,7 +166,7 @@ def _read_death(ending: Ending | None, output: Path) -> Failure:
 
 
 def _literal(path: Path) -> str:
-    """A path for papermill, which writes parameters in the place of {names} in it."""
+    """A path for papermill, which writes parameters in place of {names} in it."""
     return str(path).replace("{", "{{").replace("}", "}}")
 
 

@@ -28,7 +28,7 @@ class Options:
 
     Attributes:
         place: a folder of notebooks, or a notebook.
-        server: a Kubeflow Pipelines to use in the place of the one on this machine.
+        server: a Kubeflow Pipelines to use in place of the one on this machine.
         port: JupyterLab's; a free one when None.
         base_url: the path of JupyterLab behind a gateway.
         browser: whether to open one.

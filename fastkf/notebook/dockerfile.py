@@ -1,7 +1,7 @@
 """The Dockerfile of an image for a notebook's steps: what they find in their folder, and import.
 
 Both files are for a build in the notebook's folder. Names go into them that others have given, so
-they are held against what the syntax of both takes as plain text.
+they are compared with what the syntax of both takes as plain text.
 """
 
 import json

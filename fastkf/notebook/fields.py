@@ -4,7 +4,7 @@ Kale's templates (kale/templates of Kale 2.3: pipeline_template, nb_function_tem
 put these values between quotes, or bare, just as they are. A quote in one of them ends the text,
 and what follows it is code, which runs when the pipeline is compiled. Kale's own patterns do not
 keep such values out: most fields have none, and those that there are take a line break at the end.
-So each value is held against what its field is for before any code is generated.
+So each value is checked against what its field is for before any code is generated.
 
 They are looked at where the templates find them, in Kale's own objects: that is behind metadata,
 tags, defaults of all steps, environment variables, and notebooks that are referred to.

@@ -20,7 +20,7 @@ class NotAPipelineError(FastkfError):
     def __init__(self, notebook: Notebook, findings: Iterable[Finding]) -> None:
         super().__init__(
             f"{notebook.path}: as it stands, this notebook is not the pipeline it looks like",
-            "mend what is listed above, then run it again",
+            "fix what is listed above, then run it again",
         )
         self.findings = tuple(findings)
 

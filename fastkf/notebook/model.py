@@ -165,7 +165,7 @@ class Notebook:
         return re.findall(r"^\s*print\((\w+)\)\s*$", lines, re.M)
 
     def settings(self, image: str | None = None) -> dict[str, str]:
-        """What Kale takes in the place of the file's settings; `image` is that of the steps."""
+        """What Kale takes in place of the file's settings; `image` is that of the steps."""
         settings = {
             "pipeline_name": self.pipeline_name,
             "experiment_name": str(self.kale.get("experiment_name") or "fast-kubeflow"),

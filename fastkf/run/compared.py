@@ -1,4 +1,4 @@
-"""What of a notebook and its pipeline is held against each other: metrics, or what steps print."""
+"""What of a notebook and its pipeline is compared: metrics, or what steps print."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

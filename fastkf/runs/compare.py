@@ -69,7 +69,7 @@ class ComparedStep:
 
 @dataclass(frozen=True)
 class RunsComparison:
-    """Two runs, held against each other.
+    """Two runs, compared.
 
     Attributes:
         parameters: those that are not the same in both.

@@ -213,7 +213,7 @@ class Run:
         seconds: how long it took.
         notebook, pipeline: None where it does not run that way.
         parity: metric to what both ways have given.
-        compared: what of the notebook and the pipeline was held against each other, in a sentence.
+        compared: what of the notebook and the pipeline was compared, in a sentence.
         note: how it ran, in a sentence for the reader.
         not_applied: what the package asks of Kubernetes that was not done.
         link: its page, where it ran on a server.

@@ -165,7 +165,7 @@ class Store:
             raise FastkfError(f"{self.folder}: another command is still at work on it") from None
 
     def _choose_ports(self) -> dict[str, int]:
-        """The ports of the last start, as far as they are free; others in the place of the rest."""
+        """The ports of the last start, as far as they are free; others in place of the rest."""
         last = self._read_state().get("ports", {})
         self._remove_sockets(last)
         new = dict(zip(weed.PORTS, free_ports(len(weed.PORTS)), strict=True))

@@ -22,7 +22,7 @@ EDGE = r"[\s=:,;'\"]"  # what may stand before or after a path
 
 @dataclass(frozen=True)
 class Volume:
-    """A folder in the place of a volume; with `per_pod`, each pod has one of its own in it."""
+    """A folder in place of a volume; with `per_pod`, each pod has one of its own in it."""
 
     folder: Path
     per_pod: bool = False

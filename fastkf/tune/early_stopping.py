@@ -3,7 +3,7 @@
 Katib 0.19 (pkg/earlystopping/v1beta1/medianstop/service.py and file-metricscollector/main.go): the
 bar is the mean, over the trials that have succeeded, of the average of each one's first start_step
 values. A new trial takes the bar along as a rule. At its own value number start_step, its best one
-so far is held against the bar, once.
+so far is compared with the bar, once.
 """
 
 from collections.abc import Iterable

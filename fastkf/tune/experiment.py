@@ -111,7 +111,7 @@ class Experiment:
         return (self.manifest["metadata"].get("annotations") or {}).get(NOTEBOOK)
 
     def make_run_spec(self, trial: str, assignments: dict[str, str]) -> dict:
-        """The trial's resource, with the values in the place of the placeholders."""
+        """The trial's resource, with the values in place of the placeholders."""
         template = self.spec["trialTemplate"]
         source = template["trialSpec"]
         values = {}

@@ -30,7 +30,7 @@ def read_records(lines: Iterable[str], names: list[str], filters: list[str]) -> 
     Args:
         lines: what the trial printed.
         names: the metrics to collect.
-        filters: regular expressions with two groups, name and value, in the place of Katib's.
+        filters: regular expressions with two groups, name and value, in place of Katib's.
     """
     patterns = [re.compile(one, re.ASCII) for one in filters or [PATTERN]]
     records = []

@@ -33,7 +33,7 @@ class Options:
     """What may be asked for with any target.
 
     Attributes:
-        trials, parallel: counts, in the place of the manifest's own.
+        trials, parallel: counts, in place of the manifest's own.
         output: the tuning's folder; home/<name>/<time>/ when None.
         dry_run: check and write the manifest, but start no trial.
         home: where the folders of runs are.

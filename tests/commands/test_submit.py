@@ -408,7 +408,7 @@ def test_a_notebook_that_the_checks_reject_is_not_sent(proxy, tmp_path):
     result = fastkf("submit", path, "--host", proxy.url, cwd=tmp_path)
     assert result.code == 1
     assert "unknown-tag" in result.output
-    assert "mend what is listed above" in result.output
+    assert "fix what is listed above" in result.output
     assert proxy.seen == []
     assert not (tmp_path / "runs").exists()
 

@@ -21,7 +21,7 @@ def test_a_pipeline_passes_with_its_warnings(tmp_path):
 def test_what_is_no_pipeline_does_not(tmp_path):
     cells = [LOAD, (["step:show", "prev:missing"], "print(x, open('x.txt'))")]
     notebook = read(write_notebook(tmp_path / "a.ipynb", cells))
-    with pytest.raises(NotAPipelineError, match="is not the pipeline it looks like; mend") as error:
+    with pytest.raises(NotAPipelineError, match="is not the pipeline it looks like; fix") as error:
         check_tags(notebook)
     severities = {finding.rule: finding.severity for finding in error.value.findings}
     assert severities["prev-unknown"] is Severity.ERROR

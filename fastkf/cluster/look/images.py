@@ -63,12 +63,12 @@ def find_in_nodes(cluster: Kubectl, reference: tuple[str, str, str]) -> tuple[bo
     except NotSeenError as error:
         return None, f"whether the nodes have it is not known: {error}"
     except (LookupError, TypeError, AttributeError):
-        return None, "the nodes do not tell of their images"
+        return None, "the nodes do not report their images"
     count = f"{sum(having)} of {len(nodes)} nodes"
     if nodes and all(having):
         return True, f"{count} have it"
     if not nodes or not all(sure):
-        return None, f"{count} say that they have it; each tells of {LISTED} images only"
+        return None, f"{count} say that they have it; each reports {LISTED} images only"
     return (None if any(having) else False), f"{count} have it"
 
 
