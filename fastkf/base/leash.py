@@ -9,7 +9,8 @@ Two processes hold the command, an outer one and below it an inner one, so that 
 killed without the other ending everything. Both are subreapers (prctl(2)): a daemon that the
 command starts, in a session of its own or through a double fork, becomes a child of theirs when its
 parent ends. Where there are none (macOS), the process group ends, and daemons go on. With the
-option --keep-daemons before the command it is so everywhere.
+option --keep-daemons before the command it is so everywhere. With --processors=0,1 it all runs on
+these processors (Linux).
 
 It runs with `-I -S`, once for each command, and imports what starts in milliseconds: `subprocess`,
 `threading`, `contextlib` and `signal` would take longer than all the rest.
@@ -29,6 +30,7 @@ SECONDS_TO_END = 5.0
 SECONDS_BETWEEN_KILLS = 0.01
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 KEEP_DAEMONS = "--keep-daemons"
+PROCESSORS = "--processors="
 HAS_SUBREAPERS = sys.platform == "linux"
 SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -128,6 +130,9 @@ def main() -> None:
     adopts = HAS_SUBREAPERS and command[0] != KEEP_DAEMONS
     if command[0] == KEEP_DAEMONS:
         del command[0]
+    if command[0].startswith(PROCESSORS):
+        numbers = command.pop(0).removeprefix(PROCESSORS).split(",")
+        os.sched_setaffinity(0, map(int, numbers))  # what is started from here inherits it
     # The command is in the same group and gets the same signal; it decides when to end, and these
     # processes must outlive it to tell its exit code and to kill what it leaves.
     for number in END_SIGNALS:

@@ -29,12 +29,14 @@ class Ending:
         short_of_memory: whether the kernel has killed a process for want of memory while it ran.
         has_lost_leash: whether it was ended because the process that held it was killed.
         seconds: the time limit that was its end.
+        memory: what it held and was allowed, in words, where that was its end.
     """
 
     code: int
     short_of_memory: bool = False
     has_lost_leash: bool = False
     seconds: float | None = None
+    memory: str | None = None
 
     @property
     def signal(self) -> signal.Signals | None:
@@ -49,6 +51,8 @@ class Ending:
         """What the signal was that was its end; None when it ended by itself."""
         if self.seconds is not None:
             return f"was ended after {self.seconds:g} seconds, its time limit (DeadlineExceeded)"
+        if self.memory is not None:
+            return f"was killed, as it held {self.memory} (OOMKilled)"
         if self.signal is None:
             return None
         said = f"was killed by {self.signal.name}"
@@ -88,6 +92,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     *,
     keep_daemons: bool = False,
+    processors: Iterable[int] = (),
 ) -> Process:
     """Starts a command in a process group of its own, which ends when this process ends.
 
@@ -97,11 +102,14 @@ def start(
         folder: its working folder; this process's own when None.
         environment: all of its environment variables; this process's own when None.
         keep_daemons: leave alone what it starts in sessions of their own.
+        processors: the numbers of those that it may run on (Linux); all when there are none.
 
     Returns:
         The process; its exit code is the command's, 128 + N when signal N ended it.
     """
     options = [leash.KEEP_DAEMONS] if keep_daemons else []
+    if numbers := ",".join(map(str, processors)):
+        options.append(f"{leash.PROCESSORS}{numbers}")
     return subprocess.Popen(
         [sys.executable, "-I", "-S", leash.__file__, *options, *map(str, command)],
         cwd=folder,
@@ -121,7 +129,7 @@ def end(processes: Iterable[Process], seconds: float = leash.SECONDS_TO_END) -> 
     _wait(processes, seconds)
     # The leash kills, while it lives: only it knows the daemons below it.
     for process in processes:
-        _tell_to_kill(process)
+        tell_to_kill(process)
     _wait(processes, SECONDS_TO_KILL)
     for process in processes:
         leash.signal_group(process.pid, signal.SIGKILL)
@@ -144,7 +152,8 @@ def was_killed(process: Process) -> bool:
     return process.returncode is not None and process.returncode < 0
 
 
-def _tell_to_kill(process: Process) -> None:
+def tell_to_kill(process: Process) -> None:
+    """Has the leash kill all that is below it, at once."""
     if process.stdin:
         with contextlib.suppress(OSError, ValueError):  # it has ended; closed already
             process.stdin.write(b"!")

@@ -14,6 +14,7 @@ from fastkf.cli.extras import require
 from fastkf.cli.options import (
     Brought,
     ConfigMaps,
+    NoLimits,
     NotebookName,
     NotebookNames,
     Offline,
@@ -92,6 +93,7 @@ def run(
     offline: Offline = False,
     secret: Secrets = None,
     config_map: ConfigMaps = None,
+    no_limits: NoLimits = False,
     *,
     display: Display,
 ) -> bool:
@@ -112,7 +114,7 @@ def run(
     `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
     """
     given, path = parse_parameters(parameter or []), Path(notebook)
-    more = (offline, parse_given(secret, config_map))
+    more = (offline, parse_given(secret, config_map, no_limits))
     if path.suffix in (".yaml", ".yml", ".json"):
         from fastkf.run.package import Options as PackageOptions
         from fastkf.run.package import run_package

@@ -55,6 +55,13 @@ ConfigMaps = Annotated[
     typer.Option("--config-map", metavar="NAME=FILE", help="The same for a ConfigMap."),
 ]
 
+NoLimits = Annotated[
+    bool,
+    typer.Option(
+        "--no-limits", help="Let steps use more memory and processors than the pipeline allows."
+    ),
+]
+
 Offline = Annotated[
     bool,
     typer.Option("--offline", help="Fetch no packages; what is not here is named instead."),
@@ -171,18 +178,21 @@ def parse_assignments(words: list[str], option: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def parse_given(secrets: list[str] | None, config_maps: list[str] | None) -> "Given":
-    """The Secrets and ConfigMaps that options name.
+def parse_given(
+    secrets: list[str] | None, config_maps: list[str] | None, no_limits: bool
+) -> "Given":
+    """What options give a run in the place of a cluster.
 
     Raises:
         UsageError: a word is of another form, or a file cannot be read.
     """
     from fastkf.package.given import read_given
 
-    return read_given(
+    given = read_given(
         parse_assignments(secrets or [], "--secret"),
         parse_assignments(config_maps or [], "--config-map"),
     )
+    return given.without_limits() if no_limits else given
 
 
 def parse_tolerance(words: list[str], usual: float = SAME) -> Tolerance:

@@ -14,9 +14,10 @@ from fastkf.base.files import folder_name
 from fastkf.engine.pipeline import Task
 from fastkf.engine.placeholders import expand, local_path
 from fastkf.engine.scope import Arguments, Surroundings, Values
-from fastkf.engine.task_config import reaches_task
+from fastkf.engine.task_config import describe_resources, reaches_task
 from fastkf.engine.values import as_passed, fit, read_text
-from fastkf.package.given import TIME_LIMIT, Given, find_variables
+from fastkf.package.given import Given, find_variables
+from fastkf.package.settings import TIME_LIMIT
 from fastkf.runs import model
 
 OUTPUT_FILE = "executor_output.json"
@@ -88,6 +89,16 @@ class Job:
     def seconds(self) -> float | None:
         """How long it may run; None where the pipeline sets no limit."""
         return float(self.task.component.kubernetes.get(TIME_LIMIT) or 0) or None
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """How much it may use, as Kubernetes writes it: of `memory`, of `cpu`."""
+        component = self.task.component
+        if not reaches_task(component, "RESOURCES"):
+            return {}
+        return describe_resources(component.container.get("resources") or {}, self._fill).get(
+            "limits", {}
+        )
 
     @property
     def has_command(self) -> bool:

@@ -43,7 +43,7 @@ def describe_task_config(
     fields = {one.get("field") for one in _passed_on(component)}
     volumes = list(_list_volumes(asked, resolve, workspace))
     made: dict[str, dict[str, Any]] = {
-        "RESOURCES": {"resources": _describe_resources(container.get("resources") or {}, fill)},
+        "RESOURCES": {"resources": describe_resources(container.get("resources") or {}, fill)},
         "ENV": {"env": list(_list_variables(container, asked, resolve, fill))},
         "KUBERNETES_VOLUMES": {
             "volumes": [volume for volume, _ in volumes],
@@ -63,7 +63,8 @@ def _passed_on(component: Component) -> list[Table]:
     return list(component.spec.get("taskConfigPassthroughs") or ())
 
 
-def _describe_resources(asked: Table, fill: Callable[[str], str]) -> dict[str, dict[str, str]]:
+def describe_resources(asked: Table, fill: Callable[[str], str]) -> dict[str, dict[str, str]]:
+    """The limits and requests of a container, as a pod's manifest has them."""
     found: dict[str, dict[str, str]] = {}
     for (group, name), (key, old, unit) in RESOURCES.items():
         value = fill(str(asked.get(key) or "")) or (f"{asked[old]}{unit}" if asked.get(old) else "")

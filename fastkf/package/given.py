@@ -17,10 +17,17 @@ import yaml
 
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.package.model import Package
-from fastkf.package.settings import for_executors
+from fastkf.package.settings import (
+    CPU_LIMIT,
+    MEMORY_LIMIT,
+    TIME_LIMIT,
+    WHOLE_CPU_LIMIT,
+    for_executors,
+)
 
 Table = Mapping[str, Any]
 LARGEST = 1024 * 1024  # bytes, as Kubernetes has it
+HAS_AFFINITY = hasattr(os, "sched_setaffinity")  # of processes to processors
 ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -41,21 +48,35 @@ class Kind:
 SECRET = Kind("Secret", "secret", "secretKey", "--secret")
 CONFIG_MAP = Kind("ConfigMap", "configMap", "configMapKey", "--config-map")
 KINDS = (SECRET, CONFIG_MAP)
-TIME_LIMIT = "activeDeadlineSeconds"
-# Settings of an executor that are honoured here, where what they name is given.
-DONE = frozenset((SECRET.as_env, CONFIG_MAP.as_env, TIME_LIMIT))
+LIMITS = frozenset((MEMORY_LIMIT, *([WHOLE_CPU_LIMIT] if HAS_AFFINITY else [])))
+# Settings of an executor that are honoured here whatever is given, and those that are where what
+# they name is.
+DONE_WITHOUT = LIMITS | {TIME_LIMIT}
+DONE = DONE_WITHOUT | {SECRET.as_env, CONFIG_MAP.as_env}
 
 
 @dataclass(frozen=True)
 class Given:
-    """Kind to name to key to value.
+    """What a run gives the steps of a package in the place of a cluster.
 
     Attributes:
+        values: kind to name to key to value.
         done: the settings of a package that this is enough for.
+        keeps_limits: whether the steps' limits of memory and processors are held.
     """
 
     values: Mapping[Kind, Mapping[str, Mapping[str, str]]] = field(default_factory=dict, repr=False)
     done: frozenset[str] = DONE
+    keeps_limits: bool = True
+
+    def without_limits(self) -> "Given":
+        """The same, for steps that may use what the machine has."""
+        return replace(self, done=self.done - LIMITS, keeps_limits=False)
+
+    def in_containers(self) -> "Given":
+        """The same, for steps in containers: there all limits but that of time are held."""
+        limits = {MEMORY_LIMIT, CPU_LIMIT} if self.keeps_limits else set()
+        return replace(self, done=self.done - {TIME_LIMIT} | limits)
 
     def find(self, kind: Kind, name: str) -> Mapping[str, str] | None:
         return self.values.get(kind, {}).get(name)
@@ -161,7 +182,7 @@ def check_given(package: Package, given: Given) -> None:
 def fit(package: Package, given: Given) -> Given:
     """What is given, with what of a package's settings it is enough for."""
     kinds = {kind.as_env for kind, _, _ in _list_lacking(package, given)}
-    return replace(given, done=DONE - kinds)
+    return replace(given, done=given.done - kinds)
 
 
 def _list_lacking(package: Package, given: Given) -> Iterator[tuple[Kind, str, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fastkf.package.model import Package
+from fastkf.package.quantities import read_quantity
 
 Table = Mapping[str, Any]
 FROM_INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['(?:pipelinechannel--)?(.*)'\]\}\}")
@@ -42,6 +43,9 @@ OF_PIPELINES = {
     "semaphoreKey": "semaphore",
     "mutexName": "mutex",
 }
+TIME_LIMIT = "activeDeadlineSeconds"
+# In `done`, beside fields of the platform's part: limits of the container itself.
+MEMORY_LIMIT, CPU_LIMIT, WHOLE_CPU_LIMIT = "memoryLimit", "cpuLimit", "wholeCpuLimit"
 OF_RESOURCES = {"Cpu": "CPU", "Memory": "memory"}
 NAMES = ("secretName", "configMapName", "constant", "volumeName", "mountPath", "name", "key")
 MOST_NAMES = 4  # of steps that ask for the same
@@ -53,7 +57,7 @@ def list_settings(package: Package, done: Collection[str] = ()) -> dict[str, tup
     """Executor to what it asks for; "" to what the pipeline itself does.
 
     Args:
-        done: fields of the platform's part of an executor that this run honours.
+        done: fields of the platform's part of an executor that this run honours, and limits.
     """
     asked = {
         name: {key: value for key, value in one.items() if key not in done}
@@ -62,7 +66,7 @@ def list_settings(package: Package, done: Collection[str] = ()) -> dict[str, tup
     found = {
         name: (
             *_describe(asked.get(name) or {}, OF_EXECUTORS),
-            *_describe_container(executor.get("container") or {}),
+            *_describe_container(executor.get("container") or {}, done),
         )
         for name, executor in package.executors.items()
     }
@@ -126,23 +130,37 @@ def _name(setting: Any) -> str:
     return next((str(setting[key]) for key in NAMES if isinstance(setting.get(key), str)), "")
 
 
-def _describe_container(container: Table) -> Iterator[str]:
-    yield from _describe_resources(container.get("resources") or {})
+def _describe_container(container: Table, done: Collection[str]) -> Iterator[str]:
+    yield from _describe_resources(container.get("resources") or {}, done)
     if any(str(one.get("name")).startswith(DEBUG_PAUSE) for one in container.get("env") or ()):
         yield "pause for debugging"
 
 
-def _describe_resources(resources: Table) -> Iterator[str]:
+def _describe_resources(resources: Table, done: Collection[str]) -> Iterator[str]:
     accelerator = resources.get("accelerator") or {}
     for kind, word in OF_RESOURCES.items():
         for end, what in (("Limit", "limit"), ("Request", "request")):
             value = resources.get(f"resource{kind}{end}") or resources.get(f"{kind.lower()}{end}")
-            if value:
+            if value and not _is_held(f"{kind.lower()}{end}", value, done):
                 yield f"{word} {what} {_show(value)}"
     if accelerator:
         count = accelerator.get("resourceCount") or accelerator.get("count") or ""
         kind = accelerator.get("resourceType") or accelerator.get("type") or "accelerator"
         yield f"GPU or other accelerator ({_show(count)} {_show(kind)})".replace("( ", "(")
+
+
+def _is_held(name: str, value: Any, done: Collection[str]) -> bool:
+    if name != CPU_LIMIT or name in done or WHOLE_CPU_LIMIT not in done:
+        return name in done
+    # Of what only an input says, the step's log tells, should it not be whole.
+    return FROM_INPUT.fullmatch(str(value)) is not None or _is_whole(value)
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        return read_quantity(str(value)).is_integer()
+    except ValueError:  # the step itself says so
+        return True
 
 
 def _show(value: Any) -> str:

@@ -51,7 +51,7 @@ class Options:
         pins: the versions that its steps install; those that are installed here when None.
         tolerance: of its metrics.
         offline: nothing is fetched that is not here.
-        given: the Secrets and ConfigMaps that its steps take.
+        given: what its steps take from a cluster, such as Secrets.
     """
 
     home: Path

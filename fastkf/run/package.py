@@ -30,7 +30,7 @@ from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.arguments import complete_arguments, read_arguments
 from fastkf.package.asked import list_asked
 from fastkf.package.containers import find_folders, list_containers
-from fastkf.package.given import DONE, TIME_LIMIT, Given, check_given
+from fastkf.package.given import Given, check_given
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import describe_settings
@@ -62,7 +62,7 @@ class Options:
         cache: whether a step may be taken from an earlier run.
         brought: files and folders beside the package that its Python steps find where they start.
         offline: nothing is fetched that is not here.
-        given: the Secrets and ConfigMaps that its steps take.
+        given: what its steps take from a cluster, such as Secrets.
     """
 
     home: Path
@@ -149,11 +149,12 @@ def _make_executors(
 
 def _prepare_run(package: Package, arguments: Mapping[str, Any], options: Options) -> Run:
     note = IN_DOCKER if options.docker else AS_PROCESSES
+    given = options.given.in_containers() if options.docker else options.given
     return Run(
         folder=make_run_folder(package.name, options.output, options.home),
         name=package.name,
         title=package.description or package.name,
         parameters=complete_arguments(package, arguments),
         note=note,
-        not_applied=describe_settings(package, DONE - {TIME_LIMIT} if options.docker else DONE),
+        not_applied=describe_settings(package, given.done),
     )

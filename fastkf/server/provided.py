@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -22,7 +22,7 @@ from fastkf.engine.tasks.docker import DockerTasks, connect
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.asked import list_asked
 from fastkf.package.containers import find_folders, list_containers
-from fastkf.package.given import TIME_LIMIT, Given, fit, read_given
+from fastkf.package.given import Given, fit, read_given
 from fastkf.package.model import Package
 
 VARIABLE = "FASTKF_PROVIDED"
@@ -37,6 +37,7 @@ class Provided:
         offline: no packages are fetched.
         components: the folder with the folders in which containers' commands run as processes.
         docker: whether all containers run in their images.
+        limits: whether the steps' limits of memory and processors are held.
     """
 
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Provided:
     offline: bool = False
     components: str | None = None
     docker: bool = False
+    limits: bool = True
 
     def hand_on(self) -> None:
         """Notes it for the processes that this one starts.
@@ -78,8 +80,9 @@ class Provided:
         Raises:
             UsageError: a file cannot be read any more.
         """
-        given = fit(package, read_given(self.secrets, self.config_maps))
-        return replace(given, done=given.done - {TIME_LIMIT}) if self.docker else given
+        given = read_given(self.secrets, self.config_maps)
+        given = fit(package, given if self.limits else given.without_limits())
+        return given.in_containers() if self.docker else given
 
     def check(self, package: Package) -> None:
         """Says what of a package cannot run, before anything is started.

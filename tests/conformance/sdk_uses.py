@@ -9,7 +9,7 @@ from fastkf.package.errors import PackageError
 from fastkf.package.given import DONE, KINDS
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
-from fastkf.package.settings import for_executors, list_settings
+from fastkf.package.settings import WHOLE_CPU_LIMIT, for_executors, list_settings
 
 TERM = {"key": "disk", "operator": "In", "values": ["ssd"]}
 USES = {
@@ -76,7 +76,7 @@ def judge(word: str) -> str:
         check_runs_here(package)
     except PackageError:
         return "refused"
-    if list_settings(package, DONE):
+    if list_settings(package, DONE | {WHOLE_CPU_LIMIT}):
         return "listed"
     asked = {setting for executor in for_executors(package).values() for setting in executor}
     return "given" if asked & {kind.as_env for kind in KINDS} else "yes"

@@ -143,7 +143,7 @@ def test_a_log_says_which_kfp_runs_and_what_is_not_applied(outcomes, place):
     assert "kfp==2.14.6 is asked for; the step runs with" in (logs / "show.log").read_text()
     folder = place / FOLDERS["settings for Kubernetes"]
     said = (folder / "run" / "logs" / "show.log").read_text().splitlines()[0]
-    assert said == "fastkf: not applied here: secrets as variables (db), memory limit 1G"
+    assert said == "fastkf: not applied here: secrets as variables (db)"
     assert describe_settings(Package.read(folder / "package.yaml")) == (
         "show: secrets as variables (db), memory limit 1G",
     )

@@ -11,7 +11,8 @@ from typing import Literal, Protocol
 from fastkf.base.files import read_end
 from fastkf.base.processes import Ending
 from fastkf.engine.job import Job
-from fastkf.package.given import TIME_LIMIT, Given
+from fastkf.engine.limits import Limits
+from fastkf.package.given import DONE_WITHOUT, Given
 from fastkf.runs.model import Failure
 
 LINES_OF_AN_ERROR = 6
@@ -47,7 +48,25 @@ class Executor(Protocol):
 
 def list_honoured(given: Given | None) -> frozenset[str]:
     """What executors honour: Secrets and ConfigMaps, where whoever runs them has given any."""
-    return frozenset((TIME_LIMIT,)) if given is None else given.done
+    return DONE_WITHOUT if given is None else given.done
+
+
+def find_limits(job: Job, given: Given | None, keepers: Path | None = None) -> Limits:
+    """How much a job may use here.
+
+    Raises:
+        ValueError: a limit is no quantity.
+    """
+    asked = job.limits if given is None or given.keeps_limits else {}
+    return Limits(asked.get("memory", ""), asked.get("cpu", ""), keepers)
+
+
+def tell_left_out(job: Job, limits: Limits, log: Path) -> None:
+    """Says in the log of a process which limit is not held that only its inputs have told."""
+    left_out = f"CPU limit {limits.cpu}"
+    if limits.cpus and not limits.processors and left_out not in job.task.component.left_out:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"fastkf: not applied here: {left_out}\n")
 
 
 def describe_exit(ending: Ending, log: Path) -> Failure:

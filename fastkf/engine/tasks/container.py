@@ -15,9 +15,11 @@ from fastkf.engine.layer import Layer
 from fastkf.engine.tasks import (
     ShowCommand,
     describe_exit,
+    find_limits,
     list_honoured,
     stamp_files,
     stamp_packages,
+    tell_left_out,
 )
 from fastkf.package.given import Given
 from fastkf.runs.model import Failure
@@ -78,9 +80,11 @@ class ContainerTasks:
         command = job.command()
         show(job.image, command)
         environment = self._environment(job.name, job.variables(self._given))
+        limits = find_limits(job, self._given)
+        tell_left_out(job, limits, log)
         try:
             folder = self._folders[job.image]
-            ending = self._children.run(command, environment, log, folder, job.seconds)
+            ending = self._children.run(command, environment, log, folder, job.seconds, limits)
         except OSError as error:
             if error.errno != errno.E2BIG:
                 raise

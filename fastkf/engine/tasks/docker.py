@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -18,8 +19,9 @@ from fastkf.base.errors import FastkfError
 from fastkf.base.processes import Ending
 from fastkf.engine.job import Job
 from fastkf.engine.placeholders import WORKSPACE
-from fastkf.engine.tasks import ShowCommand, describe_exit, list_honoured
-from fastkf.package.given import TIME_LIMIT, Given
+from fastkf.engine.tasks import ShowCommand, describe_exit, find_limits, list_honoured
+from fastkf.package.given import Given
+from fastkf.package.quantities import show_bytes
 from fastkf.runs.model import Failure
 
 LABEL = "fastkf.run"
@@ -102,7 +104,7 @@ class DockerTasks:
 
     @property
     def honours(self) -> frozenset[str]:
-        return list_honoured(self._given) - {TIME_LIMIT}
+        return list_honoured((self._given or Given()).in_containers())
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         import docker
@@ -143,7 +145,7 @@ class DockerTasks:
                 output.flush()
             code = int(container.wait()["StatusCode"])
             container.reload()
-            return Ending(code, bool(container.attrs["State"].get("OOMKilled")))
+            return _judge(code, container.attrs["State"], options.get("mem_limit"))
         finally:
             with contextlib.suppress(docker.errors.NotFound):
                 container.remove(force=True)
@@ -159,11 +161,33 @@ class DockerTasks:
                 str(job.workspace): {"bind": WORKSPACE, "mode": mode},
             },
         }
+        options |= self._limits(job)
         if job.has_command:
             options |= {"entrypoint": command[:1], "command": command[1:]}
         if hasattr(os, "getuid"):
             options["user"] = f"{os.getuid()}:{os.getgid()}"
         return options
+
+    def _limits(self, job: Job) -> dict[str, int]:
+        """The limits of a container; that of memory without swap, as Kubernetes has it."""
+        limits = find_limits(job, self._given)
+        made = {"nano_cpus": round(limits.cpus * 1e9)} if limits.cpus else {}
+        if limits.memory:
+            made |= dict.fromkeys(("mem_limit", "memswap_limit"), round(limits.bytes))
+        return made
+
+
+def _judge(code: int, state: Mapping[str, Any], memory: int | None) -> Ending:
+    """How a container has ended.
+
+    Args:
+        state: as the engine describes it.
+        memory: its limit, in bytes.
+    """
+    is_short = bool(state.get("OOMKilled"))
+    if not (is_short and memory):
+        return Ending(code, is_short)
+    return Ending(code, is_short, memory=f"more memory than its limit of {show_bytes(memory)}")
 
 
 def _with_tag(image: str) -> str:

@@ -18,7 +18,13 @@ from fastkf.engine.isolation import isolate, move_marshalled
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
 from fastkf.engine.step_folder import Provisions, with_remedy
-from fastkf.engine.tasks import ShowCommand, list_honoured, stamp_packages
+from fastkf.engine.tasks import (
+    ShowCommand,
+    find_limits,
+    list_honoured,
+    stamp_packages,
+    tell_left_out,
+)
 from fastkf.engine.warm import interpreter, parent
 from fastkf.package.asked import ask_for_command
 from fastkf.package.given import Given
@@ -118,7 +124,11 @@ class PythonTasks:
             environment[interpreter.OBEYS_PERMISSIONS] = "1"
         environment[interpreter.RUNTIME] = " ".join(list_runtime(command[place]))
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
-        ending = self._children.run(command, environment, log, start, job.seconds)
+        limits = find_limits(job, self._given, folder / interpreter.KEEPERS)
+        tell_left_out(job, limits, log)
+        if limits.memory:
+            (folder / interpreter.KEEPERS).mkdir()
+        ending = self._children.run(command, environment, log, start, job.seconds, limits)
         return with_remedy(read_failure(folder, ending), may_write) if ending.code else None
 
     def _make_folder(self, name: str) -> Path:
@@ -194,7 +204,8 @@ def read_failure(folder: Path, ending: Ending) -> Failure:
     """What the step has said of itself; else how its process has ended."""
     with contextlib.suppress(OSError, ValueError, TypeError):
         text = (folder / interpreter.ERROR_FILE).read_text(encoding="utf-8")
-        if not ending.has_lost_leash:  # or it says how it was ended then
+        # Or it says how it was ended then.
+        if not (ending.has_lost_leash or ending.memory):
             return Failure(**json.loads(text))
     said = f"the step's process {ending}"
     if is_full(folder):

@@ -3,9 +3,9 @@
 Run as `python -I -S client.py SOCKET PYTHON INTERPRETER MODULES ARGUMENTS...`, once for each
 interpreter of each step. So it imports what is built into Python: with `socket` and `signal` in
 place of `_socket` and `_signal` it would take twice as long. It hands its arguments, environment,
-working folder and standard streams over, waits for the worker, and ends with its exit code. An
-interrupt is passed on. When it is killed, or its own parent is gone, its connection closes and the
-keeper ends the worker. When the warm parent is gone, it becomes a fresh interpreter.
+working folder, processors and standard streams over, waits for the worker, and ends with its exit
+code. An interrupt is passed on. When it is killed, or its own parent is gone, its connection closes
+and the keeper ends the worker. When the warm parent is gone, it becomes a fresh interpreter.
 """
 
 import _signal as signal  # type: ignore[import-not-found]
@@ -43,7 +43,9 @@ def main() -> None:
 def ask(address: str, arguments: list[str]) -> socket.socket | None:
     """The connection to a keeper that has taken the request; None when there is nobody to ask."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    request = marshal.dumps((arguments[1], arguments[2:], dict(os.environ), os.getcwd()))
+    processors = list(os.sched_getaffinity(0))
+    what = (arguments[1], arguments[2:], dict(os.environ), os.getcwd(), processors)
+    request = marshal.dumps(what)
     streams = b"".join(stream.to_bytes(4, sys.byteorder) for stream in (0, 1, 2))
     try:
         connection.connect(address)

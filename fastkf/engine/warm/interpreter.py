@@ -29,6 +29,7 @@ from fastkf.package.installs import find_lack, is_free, read_install
 STEP_FOLDER = "FASTKF_STEP_FOLDER"
 STUB = "FASTKF_PYTHON"
 ERROR_FILE = "error.json"
+KEEPERS = "keepers"  # in its folder: the numbers of the processes that keep its workers
 OBEYS_PERMISSIONS = "FASTKF_OBEYS_PERMISSIONS"  # set for a step that is not root on a cluster
 LAYER = "FASTKF_LAYER"  # the folder of the step's own layer, as `fastkf.engine.layer` makes it
 OWN_STUB = "FASTKF_OWN_PYTHON"  # the layer's Python, but for kernels, which are isolated as steps

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from fastkf.base import leash
@@ -37,13 +38,16 @@ def _look_after_worker(connection: socket.socket) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     size, streams, _, _ = socket.recv_fds(connection, 4, 3)
     request = connection.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
-    module, arguments, environment, folder = marshal.loads(request)
+    module, arguments, environment, folder, processors = marshal.loads(request)
     connection.send(client.TAKEN)
     memory = MemoryWatch()
+    note = _note_self(environment)
     worker = os.fork()
     if worker == 0:
         os.setsid()
         connection.close()
+        with suppress(OSError):
+            os.sched_setaffinity(0, processors)
         _be_worker(module, arguments, environment, folder, streams)
     leash.adopt_orphans()  # the worker's daemons
     for stream in streams:
@@ -55,9 +59,23 @@ def _look_after_worker(connection: socket.socket) -> NoReturn:
     leash.end_descendants()
     if module == interpreter.KERNEL and ending.code and not _has_left(connection):
         _note_end_of_kernel(ending, environment)
+    if note:
+        note.unlink(missing_ok=True)
     with suppress(OSError):
         connection.send(bytes([ending.code & 0xFF]))
     os._exit(0)
+
+
+def _note_self(environment: dict[str, str]) -> Path | None:
+    """Notes this process where what a step holds is measured, as its worker is not below the step.
+
+    Before the worker starts, or the first it does would not be seen.
+    """
+    note = Path(environment.get(interpreter.STEP_FOLDER, ""), interpreter.KEEPERS, str(os.getpid()))
+    with suppress(OSError):  # nobody measures this step
+        note.touch()
+        return note
+    return None
 
 
 def _serve_client(connection: socket.socket, worker: int) -> None:
