@@ -61,7 +61,7 @@ def unknown_tag(notebook: Notebook) -> Found:
 
 
 def tag_order(notebook: Notebook) -> Found:
-    """A tag of another tool stands before imports, functions, skip or a pipeline tag."""
+    """A tag of another tool comes before imports, functions, skip or a pipeline tag."""
     for cell in notebook.code_cells:
         if not is_special(cell):
             continue
@@ -77,7 +77,7 @@ def tag_order(notebook: Notebook) -> Found:
 
 
 def ignored_tag(notebook: Notebook) -> Found:
-    """A tag of Kale's that Kale passes over, because of where it stands."""
+    """A tag of Kale's that Kale passes over, because of where it is."""
     seen: set[str | None] = set()
     for cell in notebook.cells:
         kale_tags = [tag for tag in cell.tags if kale.is_tag(tag)]
