@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -14,6 +15,8 @@ PROJECT = HERE.parent
 sys.path.insert(0, str(HERE))
 
 from sources import adapt_links, adapt_notebook  # noqa: E402 - a module beside this one
+
+from fastkf.course.labs import read_labs  # noqa: E402
 
 project = "Fast-Kubeflow"
 author = "the Fast-Kubeflow authors"
@@ -65,16 +68,19 @@ templates_path = ["_templates"]
 html_additional_pages = {"index": "start.html"}
 
 
-def read_labs() -> list[dict]:
+def describe(labs: Iterable[Path]) -> list[dict]:
     """What the start page says of each lab: the notebook's own metadata."""
-    labs = []
-    for path in sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb")):
+    described = []
+    for path in labs:
         about = json.loads(path.read_text(encoding="utf-8"))["metadata"]["fastkf"]
-        labs.append({"page": f"notebooks/{path.stem}", "number": path.stem.split("_")[0], **about})
-    return labs
+        page, number = f"notebooks/{path.stem}", path.stem.split("_")[0]
+        described.append({"page": page, "number": number, **about})
+    return described
 
 
-LABS = read_labs()
+ORDER = read_labs(PROJECT / "notebooks")
+CORE, ELECTIVES = describe(ORDER.core), describe(ORDER.electives)
+LABS = [*CORE, *ELECTIVES]
 CONTENTS = {
     "Learn": [
         *(f"{lab['number']} {lab['title']} <{lab['page']}>" for lab in LABS),
@@ -116,7 +122,8 @@ CONTENTS = {
     "Rules of fastkf check": ["fastkf/notebook/check/pages/*"],
 }
 
-html_context = {"default_mode": "auto", "labs": LABS, "repository": repository}
+html_context = {"default_mode": "auto", "repository": repository}
+html_context |= {"core": CORE, "electives": ELECTIVES}
 if repository:
     owner, name = repository.split("/")
     html_context |= {"github_user": owner, "github_repo": name, "github_version": "main"}

@@ -10,12 +10,13 @@ from commands import Command, fastkf, start
 
 from fastkf.base.iri import import_jsonschema
 from fastkf.course import places
+from fastkf.course.labs import read_labs
 
 import_jsonschema()  # quickly, before a test imports nbformat
 
 __all__ = ["LABS", "SOLUTIONS", "Command", "fastkf", "start"]
 
-LABS = sorted(places.NOTEBOOKS.glob("[0-9]*.ipynb"))
+LABS = sorted(read_labs(places.NOTEBOOKS).all)
 SOLUTIONS = sorted((places.NOTEBOOKS / "solutions").glob("*.ipynb"))
 
 ALL_SLOW = "\npytestmark = pytest.mark.slow\n"

@@ -74,6 +74,25 @@ def write_bytes(path: Path, content: bytes, mode: int | None = None) -> None:
         raise
 
 
+def write_new(path: Path, content: bytes) -> bool:
+    """Writes a file as a whole where there is none; False, and nothing done, where there is one.
+
+    Raises:
+        OSError: as `write_bytes`.
+    """
+    if os.path.lexists(path):
+        return False
+    draft = path.with_name(DRAFTS.replace("*", secrets.token_hex(8)))
+    write_bytes(draft, content)
+    try:
+        os.link(draft, path)  # unlike a replacement, it fails when another was quicker
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    return True
+
+
 def remove_folder(folder: Path) -> None:
     """Removes a folder with all in it, as far as that can be done, read-only folders too."""
     for place, names, _ in os.walk(folder):

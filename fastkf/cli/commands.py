@@ -51,9 +51,16 @@ COMMANDS = {
         "lab:lab", LEARN, "Open notebooks in JupyterLab, where one click runs them as a pipeline."
     ),
     "list": Entry(
-        "labs:list_labs", LEARN, "Show the labs: title, steps, what they need, typical time."
+        "course:list_labs",
+        LEARN,
+        "Show the labs in the order of the course: title, what they need, typical time.",
     ),
-    "data": Entry("labs:data", LEARN, "Fetch the data sets of the labs and verify them by hash."),
+    "progress": Entry(
+        "course:progress",
+        LEARN,
+        "Show how far you are: the cells that you have run in each lab, the exercises solved.",
+    ),
+    "data": Entry("course:data", LEARN, "Fetch the data sets of the labs and verify them by hash."),
     "doctor": Entry(
         "diagnosis:doctor",
         LEARN,

@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.files import shown_path
 from fastkf.cli.cluster import CaFile, DexUser, Namespace, TokenFile
 from fastkf.cli.command import command
-from fastkf.cli.options import find_tested
+from fastkf.cli.options import find_notebook, find_tested
 from fastkf.course import places
+from fastkf.course.labs import read_labs
+from fastkf.course.workbook import copy_fresh, find_copy, prepare
 from fastkf.runs.progress import Progress
 
 
@@ -20,9 +23,13 @@ def lab(
         list[str] | None,
         typer.Argument(
             metavar="[FOLDER|NOTEBOOK] [-- OPTION...]",
-            help="A folder of notebooks, or the lab or notebook to open [the first lab]. "
+            help="A folder of notebooks, or the lab or notebook to open [the welcome]. "
             "After --, options of JupyterLab's own.",
         ),
+    ] = None,
+    fresh: Annotated[
+        str | None,
+        typer.Option("--fresh", metavar="LAB", help="Open a new, clean copy of a lab."),
     ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only print the address to open.")
@@ -49,11 +56,14 @@ def lab(
     Starts JupyterLab with Kale's panel switched on, and `fastkf server`, to which the panel sends
     pipelines. Your own settings stay as they are. Both end together, on Ctrl-C.
 
+    You work on copies of the labs, in workbook/. They are made once, without outputs, and never
+    overwritten. With --fresh you get a clean one beside the copy that you have.
+
     With --host the panel sends pipelines to that Kubeflow Pipelines, with the same credentials as
     `fastkf submit`.
 
-    Examples: `fastkf lab` · `fastkf lab 02_titanic` · `fastkf lab my_folder --no-browser` ·
-    `fastkf lab --host http://127.0.0.1:8080`
+    Examples: `fastkf lab` · `fastkf lab 02_titanic` · `fastkf lab --fresh 02` ·
+    `fastkf lab my_folder --no-browser` · `fastkf lab --host http://127.0.0.1:8080`
     """
     from fastkf.cluster.target import Endpoint
     from fastkf.lab.session import Options, work
@@ -66,9 +76,12 @@ def lab(
     endpoint = Endpoint(
         host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
     )
-    home = next(iter(places.list_labs()), Path.cwd())
+    if has_place and fresh:
+        raise UsageError(f"--fresh {fresh}: it names the lab; leave {given[0]} out")
+    place = choose_place(given[0] if has_place else None, fresh, display)
     options = Options(
-        place=find_place(given[0]) if has_place else home,
+        place=place,
+        root=places.PROJECT if place.is_relative_to(places.WORKBOOK) else None,
         server=endpoint if host else None,
         port=port,
         base_url=base_url,
@@ -76,7 +89,7 @@ def lab(
         jupyter=given[1:] if has_place else given,
     )
 
-    fetch_data(options.place, display)
+    fetch_data(place, display)
     display.say("Starting JupyterLab ...")
 
     def show(jupyter, logs: Path) -> None:
@@ -94,23 +107,57 @@ def lab(
         display.done("JupyterLab has ended")
 
 
-def find_place(name: str) -> Path:
-    """A folder of notebooks, or a notebook.
+def choose_place(name: str | None, fresh: str | None, display: Progress) -> Path:
+    """What to open: a folder or a notebook by its path; of a lab by its name, the learner's copy.
+
+    Args:
+        name: as it was typed; nothing: the welcome, or the working folder where there is no course.
+        fresh: the lab of which a new copy is made.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: there is no such thing.
+        FastkfError: the copies cannot be made.
     """
-    place = find_tested(name)
+    labs = read_labs().notebooks
+    if fresh:
+        lab = find_notebook(fresh)
+        if lab not in labs:
+            raise UsageError(f"--fresh {fresh}: no lab of the course", "`fastkf list` names them")
+        prepare_workbook(display)
+        made = copy_fresh(lab)
+        display.done(f"A clean copy: {shown_path(made)}")
+        return made
+    place = find_tested(name) if name else next(iter(labs), Path.cwd())
     if place.is_file() and place.suffix != ".ipynb":
         raise UsageError(f"{name}: give a notebook (.ipynb) or a folder of notebooks")
-    return place.resolve()
+    if place not in labs or (name and Path(name).exists()):
+        return place.resolve()
+    prepare_workbook(display)
+    made = find_copy(place)
+    return made if made.is_file() else place
+
+
+def prepare_workbook(display: Progress) -> None:
+    """Makes the copies that are missing, and says what came of it."""
+    done = prepare()
+    if done.added:
+        count = f"{len(done.added)} notebooks" if len(done.added) > 1 else done.added[0].name
+        display.done(f"Your copies of the labs are in {shown_path(places.WORKBOOK)}/; new: {count}")
+    if done.outdated:
+        names = ", ".join(path.stem for path in done.outdated)
+        display.say(
+            f"The course has newer versions of {names}. Yours stay as they are; "
+            f"`fastkf lab --fresh {done.outdated[0].stem}` copies the new one beside yours."
+        )
+    for problem in done.problems:
+        display.failed(problem)
 
 
 def fetch_data(place: Path, display: Progress) -> None:
     """Fetches what is missing of the course's data, for the course's own notebooks."""
     from fastkf.course.data import fetch, is_complete, read_sources
 
-    if not place.is_relative_to(places.NOTEBOOKS):
+    if not any(map(place.is_relative_to, (places.NOTEBOOKS, places.WORKBOOK))):
         return
     try:
         sources = read_sources()

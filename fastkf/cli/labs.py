@@ -32,30 +32,6 @@ from fastkf.notebook.check import Finding, Severity
 from fastkf.notebook.metadata import find_problems
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.compare import SAME
-from fastkf.runs.progress import Progress
-
-NO_COURSE = (
-    "There is no course here, so there are no labs. Every command takes the path of a Kale "
-    f"notebook; {places.COURSE_VARIABLE} names the folder of the course."
-)
-
-
-@command(name="list")
-def list_labs(*, display: Progress) -> None:
-    """Show the labs: title, steps, what they need, typical time.
-
-    Example: `fastkf list`
-    """
-    if not places.COURSE:
-        display.say(NO_COURSE)
-        return
-    rows = []
-    for path in places.list_labs():
-        lab = read(path)
-        needs = ", ".join(lab.course.needs) or "–"
-        minutes = str(lab.course.minutes or "–")
-        rows.append((lab.name, lab.title, str(len(lab.steps)), needs, minutes))
-    display.show_table(("lab", "title", "steps", "data", "minutes"), rows)
 
 
 @command()
@@ -258,23 +234,3 @@ def draw(notebooks: NotebookNames = None) -> None:
 
     for path in find_notebooks(notebooks):
         print(draw_picture(read(path)))
-
-
-@command()
-def data(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets; all when none.")
-    ] = None,
-    *,
-    display: Progress,
-) -> None:
-    """Fetch the data sets of the labs and verify them by hash.
-
-    Example: `fastkf data titanic`
-    """
-    from fastkf.course.data import fetch, read_sources
-
-    known = read_sources()
-    if unknown := set(names or []) - set(known):
-        raise UsageError(f"no data set {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
-    fetch(names or None, progress=display.say)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fastkf.base.errors import UsageError
-from fastkf.course.places import list_labs
+from fastkf.course.labs import read_labs
 from fastkf.runs.compare import SAME, Tolerance
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ NoLimits = Annotated[
     ),
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print data in place of tables.")]
+
 Offline = Annotated[
     bool,
     typer.Option("--offline", help="Fetch no packages; what is not here is named instead."),
@@ -74,14 +76,14 @@ def find_notebooks(names: list[str] | None) -> list[Path]:
     Raises:
         UsageError: there is nothing of that name, or nothing at all.
     """
-    found = [find_notebook(name) for name in names] if names else list_labs()
+    found = [find_notebook(name) for name in names] if names else list(read_labs().all)
     if not found:
         raise UsageError("name a notebook; there is no course here whose labs could be meant")
     return found
 
 
 def find_notebook(name: str) -> Path:
-    """The path of a lab, by its name (02_titanic, titanic), or of any notebook, by its path.
+    """The path of a lab, by its name (02_titanic, titanic, 02), or of any notebook, by its path.
 
     Raises:
         UsageError: there is neither.
@@ -89,9 +91,10 @@ def find_notebook(name: str) -> Path:
     path = Path(name)
     if path.suffix or path.exists():
         return path
-    labs = [lab for lab in list_labs() if name in (lab.stem, lab.stem.split("_", 1)[-1])]
+    known_labs = read_labs().notebooks
+    labs = [lab for lab in known_labs if name in (lab.stem, *lab.stem.split("_", 1))]
     if len(labs) != 1:
-        known = ", ".join(lab.stem for lab in list_labs())
+        known = ", ".join(lab.stem for lab in known_labs)
         there = f"the labs: {known}" if known else "there is no course here, so give its path"
         raise UsageError(f"{name}: no such lab or notebook; {there}")
     return labs[0]

@@ -16,7 +16,7 @@ from fastkf.base.files import shown_path
 from fastkf.base.plain_data import spell_numbers
 from fastkf.cli.command import command
 from fastkf.cli.display import Display
-from fastkf.cli.options import Tolerances, ask, parse_tolerance
+from fastkf.cli.options import AsJson, Tolerances, ask, parse_tolerance
 from fastkf.course import places
 from fastkf.runs.cleaning import choose, look_at, measure
 from fastkf.runs.compare import ComparedStep, ComparedValue, RunsComparison, compare_runs
@@ -50,7 +50,7 @@ def compare(
     one: RunName,
     other: RunName,
     tolerance: Tolerances = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print data in place of tables.")] = False,
+    as_json: AsJson = False,
     *,
     display: Display,
 ) -> bool:

@@ -3,7 +3,7 @@
 from fastkf.course import places
 
 IN_A_COURSE = {
-    "fastkf lab": "the labs in JupyterLab; begin with 01",
+    "fastkf lab": "the labs in JupyterLab: read, run, press a button",
     "fastkf list": "the labs, what each is about, how long it takes",
     "fastkf run 01_first_pipeline": "a first lab as notebook and as pipeline",
     "fastkf check my.ipynb": "your own notebook: what Kale would not honour",

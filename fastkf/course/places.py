@@ -30,11 +30,7 @@ def is_course(folder: Path) -> bool:
 COURSE = find_course()
 PROJECT = COURSE or CHECKOUT
 NOTEBOOKS = PROJECT / "notebooks"
+WORKBOOK = PROJECT / "workbook"  # the learner's copies of the notebooks
 DATA = PROJECT / "data"
 LOCK = PROJECT / "requirements.txt"
 RUNS = Path("runs")
-
-
-def list_labs() -> list[Path]:
-    """The notebooks of the course; none where there is no course."""
-    return sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) if COURSE else []

@@ -30,6 +30,7 @@ class Jupyter:
 
     Attributes:
         place: the folder of notebooks that it shows, or the notebook that it opens with.
+        root: the folder that it shows nothing above of: the place, or around it.
         private: a folder that only the user can read, for its configuration.
         base_url: the path before all of its addresses, with a slash at both ends.
         pipelines: where Kale's panel sends pipelines.
@@ -37,6 +38,7 @@ class Jupyter:
     """
 
     place: Path
+    root: Path
     private: Path
     port: int
     base_url: str
@@ -46,17 +48,14 @@ class Jupyter:
     options: list[str]
 
     @property
-    def root(self) -> Path:
-        return (self.place if self.place.is_dir() else self.place.parent).resolve()
-
-    @property
     def address(self) -> str:
         return find_address(self.port, self.base_url)
 
     @property
     def page(self) -> str:
         """The address to open in a browser, with the token."""
-        tree = "" if self.place.is_dir() else f"/tree/{quote(self.place.name)}"
+        inside = self.place.resolve().relative_to(self.root)
+        tree = f"/tree/{quote(inside.as_posix())}" if inside.parts else ""
         return f"{self.address}lab{tree}?token={self.token}"
 
     @property

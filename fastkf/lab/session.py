@@ -28,6 +28,7 @@ class Options:
 
     Attributes:
         place: a folder of notebooks, or a notebook.
+        root: the folder that JupyterLab shows nothing above of; the place's own when None.
         server: a Kubeflow Pipelines to use in place of the one on this machine.
         port: JupyterLab's; a free one when None.
         base_url: the path of JupyterLab behind a gateway.
@@ -36,11 +37,17 @@ class Options:
     """
 
     place: Path
+    root: Path | None = None
     server: Endpoint | None = None
     port: int | None = None
     base_url: str = "/"
     browser: bool = True
     jupyter: list[str] = field(default_factory=list)
+
+    @property
+    def shown_root(self) -> Path:
+        own = self.place if self.place.is_dir() else self.place.parent
+        return (self.root or own).resolve()
 
 
 def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
@@ -64,6 +71,7 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
             pipelines = local_pipelines(find_server(start, running), port, base_url, is_far)
         jupyter = Jupyter(
             place=options.place,
+            root=options.shown_root,
             private=private,
             port=port,
             base_url=base_url,
@@ -73,12 +81,9 @@ def work(options: Options, ready: Callable[[Jupyter, Path], None]) -> None:
             options=options.jupyter,
         )
         jupyter.configure()
-        lab = start(
-            "JupyterLab",
-            jupyter.command,
-            folder=jupyter.root,  # where Kale writes its folder .kale
-            environment=jupyter.environment(),
-        )
+        environment = jupyter.environment()
+        # In the folder where Kale writes its folder .kale.
+        lab = start("JupyterLab", jupyter.command, folder=jupyter.root, environment=environment)
         lab.wait(lambda: lab.listens_on(port) and answers(f"{jupyter.address}api"))
         running.append(lab)
         ready(jupyter, private)

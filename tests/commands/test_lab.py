@@ -480,6 +480,7 @@ def test_the_commands_of_the_guide(tmp_path, monkeypatch):
     """They are taken; what they start is what the other tests start."""
     asked = []
     monkeypatch.setattr(session, "work", lambda options, ready: asked.append(options))
+    monkeypatch.setattr(places, "WORKBOOK", tmp_path / "workbook")
     monkeypatch.delenv("NB_PREFIX", raising=False)
     monkeypatch.chdir(tmp_path)
     write_notebook(tmp_path / "my_folder" / "my.ipynb", CELLS)

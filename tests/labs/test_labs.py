@@ -1,5 +1,7 @@
 """What is true of the course's notebooks beside the regression suite."""
 
+import re
+import tomllib
 import xml.etree.ElementTree as ElementTree
 
 import nbformat
@@ -7,6 +9,7 @@ import pytest
 from conftest import LABS, SOLUTIONS
 
 from fastkf.course import places
+from fastkf.course.labs import read_labs
 from fastkf.course.regression import checks
 from fastkf.notebook.model import read
 from fastkf.notebook.picture import draw_picture
@@ -76,3 +79,25 @@ LEVELS = [(1, "easy"), (2, "medium"), (3, "hard")]
 def test_quick_parameters_give_the_same_both_ways(tmp_path):
     """On one lab; the others prove it with their own parameters, each way to what is committed."""
     checks.run(read(places.NOTEBOOKS / "01_first_pipeline.ipynb"), tmp_path)
+
+
+# The order of the course: notebooks/course.toml.
+
+
+def test_the_order_names_each_lab_once():
+    order = tomllib.loads((places.NOTEBOOKS / "course.toml").read_text())
+    assert sorted([*order["core"], *order["electives"]]) == [path.stem for path in LABS]
+
+
+def test_each_lab_leads_to_the_next():
+    labs = read_labs().all
+    for path, following in zip(labs, (*labs[1:], None), strict=True):
+        text = "\n\n".join(cell.source for cell in read(path).text_cells)
+        [last] = re.findall(r"^(?:## Next\n|Next: )(?:(?!^#).*\n?)*", text, re.M)
+        assert not following or f"]({following.name})" in last, path.stem
+
+
+def test_the_readme_has_the_labs_in_order():
+    readme = (places.PROJECT / "README.md").read_text()
+    rows = re.findall(r"^\| \[.*?\]\(notebooks/(\w+)\.ipynb\)", readme, re.M)
+    assert rows == [path.stem for path in read_labs().all]

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from fastkf.base.errors import UsageError
 from fastkf.cli import app
-from fastkf.course.places import list_labs
+from fastkf.course.labs import read_labs
 from fastkf.notebook.check import check
 from fastkf.notebook.model import read
 from fastkf.notebook.suggest import name_of, suggest_tags
@@ -96,7 +96,7 @@ def test_names_come_from_headings(heading, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lab", list_labs(), ids=lambda lab: lab.stem)
+@pytest.mark.parametrize("lab", read_labs().all, ids=lambda lab: lab.stem)
 def test_a_lab_without_its_tags_gets_its_own_pipeline_back(lab, tmp_path):
     """The same number of steps, in the same order, each waiting for the same ones."""
     bare = without_tags(lab, tmp_path)

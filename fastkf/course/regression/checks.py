@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from fastkf.course.regression.once import EXERCISE, FOLDER, execute_once
+from fastkf.course.exercises import EXERCISE, RIGHT, is_right
+from fastkf.course.regression.once import FOLDER, execute_once
 from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook, read
 from fastkf.package.model import Package
@@ -206,8 +207,7 @@ def quick_options(notebook: Notebook) -> list[str]:
 
 def count_right(outputs_of_cells: Iterable[Iterable[Mapping[str, Any]]]) -> int:
     """How many cells say that an answer is right."""
-    printed = ["".join(o.get("text", "")) for outputs in outputs_of_cells for o in outputs]
-    return sum(text.startswith("Right") for text in printed)
+    return sum(map(is_right, outputs_of_cells))
 
 
 def list_problems(outputs_of_cells: Iterable[Iterable[Mapping[str, Any]]]) -> str:
@@ -216,7 +216,7 @@ def list_problems(outputs_of_cells: Iterable[Iterable[Mapping[str, Any]]]) -> st
     for output in [output for outputs in outputs_of_cells for output in outputs]:
         if "ename" in output:
             lines.append(f"{output['ename']}: {output['evalue']}")
-        elif not "".join(output.get("text", "")).startswith("Right"):
+        elif not "".join(output.get("text", "")).startswith(RIGHT):
             lines.append("".join(output.get("text", "")).strip())
     return "".join(f"\n{line}" for line in lines if line)
 

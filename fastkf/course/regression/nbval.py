@@ -18,8 +18,8 @@ import pytest  # noqa: E402
 from nbval.plugin import IPyNbCell  # noqa: E402
 
 from fastkf.base.errors import FastkfError  # noqa: E402
+from fastkf.course.exercises import group_cells  # noqa: E402
 from fastkf.course.regression.checks import CheckError, compare_metrics  # noqa: E402
-from fastkf.course.regression.once import cells_of_exercises  # noqa: E402
 from fastkf.engine.notebook import printed_metrics  # noqa: E402
 from fastkf.notebook.model import read  # noqa: E402
 
@@ -69,7 +69,7 @@ class Answers:
 
     def __init__(self, config, file):
         self.path = Path(config.getoption("--kale-answers"))
-        self.exercises = cells_of_exercises(file.nb.cells)
+        self.exercises = sum(group_cells(file.nb.cells), [])
         solution = Path(config.getoption("--kale-solution"))
         self.items = [
             IPyNbCell.from_parent(
@@ -101,4 +101,4 @@ def read_answers(solution: Path) -> list:
         read(solution)
     except FastkfError:
         return []
-    return cells_of_exercises(nbformat.read(solution, as_version=4).cells)
+    return sum(group_cells(nbformat.read(solution, as_version=4).cells), [])

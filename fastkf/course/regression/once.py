@@ -5,10 +5,9 @@ Whichever comes first executes it, in whatever process it is; the other finds wh
 
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +22,6 @@ from fastkf.notebook.model import Notebook
 
 SANITISING = Path(__file__).parent / "nbval.cfg"
 FOLDER = "executed"
-EXERCISE = re.compile(r"^###? Exercise ", re.M)
 
 
 @dataclass(frozen=True)
@@ -54,17 +52,6 @@ def execute_once(notebook: Notebook, solution: Path, folder: Path) -> Execution:
             execution = _execute(notebook, solution, folder / "answers.json")
             write_text(kept, json.dumps(asdict(execution)))
         return Execution(**json.loads(kept.read_text()))
-
-
-def cells_of_exercises(cells: Iterable[Any]) -> list[Any]:
-    """The code cells below the headings of exercises, each up to the next heading."""
-    found, in_exercise = [], False
-    for cell in cells:
-        if cell.cell_type == "markdown" and cell.source.startswith("#"):
-            in_exercise = bool(EXERCISE.search(cell.source))
-        elif cell.cell_type == "code" and in_exercise:
-            found.append(cell)
-    return found
 
 
 def _execute(notebook: Notebook, solution: Path, answers: Path) -> Execution:
