@@ -83,6 +83,7 @@ CORE, ELECTIVES = describe(ORDER.core), describe(ORDER.electives)
 LABS = [*CORE, *ELECTIVES]
 CONTENTS = {
     "Learn": [
+        *(f"notebooks/{path.stem}" for path in ORDER.welcome),
         *(f"{lab['number']} {lab['title']} <{lab['page']}>" for lab in LABS),
         "labs/what_is_kubeflow",
         "labs/containers_and_kubernetes",
@@ -142,7 +143,8 @@ def adapt_source(app, document: str, source: list[str]) -> None:
     elif source[0].lstrip().startswith("{"):
         solution = Path("solutions", f"{path.name}.ipynb")
         has_one = (path.parent / solution).exists()
-        source[0] = adapt_notebook(source[0], solution if has_one else None)
+        is_solution = path.parent.name == "solutions"
+        source[0] = adapt_notebook(source[0], solution if has_one else None, is_solution)
 
 
 def table_of_contents(caption: str, documents: list[str]) -> str:

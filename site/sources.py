@@ -29,7 +29,7 @@ def adapt_link(link: re.Match, folder: Path) -> str:
     return f"[{text}]({page.as_posix()})" if (folder / page).exists() else text
 
 
-def adapt_notebook(source: str, solution: Path | None) -> str:
+def adapt_notebook(source: str, solution: Path | None, is_solution: bool) -> str:
     """Shows Kale's tags above their cells, folds what JupyterLab folds, names the solution."""
     notebook = json.loads(source)
     cells = []
@@ -44,7 +44,7 @@ def adapt_notebook(source: str, solution: Path | None) -> str:
     if solution:
         words = f"[One way to solve the exercises]({solution.as_posix()})"
         cells.append(new_markdown_cell(words))
-    else:
+    if is_solution:
         notebook["metadata"]["orphan"] = True  # in no table of contents, as Sphinx says it
     return json.dumps({**notebook, "cells": cells})
 

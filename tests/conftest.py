@@ -14,10 +14,11 @@ from fastkf.course.labs import read_labs
 
 import_jsonschema()  # quickly, before a test imports nbformat
 
-__all__ = ["LABS", "SOLUTIONS", "Command", "fastkf", "start"]
+__all__ = ["LABS", "SOLUTIONS", "WELCOME", "Command", "fastkf", "start"]
 
 LABS = sorted(read_labs(places.NOTEBOOKS).all)
 SOLUTIONS = sorted((places.NOTEBOOKS / "solutions").glob("*.ipynb"))
+WELCOME = list(read_labs(places.NOTEBOOKS).welcome)
 
 ALL_SLOW = "\npytestmark = pytest.mark.slow\n"
 LONGEST_FIRST = Path(__file__).with_name("longest_first.txt")

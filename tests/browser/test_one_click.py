@@ -13,7 +13,7 @@ from pathlib import Path
 import browser
 import pytest
 from build import write_notebook
-from conftest import LABS, SOLUTIONS
+from conftest import LABS, SOLUTIONS, WELCOME
 from kale_panel import Lab, NotebookPage, expected_tags, start_lab
 
 from fastkf.course import places
@@ -90,7 +90,7 @@ def follow(page, link) -> Iterator:
     run.close()
 
 
-@pytest.mark.parametrize("name", ["01_first_pipeline", "02_titanic"])
+@pytest.mark.parametrize("name", ["00_welcome", "01_first_pipeline", "02_titanic"])
 def test_compile_and_run(name, lab, notebooks, page):
     """Each tag is shown; the click; the run's page; and there the metrics of the notebook."""
     notebook = read(notebooks / f"{name}.ipynb")
@@ -154,7 +154,7 @@ def test_a_failing_step_shows_its_exception(lab, notebooks, page):
 
 def test_opening_and_saving_changes_no_committed_notebook(lab, notebooks, page):
     """Only a notebook that is not in the form that Kale's panel saves is changed."""
-    names = [str(path.relative_to(places.NOTEBOOKS)) for path in (*LABS, *SOLUTIONS)]
+    names = [str(path.relative_to(places.NOTEBOOKS)) for path in (*WELCOME, *LABS, *SOLUTIONS)]
     other = "not_normalised.ipynb"
     content = json.loads(LABS[0].read_text())
     content["metadata"]["kubeflow_notebook"]["base_image"] = "python:3.12"

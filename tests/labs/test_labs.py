@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import nbformat
 import pytest
-from conftest import LABS, SOLUTIONS
+from conftest import LABS, SOLUTIONS, WELCOME
 
 from fastkf.course import places
 from fastkf.course.labs import read_labs
@@ -26,7 +26,12 @@ def lab(request):
     return read(request.param)
 
 
-@pytest.fixture(params=[*LABS, *SOLUTIONS], ids=ids)
+@pytest.fixture(params=[*WELCOME, *LABS], ids=ids)
+def pipeline(request):
+    return read(request.param)
+
+
+@pytest.fixture(params=[*WELCOME, *LABS, *SOLUTIONS], ids=ids)
 def notebook(request):
     return read(request.param)
 
@@ -36,11 +41,11 @@ def test_each_lab_has_its_solution():
     assert {path.name for path in LABS} == {path.name for path in SOLUTIONS}
 
 
-def test_has_the_metadata_of_a_lab(lab):
-    course = nbformat.read(lab.path, as_version=4).metadata["fastkf"]
+def test_has_the_metadata_of_a_lab(pipeline):
+    course = nbformat.read(pipeline.path, as_version=4).metadata["fastkf"]
     assert set(course) >= {"title", "aim", "minutes", "needs", "quick"}
-    assert lab.metrics
-    assert checks.golden_path(lab).exists()
+    assert pipeline.metrics
+    assert checks.golden_path(pipeline).exists()
 
 
 def test_is_as_jupyterlab_saves_it(notebook):
@@ -53,18 +58,21 @@ def test_is_as_jupyterlab_saves_it(notebook):
 def test_is_readable(notebook):
     cells = notebook.code_cells
     assert [cell.number for cell in cells if len(cell.source.splitlines()) > LINES_OF_A_CELL] == []
-    outputs = [output for cell in notebook.code_cells for output in cell.outputs]
-    assert any("image/png" in output.get("data", {}) for output in outputs)
     assert notebook.path.stat().st_size < 1_000_000
 
 
-def test_picture_is_drawn_from_the_tags(lab, tmp_path):
-    committed = lab.path.parent / "images" / f"{lab.name}.svg"
-    assert f"images/{lab.name}.svg" in "".join(cell.source for cell in lab.text_cells)
-    copy = tmp_path / lab.path.name
-    copy.write_bytes(lab.path.read_bytes())
+def test_shows_a_plot(lab):
+    outputs = [output for cell in lab.code_cells for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+def test_picture_is_drawn_from_the_tags(pipeline, tmp_path):
+    committed = pipeline.path.parent / "images" / f"{pipeline.name}.svg"
+    assert f"images/{pipeline.name}.svg" in "".join(cell.source for cell in pipeline.text_cells)
+    copy = tmp_path / pipeline.path.name
+    copy.write_bytes(pipeline.path.read_bytes())
     drawn = draw_picture(read(copy)).read_text()
-    assert committed.read_text() == drawn, f"draw it again: fastkf draw {lab.name}"
+    assert committed.read_text() == drawn, f"draw it again: fastkf draw {pipeline.name}"
     ElementTree.fromstring(drawn)
 
 
@@ -97,7 +105,12 @@ def test_each_lab_leads_to_the_next():
         assert not following or f"]({following.name})" in last, path.stem
 
 
-def test_the_readme_has_the_labs_in_order():
+def test_the_tables_of_labs_follow_the_order():
+    labs = [path.stem for path in read_labs().all]
     readme = (places.PROJECT / "README.md").read_text()
-    rows = re.findall(r"^\| \[.*?\]\(notebooks/(\w+)\.ipynb\)", readme, re.M)
-    assert rows == [path.stem for path in read_labs().all]
+    assert re.findall(r"^\| \[.*?\]\(notebooks/(\w+)\.ipynb\)", readme, re.M) == labs
+    [welcome] = read_labs().welcome
+    text = "\n".join(cell.source for cell in read(welcome).text_cells)
+    assert re.findall(r"^\| (\w+) \| \[.*?\]\((\w+)\.ipynb\)", text, re.M) == [
+        (read_labs().part(path), path.stem) for path in read_labs().all
+    ]

@@ -21,7 +21,7 @@ import pytest
 import typer
 import yaml
 from build import write_notebook
-from conftest import LABS, SOLUTIONS
+from conftest import LABS, SOLUTIONS, WELCOME
 from guides import (
     all_blocks,
     anchors,
@@ -50,7 +50,7 @@ PAGES = [
     places.DATA / "README.md",
     *sorted(LABS_FOLDER.rglob("*.md")),
 ]
-TEXTS = [*PAGES, *LABS, *SOLUTIONS]
+TEXTS = [*PAGES, *WELCOME, *LABS, *SOLUTIONS]
 TARGETS = set(re.findall(r"^([a-z-]+):", (places.PROJECT / "Makefile").read_text(), re.M))
 FASTKF = typer.main.get_command(app)
 
