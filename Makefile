@@ -50,6 +50,7 @@ lint: $(READY) ## check style, types, dependencies, and what may import what
 	@$(BIN)/mypy
 
 format: $(READY) ## put the style of the code and the notebooks right
+	@$(BIN)/python tools/show_tags.py
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 

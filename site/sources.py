@@ -7,8 +7,9 @@ from pathlib import Path
 
 from nbformat.v4 import new_markdown_cell
 
+from fastkf.course.tag_lines import remove_line, select_tags
+
 LINK = re.compile(r"\[([^\[\]]+)\]\(([^()#\s:\"\\]+)\)")
-NOT_KALES = ("parameters", "hide-", "remove-", "nbval", "raises-exception")
 
 
 def adapt_links(source: str, folder: Path) -> str:
@@ -35,6 +36,8 @@ def adapt_notebook(source: str, solution: Path | None, is_solution: bool) -> str
     cells = []
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags", [])
+        if cell["cell_type"] == "markdown":
+            cell["source"] = remove_line("".join(cell["source"]))  # colours say it here
         if cell["cell_type"] == "code" and (shown := show_tags(tags)):
             cells.append(new_markdown_cell(shown))
         if cell["metadata"].get("jupyter", {}).get("source_hidden"):
@@ -51,10 +54,9 @@ def adapt_notebook(source: str, solution: Path | None, is_solution: bool) -> str
 
 def show_tags(tags: list[str]) -> str:
     """The tags as a line of HTML; empty where the cell has none of Kale's."""
-    words = [tag for tag in tags if not tag.startswith(NOT_KALES)]
     chips = "".join(
         f'<span class="kale-tag {html.escape(word.partition(":")[0])}">{html.escape(word)}</span>'
-        for word in words
+        for word in select_tags(tags)
     )
     label = "tags of the next cell"
     return chips and f'<div class="kale-tags" role="note" aria-label="{label}">{chips}</div>'

@@ -11,6 +11,7 @@ from conftest import LABS, SOLUTIONS, WELCOME
 from fastkf.course import places
 from fastkf.course.labs import read_labs
 from fastkf.course.regression import checks
+from fastkf.course.tag_lines import write_lines
 from fastkf.notebook.model import read
 from fastkf.notebook.picture import draw_picture
 
@@ -87,6 +88,13 @@ LEVELS = [(1, "easy"), (2, "medium"), (3, "hard")]
 def test_quick_parameters_give_the_same_both_ways(tmp_path):
     """On one lab; the others prove it with their own parameters, each way to what is committed."""
     checks.run(read(places.NOTEBOOKS / "01_first_pipeline.ipynb"), tmp_path)
+
+
+@pytest.mark.parametrize("path", WELCOME, ids=ids)
+def test_the_text_says_the_tags_of_the_cell_below(path):
+    """For whoever reads it where Kale's tags are not shown: on GitHub, in print."""
+    node = nbformat.read(path, as_version=4)
+    assert node.cells == write_lines(node.cells), "write them: make format"
 
 
 # The order of the course: notebooks/course.toml.
