@@ -7,6 +7,7 @@ import sys
 HAS_CAPABILITIES = sys.platform == "linux"
 VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3, of <linux/capability.h>
 CAP_DAC_OVERRIDE = 1
+FIELDS = ("effective", "permitted", "inheritable")
 PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -15,7 +16,7 @@ class _Header(ctypes.Structure):
 
 
 class _Half(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable"))
+    _fields_ = tuple((name, ctypes.c_uint32) for name in FIELDS)
 
 
 def obey_permissions() -> None:
@@ -32,11 +33,21 @@ def obey_permissions() -> None:
     library = ctypes.CDLL(None, use_errno=True)
     header, halves = _Header(VERSION, 0), (_Half * 2)()
     _check(library.capget(ctypes.byref(header), halves))
-    for field in ("effective", "permitted", "inheritable"):
+    for field in FIELDS:
         setattr(halves[0], field, getattr(halves[0], field) & ~(1 << CAP_DAC_OVERRIDE))
     _check(library.capset(ctypes.byref(header), halves))
     # Or the next program that is started would have it again, since it is root's.
     _check(library.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+
+
+def drop_capabilities() -> None:
+    """From here on, this thread and all that it starts may do what any user may.
+
+    Raises:
+        OSError: the system refuses it.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    _check(library.capset(ctypes.byref(_Header(VERSION, 0)), (_Half * 2)()))
 
 
 def _check(result: int) -> None:

@@ -20,6 +20,7 @@ from fastkf.cli.options import (
     Offline,
     Secrets,
     Tolerances,
+    Volumes,
     find_notebook,
     find_notebooks,
     find_tested,
@@ -69,6 +70,7 @@ def run(
     offline: Offline = False,
     secret: Secrets = None,
     config_map: ConfigMaps = None,
+    volume: Volumes = None,
     no_limits: NoLimits = False,
     *,
     display: Display,
@@ -90,7 +92,7 @@ def run(
     `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
     """
     given, path = parse_parameters(parameter or []), Path(notebook)
-    more = (offline, parse_given(secret, config_map, no_limits))
+    more = (offline, parse_given(secret, config_map, volume, no_limits))
     if path.suffix in (".yaml", ".yml", ".json"):
         from fastkf.run.package import Options as PackageOptions
         from fastkf.run.package import run_package

@@ -55,6 +55,11 @@ ConfigMaps = Annotated[
     typer.Option("--config-map", metavar="NAME=FILE", help="The same for a ConfigMap."),
 ]
 
+Volumes = Annotated[
+    list[str] | None,
+    typer.Option("--volume", metavar="NAME=FOLDER", help="The folder that is a volume here."),
+]
+
 NoLimits = Annotated[
     bool,
     typer.Option(
@@ -182,7 +187,10 @@ def parse_assignments(words: list[str], option: str) -> dict[str, str]:
 
 
 def parse_given(
-    secrets: list[str] | None, config_maps: list[str] | None, no_limits: bool
+    secrets: list[str] | None,
+    config_maps: list[str] | None,
+    volumes: list[str] | None,
+    no_limits: bool,
 ) -> "Given":
     """What options give a run in the place of a cluster.
 
@@ -194,6 +202,7 @@ def parse_given(
     given = read_given(
         parse_assignments(secrets or [], "--secret"),
         parse_assignments(config_maps or [], "--config-map"),
+        parse_assignments(volumes or [], "--volume"),
     )
     return given.without_limits() if no_limits else given
 

@@ -9,7 +9,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
-from fastkf.cli.options import ConfigMaps, NoLimits, Offline, Secrets, parse_assignments
+from fastkf.cli.options import ConfigMaps, NoLimits, Offline, Secrets, Volumes, parse_assignments
 from fastkf.course import places
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def server(
     ] = None,
     secret: Secrets = None,
     config_map: ConfigMaps = None,
+    volume: Volumes = None,
     no_limits: NoLimits = False,
     offline: Offline = False,
     components: Annotated[
@@ -92,6 +93,7 @@ def server(
         str(components) if components else None,
         docker,
         not no_limits,
+        parse_assignments(volume or [], "--volume"),
     ).hand_on()
     os.umask(0o077)  # what the server and its runs write is for this user alone
     settings = Settings(

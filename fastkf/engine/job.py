@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from fastkf.base.files import folder_name
+from fastkf.base.mounts import Mount
 from fastkf.engine.pipeline import Task
 from fastkf.engine.placeholders import expand, local_path
 from fastkf.engine.scope import Arguments, Surroundings, Values
 from fastkf.engine.task_config import describe_resources, reaches_task
 from fastkf.engine.values import as_passed, fit, read_text
+from fastkf.engine.volumes import list_mounts
 from fastkf.package.given import Given, find_variables
 from fastkf.package.settings import TIME_LIMIT
 from fastkf.runs import model
@@ -33,7 +35,7 @@ class Job:
     def __init__(self, task: Task, arguments: Arguments, name: str, around: Surroundings):
         self.task, self.name = task, name
         self.run_folder, self.workspace = around.folder, around.folder / "workspace"
-        self.arguments = arguments
+        self.arguments, self.volumes = arguments, around.volumes
         self._words = around.placeholders(task.name, arguments.task_id)
         pipeline = folder_name(around.identity.resource_name)
         self.root = around.folder / "artifacts" / pipeline / name
@@ -89,6 +91,18 @@ class Job:
     def seconds(self) -> float | None:
         """How long it may run; None where the pipeline sets no limit."""
         return float(self.task.component.kubernetes.get(TIME_LIMIT) or 0) or None
+
+    def list_mounts(self, given: Given | None, folder: Path) -> list[Mount]:
+        """The folders that it sees at paths of its own, which are made.
+
+        Args:
+            folder: for what nobody else has; removed when the job has ended.
+
+        Raises:
+            ValueError: a name or a path that Kubernetes does not take.
+        """
+        asked = self.task.component.kubernetes
+        return list_mounts(asked, self.arguments.volumes, self.volumes, given or Given(), folder)
 
     @property
     def limits(self) -> dict[str, str]:

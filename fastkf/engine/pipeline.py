@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from fastkf.base import clock
 from fastkf.engine.values import as_items
+from fastkf.package.containers import CLAIMS
 from fastkf.package.graph import find_dependencies, is_loop
 from fastkf.package.kale import brings_source
 
@@ -149,6 +150,11 @@ class Component:
     @property
     def is_importer(self) -> bool:
         return "importer" in self.executor
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether it makes or removes a volume."""
+        return self.container.get("image") in CLAIMS
 
     @property
     def is_python(self) -> bool:

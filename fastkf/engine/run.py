@@ -15,6 +15,8 @@ from fastkf.engine.orchestrator import Orchestrator
 from fastkf.engine.pipeline import Identity, Pipeline
 from fastkf.engine.scope import Surroundings
 from fastkf.engine.tasks import Executor, Kind
+from fastkf.engine.tasks.claims import ClaimTasks
+from fastkf.engine.volumes import Volumes
 from fastkf.package.graph import Place
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
@@ -57,6 +59,7 @@ def run_package(
     identity: Identity | None = None,
     workspace: str | None = None,
     store: Store | None = None,
+    volumes: Mapping[str, Path] | None = None,
 ) -> Outcome:
     """Runs a package to its end.
 
@@ -67,22 +70,22 @@ def run_package(
         on_step: called with each step at first, and when it has changed; by one thread at a time.
         memo: steps that need not run.
         parallel: how many steps run at a time; as many as there are processors when None.
-        identity: of the run, where it has a name of its own.
-        workspace: the path at which the steps see the workspace, where it is another there.
+        identity: of the run, where it has a name.
+        workspace: the path at which the steps see the workspace, where it is another.
         store: the cache, from which equal steps are taken and in which they are kept.
+        volumes: claim to folder, of those that are not folders of the run.
 
     Raises:
-        FastkfError: the installed KFP was not tested, or the package cannot be run here.
+        FastkfError: the installed KFP was not tested, or it cannot be run here.
         KeyboardInterrupt: the run was interrupted; its processes have ended.
     """
-    check_version("kfp")
-    check_runs_here(package)
+    _check(package)
     folder, steps = _make_folders(folder.resolve()), _list_steps(package)
-    for step in steps.values():
-        on_step(step)
-    who, shared = identity or Identity.of(package.name), workspace or str(folder / "workspace")
-    around, cache = Surroundings(who, folder, shared), Cache(store, folder, who.job_id)
-    run = Orchestrator(Board(steps, on_step), around, executors, memo or Memo(), cache, parallel)
+    board, who = _show(steps, on_step), identity or Identity.of(package.name)
+    around = _look_around(who, folder, workspace, volumes)
+    cache = Cache(store, folder, who.job_id)
+    every: dict[Kind, Executor] = {**executors, "claim": ClaimTasks()}
+    run = Orchestrator(board, around, every, memo or Memo(), cache, parallel)
     return _run(run, _read_pipeline(package, who, executors.values()), arguments, folder)
 
 
@@ -110,6 +113,24 @@ def _run(
     succeeded = ending.state is State.SUCCEEDED
     outputs = ending.made.parameters if succeeded else {}
     return Outcome(succeeded, run.board.steps, metrics, outputs, run.error)
+
+
+def _show(steps: Mapping[Place, Step], on_step: Callable[[Step], None]) -> Board:
+    for step in steps.values():
+        on_step(step)
+    return Board(steps, on_step)
+
+
+def _check(package: Package) -> None:
+    check_version("kfp")
+    check_runs_here(package)
+
+
+def _look_around(
+    who: Identity, folder: Path, workspace: str | None, volumes: Mapping[str, Path] | None
+) -> Surroundings:
+    claims = Volumes(folder / "volumes", volumes or {})
+    return Surroundings(who, folder, workspace or str(folder / "workspace"), claims)
 
 
 def _make_folders(folder: Path) -> Path:

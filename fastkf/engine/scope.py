@@ -14,8 +14,17 @@ from typing import Any
 from fastkf.base.errors import show_value
 from fastkf.engine.pipeline import Component, Identity, Task
 from fastkf.engine.placeholders import Placeholders
-from fastkf.engine.task_config import TASK_CONFIG, WORKSPACE_VOLUME, describe_task_config
+from fastkf.engine.task_config import (
+    TASK_CONFIG,
+    VOLUMES,
+    WORKSPACE_VOLUME,
+    Resolve,
+    describe_task_config,
+    list_volumes,
+    reaches_task,
+)
 from fastkf.engine.values import as_passed, fit
+from fastkf.engine.volumes import Volumes
 from fastkf.runs.model import State
 
 Table = Mapping[str, Any]
@@ -40,8 +49,13 @@ class Values:
 
 @dataclass(frozen=True)
 class Arguments(Values):
-    """What one execution of a task is given, and its number."""
+    """What one execution of a task is given, and its number.
 
+    Attributes:
+        volumes: those that have a name on a cluster, each with its mount, as in a pod's manifest.
+    """
+
+    volumes: list[tuple[Table, Table]] = field(default_factory=list)
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -52,11 +66,13 @@ class Surroundings:
     Attributes:
         folder: the run's.
         workspace: the path of the folder that the steps share, where they run.
+        volumes: the folders of claims.
     """
 
     identity: Identity
     folder: Path
     workspace: str
+    volumes: Volumes
 
     def placeholders(self, task: str, task_id: str) -> Placeholders:
         root = str(self.folder / "artifacts")
@@ -106,7 +122,13 @@ class Scope:
         self._fill_constants(task, arguments)
         self._describe_configs(task, arguments)
         self._fit(task, arguments.parameters)
+        if reaches_task(task.component, VOLUMES):
+            resolve = self._resolver(task)
+            arguments.volumes.extend(list_volumes(task.component.kubernetes, resolve, None))
         return arguments
+
+    def _resolver(self, task: Task) -> Resolve:
+        return lambda described: self._find(task, PARAMETERS, "", described)
 
     def outputs(self) -> Values:
         """The outputs of the DAG, as far as the tasks that they come from have made them."""
@@ -217,7 +239,7 @@ class Scope:
         claim = f"{around.identity.resource_name}-{WORKSPACE_VOLUME}" if uses_workspace else None
         config = describe_task_config(
             component,
-            lambda described: self._find(task, PARAMETERS, "", described),
+            self._resolver(task),
             lambda word: words.fill(word, message),
             claim,
         )

@@ -197,6 +197,7 @@ class StepRunner:
 
     def _executor(self, task: Task) -> Executor:
         kind: Kind = "python" if task.component.is_python else "container"
+        kind = "claim" if task.component.is_claim else kind
         if kind not in self._executors:
             raise FastkfError(f"task {task.name} is a {kind} component, and none can be run here")
         return self._executors[kind]

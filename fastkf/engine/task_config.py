@@ -14,6 +14,7 @@ Table = Mapping[str, Any]
 # The value of a parameter, as a task's inputs describe it; None where it has none.
 Resolve = Callable[[Table], Any]
 TASK_CONFIG = "TASK_CONFIG"
+VOLUMES = "KUBERNETES_VOLUMES"
 WORKSPACE_VOLUME = "kfp-workspace"
 # Field of a container's resources in the IR, and in its older form: a number, in this unit.
 RESOURCES = {
@@ -41,11 +42,11 @@ def describe_task_config(
     """
     asked, container = component.kubernetes, component.container
     fields = {one.get("field") for one in _passed_on(component)}
-    volumes = list(_list_volumes(asked, resolve, workspace))
+    volumes = list(list_volumes(asked, resolve, workspace))
     made: dict[str, dict[str, Any]] = {
         "RESOURCES": {"resources": describe_resources(container.get("resources") or {}, fill)},
         "ENV": {"env": list(_list_variables(container, asked, resolve, fill))},
-        "KUBERNETES_VOLUMES": {
+        VOLUMES: {
             "volumes": [volume for volume, _ in volumes],
             "volumeMounts": [mount for _, mount in volumes],
         },
@@ -99,7 +100,7 @@ def _list_variables(
         yield {"name": one.get("name", ""), "valueFrom": place}
 
 
-def _list_volumes(
+def list_volumes(
     asked: Table, resolve: Resolve, workspace: str | None
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Volumes, each with its mount."""

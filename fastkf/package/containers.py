@@ -1,7 +1,7 @@
 """The containers that a package's tasks run."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,10 @@ from typing import Any
 from fastkf.package.errors import PackageError
 from fastkf.package.kale import brings_source
 from fastkf.package.model import Package
+
+# What has these images runs nothing: it makes or removes a volume.
+MAKES_CLAIM, REMOVES_CLAIM = "argostub/createpvc", "argostub/deletepvc"
+CLAIMS = (MAKES_CLAIM, REMOVES_CLAIM)
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,21 @@ def list_containers(package: Package) -> dict[str, Container]:
     return {
         name.removeprefix("exec-"): _read_container(executor["container"])
         for name, executor in package.executors.items()
-        if "container" in executor
+        if "container" in executor and executor["container"].get("image") not in CLAIMS
     }
+
+
+def list_made(package: Package) -> Iterator[str]:
+    """The names of the volumes that it makes, where they are known before the run."""
+    components = package.spec.get("components") or {}
+    for part in (package.spec["root"], *components.values()):
+        for task in ((part.get("dag") or {}).get("tasks") or {}).values():
+            component = components[task["componentRef"]["name"]]
+            executor = package.executors.get(component.get("executorLabel", "")) or {}
+            given = ((task.get("inputs") or {}).get("parameters") or {}).get("pvc_name") or {}
+            name = (given.get("runtimeValue") or {}).get("constant")
+            if (executor.get("container") or {}).get("image") == MAKES_CLAIM and name:
+                yield str(name)
 
 
 def find_folders(

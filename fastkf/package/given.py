@@ -44,6 +44,10 @@ class Kind:
     def as_env(self) -> str:
         return f"{self.field}AsEnv"
 
+    @property
+    def as_volume(self) -> str:
+        return f"{self.field}AsVolume"
+
 
 SECRET = Kind("Secret", "secret", "secretKey", "--secret")
 CONFIG_MAP = Kind("ConfigMap", "configMap", "configMapKey", "--config-map")
@@ -51,8 +55,8 @@ KINDS = (SECRET, CONFIG_MAP)
 LIMITS = frozenset((MEMORY_LIMIT, *([WHOLE_CPU_LIMIT] if HAS_AFFINITY else [])))
 # Settings of an executor that are honoured here whatever is given, and those that are where what
 # they name is.
-DONE_WITHOUT = LIMITS | {TIME_LIMIT}
-DONE = DONE_WITHOUT | {SECRET.as_env, CONFIG_MAP.as_env}
+DONE_WITHOUT = LIMITS | {TIME_LIMIT, "pvcMount", "genericEphemeralVolume", "emptyDirMounts"}
+DONE = DONE_WITHOUT | {name for kind in KINDS for name in (kind.as_env, kind.as_volume)}
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,23 @@ class Given:
     Attributes:
         values: kind to name to key to value.
         done: the settings of a package that this is enough for.
+        volumes: the folders of claims.
+        places: the files and folders of all, by their names.
         keeps_limits: whether the steps' limits of memory and processors are held.
     """
 
     values: Mapping[Kind, Mapping[str, Mapping[str, str]]] = field(default_factory=dict, repr=False)
     done: frozenset[str] = DONE
+    volumes: Mapping[str, Path] = field(default_factory=dict)
+    places: Mapping[str, Path] = field(default_factory=dict)
     keeps_limits: bool = True
+
+    def is_at(self, name: str, path: str) -> bool:
+        """Whether the folder that is given by a name is at that path of this machine."""
+        try:
+            return name in self.places and self.places[name].samefile(path)
+        except OSError:
+            return False
 
     def without_limits(self) -> "Given":
         """The same, for steps that may use what the machine has."""
@@ -82,21 +97,31 @@ class Given:
         return self.values.get(kind, {}).get(name)
 
 
-def read_given(secrets: Mapping[str, str], config_maps: Mapping[str, str]) -> Given:
+def read_given(
+    secrets: Mapping[str, str],
+    config_maps: Mapping[str, str],
+    volumes: Mapping[str, str] | None = None,
+) -> Given:
     """Reads what options name.
 
     Args:
-        secrets, config_maps: name to path.
+        secrets, config_maps, volumes: name to path.
 
     Raises:
-        UsageError: there is no such file, or it is none of the three.
+        UsageError: there is no such file, or it is none of the three; a volume is no folder.
     """
+    folders = {name: Path(path).absolute() for name, path in (volumes or {}).items()}
+    for name, folder in folders.items():
+        if not folder.is_dir():
+            raise UsageError(f"--volume {name}: {folder}: no such folder", "make it first")
     named = ((SECRET, secrets), (CONFIG_MAP, config_maps))
     return Given(
         {
             kind: {name: _read(kind, Path(path)) for name, path in paths.items()}
             for kind, paths in named
-        }
+        },
+        volumes=folders,
+        places={name: Path(path) for _, paths in named for name, path in paths.items()} | folders,
     )
 
 
@@ -172,21 +197,24 @@ def check_given(package: Package, given: Given) -> None:
     """
     lacking = list(_list_lacking(package, given))
     if lacking:
-        options = dict.fromkeys(f"{kind.option} {name}=FILE" for kind, name, _ in lacking)
+        options = dict.fromkeys(f"{kind.option} {name}=FILE" for kind, name, _, _ in lacking)
         raise FastkfError(
-            f"not given here: {'; '.join(what for _, _, what in lacking)}",
+            f"not given here: {'; '.join(dict.fromkeys(what for _, _, what, _ in lacking))}",
             f"give the values with {' '.join(options)}, or set the steps' variables yourself",
         )
 
 
 def fit(package: Package, given: Given) -> Given:
     """What is given, with what of a package's settings it is enough for."""
-    kinds = {kind.as_env for kind, _, _ in _list_lacking(package, given)}
-    return replace(given, done=given.done - kinds)
+    fields = {name for _, _, _, name in _list_lacking(package, given)}
+    return replace(given, done=given.done - fields)
 
 
-def _list_lacking(package: Package, given: Given) -> Iterator[tuple[Kind, str, str]]:
-    """What is not given and not in this process's environment, which steps inherit."""
+def _list_lacking(package: Package, given: Given) -> Iterator[tuple[Kind, str, str, str]]:
+    """What is not given and not in this process's environment, which steps inherit.
+
+    Kind, name, what it is in words, and the field of the executor's settings that asks for it.
+    """
     for executor, asked in for_executors(package).items():
         step = executor.removeprefix("exec-")
         for kind, one in _list_asked(asked):
@@ -198,7 +226,12 @@ def _list_lacking(package: Package, given: Given) -> Iterator[tuple[Kind, str, s
             missing = [str(pair.get(kind.key)) for pair in wanted if not _has(found, kind, pair)]
             if missing:
                 what = "" if found is None else f"{', '.join(missing)} in "
-                yield kind, name, f"{what}{kind.name} {name} of {step}"
+                yield kind, name, f"{what}{kind.name} {name} of {step}", kind.as_env
+        for kind in KINDS:
+            for one in asked.get(kind.as_volume) or ():
+                name = constant_name(kind, one)
+                if name and not one.get("optional") and given.find(kind, name) is None:
+                    yield kind, name, f"{kind.name} {name} of {step}", kind.as_volume
 
 
 def _is_set(pair: Table) -> bool:

@@ -6,14 +6,11 @@ from typing import Any
 from fastkf.package.errors import PackageError
 from fastkf.package.model import Package
 
-# What has these images stands for a volume of Kubernetes, and runs nothing.
-VOLUME_IMAGES = {"argostub/createpvc": "makes", "argostub/deletepvc": "removes"}
-KUBEFLOW = "run it on a Kubeflow, or leave that out"
 Table = Mapping[str, Any]
 
 
 def check_runs_here(package: Package) -> None:
-    """Raises PackageError for what no Kubeflow Pipelines runs, and what only Kubernetes does."""
+    """Raises PackageError for what no Kubeflow Pipelines runs."""
     artifacts = (package.spec["root"].get("inputDefinitions") or {}).get("artifacts") or {}
     if needed := [name for name, one in artifacts.items() if not one.get("isOptional")]:
         where = f"{package.path}: " if package.path else ""
@@ -22,7 +19,7 @@ def check_runs_here(package: Package) -> None:
             "fastkf cannot give any; take them from a dsl.importer",
         )
     for problem in _find_problems(package):
-        raise PackageError(problem, KUBEFLOW if "Kubernetes" in problem else None)
+        raise PackageError(problem)
 
 
 def _find_problems(package: Package) -> Iterator[str]:
@@ -44,6 +41,3 @@ def _judge(name: str, task: Table, executor: Table) -> Iterator[str]:
         yield f"task {name} is an importer with a condition, which Kubeflow Pipelines does not have"
     if executor.keys() & {"resolver", "customJob"}:
         yield f"task {name} is of a kind that Kubeflow Pipelines does not run"
-    image = (executor.get("container") or {}).get("image", "")
-    if image in VOLUME_IMAGES:
-        yield f"task {name} {VOLUME_IMAGES[image]} a volume of Kubernetes, and there is none here"

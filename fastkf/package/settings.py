@@ -66,6 +66,7 @@ def list_settings(package: Package, done: Collection[str] = ()) -> dict[str, tup
     found = {
         name: (
             *_describe(asked.get(name) or {}, OF_EXECUTORS),
+            *_describe_sizes(for_executors(package).get(name) or {}, done),
             *_describe_container(executor.get("container") or {}, done),
         )
         for name, executor in package.executors.items()
@@ -121,6 +122,13 @@ def _describe(asked: Table, words: Table) -> Iterator[str]:
         listed = value if isinstance(value, list) else []
         names = [text for one in listed if (text := _name(one))]
         yield words.get(name, name) + (f" ({', '.join(names)})" if names else "")
+
+
+def _describe_sizes(asked: Table, done: Collection[str]) -> Iterator[str]:
+    """What of folders that are made here is not kept to."""
+    limited = [one for one in asked.get("emptyDirMounts") or () if one.get("sizeLimit")]
+    if limited and "emptyDirMounts" in done:
+        yield f"size of empty folders ({', '.join(map(_name, limited))})"
 
 
 def _name(setting: Any) -> str:

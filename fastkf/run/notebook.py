@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from fastkf.engine.notebook import execute_notebook
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.python import PythonTasks
+from fastkf.engine.volumes import check_mounts, list_claims
 from fastkf.engine.warm.parent import CAN_FORK
 from fastkf.notebook import gate
 from fastkf.notebook.brought import brought_files
@@ -103,6 +105,8 @@ def _run_both_ways(
         if options.only != "notebook":
             package = _compile(notebook, keeper.run.folder, options.pins, progress)
             _tell_not_given(package, options.given, progress)
+            options = replace(options, given=_with_folders_here(package, options.given))
+            check_mounts(package, options.given)
             asked = list_asked(package)
         kernel = None
         if options.only != "pipeline":
@@ -122,7 +126,8 @@ def _run_both_ways(
             executors: dict[Kind, Executor] = {"python": tasks}
             order = list(whole(notebook).steps)
             explain = Reasons(notebook).explain
-            run_pipeline(package, arguments, executors, keeper, progress, explain, order)
+            start = partial(run_pipeline, volumes=options.given.volumes)
+            start(package, arguments, executors, keeper, progress, explain, order)
 
 
 def _tell_not_given(package: Package, given: Given, progress: Progress) -> None:
@@ -131,6 +136,13 @@ def _tell_not_given(package: Package, given: Given, progress: Progress) -> None:
         check_given(package, given)
     except FastkfError as error:
         progress.warn(str(error))
+
+
+def _with_folders_here(package: Package, given: Given) -> Given:
+    """The same, with volumes whose paths are there on this machine: the notebook sees these."""
+    paths = {name: Path(path) for name, path in list_claims(package)}
+    here = {name: path for name, path in paths.items() if path.is_dir()}
+    return replace(given, volumes={**here, **given.volumes}, places={**here, **given.places})
 
 
 def _make_tasks(

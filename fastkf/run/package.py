@@ -27,9 +27,10 @@ from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.container import ContainerTasks
 from fastkf.engine.tasks.docker import DockerTasks, connect
 from fastkf.engine.tasks.python import PythonTasks
+from fastkf.engine.volumes import check_mounts, list_claims
 from fastkf.package.arguments import complete_arguments, read_arguments
 from fastkf.package.asked import list_asked
-from fastkf.package.containers import find_folders, list_containers
+from fastkf.package.containers import find_folders, list_containers, list_made
 from fastkf.package.given import Given, check_given
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
@@ -101,10 +102,12 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     folders = {} if options.docker else find_folders(package, containers, around)
     environments = Environments(options.offline)
     if not options.docker:
+        check_mounts(package, options.given)
         environments.check(list_asked(package))
     run = _prepare_run(package, arguments, options)
     shutil.copyfile(path, run.folder / "pipeline.yaml")
     _tell(f"{shown_path(path)}: {count(len(package.tasks), 'step')}", run, progress)
+    _tell_volumes(package, options.given, progress)
     explain = partial(explain_step, cells=dict.fromkeys(package.cells))
     provisions = Provisions(around, texts_of(run.parameters), brought)
     with keep(run) as keeper, ExitStack() as stack:
@@ -112,7 +115,8 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
             package, provisions, around, folders, environments, options, stack
         )
         seen = WORKSPACE if options.docker else None
-        start = partial(run_pipeline, workspace=seen, store=options.store)
+        volumes = options.given.volumes
+        start = partial(run_pipeline, workspace=seen, store=options.store, volumes=volumes)
         start(package, arguments, executors, keeper, progress, explain)
     return keeper.run
 
@@ -122,6 +126,16 @@ def _tell(what: str, run: Run, progress: Progress) -> None:
     progress.say(run.note or "")
     for setting in run.not_applied:
         progress.warn(f"not applied here: {setting}")
+
+
+def _tell_volumes(package: Package, given: Given, progress: Progress) -> None:
+    """Which volumes are empty at first, though on a cluster there may be something in them."""
+    names = {name for name, _ in list_claims(package)} - set(given.volumes)
+    for name in sorted(names - set(list_made(package))):
+        progress.warn(
+            f"volume {name}: a new folder of this run; to take one that is there: "
+            f"--volume {name}=FOLDER"
+        )
 
 
 def _make_executors(

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from fastkf.base import clock
-from fastkf.engine.run import run_package
+from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.model import Package
 from fastkf.runs.cache import Store
@@ -26,6 +27,7 @@ def run_pipeline(
     order: Sequence[str] = (),
     workspace: str | None = None,
     store: Store | None = None,
+    volumes: Mapping[str, Path] | None = None,
 ) -> None:
     """Runs a package to its end; the keeper's run gets what became of it, whatever is raised.
 
@@ -35,6 +37,7 @@ def run_pipeline(
         order: the names of the steps as their author has written them, where that is known.
         workspace: where the steps see the workspace, if they see it elsewhere than it is.
         store: the cache, if the run has one.
+        volumes: claim to folder, of those that are not folders of the run.
 
     Raises:
         FastkfError: it cannot be run here.
@@ -45,16 +48,20 @@ def run_pipeline(
     with progress.progress("pipeline, steps", len(package.tasks)) as advance:
         steps = _Steps(progress, advance, explain)
         try:
-            run = partial(run_package, executors=executors, on_step=steps.note, store=store)
-            outcome = run(package, arguments, keeper.run.folder, workspace=workspace)
-            result = replace(result, state=outcome.state, error=outcome.error)
-            result = replace(result, metrics=outcome.metrics, outputs=outcome.outputs)
+            run = partial(run_package, executors=executors, on_step=steps.note)
+            run = partial(run, store=store, workspace=workspace, volumes=volumes)
+            result = _complete(result, run(package, arguments, keeper.run.folder))
         finally:
             seconds = time.monotonic() - began
             result = replace(result, seconds=seconds, steps=steps.in_order(order))
             keeper.update(pipeline=result.end(result.state))
     if result.state is State.SUCCEEDED:
         progress.done("ran as a pipeline", seconds)
+
+
+def _complete(result: PipelineResult, outcome: Outcome) -> PipelineResult:
+    made = replace(result, metrics=outcome.metrics, outputs=outcome.outputs)
+    return replace(made, state=outcome.state, error=outcome.error)
 
 
 class _Steps:

@@ -20,6 +20,7 @@ from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.container import ContainerTasks
 from fastkf.engine.tasks.docker import DockerTasks, connect
 from fastkf.engine.tasks.python import PythonTasks
+from fastkf.engine.volumes import check_mounts
 from fastkf.package.asked import list_asked
 from fastkf.package.containers import find_folders, list_containers
 from fastkf.package.given import Given, fit, read_given
@@ -33,7 +34,7 @@ class Provided:
     """What is provided.
 
     Attributes:
-        secrets, config_maps: name to path.
+        secrets, config_maps, volumes: name to path.
         offline: no packages are fetched.
         components: the folder with the folders in which containers' commands run as processes.
         docker: whether all containers run in their images.
@@ -46,6 +47,7 @@ class Provided:
     components: str | None = None
     docker: bool = False
     limits: bool = True
+    volumes: Mapping[str, str] = field(default_factory=dict)
 
     def hand_on(self) -> None:
         """Notes it for the processes that this one starts.
@@ -53,14 +55,14 @@ class Provided:
         Raises:
             FastkfError: a file cannot be read, a folder is not there, or no Docker answers.
         """
-        read_given(self.secrets, self.config_maps)
+        read_given(self.secrets, self.config_maps, self.volumes)
         if self.components and not Path(self.components).is_dir():
             raise UsageError(f"--components {self.components}: no such folder")
         if self.docker:
             connect().close()
         paths = {
             kind: {name: os.path.abspath(path) for name, path in getattr(self, kind).items()}
-            for kind in ("secrets", "config_maps")
+            for kind in ("secrets", "config_maps", "volumes")
         }
         folder = os.path.abspath(self.components) if self.components else None
         os.environ[VARIABLE] = json.dumps({**asdict(self), **paths, "components": folder})
@@ -80,7 +82,7 @@ class Provided:
         Raises:
             UsageError: a file cannot be read any more.
         """
-        given = read_given(self.secrets, self.config_maps)
+        given = read_given(self.secrets, self.config_maps, self.volumes)
         given = fit(package, given if self.limits else given.without_limits())
         return given.in_containers() if self.docker else given
 
@@ -92,6 +94,7 @@ class Provided:
         """
         if self.docker:
             return
+        check_mounts(package, self.give(package))
         self.environments.check(list_asked(package))
         containers = list_containers(package)
         if self.components:

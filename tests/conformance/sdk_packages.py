@@ -285,12 +285,48 @@ def provided(name: str = "db") -> int:
     return task.output
 
 
+@component
+def look(path: str, text: str) -> str:
+    import os
+
+    name = os.path.join(path, "text")
+    with open(name, "a+") as file:
+        file.seek(0)
+        there = file.read()
+        file.write(text)
+    return there
+
+
+# What is below a volume's path is the volume's; what is beside it stays as it is.
 @dsl.pipeline
-def kept():
+def kept() -> str:
+    named = kubernetes.CreatePVC(pvc_name="data", access_modes=["ReadWriteOnce"], size="1Gi")
+    made = kubernetes.CreatePVC(pvc_name_suffix="-b", access_modes=["ReadWriteOnce"], size="1Gi")
+    first = look(path="/fastkf/data", text="of the first").after(named)
+    kubernetes.mount_pvc(first, pvc_name=made.outputs["name"], mount_path="/fastkf/data")
+    second = look(path="/tmp/fastkf-data/inside", text="").after(first)
+    kubernetes.mount_pvc(second, pvc_name=made.outputs["name"], mount_path="/tmp/fastkf-data")
+    kubernetes.mount_pvc(second, "data", "/tmp/fastkf-data/inside", sub_path="a/b")
+    third = look(path="/usr/fastkf-data", text="").after(second)
+    kubernetes.mount_pvc(third, pvc_name=made.outputs["name"], mount_path="/usr/fastkf-data")
+    kubernetes.DeletePVC(pvc_name=made.outputs["name"]).after(third)
+    return third.output
+
+
+# A volume that is not there any more: its step waits for ever there.
+@dsl.pipeline
+def removed_twice():
     made = kubernetes.CreatePVC(pvc_name="data", access_modes=["ReadWriteOnce"], size="1Gi")
-    task = square(n=1)
-    kubernetes.mount_pvc(task, pvc_name=made.outputs["name"], mount_path="/tmp/fastkf-data")
-    kubernetes.DeletePVC(pvc_name=made.outputs["name"]).after(task)
+    removed = kubernetes.DeletePVC(pvc_name=made.outputs["name"])
+    kubernetes.DeletePVC(pvc_name=made.outputs["name"]).after(removed)
+
+
+@dsl.pipeline
+def scratch() -> str:
+    task = look(path="/fastkf/scratch/a", text="a")
+    kubernetes.empty_dir_mount(task, "one", "/fastkf/scratch/a", size_limit="1Gi")
+    kubernetes.add_ephemeral_volume(task, "two", "/fastkf/scratch/b", ["ReadWriteOnce"], "1Gi")
+    return task.output
 
 
 CASES = {
@@ -308,7 +344,12 @@ CASES = {
         copied, {"Output": "brought"}, arguments={"place": "PLACE"}
     ),
     "components from files": Case(loaded, {"Output": 9}),
+    "volumes": Case(kept, {"Output": "of the first"}),
+    "a volume that is removed twice": Case(
+        removed_twice, states={"deletepvc-2": "failed"}, error="there is no volume data"
+    ),
+    "empty folders": Case(scratch, {"Output": ""}),
     "all that only a cluster does": Case(asking, {"Output": 4}),
 }
 # What depends on what is given to a run: its package is made, and looked at.
-UNRUN = {"secrets and ConfigMaps": Case(provided), "volumes": Case(kept)}
+UNRUN = {"secrets and ConfigMaps": Case(provided)}

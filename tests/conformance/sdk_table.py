@@ -29,7 +29,7 @@ What becomes of each feature of the SDK when a pipeline that uses it runs with `
 | Here | What it means |
 |---|---|
 | yes | it does what it does on a cluster |
-| given | it does, with the values that you name: `--secret NAME=FILE`, `--config-map NAME=FILE`. Without them it is listed |
+| given | it does, with the values that you name: `--secret NAME=FILE`, `--config-map NAME=FILE`. Without them `fastkf run` refuses it, and the server lists it |
 | listed | the pipeline runs. What only a cluster can do is left out, and the run names it as *not applied here*: on its page, in its report and in the step's log |
 | refused | nothing runs, and the message says why |
 | SDK | it is the SDK's own matter, on your computer. `fastkf` has no part in it |

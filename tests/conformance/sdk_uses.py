@@ -79,7 +79,11 @@ def judge(word: str) -> str:
     if list_settings(package, DONE | {WHOLE_CPU_LIMIT}):
         return "listed"
     asked = {setting for executor in for_executors(package).values() for setting in executor}
-    return "given" if asked & {kind.as_env for kind in KINDS} else "yes"
+    return (
+        "given"
+        if asked & {name for kind in KINDS for name in (kind.as_env, kind.as_volume)}
+        else "yes"
+    )
 
 
 def make_package(word: str) -> Package:

@@ -456,11 +456,6 @@ TASK_CONFIG = {
 
 
 @dsl.pipeline
-def volumes():
-    kubernetes.CreatePVC(pvc_name="data", access_modes=["ReadWriteOnce"], size="1Gi")
-
-
-@dsl.pipeline
 def imported(place: str) -> str:
     made = dsl.importer(artifact_uri=place, artifact_class=Dataset, metadata={"of": place})
     return read(data=made.output).output
@@ -539,7 +534,6 @@ CASES = {
     ),
     "settings for Kubernetes": Case(settings, {"Output": "ran"}),
     "what a task asks of Kubernetes": Case(task_configs),
-    "a volume of Kubernetes": Case(volumes, error="makes a volume of Kubernetes"),
     "an imported file": Case(imported, {"Output": "brought"}, arguments={"place": "PLACE"}),
     "order from data alone": Case(ordered_by_data, {"Output": 81}, edit=without_dependencies),
 }

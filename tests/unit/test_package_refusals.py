@@ -38,11 +38,6 @@ def over_artifacts():
 
 
 @dsl.pipeline
-def with_volume():
-    kubernetes.DeletePVC(pvc_name="data")
-
-
-@dsl.pipeline
 def of_artifact(data: Input[Artifact]):
     use(data=data)
 
@@ -51,7 +46,6 @@ def of_artifact(data: Input[Artifact]):
     ("pipeline", "said"),
     [
         (over_artifacts, "is a loop over artifacts, which Kubeflow Pipelines cannot run"),
-        (with_volume, "task deletepvc removes a volume of Kubernetes"),
         (of_artifact, "the pipeline takes artifacts (data)"),
     ],
 )

@@ -17,7 +17,7 @@ from fastkf.runs.model import Failure
 
 LINES_OF_AN_ERROR = 6
 
-Kind = Literal["python", "container"]
+Kind = Literal["python", "container", "claim"]
 ShowCommand = Callable[[str, list[str]], None]
 
 

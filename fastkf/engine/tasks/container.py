@@ -1,14 +1,18 @@
 """Containers' commands as processes, without their images."""
 
 import errno
+import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fastkf.base import mounts as mounting
 from fastkf.base import processes
+from fastkf.base.mounts import dump
 from fastkf.engine.children import Children
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
@@ -79,7 +83,11 @@ class ContainerTasks:
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         command = job.command()
         show(job.image, command)
-        environment = self._environment(job.name, job.variables(self._given))
+        own = Path(tempfile.mkdtemp(prefix=f"{job.name}-", dir=self._scratch.name))
+        environment = self._environment(own, job.variables(self._given))
+        if mounts := job.list_mounts(self._given, own):
+            kept = json.dumps([self._scratch.name, str(job.run_folder), str(self._components)])
+            command = [sys.executable, "-I", "-m", mounting.__name__, dump(mounts), kept, *command]
         limits = find_limits(job, self._given)
         tell_left_out(job, limits, log)
         try:
@@ -91,9 +99,8 @@ class ContainerTasks:
             return Failure("", TOO_LONG)
         return describe_exit(ending, log) if ending.code else None
 
-    def _environment(self, name: str, variables: Mapping[str, str]) -> dict[str, str]:
-        """This environment with a `python3` and a home of the step's own, and `variables`."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._scratch.name))
+    def _environment(self, folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
+        """This environment with a `python3` and a home in the step's folder, and `variables`."""
         for inside in ("home", "tmp"):
             (folder / inside).mkdir()
         layer = Layer(folder / "python")

@@ -9,6 +9,7 @@ run removes its containers.
 import contextlib
 import os
 import sys
+import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,6 +121,12 @@ class DockerTasks:
         return describe_exit(ending, log) if ending.code else None
 
     def _run(self, client: Any, job: Job, command: list[str], output: IO[bytes]) -> Ending:
+        with tempfile.TemporaryDirectory(prefix="fastkf-", ignore_cleanup_errors=True) as own:
+            return self._run_with(client, job, command, output, Path(own))
+
+    def _run_with(
+        self, client: Any, job: Job, command: list[str], output: IO[bytes], own: Path
+    ) -> Ending:
         """Runs a container to its end."""
         import docker
 
@@ -135,6 +142,9 @@ class DockerTasks:
         security = client.info()["SecurityOptions"]
         mode = "rw,z" if "name=selinux" in security else "rw"
         options = self._options(job, command, mode)
+        for one in job.list_mounts(self._given, own):
+            right = mode.replace("rw", "ro") if one.read_only else mode
+            options["volumes"].append(f"{one.source}:{one.target}:{right}")
         container = client.containers.create(image, **options)
         try:
             if self._ended:  # since the look above: `end` may not have seen this container
@@ -156,10 +166,10 @@ class DockerTasks:
             "command": command,
             "environment": {**job.variables(self._given), "HOME": "/tmp"},
             "labels": {LABEL: self._label},
-            "volumes": {
-                artifacts: {"bind": artifacts, "mode": mode},
-                str(job.workspace): {"bind": WORKSPACE, "mode": mode},
-            },
+            "volumes": [
+                f"{artifacts}:{artifacts}:{mode}",
+                f"{job.workspace}:{WORKSPACE}:{mode}",
+            ],
         }
         options |= self._limits(job)
         if job.has_command:

@@ -11,6 +11,7 @@ from typing import Self
 
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import is_full
+from fastkf.base.mounts import dump
 from fastkf.base.processes import Ending, path_with
 from fastkf.engine.children import Children
 from fastkf.engine.environments import Environments
@@ -122,6 +123,9 @@ class PythonTasks:
         environment = self._environment(job.variables(self._given), folder, base)
         if not may_write:
             environment[interpreter.OBEYS_PERMISSIONS] = "1"
+        if mounts := job.list_mounts(self._given, folder):
+            environment[interpreter.MOUNTS] = dump(mounts)
+            environment[interpreter.KEPT] = json.dumps([str(self._folder), str(job.run_folder)])
         environment[interpreter.RUNTIME] = " ".join(list_runtime(command[place]))
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
         limits = find_limits(job, self._given, folder / interpreter.KEEPERS)

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fastkf.base import mounts
 from fastkf.base.files import write_text
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.privileges import obey_permissions
@@ -30,6 +31,9 @@ STEP_FOLDER = "FASTKF_STEP_FOLDER"
 STUB = "FASTKF_PYTHON"
 ERROR_FILE = "error.json"
 KEEPERS = "keepers"  # in its folder: the numbers of the processes that keep its workers
+MOUNTS = "FASTKF_MOUNTS"  # folders that the step sees elsewhere, as `fastkf.base.mounts` has them
+KEPT = "FASTKF_KEPT"  # paths that it sees all the same
+MOUNTED = "FASTKF_MOUNTED"  # the namespace in which that is done
 OBEYS_PERMISSIONS = "FASTKF_OBEYS_PERMISSIONS"  # set for a step that is not root on a cluster
 LAYER = "FASTKF_LAYER"  # the folder of the step's own layer, as `fastkf.engine.layer` makes it
 OWN_STUB = "FASTKF_OWN_PYTHON"  # the layer's Python, but for kernels, which are isolated as steps
@@ -59,6 +63,8 @@ def run(module: str, arguments: list[str]) -> int:
         return answer_venv(arguments)
     if module == EXECUTOR:
         arguments = [_read_argument(one) for one in arguments]
+    if not _mount():
+        return 1
     if OBEYS_PERMISSIONS in os.environ:
         obey_permissions()
     sys.argv = [module, *arguments]
@@ -74,6 +80,23 @@ def run(module: str, arguments: list[str]) -> int:
         write_error(type(error).__name__, words_of(error))
         return 1
     return 0
+
+
+def _mount() -> bool:
+    """Makes the step's mounts, unless this process has them from the one that has started it."""
+    if MOUNTS not in os.environ or os.environ.get(MOUNTED) == mounts.name_namespace():
+        return True
+    asked = mounts.load(os.environ[MOUNTS])
+    try:
+        mounts.enter(asked, json.loads(os.environ[KEPT]))
+    except OSError as error:
+        paths = ", ".join(one.target for one in asked)
+        message = f"this machine lets nobody mount a folder at {paths} ({error})"
+        print(f"fastkf: {message}", file=sys.stderr)
+        write_error("", message)
+        return False
+    os.environ[MOUNTED] = mounts.name_namespace()
+    return True
 
 
 def answer_pip(arguments: list[str]) -> int:
