@@ -16,7 +16,7 @@ from fastkf.cluster.errors import (
     SignInNeededError,
 )
 from fastkf.cluster.look.deployments import check_deployments
-from fastkf.cluster.look.images import VARIABLE, check_image
+from fastkf.cluster.look.images import check_image
 from fastkf.cluster.look.kubectl import NotSeenError
 from fastkf.cluster.look.labs import Seen
 from fastkf.cluster.look.parts import look_at_parts
@@ -24,6 +24,7 @@ from fastkf.cluster.look.store import check_store
 from fastkf.cluster.look.users import look_at_users
 from fastkf.cluster.target import Client, Endpoint, connect, find_host
 from fastkf.cluster.versions import FIELD, KNOWING, STRICT, read_version
+from fastkf.notebook.reading.settings import IMAGE_VARIABLE
 
 LAST_WITH_METADATA = (2, 17)  # the last version with a metadata store of its own
 AGAIN = "fastkf doctor --cluster"
@@ -71,7 +72,7 @@ def look(server: Endpoint, image: str | None, seen: Seen) -> Iterator[Check]:
         yield explain_failure(host, named_by, error)
         yield check_deployments(seen.cluster)
         return
-    seen.client, seen.own_image = client, bool(image or os.environ.get(VARIABLE))
+    seen.client, seen.own_image = client, bool(image or os.environ.get(IMAGE_VARIABLE))
     yield check_version(client, named_by)
     for name, check in CHECKS.items():
         try:

@@ -1,10 +1,13 @@
 """The one door to Kale: all that this toolkit asks of Kale 2.3.
 
+Importing Kale takes a second, so it is imported where its own code is wanted, or its own words:
+what can be read without it, `fastkf.notebook.reading` reads.
+
 Kale raises exceptions of any type, `Exception` itself and those of its own mistakes among them.
 Here, and only around calls of Kale, each becomes one error with Kale's words.
 """
 
-import re
+import importlib.util
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,47 +21,14 @@ from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
 from fastkf.base.versions import check_version
 from fastkf.notebook.errors import CompileError, KaleError
-from fastkf.notebook.fields import Pasted, find_misfits
-from fastkf.notebook.file import readable_copy
-
-
-@dataclass(frozen=True)
-class PipelineStep:
-    """A step as Kale sees it.
-
-    Attributes:
-        source: its code, block by block: what all steps share, its own cells, what Kale adds.
-        ins: the variables that it takes from other steps, sorted.
-        outs: the variables that it passes on, sorted.
-        producers: each of `ins` to the nearest step above that passes it on, where there is one
-            (kale/compiler.py, _producer_of).
-        metrics: whether it reports pipeline metrics.
-        inside: the steps of the notebook that it stands for; None of a plain step.
-    """
-
-    name: str
-    source: tuple[str, ...]
-    ins: tuple[str, ...]
-    outs: tuple[str, ...]
-    producers: Mapping[str, str]
-    metrics: bool
-    inside: tuple["PipelineStep", ...] | None = None
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """A notebook as Kale sees it: the steps in the order in which Kale sorts them, and the edges
-    that the tags ask for, each with the step that comes first.
-
-    Attributes:
-        misfits: the values that no code is generated of.
-        parts: the notebooks that it refers to. The edges name them too; the producers do not.
-    """
-
-    steps: tuple[PipelineStep, ...]
-    edges: tuple[tuple[str, str], ...]
-    misfits: tuple[Pasted, ...] = ()
-    parts: tuple[PipelineStep, ...] = ()
+from fastkf.notebook.fields import find_misfits
+from fastkf.notebook.file import read_content, readable_copy
+from fastkf.notebook.pipeline import Pipeline, PipelineStep
+from fastkf.notebook.reading.errors import NotPlainError
+from fastkf.notebook.reading.flow import link_steps
+from fastkf.notebook.reading.settings import are_plain
+from fastkf.notebook.reading.steps import PlainPipeline
+from fastkf.notebook.reading.steps import read_pipeline as read_plain
 
 
 @dataclass(frozen=True)
@@ -85,6 +55,18 @@ def read_pipeline(path: Path, settings: Mapping[str, str]) -> Pipeline:
 
     Raises:
         FastkfError: Kale rejects the notebook.
+    """
+    check_installed()
+    try:
+        return describe_plain(read_linked(path, settings))
+    except NotPlainError:
+        return ask_kale(path, settings)
+
+
+def ask_kale(path: Path, settings: Mapping[str, str]) -> Pipeline:
+    """As `read_pipeline`, from Kale itself.
+
+    Raises: as `read_pipeline`.
     """
     pipeline = _process(path, settings).pipeline
     units = [_describe(pipeline, step) for step in pipeline.steps]
@@ -123,6 +105,9 @@ def find_refusal(path: Path, settings: Mapping[str, Any]) -> str | None:
         path: the notebook.
         settings: deep copies of them, since Kale changes what it is given.
     """
+    check_installed()
+    if are_plain(settings):
+        return None
     prepare()
     from kale.processors.nbprocessor import NotebookConfig
 
@@ -133,37 +118,12 @@ def find_refusal(path: Path, settings: Mapping[str, Any]) -> str | None:
     return None
 
 
-def is_tag(tag: str) -> bool:
-    """Whether a cell tag belongs to Kale's language."""
-    return any(re.match(pattern, tag) for pattern in _tag_patterns())
-
-
 def package_of(module: str) -> str | None:
     """The package that Kale installs for a module; None for the standard library."""
-    prepare()
-    from kale.common.imports import ImportInfo
-
-    info = ImportInfo(module, names=[], alias=None, is_from=False, line_number=0)
+    check_installed()
+    info = _imports().ImportInfo(module, names=[], alias=None, is_from=False, line_number=0)
     package = info.get_pypi_package()
     return None if package is None else str(package)
-
-
-@cache
-def missing_names(source: str) -> frozenset[str]:
-    """The names that code uses and nothing in it makes; it is plain Python."""
-    prepare()
-    from kale.common.flakeutils import pyflakes_report
-
-    with warnings.catch_warnings(action="ignore"):
-        return frozenset(map(str, pyflakes_report(source)))
-
-
-def default_image() -> str:
-    """The container image of a step that names none."""
-    prepare()
-    from kale.pipeline import DEFAULT_BASE_IMAGE
-
-    return str(DEFAULT_BASE_IMAGE)
 
 
 @cache
@@ -173,16 +133,63 @@ def prepare() -> None:
     Raises:
         FastkfError: Kale is not installed, or in a version that the tests have not seen.
     """
-    check_version("kubeflow-kale")
+    check_installed()
     import_jsonschema()
 
 
 @cache
-def _tag_patterns() -> tuple[str, ...]:
-    prepare()
-    from kale.processors.constants import TAGS_LANGUAGE
+def check_installed() -> None:
+    """Checks that Kale is here, in a version that the tests have seen.
 
-    return tuple(TAGS_LANGUAGE)
+    Raises:
+        FastkfError: it is not.
+    """
+    check_version("kubeflow-kale")
+
+
+@cache
+def _imports() -> Any:
+    """Kale's module `kale.common.imports`, which needs nothing else of Kale, without the rest."""
+    kale = importlib.util.find_spec("kale")
+    folders = kale.submodule_search_locations if kale else None
+    path = Path(next(iter(folders or ())), "common", "imports.py")
+    spec = importlib.util.spec_from_file_location("fastkf_kale_imports", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def read_linked(path: Path, settings: Mapping[str, str]) -> PlainPipeline:
+    """The pipeline of a plain notebook, with its data flow.
+
+    Raises:
+        FastkfError: it is no notebook.
+        NotPlainError: Kale itself must be asked.
+    """
+    pipeline = read_plain(read_content(path), settings)
+    link_steps(pipeline)
+    return pipeline
+
+
+def describe_plain(pipeline: PlainPipeline) -> Pipeline:
+    steps = []
+    for step in pipeline.steps:
+        above = [pipeline.nodes[name] for name in pipeline.above([step.name])]
+        nearest = {name: next((a.name for a in above if name in a.outs), "") for name in step.ins}
+        steps.append(
+            PipelineStep(
+                step.name,
+                tuple(step.source),
+                tuple(sorted(step.ins)),
+                tuple(sorted(step.outs)),
+                {name: one for name, one in sorted(nearest.items()) if one},
+                step.metrics,
+            )
+        )
+    edges = tuple((one, other) for one, below in pipeline.edges.items() for other in below)
+    return Pipeline(tuple(steps), edges, tuple(find_misfits(pipeline)))
 
 
 def _process(path: Path, settings: Mapping[str, str]) -> Any:

@@ -11,9 +11,10 @@ from typing import Any
 
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.file import read_content
-from fastkf.notebook.kale import Pipeline, read_pipeline
+from fastkf.notebook.kale import read_pipeline
 from fastkf.notebook.metadata import CourseMetadata, Value, read_course
 from fastkf.notebook.names import Names
+from fastkf.notebook.pipeline import Pipeline
 from fastkf.runs.problems import clean_source
 
 KALE_METADATA = "kubeflow_notebook"

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fastkf.base.errors import UsageError
-from fastkf.notebook import kale
 from fastkf.notebook.check.code import is_ipython
 from fastkf.notebook.check.parameters import METRICS_LINE, explain_parameter
 from fastkf.notebook.check.tags import MODIFIERS, NAMES_THAT_ARE_TAGS
 from fastkf.notebook.model import SPECIAL_TAGS, Cell, Notebook
+from fastkf.notebook.reading.code import missing_names
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -208,7 +208,7 @@ def _has_tag(roles: dict[int, Role], cell: Cell, tag: str) -> bool:
 
 def needs_of(cell: Cell) -> frozenset[str]:
     """The names that a cell uses before it makes them."""
-    return kale.missing_names(cell.source) | (cell.names.written - cell.names.bound)
+    return missing_names(cell.source) | (cell.names.written - cell.names.bound)
 
 
 def _make_steps(groups: list[Group], metrics: frozenset[str]) -> list[Proposed]:

@@ -41,11 +41,11 @@ STEPS = (
 )
 CLIENT = ("kfp_server_api", "httpx", "tenacity", "bs4")
 SERVER = ("fastapi", "uvicorn", "sqlalchemy.orm", "jinja2")
-TERMINAL = ("typer", "typer._adapters", "rich.console", "rich.table", "rich.progress")
+TERMINAL = ("typer", "rich.console", "rich.table", "rich.progress")
 FILES = ("yaml", "nbformat", "filelock", "pydantic", "packaging.requirements", "platformdirs")
 IMPORTED_BY_ALL = (*TERMINAL, *FILES)
 IMPORTED = {
-    "check": ("kale.compiler",),
+    "check": ("pyflakes.checker", "astor"),
     "compile": KALE,
     "doctor": KALE,
     "lab": (*KALE, *SERVER, *CLIENT),

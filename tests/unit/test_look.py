@@ -110,7 +110,7 @@ class Told(Kubectl):
 def pages(monkeypatch, tmp_path):
     """A server of pages as 2.17.0 answers, and no kubectl but the tests'."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv(images.VARIABLE, raising=False)
+    monkeypatch.delenv(images.IMAGE_VARIABLE, raising=False)
     monkeypatch.setenv("FASTKF_SERVER", str(tmp_path / "no-server"))
     health = {"tag_name": "2.17.0", "multi_user": False}
     with Proxy() as proxy:

@@ -74,12 +74,12 @@ def test_the_templates_write_what_is_put_right():
 @pytest.mark.parametrize("installed", ["1.0", "2.2.9", "99.0"])
 def test_another_version_is_one_clear_error(installed, monkeypatch):
     monkeypatch.setattr(versions.metadata, "version", lambda package: installed)
-    kale.prepare.cache_clear()
+    kale.check_installed.cache_clear()
     with pytest.raises(FastkfError, match=f"kubeflow-kale {installed} is installed, and fastkf"):
         kale.package_of("numpy")
 
 
 def test_the_installed_version_is_one_that_is_tested():
     assert versions.tested_versions("kubeflow-kale").contains(version("kubeflow-kale"))
-    kale.prepare.cache_clear()
+    kale.check_installed.cache_clear()
     assert kale.package_of("numpy") == "numpy"

@@ -7,10 +7,9 @@ from fastkf.base.errors import UsageError
 from fastkf.cluster import registry
 from fastkf.cluster.look.kubectl import Kubectl, NotSeenError
 from fastkf.cluster.target import Client
-from fastkf.notebook import kale
+from fastkf.notebook.reading.settings import DEFAULT_IMAGE, IMAGE_VARIABLE
 
 NAME = "Step image"
-VARIABLE = "KALE_DEFAULT_BASE_IMAGE"
 LISTED = 50  # so many of a node's images, the largest, does it tell of
 LOADED = "localhost"  # an image of this registry was loaded into the nodes
 LOAD = (
@@ -48,7 +47,7 @@ def check_image(client: Client, image: str | None, cluster: Kubectl | None = Non
 
 def find_default() -> str:
     """Kale's, for a notebook whose steps name none."""
-    return os.environ.get(VARIABLE) or kale.default_image()
+    return os.environ.get(IMAGE_VARIABLE) or DEFAULT_IMAGE
 
 
 def find_in_nodes(cluster: Kubectl, reference: tuple[str, str, str]) -> tuple[bool | None, str]:

@@ -1,7 +1,7 @@
 """The rules a Kale notebook keeps to run the same way as a notebook and as a pipeline.
 
 Each rule is a small function from a notebook to findings; a finding names file, cell and rule,
-and says what to do. Wherever Kale decides, Kale itself is asked.
+and says what to do. Where Kale decides, its own reading is what counts (`fastkf.notebook.kale`).
 """
 
 from collections.abc import Iterable

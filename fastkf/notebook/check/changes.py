@@ -104,12 +104,17 @@ def shared_state(notebook: Notebook) -> Found:
     shared = shared_cells(notebook)
     if not notebook.steps or not is_understood(notebook):
         return
-    state = {name for cell in shared for name in made_names(cell)}
-    for name in sorted(state):
-        changing = [s for s in notebook.steps if touches(notebook, s, name, shared)]
+    definitions = defs(shared)
+    reached = {s: reachable_names(cells, definitions) for s, cells in notebook.steps.items()}
+    altered = [(f.name, changed_globals(f)) for f in functions_in(shared)]
+    for name in sorted({name for cell in shared for name in made_names(cell)}):
+        altering = {function for function, names in altered if name in names}
+        changing = [
+            s for s in notebook.steps if changes(notebook, s, name) or reached[s] & altering
+        ]
         for step in changing[:1]:
             users = [s for s in notebook.steps if is_above(notebook, step, s)]
-            users = [s for s in users if name in reachable_names(notebook.steps[s], defs(shared))]
+            users = [s for s in users if name in reached[s]]
             if users:
                 yield (
                     find_change(notebook, step, name),
@@ -136,28 +141,19 @@ def defs(shared: list[Cell]) -> list[Cell]:
     return kept
 
 
-def touches(notebook: Notebook, step: str, name: str, shared: list[Cell]) -> bool:
-    """Whether a step changes a variable, itself or through the functions that it calls."""
-    if changes(notebook, step, name):
-        return True
-    reached = reachable_names(notebook.steps[step], defs(shared))
-    nodes = [node for cell in shared for node in (cell.tree.body if cell.tree else [])]
-    return any(
-        isinstance(node, ast.FunctionDef) and node.name in reached and changes_global(node, name)
-        for node in nodes
-    )
+def functions_in(cells: list[Cell]) -> list[ast.FunctionDef]:
+    nodes = [node for cell in cells for node in (cell.tree.body if cell.tree else [])]
+    return [node for node in nodes if isinstance(node, ast.FunctionDef)]
 
 
-def changes_global(function: ast.FunctionDef, name: str) -> bool:
+def changed_globals(function: ast.FunctionDef) -> set[str]:
+    """The variables outside a function that it changes."""
     declared = {
         n for node in ast.walk(function) if isinstance(node, ast.Global) for n in node.names
     }
-    body = ast.Module(function.body, [])
-    inside = Names.of(body)
+    inside = Names.of(ast.Module(function.body, []))
     arguments = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
-    if name in declared:
-        return name in inside.changed
-    return name in inside.written and name not in inside.bound | arguments
+    return (declared & inside.changed) | (inside.written - inside.bound - arguments - declared)
 
 
 def find_change(notebook: Notebook, step: str, name: str) -> Cell:

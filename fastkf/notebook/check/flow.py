@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fastkf.notebook import kale
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.steps import is_above, is_understood, steps_before, tagged_edges
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names
+from fastkf.notebook.reading.code import missing_names
 
 IPYTHON_NAMES = {"display", "get_ipython", "In", "Out", "exit", "quit", "_", "__", "___"}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -30,7 +30,7 @@ def shared_cells(notebook: Notebook) -> list[Cell]:
 
 def undefined_names(notebook: Notebook, cells: list[Cell]) -> frozenset[str]:
     """The names that cells use and neither make nor get as parameters, as Kale finds them."""
-    names = kale.missing_names("\n".join(cell.source for cell in cells))
+    names = missing_names("\n".join(cell.source for cell in cells))
     given = {name for part in notebook.pipeline.parts for name in part.outs}
     given |= notebook.given or set()
     return names - IPYTHON_NAMES - set(notebook.parameters) - given

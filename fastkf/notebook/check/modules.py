@@ -4,7 +4,7 @@ import ast
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
 from packaging.utils import canonicalize_name
@@ -59,12 +59,6 @@ def installed_packages(notebook: Notebook) -> set[str] | None:
     modules = [module for cell in cells for module in imported_modules(cell)]
     packages = {package for package in map(package_of, modules) if package}
     return {canonicalize_name(package) for package in packages | {"kubeflow-kale", "kfp"}}
-
-
-def packages_in_steps(notebook: Notebook) -> frozenset[str] | None:
-    """The packages that a step has: those, and what they require; None as above."""
-    installed = installed_packages(notebook)
-    return None if installed is None else list_required(frozenset(installed))
 
 
 def written_modules(sources: Iterable[str]) -> set[str]:
@@ -134,15 +128,25 @@ def explain_package(module: str) -> tuple[str, str] | None:
     return None
 
 
-def is_there(module: str, installed: frozenset[str]) -> bool:
-    """Whether a step with these packages has a module."""
+def is_there(module: str, installed: Set[str]) -> bool:
+    """Whether a step in which Kale installs these packages has a module.
+
+    What they require is looked up where it must be: that reads the metadata of a hundred packages.
+    """
+    if is_named(module, installed):
+        return True
+    required = list_required(frozenset(installed))
+    here = providers(module.split(".")[0])
+    return is_named(module, required) or any(canonicalize_name(one) in required for one in here)
+
+
+def is_named(module: str, packages: Set[str]) -> bool:
+    """Whether a module comes with Python, or with one of the packages by its name."""
     top = module.split(".")[0]
     package = package_of(module)
-    if package is None or top in sys.stdlib_module_names or canonicalize_name(package) in installed:
+    if package is None or top in sys.stdlib_module_names:
         return True
-    if WELL_KNOWN.get(top) in installed:
-        return True
-    return any(canonicalize_name(provider) in installed for provider in providers(top))
+    return canonicalize_name(package) in packages or WELL_KNOWN.get(top) in packages
 
 
 def shared_modules(notebook: Notebook) -> Iterator[tuple[Cell, str]]:
@@ -174,7 +178,7 @@ def unknown_package(notebook: Notebook) -> Found:
 
 def import_in_step(notebook: Notebook) -> Found:
     """An import outside the imports cell: works in the notebook, is not installed in a step."""
-    installed = packages_in_steps(notebook)
+    installed = installed_packages(notebook)
     if installed is None:
         return
     for cell in running_cells(notebook):

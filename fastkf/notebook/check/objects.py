@@ -18,8 +18,8 @@ from fastkf.notebook.check.kinds import (
     Kinds,
 )
 from fastkf.notebook.check.steps import is_understood
-from fastkf.notebook.kale import PipelineStep
 from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.pipeline import PipelineStep
 
 INSTEAD = {
     HISTORY: "pass on its dictionary, `history.history`",

@@ -3,11 +3,11 @@
 import difflib
 import re
 
-from fastkf.notebook import kale
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.ignored import is_mark
 from fastkf.notebook.fields import GPU_LIMITS
 from fastkf.notebook.model import SPECIAL_TAGS, Cell, Notebook
+from fastkf.notebook.reading.tags import is_tag
 
 MODIFIERS = {
     "prev": "prev:NAME",
@@ -54,7 +54,7 @@ def unknown_tag(notebook: Notebook) -> Found:
         if is_special(cell):
             continue
         for tag in cell.tags:
-            if kale.is_tag(tag) or tag.startswith(REPORTED_BY_OTHERS):
+            if is_tag(tag) or tag.startswith(REPORTED_BY_OTHERS):
                 continue
             remedy = f"write it as a comment in the cell: `# {tag}`" if is_mark(tag) else None
             yield cell, f"Kale does not know the tag `{tag}`", remedy or suggest_tag(tag)
@@ -68,7 +68,7 @@ def tag_order(notebook: Notebook) -> Found:
         read = tags_before_special(cell)
         special = cell.tags[len(read)]
         for tag in read:
-            if not kale.is_tag(tag) and not tag.startswith(("block:", "injected-parameters")):
+            if not is_tag(tag) and not tag.startswith(("block:", "injected-parameters")):
                 yield (
                     cell,
                     f"Kale reads the tag `{tag}` first, does not know it, and stops",
@@ -80,7 +80,7 @@ def ignored_tag(notebook: Notebook) -> Found:
     """A tag of Kale's that Kale passes over, because of where it is."""
     seen: set[str | None] = set()
     for cell in notebook.cells:
-        kale_tags = [tag for tag in cell.tags if kale.is_tag(tag)]
+        kale_tags = [tag for tag in cell.tags if is_tag(tag)]
         if cell.type != "code":
             # A text cell stays out of the pipeline, as `skip` asks.
             ignored, why = [t for t in kale_tags if t != "skip"], "this is not a code cell"

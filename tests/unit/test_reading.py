@@ -1,0 +1,169 @@
+"""Notebooks are read without Kale as Kale reads them: the same steps, data, edges and settings."""
+
+import subprocess
+import sys
+
+import pytest
+from build import write_notebook
+from conftest import LABS, SOLUTIONS
+from fuzz import bounded
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastkf.base.errors import FastkfError
+from fastkf.course import places
+from fastkf.notebook import kale
+from fastkf.notebook.model import read
+from fastkf.notebook.reading import settings
+from fastkf.notebook.reading.errors import NotPlainError
+from fastkf.notebook.reading.tags import LANGUAGE, is_tag
+
+OLD = sorted((places.PROJECT / "labs" / "old_notebooks").glob("*.ipynb"))
+SETTINGS = {"pipeline_name": "example", "experiment_name": "example"}
+CODE = [
+    "a = 1",
+    "b = a + 1",
+    "c = [a for a in range(b)]",
+    "import math\nd = math.sqrt(a)",
+    "model = {'weights': [b, c]}\nmodel",
+    "def use(n):\n    return n + a",
+    "def call():\n    return use(b) + later()",
+    "def later():\n    '''What `d` is.'''\n    return d",
+    "class Thing:\n    def use(self):\n        return c",
+    "e = use(b)",
+    "f = call()",
+    "for g, (h, i) in []:\n    a = g",
+    "try:\n    import numpy as np\nexcept ImportError:\n    np = None",
+    "with open(a) as file:\n    data = file.read()",
+    "j = lambda k: k + b\nj",
+    "text = '%d' \\\n % a",
+    "text = ('%d'\n  % b)",
+    "async def wait():\n    return a",
+    "x, *y = c, d\nprint(x, y)",
+    "del a",
+    "%matplotlib inline\na = 2",
+    "!ls",
+    "print(undefined)",
+    "def first(n):\n    def inner():\n        return a + n\n    return inner",
+    "global_name: int = b",
+    "a += 1",
+    "if (z := b) > 1:\n    z",
+    "match a:\n    case 1:\n        m = b",
+    "def choose(n):\n    match n:\n        case 1:\n            return a",
+    "",
+    "# only words",
+]
+TAGS = ["imports", "functions", "skip", "pipeline-parameters", "pipeline-metrics", ""]
+STEPS = ["load", "train", "test", "skip", "functions"]
+
+
+def compare(path, **more) -> None:
+    """Where a notebook is read here, Kale reads the same; what it stops at is not read here."""
+    notebook = read(path)
+    wanted = {**notebook.settings(), **more}
+    try:
+        own = kale.describe_plain(kale.read_linked(path, wanted))
+    except NotPlainError:
+        return
+    assert own == kale.ask_kale(path, wanted)
+
+
+@pytest.mark.parametrize(
+    "path", [*LABS, *SOLUTIONS], ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_each_lab_is_plain_and_read_as_kale_reads_it(path):
+    notebook = read(path)
+    own = kale.describe_plain(kale.read_linked(path, notebook.settings()))
+    assert own == kale.ask_kale(path, notebook.settings())
+
+
+@pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
+def test_an_old_notebook_is_left_to_kale(path):
+    with pytest.raises(NotPlainError):
+        kale.read_linked(path, read(path).settings())
+
+
+def cells():
+    step = st.builds(
+        lambda name, previous, more: [f"step:{name}", *(f"prev:{one}" for one in previous), *more],
+        st.sampled_from(STEPS),
+        st.lists(st.sampled_from(STEPS[:3]), max_size=2),
+        st.sampled_from([[], [], ["cache:disabled"], ["label:a:b"], ["limit:cpu:2"], ["other"]]),
+    )
+    tags = st.one_of(step, step, step, st.sampled_from([[tag] for tag in TAGS]))
+    return st.lists(st.tuples(tags, st.sampled_from(CODE)), min_size=2, max_size=9)
+
+
+@bounded(120)
+@given(cells(), st.sampled_from(["", "print(b)", "print(e)\nprint(model)", "print(A)"]))
+def test_a_notebook_of_any_cells_is_read_as_kale_reads_it(tmp_path_factory, made, metrics):
+    path = tmp_path_factory.mktemp("notebook") / "any.ipynb"
+    whole = [("step:load", "a = 1"), *made, *([("pipeline-metrics", metrics)] if metrics else [])]
+    compare(write_notebook(path, whole))
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"base_image": None, "enable_caching": False, "marshal_path": "/data/marshal"},
+        {"steps_defaults": ["label:team:blue"]},
+        {"volumes": [{"name": "data", "mount_point": "/data", "type": "pvc"}]},
+        {"volume_access_mode": "rwm", "snapshot_volumes": False, "katib_run": True},
+        {"pipeline_description": "It's"},
+        {"timeout": 5},
+        {"docker_image": "old"},
+        {"experiment_name": 7},
+    ],
+    ids=lambda kept: next(iter(kept)),
+)
+def test_settings_are_taken_as_kale_takes_them(kept, tmp_path, monkeypatch):
+    monkeypatch.setenv(settings.IMAGE_VARIABLE, "not an image")
+    path = write_notebook(tmp_path / "set.ipynb", [("step:load", "a = 1")], kale=kept)
+    compare(path)
+    compare(path, base_image="python:3.11")
+
+
+@pytest.mark.parametrize("name", ["Capital", "a\n", "-a", "", "a--b", "a.b", None, 3, True])
+def test_what_is_plain_is_not_refused_by_kale(name):
+    own = settings.are_plain({**SETTINGS, "pipeline_name": name})
+    assert own == (_ask_config({**SETTINGS, "pipeline_name": name}) is None and name != "a\n")
+
+
+def _ask_config(given: dict) -> str | None:
+    from kale.processors.nbprocessor import NotebookConfig
+
+    try:
+        NotebookConfig(**given, notebook_path="x.ipynb")
+    except Exception as error:  # noqa: BLE001 - Kale's own, of any type
+        return str(error)
+    return None
+
+
+def test_the_words_are_those_of_kale():
+    from kale.pipeline import DEFAULT_BASE_IMAGE
+    from kale.processors.constants import TAGS_LANGUAGE
+
+    assert list(LANGUAGE) == TAGS_LANGUAGE
+    assert settings.DEFAULT_IMAGE == DEFAULT_BASE_IMAGE
+    assert is_tag("step:load")
+    assert not is_tag("step:Load")
+
+
+def test_what_kale_stops_at_it_says_in_its_own_words(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", [("step:a", "a = 1"), ("step:b", "b = = 1")])
+    with pytest.raises(FastkfError, match="Kale cannot turn this notebook into a pipeline"):
+        read(path).pipeline  # noqa: B018
+
+
+def test_a_check_does_without_kale():
+    code = (
+        "import sys\n"
+        "from fastkf.notebook.check import check_file\n"
+        "check_file(sys.argv[1])\n"
+        "print(*sorted(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(LABS[0])]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {module.split(".")[0] for module in result.stdout.split()}
+    slow = {"kale", "kfp", "kubernetes", "networkx", "nbformat", "jsonschema", "pydantic"}
+    assert loaded & slow == set()
