@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from fastkf.course import places
 from fastkf.course.data import fetch
-from fastkf.course.regression.once import EXERCISE, cells_of_exercises
+from fastkf.course.exercises import EXERCISE, group_cells
 from fastkf.engine.kernels import PrivateKernelManager
 
 EXERCISES = 3
@@ -76,15 +76,16 @@ def open_lab(name: str, without: tuple[str, ...] = ()) -> Iterator[Lab]:
     notebook = nbformat.read(path, as_version=4)
     fetch(notebook.metadata["fastkf"]["needs"])
     first = next(n for n, cell in enumerate(notebook.cells) if EXERCISE.search(cell.source))
-    cells = [cell.source for cell in cells_of_exercises(notebook.cells)]
-    empty, checks = cells[: 2 * EXERCISES : 2], cells[1 : 2 * EXERCISES : 2]
+    cells = group_cells(notebook.cells)[:EXERCISES]
+    empty = {number: answer.source for number, (answer, _check) in enumerate(cells, 1)}
+    checks = {number: check.source for number, (_answer, check) in enumerate(cells, 1)}
     client = NotebookClient(
         new_notebook(metadata=notebook.metadata),
         timeout=300,
         resources={"metadata": {"path": str(path.parent)}},
         kernel_manager_class=PrivateKernelManager,
     )
-    lab = Lab(client, checks=dict(enumerate(checks, 1)), empty=dict(enumerate(empty, 1)))
+    lab = Lab(client, checks=checks, empty=empty)
     with client.setup_kernel():
         for cell in notebook.cells[:first]:
             if cell.cell_type == "code" and not any(text in cell.source for text in without):
