@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from fastkf.base.masks import Mask
 from fastkf.package.graph import Place
+from fastkf.runs.hidden import hide
 from fastkf.runs.model import State, Step
 from fastkf.runs.turns import Turns, gather, name_turn
 
@@ -27,10 +29,16 @@ class Board:
     Args:
         steps: place to step, in the order in which they are shown.
         on_step: called when a step has changed, from any thread, by one thread at a time.
+        mask: what nobody is to see of what steps are given, make and say.
     """
 
-    def __init__(self, steps: Mapping[Place, Step], on_step: Callable[[Step], None]):
-        self._steps = dict(steps)
+    def __init__(
+        self,
+        steps: Mapping[Place, Step],
+        on_step: Callable[[Step], None],
+        mask: Mask | None = None,
+    ):
+        self._steps, self._mask = dict(steps), mask
         self._turns: dict[Place, dict[Turns, Step]] = {place: {} for place in steps}
         self._on_step = on_step
         self._lock = threading.Lock()
@@ -57,6 +65,7 @@ class Board:
 
     def change(self, place: Place, turns: Turns, **changes: Any) -> Step:
         """Changes the step; returns it as it is now."""
+        changes = hide(changes, self._mask) if self._mask else changes
         with self._lock:
             if turns:
                 before = self._turns[place][turns]
@@ -87,6 +96,7 @@ class Board:
         """Adds an attempt to a step, as it has ended."""
         step = self.step(place, turns)
         name = name_attempt(step.name, len(step.attempts) + 1)
+        changes = hide(changes, self._mask) if self._mask else changes
         attempt = Step(name, step.task, inputs=step.inputs, **changes)
         self.change(place, turns, attempts=(*step.attempts, attempt))
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastkf.base import processes
+from fastkf.base.masks import Mask
 from fastkf.engine.limits import Limits, MemoryGuard, Processors
 
 
@@ -28,16 +29,29 @@ class Children:
         folder: Path,
         seconds: float | None = None,
         limits: Limits | None = None,
+        mask: Mask | None = None,
     ) -> processes.Ending:
         """Runs a command to its end, its output at the end of the log; returns how it has ended.
 
         It is ended after so many seconds, and when it holds more memory than its limit. With it
-        ends all that it has started; when all were ended before, it does not start.
+        ends all that it has started; when all were ended before, it does not start. Of its output,
+        the log gets what the mask leaves.
         """
-        limits = limits or Limits()
+        with log.open("ab") as file, (mask or Mask()).over(file) as output:
+            return self._run(command, environment, output, folder, seconds, limits or Limits())
+
+    def _run(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        output: int,
+        folder: Path,
+        seconds: float | None,
+        limits: Limits,
+    ) -> processes.Ending:
         memory = processes.MemoryWatch()
-        with self._processors.take(limits.processors) as numbers, log.open("ab") as output:
-            process = self._start(command, environment, output.fileno(), folder, numbers)
+        with self._processors.take(limits.processors) as numbers:
+            process = self._start(command, environment, output, folder, numbers)
             if process is None:
                 return processes.Ending(1)
             guard = MemoryGuard(process, limits) if limits.memory else None

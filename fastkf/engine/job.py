@@ -35,7 +35,8 @@ class Job:
     def __init__(self, task: Task, arguments: Arguments, name: str, around: Surroundings):
         self.task, self.name = task, name
         self.run_folder, self.workspace = around.folder, around.folder / "workspace"
-        self.arguments, self.volumes = arguments, around.volumes
+        self.arguments = arguments
+        self.volumes, self.mask = around.volumes, around.mask
         self._words = around.placeholders(task.name, arguments.task_id)
         pipeline = folder_name(around.identity.resource_name)
         self.root = around.folder / "artifacts" / pipeline / name

@@ -7,11 +7,13 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from fastkf.base.files import open_inside, write_bytes
+from fastkf.base.masks import Mask
 from fastkf.runs.model import Artifact, Step
 
 LARGEST_PAGE = 32 * 2**20  # bytes
 KALE_METRICS = "kale_metrics_artifact"
 METRICS, HTML, MARKDOWN = "system.Metrics", "system.HTML", "system.Markdown"
+NOTHING = Mask()
 PAGES = (HTML, MARKDOWN)
 
 
@@ -31,11 +33,12 @@ def read_metrics(steps: Iterable[Step]) -> dict[str, float | str]:
     return metrics
 
 
-def write_pages(steps: Iterable[Step], folder: Path) -> None:
+def write_pages(steps: Iterable[Step], folder: Path, mask: Mask = NOTHING) -> None:
     """Writes what each step has to show, its HTML and its Markdown, to outputs/<step>.html.
 
     Args:
         folder: the run's, in which the artifacts are.
+        mask: what is not to be seen in them.
     """
     for step in steps:
         made = step.outputs.artifacts if step.outputs else {}
@@ -48,7 +51,7 @@ def write_pages(steps: Iterable[Step], folder: Path) -> None:
                 f"<h2>{escape(name)}</h2>\n".encode() + html for name, html in shown.items()
             )
         if page:
-            write_bytes(folder / "outputs" / f"{step.name}.html", page)
+            write_bytes(folder / "outputs" / f"{step.name}.html", mask.hide_bytes(page))
 
 
 def _read_page(artifact: Artifact, folder: Path) -> bytes | None:

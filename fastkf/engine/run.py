@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fastkf.base.masks import Mask
 from fastkf.base.versions import check_version
 from fastkf.engine import results
 from fastkf.engine.board import Board
@@ -17,6 +18,7 @@ from fastkf.engine.scope import Surroundings
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.claims import ClaimTasks
 from fastkf.engine.volumes import Volumes
+from fastkf.package.given import Given, find_mask
 from fastkf.package.graph import Place
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
@@ -59,7 +61,7 @@ def run_package(
     identity: Identity | None = None,
     workspace: str | None = None,
     store: Store | None = None,
-    volumes: Mapping[str, Path] | None = None,
+    given: Given | None = None,
 ) -> Outcome:
     """Runs a package to its end.
 
@@ -69,11 +71,11 @@ def run_package(
         executors: for the kinds of components that the package has.
         on_step: called with each step at first, and when it has changed; by one thread at a time.
         memo: steps that need not run.
-        parallel: how many steps run at a time; as many as there are processors when None.
+        parallel: how many steps run at a time; as many as processors when None.
         identity: of the run, where it has a name.
         workspace: the path at which the steps see the workspace, where it is another.
         store: the cache, from which equal steps are taken and in which they are kept.
-        volumes: claim to folder, of those that are not folders of the run.
+        given: what the steps have in the place of a cluster, such as volumes.
 
     Raises:
         FastkfError: the installed KFP was not tested, or it cannot be run here.
@@ -81,12 +83,12 @@ def run_package(
     """
     _check(package)
     folder, steps = _make_folders(folder.resolve()), _list_steps(package)
-    board, who = _show(steps, on_step), identity or Identity.of(package.name)
-    around = _look_around(who, folder, workspace, volumes)
+    around = _look_around(package, identity, folder, workspace, given or Given())
+    board, who = _show(steps, on_step, around.mask), around.identity
     cache = Cache(store, folder, who.job_id)
     every: dict[Kind, Executor] = {**executors, "claim": ClaimTasks()}
     run = Orchestrator(board, around, every, memo or Memo(), cache, parallel)
-    return _run(run, _read_pipeline(package, who, executors.values()), arguments, folder)
+    return _run(run, _read_pipeline(package, who, executors.values()), arguments, around)
 
 
 def _read_pipeline(package: Package, identity: Identity, executors: Iterable[Executor]) -> Pipeline:
@@ -102,23 +104,25 @@ def _read_pipeline(package: Package, identity: Identity, executors: Iterable[Exe
 
 
 def _run(
-    run: Orchestrator, pipeline: Pipeline, arguments: Mapping[str, Any], folder: Path
+    run: Orchestrator, pipeline: Pipeline, arguments: Mapping[str, Any], around: Surroundings
 ) -> Outcome:
+    folder, mask = around.folder, around.mask
     try:
         ending = run.run_pipeline(pipeline, arguments)
     finally:
         shutil.rmtree(folder / "workspace", ignore_errors=True)
-    results.write_pages(run.board.executions, folder)
+    results.write_pages(run.board.executions, folder, mask)
     metrics = results.read_metrics(run.board.executions)
     succeeded = ending.state is State.SUCCEEDED
-    outputs = ending.made.parameters if succeeded else {}
-    return Outcome(succeeded, run.board.steps, metrics, outputs, run.error)
+    outputs = mask.hide(ending.made.parameters) if succeeded else {}
+    error = mask.hide_text(run.error) if run.error else None
+    return Outcome(succeeded, run.board.steps, metrics, outputs, error)
 
 
-def _show(steps: Mapping[Place, Step], on_step: Callable[[Step], None]) -> Board:
+def _show(steps: Mapping[Place, Step], on_step: Callable[[Step], None], mask: Mask) -> Board:
     for step in steps.values():
         on_step(step)
-    return Board(steps, on_step)
+    return Board(steps, on_step, mask)
 
 
 def _check(package: Package) -> None:
@@ -127,10 +131,11 @@ def _check(package: Package) -> None:
 
 
 def _look_around(
-    who: Identity, folder: Path, workspace: str | None, volumes: Mapping[str, Path] | None
+    package: Package, identity: Identity | None, folder: Path, workspace: str | None, given: Given
 ) -> Surroundings:
-    claims = Volumes(folder / "volumes", volumes or {})
-    return Surroundings(who, folder, workspace or str(folder / "workspace"), claims)
+    who = identity or Identity.of(package.name)
+    claims, mask = Volumes(folder / "volumes", given.volumes), find_mask(package, given)
+    return Surroundings(who, folder, workspace or str(folder / "workspace"), claims, mask)
 
 
 def _make_folders(folder: Path) -> Path:

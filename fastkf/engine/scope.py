@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastkf.base.errors import show_value
+from fastkf.base.masks import Mask
 from fastkf.engine.pipeline import Component, Identity, Task
 from fastkf.engine.placeholders import Placeholders
 from fastkf.engine.task_config import (
@@ -67,12 +68,14 @@ class Surroundings:
         folder: the run's.
         workspace: the path of the folder that the steps share, where they run.
         volumes: the folders of claims.
+        mask: what nobody is to see in logs and records.
     """
 
     identity: Identity
     folder: Path
     workspace: str
     volumes: Volumes
+    mask: Mask
 
     def placeholders(self, task: str, task_id: str) -> Placeholders:
         root = str(self.folder / "artifacts")

@@ -5,6 +5,7 @@ taken from it, that of `fastkf.engine.job`.
 """
 
 import contextlib
+import json
 import shutil
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from fastkf.base.clock import format_utc, now
 from fastkf.base.errors import FastkfError
+from fastkf.base.masks import SHOWN
 from fastkf.engine.board import Board, name_attempt
 from fastkf.engine.cache import Cache
 from fastkf.engine.importer import import_artifact
@@ -22,6 +24,8 @@ from fastkf.engine.pipeline import Task
 from fastkf.engine.scope import Arguments, Surroundings, Values
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.graph import Place
+from fastkf.runs import model
+from fastkf.runs.hidden import hides
 from fastkf.runs.model import Failure, State
 from fastkf.runs.turns import Turns, name_turn
 
@@ -48,7 +52,7 @@ class StepRunner:
         parallel: int,
     ):
         self._board = board
-        self._around, self._folder = around, around.folder
+        self._around, self._folder, self._mask = around, around.folder, around.mask
         self._executors = executors
         self._memo, self._cache = memo, cache
         self._slots = threading.BoundedSemaphore(parallel)
@@ -100,7 +104,7 @@ class StepRunner:
         """
         step = self._board.step(place, turns)
         kept = self._memo.recall(step)
-        if kept is not None and kept.outputs is not None:
+        if kept is not None and kept.outputs is not None and not self._lacks(kept.outputs):
             self._board.change(place, turns, **vars(kept))
             return restore(kept.outputs, self._folder)
         job = Job(task, arguments, name_turn(step.task, turns), self._around)
@@ -110,10 +114,15 @@ class StepRunner:
         made = self._recall(key, job, log, place, turns) if key else None
         if made is None:
             made = self._run(job, log, place, turns)
-            if key and made is not None:
+            if key and made is not None and not hides(describe(made, self._folder), self._mask):
                 with contextlib.suppress(OSError):  # a full disk: this run has what it needs
                     self._cache.keep(key, job, step.name, made)
         return made
+
+    def _lacks(self, kept: model.Values) -> bool:
+        """Whether a record, from which a value was hidden, is not enough for the steps after it."""
+        told = [kept.parameters, [one.metadata for one in kept.artifacts.values()]]
+        return bool(self._mask) and SHOWN in json.dumps(told)
 
     def _recall(self, key: str, job: Job, log: Path, place: Place, turns: Turns) -> Values | None:
         """Takes the outputs of an equal step; None when there are none to take."""

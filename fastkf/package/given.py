@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.masks import Mask
 from fastkf.package.model import Package
 from fastkf.package.settings import (
     CPU_LIMIT,
@@ -202,6 +203,16 @@ def check_given(package: Package, given: Given) -> None:
             f"not given here: {'; '.join(dict.fromkeys(what for _, _, what, _ in lacking))}",
             f"give the values with {' '.join(options)}, or set the steps' variables yourself",
         )
+
+
+def find_mask(package: Package, given: Given) -> Mask:
+    """Hides what Secrets hold, also where this process's own variables stand for them."""
+    values = [value for keys in given.values.get(SECRET, {}).values() for value in keys.values()]
+    for asked in for_executors(package).values():
+        for one in asked.get(SECRET.as_env) or ():
+            names = [str(pair.get("envVar")) for pair in one.get("keyToEnv") or ()]
+            values += [os.environ[name] for name in names if name in os.environ]
+    return Mask(values)
 
 
 def fit(package: Package, given: Given) -> Given:

@@ -126,7 +126,7 @@ def _run_both_ways(
             executors: dict[Kind, Executor] = {"python": tasks}
             order = list(whole(notebook).steps)
             explain = Reasons(notebook).explain
-            start = partial(run_pipeline, volumes=options.given.volumes)
+            start = partial(run_pipeline, given=options.given)
             start(package, arguments, executors, keeper, progress, explain, order)
 
 

@@ -115,8 +115,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
             package, provisions, around, folders, environments, options, stack
         )
         seen = WORKSPACE if options.docker else None
-        volumes = options.given.volumes
-        start = partial(run_pipeline, workspace=seen, store=options.store, volumes=volumes)
+        start = partial(run_pipeline, workspace=seen, store=options.store, given=options.given)
         start(package, arguments, executors, keeper, progress, explain)
     return keeper.run
 

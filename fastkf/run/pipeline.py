@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fastkf.base import clock
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks import Executor, Kind
+from fastkf.package.given import Given
 from fastkf.package.model import Package
 from fastkf.runs.cache import Store
 from fastkf.runs.keeper import Keeper
@@ -27,7 +27,7 @@ def run_pipeline(
     order: Sequence[str] = (),
     workspace: str | None = None,
     store: Store | None = None,
-    volumes: Mapping[str, Path] | None = None,
+    given: Given | None = None,
 ) -> None:
     """Runs a package to its end; the keeper's run gets what became of it, whatever is raised.
 
@@ -37,7 +37,7 @@ def run_pipeline(
         order: the names of the steps as their author has written them, where that is known.
         workspace: where the steps see the workspace, if they see it elsewhere than it is.
         store: the cache, if the run has one.
-        volumes: claim to folder, of those that are not folders of the run.
+        given: what the steps have in the place of a cluster.
 
     Raises:
         FastkfError: it cannot be run here.
@@ -49,7 +49,7 @@ def run_pipeline(
         steps = _Steps(progress, advance, explain)
         try:
             run = partial(run_package, executors=executors, on_step=steps.note)
-            run = partial(run, store=store, workspace=workspace, volumes=volumes)
+            run = partial(run, store=store, workspace=workspace, given=given)
             result = _complete(result, run(package, arguments, keeper.run.folder))
         finally:
             seconds = time.monotonic() - began

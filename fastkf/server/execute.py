@@ -109,7 +109,7 @@ class Execution:
                 identity=self.identity,
                 workspace=self.provided.workspace,
                 store=self.store,
-                volumes=self.provided.give(self.package).volumes,
+                given=self.provided.give(self.package),
             )
 
     def _show(self, step: Step) -> None:

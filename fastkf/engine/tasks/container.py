@@ -92,7 +92,9 @@ class ContainerTasks:
         tell_left_out(job, limits, log)
         try:
             folder = self._folders[job.image]
-            ending = self._children.run(command, environment, log, folder, job.seconds, limits)
+            ending = self._children.run(
+                command, environment, log, folder, job.seconds, limits, job.mask
+            )
         except OSError as error:
             if error.errno != errno.E2BIG:
                 raise

@@ -113,7 +113,12 @@ class DockerTasks:
         command = job.command()
         show(job.image, command)
         ending = Ending(1)
-        with log.open("ab") as output, contextlib.closing(docker.from_env()) as client:
+        with (
+            log.open("ab") as file,
+            job.mask.over(file) as descriptor,
+            open(descriptor, "ab", closefd=False) as output,
+            contextlib.closing(docker.from_env()) as client,
+        ):
             try:
                 ending = self._run(client, job, command, output)
             except (docker.errors.DockerException, OSError) as error:

@@ -132,7 +132,7 @@ class PythonTasks:
         tell_left_out(job, limits, log)
         if limits.memory:
             (folder / interpreter.KEEPERS).mkdir()
-        ending = self._children.run(command, environment, log, start, job.seconds, limits)
+        ending = self._children.run(command, environment, log, start, job.seconds, limits, job.mask)
         return with_remedy(read_failure(folder, ending), may_write) if ending.code else None
 
     def _make_folder(self, name: str) -> Path:
