@@ -170,10 +170,13 @@ def test_the_notebook_writes_the_program(tmp_path):
     assert written.read_text() == (LAB / "train.py").read_text()
 
 
-def test_the_job_of_the_notebook_is_the_labs():
-    excerpt = yaml.safe_load(re.search(r"```yaml\n(.*?)```", read_text(NOTEBOOK), re.S)[1])
-    assert check_tfjob(excerpt) == []
-    assert is_part(excerpt, yaml.safe_load((LAB / "tfjob.yaml").read_text()))
+def test_the_jobs_of_the_notebook_are_the_labs():
+    blocks = re.findall(r"```yaml\n(.*?)```", read_text(NOTEBOOK), re.S)
+    excerpts = {one["kind"]: one for one in map(yaml.safe_load, blocks)}
+    assert set(excerpts) == {"TrainJob", "TFJob"}
+    assert check_tfjob(excerpts["TFJob"]) == []
+    for kind, excerpt in excerpts.items():
+        assert is_part(excerpt, yaml.safe_load((LAB / f"{kind.lower()}.yaml").read_text()))
 
 
 def is_part(part, whole):
