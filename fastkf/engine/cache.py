@@ -84,7 +84,7 @@ class Cache:
         self._origins |= origins
         return entry, made
 
-    def keep(self, key: str, job: Job, step: str, made: Values) -> None:
+    def keep(self, key: str, job: Job, step: str, node: str, made: Values) -> None:
         """Keeps what a job has made, for the runs after it and the steps after it."""
         if self._store is None:
             return
@@ -95,6 +95,7 @@ class Cache:
             component=job.task.component.name.removeprefix("comp-"),
             run=self._store.name_run(self._folder),
             step=step,
+            node=node,
             made=now(),
             outputs=describe(made, self._folder),
             sizes=dict(_measure_all(artifacts)),

@@ -30,7 +30,12 @@ class Job:
 
     Args:
         name: of the task, and of the iteration in a loop; folders are named so.
+
+    Attributes:
+        key: what its outputs follow from, where they may be taken from the cache.
     """
+
+    key: str | None = None
 
     def __init__(self, task: Task, arguments: Arguments, name: str, around: Surroundings):
         self.task, self.name = task, name

@@ -110,13 +110,13 @@ class StepRunner:
         job = Job(task, arguments, name_turn(step.task, turns), self._around)
         log = self._folder / "logs" / f"{step.name}.log"
         _begin_log(log, task)
-        key = self._cache.key(job, self._executor(task))
+        key = job.key = self._cache.key(job, self._executor(task))
         made = self._recall(key, job, log, place, turns) if key else None
         if made is None:
             made = self._run(job, log, place, turns)
             if key and made is not None and not hides(describe(made, self._folder), self._mask):
                 with contextlib.suppress(OSError):  # a full disk: this run has what it needs
-                    self._cache.keep(key, job, step.name, made)
+                    self._cache.keep(key, job, step.name, job.name, made)
         return made
 
     def _lacks(self, kept: model.Values) -> bool:
@@ -146,6 +146,8 @@ class StepRunner:
             inputs=job.inputs,
             outputs=describe(made, self._folder),
             cached_from=entry.run,
+            cached_node=entry.node or None,
+            fingerprint=key,
         )
         return made
 
@@ -163,7 +165,7 @@ class StepRunner:
                 if made is None:
                     began = time.monotonic()
                     running = {"state": State.RUNNING, "started": now(), "inputs": job.inputs}
-                    self._board.change(place, turns, **running)
+                    self._board.change(place, turns, **running, fingerprint=job.key)
                 made = self._try(job, log, place, turns)
         if made is None:
             return None

@@ -3,8 +3,8 @@
 One file for each key: a record of where the outputs are, in the folder of the run that has made
 them. Nothing is kept twice, so what is deleted with its run is not in the cache any more.
 
-Format, version 1 (JSON): version, pipeline, component, run, step, made (RFC 3339), sizes, origins,
-outputs (as in run.json).
+Format, version 1 (JSON): version, pipeline, component, run, step, node (not in older ones), made
+(RFC 3339), sizes, origins, outputs (as in run.json).
 """
 
 import json
@@ -33,6 +33,7 @@ class Entry:
         key: what they follow from; a hexadecimal number.
         run: the folder of the run that has made them, below that of all runs, or its whole path.
         step: the step's name in it.
+        node: the task's name in it, with the numbers of iterations.
         sizes: artifact to the bytes of its files, of those that have any.
         origins: artifact to what it is known by, whichever run has taken it.
     """
@@ -46,6 +47,7 @@ class Entry:
     outputs: Values
     sizes: Mapping[str, int] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+    node: str = ""
 
     @property
     def size(self) -> int:
@@ -68,6 +70,7 @@ class Entry:
                 outputs=read_values(content["outputs"]),
                 sizes={str(name): int(size) for name, size in content["sizes"].items()},
                 origins={str(name): str(one) for name, one in content["origins"].items()},
+                node=str(content.get("node", "")),
             )
         except (AttributeError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"no entry of a cache: {error}") from error
@@ -79,6 +82,7 @@ class Entry:
             "component": self.component,
             "run": self.run,
             "step": self.step,
+            "node": self.node,
             "made": format_utc(self.made),
             "sizes": dict(self.sizes),
             "origins": dict(self.origins),

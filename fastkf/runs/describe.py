@@ -92,6 +92,8 @@ def _describe_step(step: Step, started: float | None) -> dict[str, Any]:
         "steps": [_describe_step(one, None) for one in step.steps],
         "attempts": [_describe_step(one, None) for one in step.attempts],
         "cached_from": step.cached_from,
+        "cached_node": step.cached_node,
+        "fingerprint": step.fingerprint,
         "display_name": step.display_name,
     }
     return {

@@ -89,6 +89,8 @@ class Step:
         steps: a loop's iterations, or a group's members.
         attempts: those of a step that may be tried again, as they have ended.
         cached_from: the run that its outputs were taken from; None of a step that ran here.
+        cached_node: the execution in that run: the task's name, with the numbers of iterations.
+        fingerprint: what its outputs follow from, where they may be taken from the cache.
         display_name: what its pipeline calls it for people, where that is another name.
     """
 
@@ -107,6 +109,8 @@ class Step:
     steps: tuple["Step", ...] = ()
     attempts: tuple["Step", ...] = ()
     cached_from: str | None = None
+    cached_node: str | None = None
+    fingerprint: str | None = None
     display_name: str | None = None
 
     @property

@@ -8,7 +8,7 @@ Format, version 1. A record without `version` is of version 1 too; missing keys 
                  steps: name, task, status, started (seconds since the pipeline's start), seconds,
                  after, error, started_at and ended_at (RFC 3339), image, command, inputs, outputs,
                  steps (those inside it), attempts, cached_from (the run that it is taken from),
-                 display_name
+                 cached_node (its task there), fingerprint (its key in the cache), display_name
     parity       metric to notebook, pipeline, equal
                  (numbers that are not finite are the texts NaN, Infinity and -Infinity)
     compared, note, link, error
@@ -188,6 +188,8 @@ def _read_step(content: Table, pipeline_started: datetime) -> Step:
         steps=tuple(_read_step(one, pipeline_started) for one in content.get("steps") or ()),
         attempts=tuple(_read_step(one, pipeline_started) for one in content.get("attempts") or ()),
         cached_from=_read_word(content, "cached_from"),
+        cached_node=_read_word(content, "cached_node"),
+        fingerprint=_read_word(content, "fingerprint"),
         display_name=_read_word(content, "display_name"),
     )
 

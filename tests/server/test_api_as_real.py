@@ -279,6 +279,7 @@ def test_what_is_not_there_and_says_so(asked):
     status, answer = asked.ask("POST", "/visualizations/ns", {"type": "ROC_CURVE"})
     assert (status, answer["code"]) == (404, 5)
     assert "visualizations" in answer["message"]
+    assert asked.ask("GET", "/visualizations/ns") == (status, answer)
     assert asked.ask("GET", "/healthz")[1]["pipeline_store"] == "database"
 
 

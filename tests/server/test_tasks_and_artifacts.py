@@ -20,6 +20,7 @@ from fastkf.runs.model import Artifact, PipelineResult, State, Step, Values
 from fastkf.runs.record import read_run, write_run
 from fastkf.server import database as db
 from fastkf.server import runs
+from fastkf.server.metadata.messages import MESSAGES
 
 PACKAGE = chain("return number", name="tiny", parameters={"number": 3})
 LOOPED = json.loads(json.dumps(PACKAGE).replace("step-1", "load-step"))
@@ -247,3 +248,40 @@ def test_a_step_from_the_cache_says_so(asked):
     assert [one["state"] for one in answer["tasks"] if one["display_name"] == "The first one"] == [
         "CACHED"
     ]
+
+
+def test_metadata_say_what_a_step_from_the_cache_was_taken_from(asked):
+    """As the driver of Kubeflow Pipelines writes it: both as texts, on the step alone."""
+    earlier, later = run_of(asked, PACKAGE), run_of(asked, PACKAGE)
+    moment = clock.now()
+    step = Step("load", "step-1", (), State.SUCCEEDED, moment, 0.1, fingerprint="f00")
+    taken = replace(step, cached_from=earlier, cached_node="step-1")
+    for run_id, one in ((earlier, step), (later, taken)):
+        kept = read_run(asked.settings.run_folder(run_id))
+        part = PipelineResult(State.SUCCEEDED, moment, 0.1, (one,))
+        write_run(replace(kept, state=State.SUCCEEDED, pipeline=part))
+    first, second = (properties_of(asked, run_id) for run_id in (earlier, later))
+    number, root = (first[name] for name in ("step-1", ""))
+    assert number[1]["cache_fingerprint"].string_value == "f00"
+    assert "cached_execution_id" not in number[1]
+    assert "cache_fingerprint" not in root[1]
+    assert second["step-1"][1]["cached_execution_id"].string_value == str(number[0])
+
+
+def properties_of(asked, run_id: str) -> dict[str, tuple[int, dict]]:
+    """The name of an execution's task to its number and its properties."""
+    content = ask_metadata(
+        asked, "GetContextByTypeAndName", type_name="system.PipelineRun", context_name=run_id
+    )
+    found = ask_metadata(asked, "GetExecutionsByContext", context_id=content.context.id)
+    described = [
+        (one.id, {part.key: part.value for part in one.custom_properties})
+        for one in found.executions
+    ]
+    return {parts["task_name"].string_value: (number, parts) for number, parts in described}
+
+
+def ask_metadata(asked, method: str, **fields):
+    question = MESSAGES[f"{method}Request"](**fields)
+    content, _ = call(asked, method, question.SerializeToString())
+    return MESSAGES[f"{method}Response"].FromString(content)

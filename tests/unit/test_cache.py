@@ -110,6 +110,10 @@ def test_a_step_that_has_run_is_taken_from_the_run_that_ran_it(runs):
     assert calls == []
     assert words(second) == {"add": "cached", "add-2": "cached"}
     assert {step.cached_from for step in second.steps} == {"run-1"}
+    assert [step.cached_node for step in second.steps] == ["add", "add-2"]
+    prints = [[step.fingerprint for step in one.steps] for one in (first, second)]
+    assert prints[0] == prints[1]
+    assert all(prints[0])
     assert second.outputs == first.outputs == {"Output": 7}
     log = runs.folder / "run-2/logs/add.log"
     assert "its outputs are those of add in the run run-1" in log.read_text()

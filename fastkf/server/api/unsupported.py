@@ -7,6 +7,7 @@ from fastkf.server.errors import ApiError, Code
 router = APIRouter(include_in_schema=False)
 
 
+@router.get("/visualizations/{namespace}")
 @router.post("/visualizations/{namespace}")
 def refuse_visualizations(namespace: str) -> None:
     """A Kubeflow Pipelines of its own manifests has no service for them either."""

@@ -4,6 +4,7 @@ The numbers of things are made of the run's own number and of what names them in
 stay the same while the run goes on, and tell which run they are of.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,11 +58,14 @@ def type_number(name: str, names: tuple[str, ...]) -> int:
     return names.index(name) + 10 if name in names else 9
 
 
-def describe_run(number: int, row: db.Run, executions: list[Execution], tree: Tree) -> Contents:
+def describe_run(
+    number: int, row: db.Run, executions: list[Execution], tree: Tree, numbers: Mapping[str, int]
+) -> Contents:
     """What there is of a run.
 
     Args:
         number: the run's own.
+        numbers: of other runs, from which steps were taken, by their ids.
     """
     contents = Contents(_context(number, row), {}, {}, [])
     root = _number(number, "root")
@@ -80,14 +84,17 @@ def describe_run(number: int, row: db.Run, executions: list[Execution], tree: Tr
         contents.executions[id] = _describe_group(id, parent, group)
     for one in executions:
         if one.has_begun and not one.is_group:
-            _add_step(contents, number, one, _number(number, tree.around.get(one.node) or "root"))
+            around = _number(number, tree.around.get(one.node) or "root")
+            _add_step(contents, number, one, around, numbers)
     return contents
 
 
-def _add_step(contents: Contents, number: int, one: Execution, parent: int) -> None:
+def _add_step(
+    contents: Contents, number: int, one: Execution, parent: int, numbers: Mapping[str, int]
+) -> None:
     step = one.step
     id = _number(number, one.node)
-    contents.executions[id] = _describe_step(id, parent, one)
+    contents.executions[id] = _describe_step(id, parent, one, numbers)
     for kind, values in ((READ, step.inputs), (MADE, step.outputs)):
         for name, made in values.artifacts.items() if values else ():
             key = input_name(name)
@@ -120,13 +127,18 @@ def _add_step(contents: Contents, number: int, one: Execution, parent: int) -> N
             )
 
 
-def _describe_step(id: int, parent: int, one: Execution) -> Any:
+def _describe_step(id: int, parent: int, one: Execution, numbers: Mapping[str, int]) -> Any:
     step = one.step
     properties: dict[str, Any] = {"parent_dag_id": parent, "pod_name": one.node}
     properties |= {"namespace": NAMESPACE, "image": step.image or ""}
     properties |= {"display_name": step.display_name or one.name}
     properties["inputs"] = step.inputs.parameters if step.inputs else {}
     properties["outputs"] = step.outputs.parameters if step.outputs else {}
+    if step.fingerprint:
+        properties["cache_fingerprint"] = step.fingerprint
+    if step.cached_node and (earlier := numbers.get(step.cached_from or "")):
+        # As text, though the numbers of executions are numbers: so the driver writes it.
+        properties["cached_execution_id"] = str(_number(earlier, step.cached_node))
     times = (step.started, one.ended)
     execution = _execution(id, one.name, STEP, step.state, times, properties)
     if step.cached_from:

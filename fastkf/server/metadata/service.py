@@ -1,6 +1,6 @@
 """The calls of ML Metadata that clients of Kubeflow Pipelines 2.17 make, answered from the runs."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -125,7 +125,14 @@ class Service:
         for row, number in self._session.execute(query):
             executions = read_executions(self._settings, row)
             tree = build_tree(read_spec(self._settings, row), executions)
-            yield describe_run(number, row, executions, tree)
+            numbers = self._number_runs({one.step.cached_from for one in executions} - {None})
+            yield describe_run(number, row, executions, tree, numbers)
+
+    def _number_runs(self, ids: Collection[str | None]) -> dict[str, int]:
+        if not ids:
+            return {}
+        query = select(db.Run.id, NUMBER).where(db.Run.id.in_(ids))
+        return {id: number for id, number in self._session.execute(query)}
 
 
 def _types(kind: str, names: tuple[str, ...], offset: int) -> dict[str, Any]:
