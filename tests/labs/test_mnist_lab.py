@@ -6,6 +6,7 @@ import pytest
 
 from fastkf.course import places
 from fastkf.course.data import fetch
+from fastkf.engine.notebook import read_metrics
 from fastkf.notebook.model import read
 
 
@@ -57,3 +58,9 @@ def test_full_without_internet_says_what_to_do():
 def test_another_word_is_refused():
     with pytest.raises(ValueError, match="'small' or 'full', not 'large'"):
         make_load_digits(fail_to_download)("large", "nowhere", 1)
+
+
+def test_the_network_beats_the_strong_baseline_too():
+    metrics = read_metrics(places.NOTEBOOKS / "03_mnist_cnn.ipynb")
+    assert metrics["baseline_accuracy"] < metrics["svm_accuracy"] < metrics["test_accuracy"] - 0.01
+    assert abs(metrics["validation_accuracy"] - metrics["test_accuracy"]) < 0.015
