@@ -44,11 +44,15 @@ WRONG = [
     (1, "my_config = {'cluster': {'worker': ['a:2222']}}", "should be a function"),
     (1, "my_config = 5", "should be a function"),
     (1, f'{CONFIG}{{"cluster": {{"worker": hosts}}, {TASK}}}', "json.dumps turns one into it"),
-    (1, f'{CONFIG}str({{"cluster": {{"worker": hosts}}, {TASK}}})', "JSONDecodeError"),
+    (1, f'{CONFIG}str({{"cluster": {{"worker": hosts}}, {TASK}}})', "is not JSON"),
     (1, f'{CONFIG}json.dumps({{"cluster": hosts, {TASK}}})', "must be a dictionary"),
     (1, f'{CONFIG}json.dumps({{"cluster": {{"workers": hosts}}, {TASK}}})', "with one entry"),
-    (1, f'{CONFIG}json.dumps({{"cluster": {{"worker": hosts[:2]}}, {TASK}}})', "gets all of them"),
-    (1, f'{CONFIG}json.dumps({{"cluster": {{"worker": hosts}}}})', "two entries are needed"),
+    (
+        1,
+        f'{CONFIG}json.dumps({{"cluster": {{"worker": hosts[:2]}}, {TASK}}})',
+        "Each gets all, in the same order",
+    ),
+    (1, f'{CONFIG}json.dumps({{"cluster": {{"worker": hosts}}}})', "two entries is needed"),
     (
         1,
         f'{CONFIG}json.dumps({{"cluster": {{"worker": hosts}}, "task": {{"index": index}}}})',
@@ -58,18 +62,18 @@ WRONG = [
         1,
         CONFIG + 'json.dumps({"cluster": {"worker": hosts}, "task":'
         ' {"type": "worker", "index": index + 1}})',
-        "count from 0",
+        "Count from 0",
     ),
     (
         1,
         CONFIG + 'json.dumps({"cluster": {"worker": hosts}, "task": {"type": "worker", "index":'
         " 1}})",
-        "count from 0",
+        "Count from 0",
     ),
     (
         1,
         CONFIG + 'json.dumps({"cluster": {"worker": ["a:2222", "b:2222", "c:2222"]},' + TASK + "})",
-        "gets all of them",
+        "Each gets all, in the same order",
     ),
     (
         1,
@@ -80,6 +84,8 @@ WRONG = [
     (1, "def my_config(hosts):\n    return hosts", "TypeError"),
     (1, "def my_config(hosts, index):\n    pass", "NoneType"),
     (1, CONFIG + "1 / 0", "ZeroDivisionError"),
+    (1, CONFIG + "sys.exit(3)", "SystemExit"),
+    (1, CONFIG + "json.dumps([hosts, index])", "a dictionary with two entries"),
     (2, "my_speed_up = 160 / 60\nmy_limit = 8", "both should be functions"),
     (2, "my_speed_up = '2.67'\nmy_limit = '8'", "both should be functions"),
     (2, SPEED + "160 / 60" + RIGHT_LIMIT, "for 2 workers, 14 and 3 ms you say 2.67"),
@@ -94,6 +100,8 @@ WRONG = [
     (2, RIGHT_SPEED + LIMIT + "exchange / compute", "only the exchange is left"),
     (2, RIGHT_SPEED + LIMIT + "float('inf')", "only the exchange is left"),
     (2, RIGHT_SPEED, "write the functions"),
+    (2, "my_speed_up = my_limit = np.array([2.67, 8])", "both should be functions"),
+    (2, SPEED + "float('nan')" + RIGHT_LIMIT, "you say nan"),
     (2, SPEED + "'fast'" + RIGHT_LIMIT, "ValueError"),
     (2, "my_speed_up = lambda workers: workers" + RIGHT_LIMIT, "TypeError"),
     (3, WHOLE, "sees the whole batch at once"),
@@ -113,6 +121,8 @@ WRONG = [
     (3, shares(add="list(reversed({}))"), "is not the gradient of the whole batch"),
     (3, shares(add="None"), "TypeError"),
     (3, "my_gradients = [0.0]", "not callable"),
+    (3, "my_gradients = []", "not callable"),
+    (3, "def my_gradients(model, images, labels):\n    return model.weights", "asked nothing"),
     (3, "def my_gradients(model):\n    pass", "TypeError"),
 ]
 JSON = '{"cluster": {"worker": hosts}, ' + TASK + "}"
