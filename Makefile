@@ -64,6 +64,9 @@ site: $(READY) ## build the course as a web site, site/_build/html
 figures: $(READY) ## draw the figures of concepts, notebooks/images/concept_*.svg
 	@$(BIN)/python -m tools.figures
 
+quality: $(READY) ## measure five pages of the built site: accessibility, best practices
+	@$(BIN)/python tools/site_quality.py
+
 lock: $(READY) ## make requirements.txt from pyproject.toml, and the step image's lists: ARGS="--upgrade-package kfp"
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --extra course --group dev pyproject.toml --output-file requirements.txt --no-emit-index-url \

@@ -11,6 +11,9 @@ from fastkf.course.tag_lines import remove_line, select_tags
 
 LINK = re.compile(r"\[([^\[\]]+)\]\(([^()#\s:\"\\]+)\)")
 
+# A small heading in JupyterLab; on a page no level of headings is left out.
+QUESTION = re.compile(r"^#### (?=Question )", re.M)
+
 
 def adapt_links(source: str, folder: Path) -> str:
     return LINK.sub(lambda link: adapt_link(link, folder), source)
@@ -37,7 +40,8 @@ def adapt_notebook(source: str, solution: Path | None, is_solution: bool) -> str
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags", [])
         if cell["cell_type"] == "markdown":
-            cell["source"] = remove_line("".join(cell["source"]))  # colours say it here
+            text = remove_line("".join(cell["source"]))  # colours say it here
+            cell["source"] = QUESTION.sub("### ", text)
         if cell["cell_type"] == "code" and (shown := show_tags(tags)):
             cells.append(new_markdown_cell(shown))
         if cell["metadata"].get("jupyter", {}).get("source_hidden"):

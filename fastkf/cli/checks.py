@@ -9,7 +9,7 @@ import typer
 
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cli.command import command
-from fastkf.cli.options import NotebookName, find_all_notebooks, find_notebook
+from fastkf.cli.options import AsJson, NotebookName, find_all_notebooks, find_notebook
 from fastkf.notebook.check import RULES, Finding, Severity, check_file, settings_of, stops
 from fastkf.notebook.check.formats import as_github, as_sarif
 from fastkf.notebook.composition import flat_dependencies, leave_out_parts
@@ -30,6 +30,7 @@ def check(
     format: Annotated[
         Literal["text", "json", "sarif", "github"], typer.Option(help="How to print.")
     ] = "text",
+    as_json: AsJson = False,
     strict: Annotated[bool, typer.Option("--strict", help="Count warnings as errors.")] = False,
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="RULE", help="Report nothing of this rule.")
@@ -55,6 +56,9 @@ def check(
 
     Examples: `fastkf check` · `fastkf check notebooks/ --strict --format github`
     """
+    if as_json and format not in ("text", "json"):
+        raise UsageError(f"--json and --format {format} are two forms", "leave one of them out")
+    format = "json" if as_json else format
     ignored = check_rules(ignore or [])
     paths = leave_out_parts(find_all_notebooks(notebooks))
     findings: list[Finding] = []

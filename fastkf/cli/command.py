@@ -11,7 +11,7 @@ import typer
 
 from fastkf.base.errors import FastkfError
 from fastkf.base.signals import interrupt, on_end
-from fastkf.cli.display import Display
+from fastkf.cli.display import Display, open_console
 from fastkf.cli.extras import require
 from fastkf.cli.process import check_limits, check_names
 from fastkf.runs.text import clean_text
@@ -42,7 +42,9 @@ def command(
         @functools.wraps(function)
         def run(*args: object, **kwargs: object) -> None:
             on_end(interrupt)
-            terminal = {"display": Display()} if has_display else {}
+            # With --json, standard output is for the data alone.
+            console = open_console(sys.stderr) if kwargs.get("as_json") else None
+            terminal = {"display": Display(console)} if has_display else {}
             try:
                 check_limits()
                 check_names([*args, *kwargs.values()])

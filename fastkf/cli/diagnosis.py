@@ -1,6 +1,8 @@
 """What says which version this is, and what on this machine is ready."""
 
+import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ from fastkf.base.errors import UsageError
 from fastkf.cli.cluster import CaFile, DexUser, Host, Namespace, TokenFile
 from fastkf.cli.command import command
 from fastkf.cli.extras import require
+from fastkf.cli.options import AsJson
 from fastkf.course import places
 from fastkf.runs.model import State
 from fastkf.runs.progress import Progress
@@ -40,6 +43,7 @@ def doctor(
     dex_user: DexUser = None,
     ca_file: CaFile = None,
     namespace: Namespace = None,
+    as_json: AsJson = False,
     *,
     display: Progress,
 ) -> bool:
@@ -50,7 +54,7 @@ def doctor(
     Katib, KServe, Trainer and Notebooks need. It ends with a table: which labs will run there, and
     what the others lack. It changes nothing. The exit code is 1 when something needs mending.
 
-    Examples: `fastkf doctor` · `fastkf doctor --cluster --host http://localhost:8080`
+    Examples: `fastkf doctor` · `fastkf doctor --json` · `fastkf doctor --cluster --host http://localhost:8080`
     """
     asked = {"--host": host, "--image": image, "--token-file": token_file}
     asked |= {"--dex-user": dex_user, "--ca-file": ca_file, "--namespace": namespace}
@@ -75,13 +79,16 @@ def doctor(
         from fastkf.course.doctor import diagnose
 
         checks = diagnose()
-    healthy = True
+    found = []
     for check in checks:
-        healthy = healthy and check.ok is not False
+        found.append(check)
         show(check, display)
-    if cluster:
-        show_outlook(judge_labs(seen), display)
-    return healthy
+    outlook = judge_labs(seen) if cluster else []
+    show_outlook(outlook, display)
+    if as_json:
+        data = {"checks": [asdict(one) for one in found], "labs": [asdict(one) for one in outlook]}
+        print(json.dumps(data, indent=2))
+    return all(one.ok is not False for one in found)
 
 
 def show_outlook(outlook: "list[Outlook]", display: Progress) -> None:

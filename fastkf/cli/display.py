@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -35,6 +36,11 @@ MARKS = {
 }
 
 
+def open_console(stream: TextIO) -> Console:
+    # Named, since `sys.stdout` leads to a log while KFP runs a pipeline.
+    return Console(file=stream, highlight=False, soft_wrap=True)
+
+
 class Display:
     """A `fastkf.runs.progress.Progress` on one console.
 
@@ -42,8 +48,7 @@ class Display:
     """
 
     def __init__(self, console: Console | None = None):
-        # Named, since `sys.stdout` leads to a log while KFP runs a pipeline.
-        self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self.console = console or open_console(sys.stdout)
 
     def say(self, text: str) -> None:
         self.console.print(_plain(text))

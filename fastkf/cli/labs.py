@@ -12,6 +12,7 @@ from fastkf.cli.command import command
 from fastkf.cli.display import Display
 from fastkf.cli.extras import require
 from fastkf.cli.options import (
+    AsJson,
     Brought,
     ConfigMaps,
     NoLimits,
@@ -33,6 +34,7 @@ from fastkf.notebook.check import Finding, Severity
 from fastkf.notebook.metadata import find_problems
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.compare import SAME
+from fastkf.runs.record import spell_run
 
 
 @command()
@@ -72,13 +74,15 @@ def run(
     config_map: ConfigMaps = None,
     volume: Volumes = None,
     no_limits: NoLimits = False,
+    as_json: AsJson = False,
     *,
     display: Display,
 ) -> bool:
     """Run a notebook as a notebook and as a pipeline on this machine, and compare the metrics.
 
     The run's folder gets the executed notebook, the pipeline package, the steps' logs, run.json
-    and report.html. The exit code is 0 when everything succeeded and the metrics agree.
+    and report.html. The exit code is 0 when everything succeeded and the metrics agree. With --json
+    it prints what is in run.json, and the folder.
 
     A compiled package (KFP v2) runs as a pipeline. Each container's command runs as a process in
     the folder that is named like its image, beside the package; with --docker, in its image. With
@@ -89,7 +93,7 @@ def run(
     with --bring, or in the notebook's metadata: "fastkf": {"files": [...]}.
 
     Examples: `fastkf run 02_titanic` · `fastkf run my.ipynb -p epochs=2 --only pipeline` ·
-    `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3`
+    `fastkf run labs/custom_images/pipeline.yaml -p max_depth=3 --json`
     """
     given, path = parse_parameters(parameter or []), Path(notebook)
     more = (offline, parse_given(secret, config_map, volume, no_limits))
@@ -126,7 +130,10 @@ def run(
         allowed = parse_tolerance(tolerance or [], SAME if own is None else own)
         options = Options(places.RUNS, output, only, fetch_data, read_lock(), allowed, *more)
         outcome = run_notebook(taken, given, options, display)
-    display.show_run(outcome)
+    if as_json:
+        print(spell_run(outcome, folder=str(outcome.folder)))
+    else:
+        display.show_run(outcome)
     return outcome.has_succeeded
 
 

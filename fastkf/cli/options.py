@@ -67,7 +67,10 @@ NoLimits = Annotated[
     ),
 ]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print data in place of tables.")]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON, and all else to standard error."),
+]
 
 Offline = Annotated[
     bool,

@@ -70,7 +70,7 @@ def compare(
         names = ", ".join(row.name for row in found.values) or "none"
         raise UsageError(f"--tolerance {unknown[0]}=...: no such metric; there are: {names}")
     if as_json:
-        display.say(json.dumps(spell_numbers(_as_data(runs, found)), indent=2, allow_nan=False))
+        print(json.dumps(spell_numbers(_as_data(runs, found)), indent=2, allow_nan=False))
     else:
         _show(runs, found, display)
     return found.equal

@@ -82,8 +82,12 @@ def write_run(run: Run) -> None:
 
     Who reads it meanwhile sees the old content or the new one, whole.
     """
-    text = json.dumps(spell_numbers(describe_run(run)), indent=2, allow_nan=False) + "\n"
-    write_text(run.folder / FILE, text, OWNERS_ALONE)
+    write_text(run.folder / FILE, spell_run(run) + "\n", OWNERS_ALONE)
+
+
+def spell_run(run: Run, **more: str) -> str:
+    """The JSON of a run, as in its record; `more` comes before it."""
+    return json.dumps(spell_numbers({**more, **describe_run(run)}), indent=2, allow_nan=False)
 
 
 def _read_run(folder: Path, content: Table) -> Run:

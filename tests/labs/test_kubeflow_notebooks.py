@@ -33,7 +33,7 @@ from fastkf.tune import notebook as tuning
 
 LAB = places.PROJECT / "labs" / "kubeflow_notebooks"
 DOCKERFILE = (LAB / "Dockerfile").read_text()
-STEP, NOTEBOOK = re.split(r"^FROM .*\n", DOCKERFILE, flags=re.M)[1:]
+STEP, NOTEBOOK = re.split(r"^FROM .*\n", DOCKERFILE, flags=re.M)[1:3]
 PREFIX = "/notebook/kubeflow-user-example-com/course"
 ON_A_CLUSTER = [["submit", "01_first_pipeline"], ["doctor", "--cluster"]]  # of the guide's commands
 EXAMPLE = [

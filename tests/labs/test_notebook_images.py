@@ -149,6 +149,31 @@ cat /etc/services.d/jupyterlab/run
 """
 
 
+def test_the_course_image_builds(workshop):
+    image = build(workshop, "course", images.BASE)
+    settings = workshop.inspect(image)["config"]
+    assert settings["User"] == "1000"
+    assert "8888/tcp" in settings["ExposedPorts"]
+    assert settings["Cmd"][:2] == ["fastkf", "lab"]
+    found = workshop.run(image, "sh", "-ec", IN_THE_COURSE).splitlines()
+    assert found[0] == "1000"
+    assert "titanic: ready in /opt/fast-kubeflow/data/titanic" in found
+    assert "00_welcome.ipynb" in found
+
+
+IN_THE_COURSE = r"""
+id -u
+fastkf data
+touch workbook/mine new
+[ ! -w notebooks/02_titanic.ipynb ] && [ ! -w fastkf ]
+python3 -c '
+from fastkf.course import workbook
+print(*(path.name for path in workbook.prepare().added), sep="\n")'
+wrong=$(find /opt/fast-kubeflow -name left -o -name .git)
+[ -z "$wrong" ] || { echo "should not be there: $wrong" >&2; exit 1; }
+"""
+
+
 def test_a_package_that_is_not_the_locked_one_stops_the_build(workshop):
     lock = workshop.folder / "context" / "labs" / "kubeflow_notebooks" / "steps.txt"
     kept = lock.read_text()

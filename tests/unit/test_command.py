@@ -1,18 +1,24 @@
 """What every command does around its own work: exit codes, one line of error, missing extras."""
 
+import json
 import signal
 import sys
 from importlib import metadata
 
 import pytest
 import typer
+from build import write_notebook
 from packaging.requirements import Requirement
 
 from fastkf import cli
+from fastkf.base.diagnosis import Check
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.cli import extras
+from fastkf.cli import extras, options
 from fastkf.cli.command import command
-from fastkf.course import data, places
+from fastkf.course import data, doctor, places
+from fastkf.run import package
+from fastkf.runs.model import NotebookResult, Run, State
+from fastkf.runs.progress import Progress
 
 
 @pytest.fixture
@@ -34,10 +40,10 @@ def call(monkeypatch, capsys):
 def one(call):
     """Runs one command of its own, which does what a function does."""
 
-    def run(function):
+    def run(function, *words):
         app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
         app.command()(command(name="one")(function))
-        return call(main=app)
+        return call(*words, main=app)
 
     return run
 
@@ -207,3 +213,45 @@ def test_the_repository_is_a_course(tmp_path, monkeypatch):
     assert places.find_course({}) == places.CHECKOUT
     monkeypatch.setattr(places, "CHECKOUT", tmp_path)
     assert places.find_course({}) is None
+
+
+def test_with_json_standard_output_is_for_the_data_alone(one):
+    def work(as_json: options.AsJson = False, *, display: Progress):
+        display.say("working")
+        print("[]")
+
+    assert one(work) == (0, "working\n[]\n", "")
+    assert one(work, "--json") == (0, "[]\n", "working\n")
+
+
+def test_check_as_json(call, tmp_path):
+    path = write_notebook(tmp_path / "bad.ipynb", [("step:load", "x = 1"), ("wrong", "y = 2")])
+    code, said, _ = call("check", path, "--json")
+    assert (code, json.loads(said)[0]["rule"]) == (1, "unknown-tag")
+    code, _, told = call("check", path, "--json", "--format", "sarif")
+    assert (code, "leave one of them out" in told) == (2, True)
+
+
+def test_doctor_as_json(call, monkeypatch):
+    found = [Check("Python", True, "3.12"), Check("Data", False, "none", "fetch them")]
+    monkeypatch.setattr(doctor, "diagnose", lambda: found)
+    code, said, told = call("doctor", "--json")
+    content = json.loads(said)
+    assert (code, content["labs"]) == (1, [])
+    assert content["checks"][1] == {
+        "name": "Data",
+        "ok": False,
+        "detail": "none",
+        "remedy": "fetch them",
+    }
+    assert "fetch them" in told
+
+
+def test_run_as_json(call, monkeypatch, tmp_path):
+    metrics = NotebookResult(State.SUCCEEDED, 1.0, {"accuracy": float("nan")})
+    outcome = Run(tmp_path, "lab", "A lab", state=State.SUCCEEDED, notebook=metrics)
+    monkeypatch.setattr(package, "run_package", lambda *_: outcome)
+    code, said, _ = call("run", "lab.yaml", "--json")
+    content = json.loads(said)
+    assert (code, content["folder"], content["name"]) == (0, str(tmp_path), "lab")
+    assert content["notebook"]["metrics"] == {"accuracy": "NaN"}
