@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,12 @@ from fastkf.notebook.file import read_content, readable_copy
 from fastkf.notebook.pipeline import Pipeline, PipelineStep
 from fastkf.notebook.reading.errors import NotPlainError
 from fastkf.notebook.reading.flow import link_steps
+from fastkf.notebook.reading.script import write_script
 from fastkf.notebook.reading.settings import are_plain
 from fastkf.notebook.reading.steps import PlainPipeline
 from fastkf.notebook.reading.steps import read_pipeline as read_plain
+
+KFP = "kfp>=2.0.0"  # what Kale has each step install
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,25 @@ def generate_script(path: Path, settings: Mapping[str, str]) -> Script:
         FastkfError: Kale rejects the notebook, or cannot generate its code; a value of the
             notebook's would become code.
     """
+    check_installed()
+    try:
+        pipeline = read_linked(path, settings)
+        _refuse_misfits(path, pipeline)
+        imports = _imports()
+        asked = {KFP, f"kubeflow-kale=={metadata.version('kubeflow-kale')}"}
+        asked |= imports.get_packages_to_install(pipeline.imports_and_functions)
+        return Script(path, write_script(pipeline, _folder() / "templates", sorted(asked)))
+    except NotPlainError:
+        return ask_for_script(path, settings)
+
+
+def ask_for_script(path: Path, settings: Mapping[str, str]) -> Script:
+    """As `generate_script`, from Kale itself.
+
+    Raises: as `generate_script`.
+    """
     processor = _process(path, settings)
-    for misfit in find_misfits(processor.pipeline):
-        raise CompileError(path, misfit.problem)
+    _refuse_misfits(path, processor.pipeline)
     from kale import Compiler
 
     try:
@@ -147,12 +167,22 @@ def check_installed() -> None:
     check_version("kubeflow-kale")
 
 
+def _refuse_misfits(path: Path, pipeline: Any) -> None:
+    for misfit in find_misfits(pipeline):
+        raise CompileError(path, misfit.problem)
+
+
+def _folder() -> Path:
+    """Where Kale is installed."""
+    kale = importlib.util.find_spec("kale")
+    folders = kale.submodule_search_locations if kale else None
+    return Path(next(iter(folders or ())))
+
+
 @cache
 def _imports() -> Any:
     """Kale's module `kale.common.imports`, which needs nothing else of Kale, without the rest."""
-    kale = importlib.util.find_spec("kale")
-    folders = kale.submodule_search_locations if kale else None
-    path = Path(next(iter(folders or ())), "common", "imports.py")
+    path = _folder() / "common" / "imports.py"
     spec = importlib.util.spec_from_file_location("fastkf_kale_imports", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
@@ -176,15 +206,14 @@ def read_linked(path: Path, settings: Mapping[str, str]) -> PlainPipeline:
 def describe_plain(pipeline: PlainPipeline) -> Pipeline:
     steps = []
     for step in pipeline.steps:
-        above = [pipeline.nodes[name] for name in pipeline.above([step.name])]
-        nearest = {name: next((a.name for a in above if name in a.outs), "") for name in step.ins}
+        nearest = {name: pipeline.producer(step, name) for name in sorted(step.ins)}
         steps.append(
             PipelineStep(
                 step.name,
                 tuple(step.source),
                 tuple(sorted(step.ins)),
                 tuple(sorted(step.outs)),
-                {name: one for name, one in sorted(nearest.items()) if one},
+                {name: one for name, one in nearest.items() if one},
                 step.metrics,
             )
         )

@@ -17,18 +17,20 @@ the learner's code lies in strings inside the functions, and KFP copies the func
 """
 
 import ast
-import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from packaging.requirements import InvalidRequirement
 
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.iri import import_jsonschema
 from fastkf.base.quiet import quiet_logging
 from fastkf.base.versions import check_version
 from fastkf.notebook.errors import CompileError
@@ -109,15 +111,17 @@ def compile_script(script: Script, folder: Path, package: Path) -> None:
         OSError: a file cannot be written.
     """
     check_version("kfp")
-    from kfp.compiler import Compiler
-
+    import_jsonschema()  # kfp.kubernetes imports it
     for name, source in script.modules.items():
         (folder / f"{name}.py").write_text(source, encoding="utf-8")
     path = folder / "pipeline.py"
     path.write_text(script.source, encoding="utf-8")
     with quiet_logging(), _forgotten(folder, script):
         try:
-            Compiler().compile(getattr(_run(path), PIPELINE_FUNCTION), str(package))
+            # In a thread of its own, where the stack is short: for each task KFP reads the source
+            # of all frames (`inspect.stack`), which takes half of the time otherwise.
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(_compile, path, package).result()
         except OSError:
             raise
         except Exception as error:
@@ -145,13 +149,23 @@ def _replace(source: str, replaced: list[tuple[ast.expr, list[str]]]) -> str:
     return content.decode("utf-8")
 
 
+def _compile(path: Path, package: Path) -> None:
+    from kfp.compiler import Compiler
+
+    Compiler().compile(getattr(_run(path), PIPELINE_FUNCTION), str(package))
+
+
+def _name_of(folder: Path) -> str:
+    """The script's name as a module."""
+    return f"fastkf_{folder.name}"
+
+
 def _run(path: Path) -> Any:
     """The script as a module; KFP reads the text of its functions from the file."""
-    spec = importlib.util.spec_from_file_location(f"fastkf_{path.parent.name}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType(_name_of(path.parent))
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # or `inspect` looks for it among all others, each time
+    exec(compile(path.read_bytes(), path, "exec"), vars(module))
     return module
 
 
@@ -167,5 +181,5 @@ def _forgotten(folder: Path, script: Script) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
-        for name in script.modules:
+        for name in (*script.modules, _name_of(folder)):
             sys.modules.pop(name, None)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from build import write_notebook
-from conftest import LABS, SOLUTIONS
+from conftest import LABS
 from fuzz import bounded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,9 @@ from fastkf.notebook import kale
 from fastkf.notebook.model import read
 from fastkf.notebook.reading import settings
 from fastkf.notebook.reading.errors import NotPlainError
+from fastkf.notebook.reading.script import write_script
 from fastkf.notebook.reading.tags import LANGUAGE, is_tag
+from fastkf.notebook.script import pin_packages
 
 OLD = sorted((places.PROJECT / "labs" / "old_notebooks").glob("*.ipynb"))
 SETTINGS = {"pipeline_name": "example", "experiment_name": "example"}
@@ -66,15 +68,65 @@ def compare(path, **more) -> None:
     except NotPlainError:
         return
     assert own == kale.ask_kale(path, wanted)
+    if own.steps and not own.misfits:
+        compare_scripts(path, wanted)
 
 
-@pytest.mark.parametrize(
-    "path", [*LABS, *SOLUTIONS], ids=lambda path: f"{path.parent.name}/{path.stem}"
-)
+def compare_scripts(path, wanted) -> None:
+    """Both scripts, without the package indexes, which are taken out in any case."""
+    scripts = (kale.generate_script(path, wanted), kale.ask_for_script(path, wanted))
+    own, theirs = (pin_packages(script, str, keep_indexes=False) for script in scripts)
+    assert own == theirs
+
+
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 def test_each_lab_is_plain_and_read_as_kale_reads_it(path):
     notebook = read(path)
     own = kale.describe_plain(kale.read_linked(path, notebook.settings()))
     assert own == kale.ask_kale(path, notebook.settings())
+
+
+def test_the_script_of_a_lab_is_that_of_kale():
+    """The packages of the others are compared with those that Kale has made: golden/."""
+    compare_scripts(LABS[-1], read(LABS[-1]).settings())
+
+
+ODD = "s = '''a  \n  \\d\n#fmt\n\n\n   é\t'''  \nx=1 \nif x : y = [ 1,2 ]\nz = 5 # fastkf_block_0_ "
+WHOLE = [
+    ("imports", "import numpy as np\nfrom sklearn.svm import SVC"),
+    ("functions", "def twice(n):\n    return 2 * n + rate"),
+    ("pipeline-parameters", "rate = 0.5\nName = 'a  b'\nMOST = 3\nfast = True"),
+    (["step:load_data", "label:team:blue", "annotation:note:a b", "limit:nvidia.com/gpu:1"], ODD),
+    ("skip", "x"),
+    (["step:train", "prev:load_data", "secret:store:key:STORE_KEY", "cache:disabled"], "model = x"),
+    (["step:alone", "report:disabled", "image:python:3.11"], "twice(1)"),
+    (["step:test", "prev:train", "prev:alone"], "best_score = model + z\nbest_score"),
+    ("", "q = 1"),
+    ("pipeline-metrics", "print(best_score)\nprint(x)"),
+]
+
+
+def test_the_script_of_a_notebook_that_asks_for_everything_is_that_of_kale(tmp_path):
+    path = write_notebook(tmp_path / "all.ipynb", WHOLE)
+    assert kale.read_linked(path, read(path).settings()).steps
+    compare(path)
+
+
+@pytest.mark.parametrize("code", ["x = 1  # fmt: off\ny = [ 1 ]", "# autopep8:on\nx = 1"])
+def test_what_switches_the_formatting_off_is_left_to_kale(code, tmp_path):
+    path = write_notebook(tmp_path / "off.ipynb", [("step:load", code)])
+    pipeline = kale.read_linked(path, read(path).settings())
+    with pytest.raises(NotPlainError):
+        write_script(pipeline, tmp_path, [])
+    compare(path)
+
+
+@pytest.mark.parametrize("variable", ["KALE_PIP_INDEX_URLS", "KALE_SECURITY_CONTEXT_RUN_AS_USER"])
+def test_what_kale_takes_from_the_environment_it_takes_itself(variable, tmp_path, monkeypatch):
+    monkeypatch.setenv(variable, "1000")
+    path = write_notebook(tmp_path / "set.ipynb", [("step:load", "x = 1")])
+    with pytest.raises(NotPlainError):
+        write_script(kale.read_linked(path, read(path).settings()), tmp_path, [])
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
@@ -94,7 +146,7 @@ def cells():
     return st.lists(st.tuples(tags, st.sampled_from(CODE)), min_size=2, max_size=9)
 
 
-@bounded(120)
+@bounded(60)
 @given(cells(), st.sampled_from(["", "print(b)", "print(e)\nprint(model)", "print(A)"]))
 def test_a_notebook_of_any_cells_is_read_as_kale_reads_it(tmp_path_factory, made, metrics):
     path = tmp_path_factory.mktemp("notebook") / "any.ipynb"

@@ -33,6 +33,11 @@ class Step:
     needs: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
+    def reports(self) -> bool:
+        """Whether it writes a report of its run."""
+        return self.config.generate_html_report is not False
+
+    @property
     def text(self) -> str:
         return "\n".join(self.source)
 
@@ -88,6 +93,11 @@ class PlainPipeline:
             waiting += [one for one in before if one not in found]
             found.update(dict.fromkeys(before))
         return list(found)
+
+    def producer(self, step: Step, name: str) -> str | None:
+        """The nearest ancestor that passes a variable on; None: no step does."""
+        above = (self.nodes[one] for one in self.above([step.name]))
+        return next((one.name for one in above if name in one.outs), None)
 
 
 def read_pipeline(content: Mapping[str, Any], settings: Mapping[str, Any]) -> PlainPipeline:
