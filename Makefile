@@ -54,7 +54,7 @@ format: $(READY) ## put the style of the code and the notebooks right
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(READY) ## measure: BENCH=local_run, steps, regression, server, strangers, one_click, set_up
+bench: $(READY) ## measure: BENCH=local_run, commands, steps, regression, server, strangers, one_click, set_up
 	@$(BIN)/python 'benchmarks/$(BENCH).py' $(ARGS)
 
 site: $(READY) ## build the course as a web site, site/_build/html
