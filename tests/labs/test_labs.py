@@ -11,7 +11,7 @@ from conftest import LABS, SOLUTIONS, WELCOME
 from fastkf.course import places
 from fastkf.course.labs import read_labs
 from fastkf.course.regression import checks
-from fastkf.course.tag_lines import write_lines
+from fastkf.course.tag_lines import remove_line, write_lines
 from fastkf.notebook.model import read
 from fastkf.notebook.picture import draw_picture
 
@@ -122,3 +122,20 @@ def test_the_tables_of_labs_follow_the_order():
     assert re.findall(r"^\| (\w+) \| \[.*?\]\((\w+)\.ipynb\)", text, re.M) == [
         (read_labs().part(path), path.stem) for path in read_labs().all
     ]
+
+
+# Time.
+
+WORDS_A_MINUTE = 200
+
+
+def count_words(notebook) -> int:
+    """The words of the text cells: no addresses, no HTML, no rules of tables."""
+    text = "\n".join(remove_line(cell.source) for cell in notebook.text_cells)
+    text = re.sub(r"\]\([^)]*\)|<[^>]+>|^\|[-| :]+\|$", " ", text, flags=re.M)
+    return len(re.findall(r"\w[\w'’.-]*", text))
+
+
+def test_the_minutes_are_enough_to_read_the_text(pipeline):
+    reading = count_words(pipeline) / WORDS_A_MINUTE
+    assert pipeline.course.minutes >= reading, f"{reading:.0f} minutes of reading alone"
