@@ -25,7 +25,7 @@ from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.container import ContainerTasks
-from fastkf.engine.tasks.docker import DockerTasks, connect
+from fastkf.engine.tasks.docker import DockerTasks, check_engine
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.engine.volumes import check_mounts, list_claims
 from fastkf.package.arguments import complete_arguments, read_arguments
@@ -98,7 +98,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     around = (options.components or path.parent).resolve()
     brought = list_files(around, find_named(around, options.brought))
     if options.docker:
-        connect().close()
+        check_engine()
     folders = {} if options.docker else find_folders(package, containers, around)
     environments = Environments(options.offline)
     if not options.docker:

@@ -18,7 +18,7 @@ from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.step_folder import Provisions
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.container import ContainerTasks
-from fastkf.engine.tasks.docker import DockerTasks, connect
+from fastkf.engine.tasks.docker import DockerTasks, check_engine
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.engine.volumes import check_mounts
 from fastkf.package.asked import list_asked
@@ -59,7 +59,7 @@ class Provided:
         if self.components and not Path(self.components).is_dir():
             raise UsageError(f"--components {self.components}: no such folder")
         if self.docker:
-            connect().close()
+            check_engine()
         paths = {
             kind: {name: os.path.abspath(path) for name, path in getattr(self, kind).items()}
             for kind in ("secrets", "config_maps", "volumes")

@@ -24,12 +24,17 @@ from conftest import fastkf, start
 from test_custom_images import LAB
 from waiting import wait_for
 
+from fastkf.base.errors import FastkfError
+from fastkf.engine.limits import Limits
+from fastkf.engine.tasks.docker import describe_limits, judge
+from fastkf.engine.tasks.engines import Engine
+
 pytestmark = pytest.mark.slow
 
 pytest.importorskip("docker", reason="Docker's Python package is not installed")
 
 
-class Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class StandIn(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """The stand-in: which images it has, and the containers that were made."""
 
     daemon_threads = True
@@ -130,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
 def engine():
     with tempfile.TemporaryDirectory() as folder:  # the path of a socket must be short
         address = f"{folder}/docker.sock"
-        with Engine(address, LAB) as server:
+        with StandIn(address, LAB) as server:
             server.environment = {**os.environ, "DOCKER_HOST": f"unix://{address}"}
             threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
             yield server
@@ -212,6 +217,56 @@ def test_an_interrupted_run_removes_its_containers(engine, tmp_path):
     assert engine.removed == set(engine.created)
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["pipeline"]["steps"][0]["error"] == "interrupted"
+
+
+PODMAN = """\
+#!/bin/sh
+[ "$1 $2 $3" = "system service --time=0" ] || exit 2
+ln -s {socket} "${{4#unix://}}"
+exec sleep 600
+"""
+
+
+@pytest.fixture
+def podman(tmp_path, monkeypatch):
+    """`podman(script)` is the program of that name, and no Docker answers."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+
+    def write(script: str) -> None:
+        (tmp_path / "bin" / "podman").write_text(script)
+        (tmp_path / "bin" / "podman").chmod(0o700)
+
+    return write
+
+
+def test_podman_takes_the_place_of_an_engine_that_is_not_there(engine, podman):
+    podman(PODMAN.format(socket=engine.environment["DOCKER_HOST"].removeprefix("unix://")))
+    with Engine() as found:
+        client = found.connect()
+        assert client.ping()
+        client.close()
+
+
+def test_podman_that_does_not_start_says_why(podman):
+    podman("#!/bin/sh\necho no user namespace for you; exit 125\n")
+    with pytest.raises(FastkfError, match="Podman does not start: no user namespace for you"):
+        Engine().__enter__()
+
+
+def test_the_limits_of_a_container():
+    limits = Limits(memory="1Gi", cpu="500m")
+    assert describe_limits(limits) == {
+        "nano_cpus": 500_000_000,
+        "mem_limit": 2**30,
+        "memswap_limit": 2**30,
+    }
+    ending = judge(137, {"OOMKilled": True}, 10**9)
+    assert str(ending) == (
+        "was killed, as it held more memory than its limit of 1.0 GB (OOMKilled) (exit code 137)"
+    )
+    assert "OOMKilled" not in str(judge(137, {"OOMKilled": False}, 10**9))
 
 
 def test_without_an_engine_the_remedy_is_named(tmp_path):

@@ -32,6 +32,7 @@ EXTRAS = {
     "tune": ["tune"],
     "engine/environments.py": ["packages"],
     "engine/tasks/docker.py": ["docker"],
+    "engine/tasks/engines.py": ["docker"],
     "course/regression": ["test"],
     "base/asgi.py": ["server", "serve"],
     "base/connections.py": ["server", "serve"],

@@ -1,14 +1,13 @@
-"""Containers in their images, with Docker.
+"""Containers in their images, with Docker or Podman.
 
 A container's command takes the place of the image's entrypoint, as on Kubernetes; the user is this
-one, so that an image which is not root can write the outputs and they belong to whoever runs it;
-the exit code is the container's own, also where it ends before its log is read; and an interrupted
-run removes its containers.
+one, so that an image which is not root can write the outputs and they belong to whoever runs it (of
+an engine that runs without root, that is who is root inside); the exit code is the container's own,
+also where it ends before its log is read; and an interrupted run removes its containers.
 """
 
 import contextlib
 import os
-import sys
 import tempfile
 import uuid
 from collections.abc import Mapping
@@ -16,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from fastkf.base.errors import FastkfError
 from fastkf.base.processes import Ending
 from fastkf.engine.job import Job
+from fastkf.engine.limits import Limits
 from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.tasks import ShowCommand, describe_exit, find_limits, list_honoured
+from fastkf.engine.tasks.engines import Engine
 from fastkf.package.given import Given
 from fastkf.package.quantities import show_bytes
 from fastkf.runs.model import Failure
@@ -28,28 +28,14 @@ from fastkf.runs.model import Failure
 LABEL = "fastkf.run"
 
 
-def connect() -> Any:
-    """A client of the Docker engine, as the environment names it.
+def check_engine() -> None:
+    """Says why no containers can run here.
 
     Raises:
-        FastkfError: Docker's Python package is missing, or no engine answers.
+        FastkfError: as `Engine` raises it.
     """
-    try:
-        import docker
-    except ModuleNotFoundError:
-        raise FastkfError(
-            "--docker needs Docker's Python package", f"{sys.executable} -m pip install docker"
-        ) from None
-    try:
-        client = docker.from_env()
-        client.ping()
-    except docker.errors.DockerException as error:
-        raise FastkfError(
-            f"no Docker engine answers ({error})",
-            "start Docker, or leave --docker out: the commands then run as processes, without the "
-            "images",
-        ) from error
-    return client
+    with Engine():
+        return
 
 
 class DockerTasks:
@@ -59,16 +45,16 @@ class DockerTasks:
         given: the Secrets and ConfigMaps of the cluster; None where nobody was asked for any.
 
     Raises:
-        FastkfError: when entered, as `connect` raises it.
+        FastkfError: when entered, as `Engine` raises it.
     """
 
     def __init__(self, given: Given | None = None) -> None:
-        self._given = given
+        self._given, self._engine = given, Engine()
         self._label = uuid.uuid4().hex
         self._ended = False
 
     def __enter__(self) -> Self:
-        connect().close()
+        self._engine.__enter__()
         return self
 
     def __exit__(
@@ -78,6 +64,7 @@ class DockerTasks:
         trace: TracebackType | None,
     ) -> None:
         self.end()
+        self._engine.__exit__(kind, error, trace)
 
     def end(self) -> None:
         import docker
@@ -87,7 +74,7 @@ class DockerTasks:
         # What the engine says now is less than why the run ends.
         with (
             contextlib.suppress(docker.errors.DockerException, OSError),
-            contextlib.closing(docker.from_env()) as client,
+            contextlib.closing(self._engine.connect()) as client,
         ):
             for container in client.containers.list(all=True, filters=mine):
                 with contextlib.suppress(docker.errors.DockerException):
@@ -97,7 +84,7 @@ class DockerTasks:
         """The image itself: one that was built anew may have the name of the last."""
         import docker
 
-        with contextlib.closing(docker.from_env()) as client:
+        with contextlib.closing(self._engine.connect()) as client:
             try:
                 return str(client.images.get(_with_tag(job.image)).id)
             except docker.errors.DockerException:
@@ -117,7 +104,7 @@ class DockerTasks:
             log.open("ab") as file,
             job.mask.over(file) as descriptor,
             open(descriptor, "ab", closefd=False) as output,
-            contextlib.closing(docker.from_env()) as client,
+            contextlib.closing(self._engine.connect()) as client,
         ):
             try:
                 ending = self._run(client, job, command, output)
@@ -147,6 +134,8 @@ class DockerTasks:
         security = client.info()["SecurityOptions"]
         mode = "rw,z" if "name=selinux" in security else "rw"
         options = self._options(job, command, mode)
+        if any(one.startswith("name=rootless") for one in security):
+            options["user"] = "0:0"
         for one in job.list_mounts(self._given, own):
             right = mode.replace("rw", "ro") if one.read_only else mode
             options["volumes"].append(f"{one.source}:{one.target}:{right}")
@@ -160,7 +149,7 @@ class DockerTasks:
                 output.flush()
             code = int(container.wait()["StatusCode"])
             container.reload()
-            return _judge(code, container.attrs["State"], options.get("mem_limit"))
+            return judge(code, container.attrs["State"], options.get("mem_limit"))
         finally:
             with contextlib.suppress(docker.errors.NotFound):
                 container.remove(force=True)
@@ -176,23 +165,23 @@ class DockerTasks:
                 f"{job.workspace}:{WORKSPACE}:{mode}",
             ],
         }
-        options |= self._limits(job)
+        options |= describe_limits(find_limits(job, self._given))
         if job.has_command:
             options |= {"entrypoint": command[:1], "command": command[1:]}
         if hasattr(os, "getuid"):
             options["user"] = f"{os.getuid()}:{os.getgid()}"
         return options
 
-    def _limits(self, job: Job) -> dict[str, int]:
-        """The limits of a container; that of memory without swap, as Kubernetes has it."""
-        limits = find_limits(job, self._given)
-        made = {"nano_cpus": round(limits.cpus * 1e9)} if limits.cpus else {}
-        if limits.memory:
-            made |= dict.fromkeys(("mem_limit", "memswap_limit"), round(limits.bytes))
-        return made
+
+def describe_limits(limits: Limits) -> dict[str, int]:
+    """The options of a container with limits; that of memory without swap, as Kubernetes has it."""
+    made = {"nano_cpus": round(limits.cpus * 1e9)} if limits.cpus else {}
+    if limits.memory:
+        made |= dict.fromkeys(("mem_limit", "memswap_limit"), round(limits.bytes))
+    return made
 
 
-def _judge(code: int, state: Mapping[str, Any], memory: int | None) -> Ending:
+def judge(code: int, state: Mapping[str, Any], memory: int | None) -> Ending:
     """How a container has ended.
 
     Args:
