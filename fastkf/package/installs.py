@@ -162,6 +162,9 @@ def _is_for_here(text: str) -> bool:
     return marker is None or marker.evaluate()
 
 
+KFP_VERSION = re.compile(r"\bkfp==([\w.]+)")
+
+
 def is_free(text: str, runtime: Iterable[str] = ()) -> bool:
     """Whether the version that is here will do, whichever it is, as KFP's own.
 
@@ -186,6 +189,12 @@ def _list_extra(requirement: Requirement) -> Iterator[str]:
         if any(one.marker.evaluate({"extra": extra}) for extra in requirement.extras):
             one.marker = None
             yield str(one)
+
+
+def find_kfp(command: Iterable[str]) -> str:
+    """The version of KFP that a component's command installs; "" where it names none."""
+    found = (KFP_VERSION.search(word) for word in command)
+    return next((one[1] for one in found if one), "")
 
 
 def list_runtime(source: str) -> tuple[str, ...]:

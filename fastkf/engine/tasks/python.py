@@ -29,7 +29,8 @@ from fastkf.engine.tasks import (
 from fastkf.engine.warm import interpreter, parent
 from fastkf.package.asked import ask_for_command
 from fastkf.package.given import Given
-from fastkf.package.installs import list_runtime
+from fastkf.package.installs import find_kfp, list_runtime
+from fastkf.package.pins import installed_version
 from fastkf.runs.model import Failure
 
 KERNEL_CONFIGURATION = """\
@@ -126,7 +127,7 @@ class PythonTasks:
         if mounts := job.list_mounts(self._given, folder):
             environment[interpreter.MOUNTS] = dump(mounts)
             environment[interpreter.KEPT] = json.dumps([str(self._folder), str(job.run_folder)])
-        environment[interpreter.RUNTIME] = " ".join(list_runtime(command[place]))
+        environment |= _describe_runtime(command[:place], command[place])
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
         limits = find_limits(job, self._given, folder / interpreter.KEEPERS)
         tell_left_out(job, limits, log)
@@ -194,6 +195,13 @@ def _shorten(command: list[str], place: int, source: str, folder: Path) -> list[
             path.write_text(word, encoding="utf-8")
             shorter[number] = f"{interpreter.IN_FILE}{path}"
     return shorter
+
+
+def _describe_runtime(command: list[str], source: str) -> dict[str, str]:
+    """The variables that say which packages the step takes as they are here."""
+    asked = find_kfp(command)
+    other = {interpreter.ASKED_KFP: asked} if asked not in ("", installed_version("kfp")) else {}
+    return {interpreter.RUNTIME: " ".join(list_runtime(source)), **other}
 
 
 def _find_source(command: list[str]) -> int | None:

@@ -19,6 +19,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from fastkf.base import mounts
@@ -26,6 +27,7 @@ from fastkf.base.files import write_text
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.privileges import obey_permissions
 from fastkf.package.installs import find_lack, is_free, read_install
+from fastkf.package.pins import installed_version
 
 STEP_FOLDER = "FASTKF_STEP_FOLDER"
 STUB = "FASTKF_PYTHON"
@@ -44,6 +46,7 @@ VENV = "venv"
 MODULES = (EXECUTOR, KERNEL, PIP, VENV)
 LONGEST_ERROR = 10_000  # characters of what an exception says
 MOST_PARTS = 3  # of an exception group's exceptions that are told
+ASKED_KFP = "FASTKF_ASKED_KFP"  # the version that the step asks for, where another is here
 OWN_KFP = "the kfp that is installed here"
 IN_FILE = "fastkf-file:"  # what an argument begins with that is in the file of that name
 ACTIVATE = """\
@@ -77,9 +80,28 @@ def run(module: str, arguments: list[str]) -> int:
         return _exit_code(end.code)
     except BaseException as error:  # noqa: BLE001 - what a step raises, whatever it is, is its end
         traceback.print_exc()
-        write_error(type(error).__name__, words_of(error))
+        write_error(type(error).__name__, words_of(error), remedy=_find_remedy(error))
         return 1
     return 0
+
+
+def _find_remedy(error: BaseException) -> str | None:
+    """What to do where a step of another release looks for what the KFP that is here has not."""
+    asked, owner = os.environ.get(ASKED_KFP), getattr(error, "obj", None)
+    if isinstance(error, ImportError):
+        place = error.name
+    elif isinstance(owner, ModuleType):
+        place = owner.__name__
+    else:
+        place = getattr(owner, "__module__", None)
+    if not asked or not isinstance(place, str) or place.partition(".")[0] != "kfp":
+        return None
+    here = installed_version("kfp")
+    return (
+        f"the package asks for kfp {asked}, and its steps run with kfp {here}, which is installed "
+        "here: what is not public in KFP differs from release to release. Use its public names in "
+        f"the step, or compile the package with kfp {here}"
+    )
 
 
 def _mount() -> bool:
