@@ -31,7 +31,8 @@ MESSAGE_BYTES = 1 << 20
 STREAMS_AND_REPLY = 4
 # Only packages of others: those of the project are imported anew in each command, so what they do
 # on import (read the environment, say) is tested too.
-KALE = ("nbformat", "kale.compiler", "kfp.local", "kfp.kubernetes", "papermill", "docker")
+READING = ("pyflakes.checker", "astor", "autopep8", "jinja2")
+KALE = (*READING, "nbformat", "kale.compiler", "kfp.local", "kfp.kubernetes", "papermill", "docker")
 STEPS = (
     "kale.common.jputils",
     "kale.marshal",
@@ -45,7 +46,7 @@ TERMINAL = ("typer", "rich.console", "rich.table", "rich.progress")
 FILES = ("yaml", "nbformat", "filelock", "pydantic", "packaging.requirements", "platformdirs")
 IMPORTED_BY_ALL = (*TERMINAL, *FILES)
 IMPORTED = {
-    "check": ("pyflakes.checker", "astor"),
+    "check": READING,
     "compile": KALE,
     "doctor": KALE,
     "lab": (*KALE, *SERVER, *CLIENT),

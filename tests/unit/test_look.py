@@ -273,7 +273,7 @@ def test_with_users_the_store_is_asked_where_they_may_look(pages):
     [
         ([node()], True, "1 of 1 nodes have it"),
         ([node(loaded=())], False, "0 of 1 nodes"),
-        ([node(loaded=(), more=50)], None, "tells of 50 images only"),
+        ([node(loaded=(), more=50)], None, "reports 50 images only"),
         ([node(), node("b", loaded=())], None, "1 of 2 nodes"),
         ([], None, "0 of 0 nodes"),
     ],
