@@ -1,7 +1,7 @@
 """The commands for the course: its labs, its data, how far one is in it."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,8 +10,10 @@ from fastkf.cli.command import command
 from fastkf.cli.options import AsJson
 from fastkf.course import places
 from fastkf.course.labs import read_labs
-from fastkf.notebook.model import Notebook, read
 from fastkf.runs.progress import Progress
+
+if TYPE_CHECKING:
+    from fastkf.notebook.model import Notebook
 
 NO_COURSE = (
     "There is no course here, so there are no labs. Every command takes the path of a Kale "
@@ -25,6 +27,8 @@ def list_labs(as_json: AsJson = False, *, display: Progress) -> None:
 
     Examples: `fastkf list` · `fastkf list --json`
     """
+    from fastkf.notebook.model import read
+
     order = read_labs()
     labs = [(order.part(path), read(path)) for path in order.all]
     if as_json:
@@ -41,7 +45,7 @@ def list_labs(as_json: AsJson = False, *, display: Progress) -> None:
     display.show_table(("lab", "order", "title", "data", "minutes"), rows)
 
 
-def _describe(part: str, lab: Notebook) -> dict[str, object]:
+def _describe(part: str, lab: "Notebook") -> dict[str, object]:
     return {
         "name": lab.name,
         "part": part,
