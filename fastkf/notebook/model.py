@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastkf.base.errors import FastkfError
+from fastkf.notebook.errors import KaleError
 from fastkf.notebook.file import read_content
 from fastkf.notebook.kale import read_pipeline
 from fastkf.notebook.metadata import CourseMetadata, Value, read_course
@@ -173,14 +174,24 @@ class Notebook:
         }
         return {**settings, "base_image": image} if image else settings
 
-    @cached_property
+    @property
     def pipeline(self) -> Pipeline:
         """The notebook as Kale sees it, with the data dependencies that it detects.
 
         Raises:
             FastkfError: Kale rejects the notebook.
         """
-        return read_pipeline(self.path, self.settings())
+        if isinstance(self._pipeline, KaleError):
+            raise self._pipeline.with_traceback(None)
+        return self._pipeline
+
+    @cached_property
+    def _pipeline(self) -> Pipeline | KaleError:
+        """A refusal is kept, too: a dozen rules ask, and Kale takes its time each time."""
+        try:
+            return read_pipeline(self.path, self.settings())
+        except KaleError as error:
+            return error
 
     @cached_property
     def sources(self) -> dict[str, Mapping[str, str]]:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from fastkf.base.errors import FastkfError
 from fastkf.course import places
 from fastkf.notebook import kale
+from fastkf.notebook.check import check_file
+from fastkf.notebook.errors import KaleError
 from fastkf.notebook.model import read
 from fastkf.notebook.reading import settings
 from fastkf.notebook.reading.errors import NotPlainError
@@ -219,3 +221,15 @@ def test_a_check_does_without_kale():
     loaded = {module.split(".")[0] for module in result.stdout.split()}
     slow = {"kale", "kfp", "kubernetes", "networkx", "nbformat", "jsonschema", "pydantic"}
     assert loaded & slow == set()
+
+
+def test_kale_is_asked_once_for_what_it_refuses(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(kale, "ask_kale", lambda path, _: asked.append(path) or refuse(path))
+    path = write_notebook(tmp_path / "a.ipynb", [("step:a", "a = = 1"), ("step:b", "b = 1")])
+    check_file(path)
+    assert asked == [path]
+
+
+def refuse(path):
+    raise KaleError(path, "no")
