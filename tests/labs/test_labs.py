@@ -90,7 +90,7 @@ def test_quick_parameters_give_the_same_both_ways(tmp_path):
     checks.run(read(places.NOTEBOOKS / "01_first_pipeline.ipynb"), tmp_path)
 
 
-@pytest.mark.parametrize("path", WELCOME, ids=ids)
+@pytest.mark.parametrize("path", [*WELCOME, *LABS, *SOLUTIONS], ids=ids)
 def test_the_text_says_the_tags_of_the_cell_below(path):
     """For whoever reads it where Kale's tags are not shown: on GitHub, in print."""
     node = nbformat.read(path, as_version=4)
