@@ -133,6 +133,7 @@ WRONG = [
     (1, "my_tasks = [fetch_data, decision_tree]", "in quotes"),
     (2, f"my_dockerfile = {OF_THE_COLLEAGUE!r}", "begin with ARG BASE_IMAGE"),
     (2, dockerfile(("FROM ${BASE_IMAGE}", "FROM python:3.12-slim-bookworm")), "use it in FROM"),
+    (2, dockerfile(("ARG BASE", "FROM debian\nARG BASE")), "begin with ARG BASE_IMAGE"),
     (2, dockerfile(("3.12-slim-bookworm", "latest")), "slim image of one version"),
     (2, dockerfile(("3.12-slim-bookworm", "slim")), "slim image of one version"),
     (2, dockerfile(("USER 10001:10001", "USER root")), "would run as root"),
