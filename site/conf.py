@@ -49,7 +49,7 @@ html_theme = "sphinx_book_theme"
 html_theme_options = {
     "navbar_persistent": [],  # the sidebar has the search already
     "show_navbar_depth": 1,
-    "collapse_navigation": True,  # the theme's buttons that unfold have no name for a screen reader
+    "collapse_navbar": True,  # the theme's buttons that unfold have no name for a screen reader
     "show_toc_level": 2,
     "use_fullscreen_button": False,
 }
