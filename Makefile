@@ -42,12 +42,13 @@ coverage: $(READY) ## run every test, and measure what they run of fastkf
 lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser
 	@$(BIN)/fastkf lab $(ARGS)
 
-lint: $(READY) ## check style, types, dependencies, and what may import what
+lint: $(READY) ## check style, types, dependencies, what may import what, and the text
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .
 	@$(BIN)/mypy
+	@$(BIN)/python tools/prose.py
 
 format: $(READY) ## put the style of the code and the notebooks right
 	@$(BIN)/python tools/show_tags.py
