@@ -114,6 +114,7 @@ CONTENTS = {
         "labs/local_pipelines_server",
         "labs/kfp_sdk",
         "labs/custom_images/README",
+        "labs/control_flow/README",
         "labs/distributed_training/README",
         "labs/katib/README",
         "labs/kserve/README",

@@ -6,7 +6,10 @@ file depend on the release of pyarrow that writes it, so pyproject.toml names on
 
 import io
 import zipfile
+from importlib.util import find_spec
 from typing import Any
+
+from fastkf.base.errors import FastkfError
 
 MONTHS = range(1, 13)
 TABLES = ("weather", "planes", "airports", "airlines")
@@ -14,7 +17,16 @@ MISSING = "NA"
 
 
 def make_flights(members: list[bytes]) -> dict[str, bytes]:
-    """The five tables of the package; the flights by month, in the order of the source."""
+    """The five tables of the package; the flights by month, in the order of the source.
+
+    Raises:
+        FastkfError: pyarrow is not installed.
+    """
+    if find_spec("pyarrow") is None:
+        raise FastkfError(
+            "flights: the files are written with pyarrow, which is not installed",
+            "install what the steps of the labs need: pip install 'fastkf[steps]'",
+        )
     import pyarrow.compute as compute
 
     with zipfile.ZipFile(io.BytesIO(members[0])) as packed:

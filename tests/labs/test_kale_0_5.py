@@ -30,6 +30,7 @@ EXPECTED = {
     "06_katib": COMPILES,
     "07_kserve": COMPILES,
     "08_object_storage": "Unrecognized tag: secret:object-store:AWS_ACCESS_KEY_ID",
+    "09_control_flow": COMPILES,
 }
 EXAMPLE = [
     ("imports", "import math"),

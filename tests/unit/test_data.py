@@ -80,7 +80,7 @@ def sources(tmp_path, index):
 
 @pytest.fixture
 def flights(tmp_path, index):
-    """A sources.toml that declares the data set `flights` from a source archive of three flights."""
+    """A sources.toml that declares `flights`, from a source archive of three flights."""
     shutil.rmtree(index)
     index.mkdir()
     members = write_source_archive(index / "example_flights-1.0.tar.gz")

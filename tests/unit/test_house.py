@@ -34,6 +34,7 @@ EXTRAS = {
     "engine/tasks/docker.py": ["docker"],
     "engine/tasks/engines.py": ["docker"],
     "course/regression": ["test"],
+    "course/flights.py": ["steps"],
     "base/asgi.py": ["server", "serve"],
     "base/connections.py": ["server", "serve"],
     "base/sign_in.py": ["server", "serve"],
