@@ -68,6 +68,9 @@ figures: $(READY) ## draw the figures of concepts, notebooks/images/concept_*.sv
 quality: $(READY) ## measure five pages of the built site: accessibility, best practices
 	@$(BIN)/python tools/site_quality.py
 
+links: $(READY) ## ask every page that the course links to whether it is there
+	@$(BIN)/python -m sphinx -q -b linkcheck -c site . site/_build/links $(ARGS)
+
 lock: $(READY) ## make requirements.txt from pyproject.toml, and the step image's lists: ARGS="--upgrade-package kfp"
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --extra course --group dev pyproject.toml --output-file requirements.txt --no-emit-index-url \
@@ -96,4 +99,4 @@ $(READY): again
 endif
 endif
 
-.PHONY: help run test test-fast coverage lab lint format bench site figures lock set-up clean again
+.PHONY: help run test test-fast coverage lab lint format bench site links figures lock set-up clean again
