@@ -196,11 +196,18 @@ def test_the_server_imports_no_runner(tmp_path):
 def test_the_commands_of_the_guide_start_a_server(tmp_path, monkeypatch):
     commands = [words for words in fastkf_commands(GUIDE) if words[0] == "server"]
     given = ["--secret", "db=db.env", "--config-map", "modes=modes/"]
-    assert commands == [["server"], ["server", "--port", "0"], ["server", *given]]
+    volume = ["--volume", "data=./my-data"]
+    assert commands == [
+        ["server"],
+        ["server", "--port", "0"],
+        ["server", *given],
+        ["server", *volume],
+    ]
     (tmp_path / "db.env").write_text("PASSWORD=secret\n")
-    (tmp_path / "modes").mkdir()
+    for folder in ("modes", "my-data"):
+        (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path)
-    server = Server(tmp_path / "server", *commands[1][1:], *given)
+    server = Server(tmp_path / "server", *commands[1][1:], *given, *volume)
     assert server.call("GET", "/healthz")[0] == 200
     assert server.stop(signal.SIGINT) == 0
     assert not (tmp_path / "server" / "server.json").exists()
