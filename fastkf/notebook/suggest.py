@@ -13,18 +13,15 @@ from functools import cached_property
 from fastkf.base.errors import UsageError
 from fastkf.notebook.check.code import is_ipython
 from fastkf.notebook.check.parameters import METRICS_LINE, explain_parameter
-from fastkf.notebook.check.tags import MODIFIERS, NAMES_THAT_ARE_TAGS
+from fastkf.notebook.check.tags import MODIFIERS
 from fastkf.notebook.model import SPECIAL_TAGS, Cell, Notebook
 from fastkf.notebook.reading.code import missing_names
+from fastkf.notebook.step_names import free_name, name_of
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.M)
-NUMBER = re.compile(
-    r"^(?:(?:steps?|part|stage)\s+)?[\d.]+(?:\s*(?:,|and|&|-)\s*\d+)*\s*[:.)-]?\s+", re.I
-)
 SAYS_STEP = re.compile(r"^(?:steps?|stage)\s+\d", re.I)
-LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -92,6 +89,7 @@ def suggest_tags(notebook: Notebook) -> Proposal:
     metrics = [cell for cell in notebook.code_cells if _has_tag(roles, cell, "pipeline-metrics")]
     printed = frozenset(name for cell in metrics for name in cell.names.used)
     _leave_out_explorations(groups, roles, printed)
+    _leave_out_functions(notebook, groups, roles)
     found = {number: Proposed(number, *role) for number, role in roles.items()}
     found |= {cell.number: cell for cell in _make_steps(groups, printed)}
     if not any(tag.startswith("step:") for cell in found.values() for tag in cell.tags):
@@ -202,6 +200,17 @@ def _leave_out_explorations(
     groups[:] = [group for group in groups if group.cells]
 
 
+def _leave_out_functions(notebook: Notebook, groups: list[Group], roles: dict[int, Role]) -> None:
+    """Takes the functions out that no step calls, as explorations do."""
+    needed = {name for group in groups for cell in group.cells for name in needs_of(cell)}
+    unused = [cell for cell in notebook.code_cells if _has_tag(roles, cell, "functions")]
+    while called := [cell for cell in unused if needed & cell.names.bound]:
+        needed.update(*map(needs_of, called))
+        unused = [cell for cell in unused if cell not in called]
+    for cell in unused:
+        roles[cell.number] = (("skip",), "no step uses it")
+
+
 def _has_tag(roles: dict[int, Role], cell: Cell, tag: str) -> bool:
     return tag in roles.get(cell.number, ((), ""))[0]
 
@@ -226,7 +235,7 @@ def _make_steps(groups: list[Group], metrics: frozenset[str]) -> list[Proposed]:
         below = metrics.union(*map(needs_of, cells_below))
         name = name_of(group.heading)
         for cells in _split(group, below):
-            step = _free_name(name, before)
+            step = free_name(name, before)
             needed = {one for cell in cells for one in needs_of(cell)}
             order = list(dict.fromkeys(made.values()))
             waits = sorted({made[one] for one in needed if one in made}, key=order.index)
@@ -274,23 +283,6 @@ def _forks(group: Group, place: int, part: list[Cell]) -> bool:
 
 def made_by(cells: Iterable[Cell]) -> set[str]:
     return {name for cell in cells for name in cell.names.changed}
-
-
-def name_of(heading: str) -> str:
-    """A step's name from a heading: `Step 2: Load the *data*` gives load_the_data."""
-    text = NUMBER.sub("", re.sub(r"[`*_\[\]]|\(http[^)]*\)", " ", heading).strip())
-    words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    words = words[:LONGEST_NAME].rstrip("_")
-    if not words or not words[0].isalpha():
-        words = f"step_{words}".rstrip("_")
-    return f"{words}_step" if words in NAMES_THAT_ARE_TAGS else words
-
-
-def _free_name(name: str, taken: Iterable[str]) -> str:
-    number, made = 2, name
-    while made in taken:
-        number, made = number + 1, f"{name}_{number}"
-    return made
 
 
 def _is_kale(tag: str) -> bool:
