@@ -79,17 +79,23 @@ def functions_in(code: str) -> tuple[tuple[str, str], ...]:
     Raises:
         NotPlainError: it is no Python, or Kale cannot write one of them down.
     """
-    import astor
-
     found: dict[str, str] = {}
     nodes = _walk(parse(code).body, stop_at=(ast.FunctionDef,), ignore=(ast.ClassDef,))
     for node in nodes:
         if isinstance(node, ast.FunctionDef):
-            try:
-                found[node.name] = astor.to_source(node)
-            except Exception as error:  # newer syntax than astor knows
-                raise NotPlainError(f"{type(error).__name__}: {error}") from error
+            found[node.name] = _write_down(node)
     return tuple(found.items())
+
+
+def _write_down(node: ast.FunctionDef) -> str:
+    """The function's code, as the library that Kale uses writes it."""
+    with warnings.catch_warnings(action="ignore"):  # of names of `ast` that go with Python 3.14
+        import astor
+
+        try:
+            return str(astor.to_source(node))
+        except Exception as error:  # newer syntax than astor knows
+            raise NotPlainError(f"{type(error).__name__}: {error}") from error
 
 
 @cache
