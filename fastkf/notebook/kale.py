@@ -148,13 +148,15 @@ def package_of(module: str) -> str | None:
 
 @cache
 def prepare() -> None:
-    """What comes before the first import of Kale.
+    """Imports Kale for the first time.
 
     Raises:
         FastkfError: Kale is not installed, or in a version that the tests have not seen.
     """
     check_installed()
     import_jsonschema()
+    with warnings.catch_warnings(action="ignore"):  # astor uses names that go with Python 3.14
+        import kale  # noqa: F401
 
 
 @cache
