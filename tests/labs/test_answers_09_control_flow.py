@@ -9,7 +9,15 @@ pytestmark = pytest.mark.slow
 # What takes long, and what no exercise needs.
 lab = fixture_of(
     "09_control_flow",
-    without=("list_steps(", "late_flights", "getsource", "log = next", "display(", "kubernetes."),
+    without=(
+        "list_steps(",
+        "late_flights",
+        "getsource",
+        "log = next",
+        "display(",
+        "kubernetes.",
+        "unsteady",
+    ),
 )
 
 PIPELINE = """
