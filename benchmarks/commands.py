@@ -3,9 +3,8 @@
     .venv/bin/python benchmarks/commands.py [--runs 5] [--lab 02_titanic]
 
 The commands take turns. Told is the least of each, which other work on the machine changes least,
-and its ratio to `python -c pass`. Beside them stands what a compilation cannot do without: the
-import of KFP, which brings the client of Kubernetes, and that of Kale, which a plain notebook does
-without.
+and its ratio to `python -c pass`. Beside them stands what a plain notebook does without: the import
+of KFP, which brings the client of Kubernetes, and that of Kale.
 """
 
 import argparse

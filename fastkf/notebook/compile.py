@@ -1,13 +1,16 @@
-"""Notebook to KFP v2 package, through Kale's Python API and the KFP compiler."""
+"""Notebook to KFP v2 package: as Kale and KFP's compiler write it, or by them."""
 
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fastkf.base import files
 from fastkf.base.errors import UsageError
 from fastkf.notebook import kale
 from fastkf.notebook.model import Notebook
+from fastkf.notebook.plain import write_plain
+from fastkf.notebook.reading.errors import NotPlainError
 from fastkf.notebook.script import compile_script, pin_packages
 from fastkf.package.pins import Pins
 
@@ -35,12 +38,24 @@ def compile_notebook(
     """
     if package.suffix != ".yaml":
         raise UsageError(f"{package}: a package's name ends in .yaml")
-    generated = kale.generate_script(notebook.path, notebook.settings(image))
-    keep_indexes = bool(os.environ.get(INDEXES))
-    script = pin_packages(generated, (pins or Pins()).pin, keep_indexes)
+    settings, pin = notebook.settings(image), (pins or Pins()).pin
+    try:
+        content = write_plain(notebook.path, settings, pin).encode("utf-8")
+    except NotPlainError:
+        content = run_script(notebook.path, settings, pin)
     package.parent.mkdir(parents=True, exist_ok=True)
+    files.write_bytes(package, content)
+    return package
+
+
+def run_script(path: Path, settings: Mapping[str, str], pin: Callable[[str], str]) -> bytes:
+    """The package that KFP's compiler makes of the script that Kale generates.
+
+    Args and Raises: as of `compile_notebook`.
+    """
+    generated = kale.generate_script(path, settings)
+    script = pin_packages(generated, pin, keep_indexes=bool(os.environ.get(INDEXES)))
     with tempfile.TemporaryDirectory(prefix="fastkf-compile-") as folder:
         made = Path(folder) / "package.yaml"
         compile_script(script, Path(folder), made)
-        files.write_bytes(package, made.read_bytes())
-    return package
+        return made.read_bytes()

@@ -27,12 +27,11 @@ from fastkf.notebook.file import read_content, readable_copy
 from fastkf.notebook.pipeline import Pipeline, PipelineStep
 from fastkf.notebook.reading.errors import NotPlainError
 from fastkf.notebook.reading.flow import link_steps
-from fastkf.notebook.reading.script import write_script
 from fastkf.notebook.reading.settings import are_plain
 from fastkf.notebook.reading.steps import PlainPipeline
 from fastkf.notebook.reading.steps import read_pipeline as read_plain
 
-KFP = "kfp>=2.0.0"  # what Kale has each step install
+INSTALLED = "kfp>=2.0.0"  # what Kale has each step install
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,19 @@ def ask_kale(path: Path, settings: Mapping[str, str]) -> Pipeline:
     return Pipeline(steps, edges, tuple(find_misfits(pipeline)), tuple(parts.values()))
 
 
+def list_installed(code: str) -> list[str]:
+    """What Kale has a step install whose imports and functions these are."""
+    asked = {INSTALLED, f"kubeflow-kale=={metadata.version('kubeflow-kale')}"}
+    return sorted(asked | _imports().get_packages_to_install(code))
+
+
+def templates() -> Path:
+    """The folder of Kale's templates."""
+    return _folder() / "templates"
+
+
 def generate_script(path: Path, settings: Mapping[str, str]) -> Script:
-    """The KFP DSL script of a notebook.
+    """The KFP DSL script of a notebook, from Kale itself.
 
     Args: as those of `read_pipeline`.
 
@@ -89,25 +99,8 @@ def generate_script(path: Path, settings: Mapping[str, str]) -> Script:
         FastkfError: Kale rejects the notebook, or cannot generate its code; a value of the
             notebook's would become code.
     """
-    check_installed()
-    try:
-        pipeline = read_linked(path, settings)
-        _refuse_misfits(path, pipeline)
-        imports = _imports()
-        asked = {KFP, f"kubeflow-kale=={metadata.version('kubeflow-kale')}"}
-        asked |= imports.get_packages_to_install(pipeline.imports_and_functions)
-        return Script(path, write_script(pipeline, _folder() / "templates", sorted(asked)))
-    except NotPlainError:
-        return ask_for_script(path, settings)
-
-
-def ask_for_script(path: Path, settings: Mapping[str, str]) -> Script:
-    """As `generate_script`, from Kale itself.
-
-    Raises: as `generate_script`.
-    """
     processor = _process(path, settings)
-    _refuse_misfits(path, processor.pipeline)
+    refuse_misfits(path, processor.pipeline)
     from kale import Compiler
 
     try:
@@ -169,7 +162,12 @@ def check_installed() -> None:
     check_version("kubeflow-kale")
 
 
-def _refuse_misfits(path: Path, pipeline: Any) -> None:
+def refuse_misfits(path: Path, pipeline: Any) -> None:
+    """Refuses values that would become code.
+
+    Raises:
+        FastkfError: there is one.
+    """
     for misfit in find_misfits(pipeline):
         raise CompileError(path, misfit.problem)
 

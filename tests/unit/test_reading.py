@@ -12,15 +12,18 @@ from hypothesis import strategies as st
 
 from fastkf.base.errors import FastkfError
 from fastkf.course import places
-from fastkf.notebook import kale
+from fastkf.course.lock import read_lock
+from fastkf.notebook import kale, plain
 from fastkf.notebook.check import check_file
+from fastkf.notebook.compile import run_script
 from fastkf.notebook.errors import KaleError
 from fastkf.notebook.model import read
+from fastkf.notebook.plain import write_plain
 from fastkf.notebook.reading import settings
 from fastkf.notebook.reading.errors import NotPlainError
-from fastkf.notebook.reading.script import write_script
+from fastkf.notebook.reading.package import KFP
 from fastkf.notebook.reading.tags import LANGUAGE, is_tag
-from fastkf.notebook.script import pin_packages
+from fastkf.package.pins import Pins
 
 OLD = sorted((places.PROJECT / "labs" / "old_notebooks").glob("*.ipynb"))
 SETTINGS = {"pipeline_name": "example", "experiment_name": "example"}
@@ -71,14 +74,16 @@ def compare(path, **more) -> None:
         return
     assert own == kale.ask_kale(path, wanted)
     if own.steps and not own.misfits:
-        compare_scripts(path, wanted)
+        compare_packages(path, wanted)
 
 
-def compare_scripts(path, wanted) -> None:
-    """Both scripts, without the package indexes, which are taken out in any case."""
-    scripts = (kale.generate_script(path, wanted), kale.ask_for_script(path, wanted))
-    own, theirs = (pin_packages(script, str, keep_indexes=False) for script in scripts)
-    assert own == theirs
+def compare_packages(path, wanted) -> None:
+    """Both packages, byte for byte; what KFP writes itself is not written here."""
+    try:
+        own = write_plain(path, wanted, Pins().pin)
+    except NotPlainError:
+        return
+    assert own.encode() == run_script(path, wanted, Pins().pin)
 
 
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
@@ -88,17 +93,27 @@ def test_each_lab_is_plain_and_read_as_kale_reads_it(path):
     assert own == kale.ask_kale(path, notebook.settings())
 
 
-def test_the_script_of_a_lab_is_that_of_kale():
-    """The packages of the others are compared with those that Kale has made: golden/."""
-    compare_scripts(LABS[-1], read(LABS[-1]).settings())
+def test_the_package_of_a_lab_is_that_of_kale_and_kfp():
+    """The others are compared with what the two have made: golden/."""
+    compare_packages(LABS[-1], read(LABS[-1]).settings())
 
 
 ODD = "s = '''a  \n  \\d\n#fmt\n\n\n   é\t'''  \nx=1 \nif x : y = [ 1,2 ]\nz = 5 # fastkf_block_0_ "
+VALUES = """rate = 0.5
+Name = 'a  b'
+MOST = 3
+fast = True
+tiny = 1e-5
+large = 9007199254740991
+empty = ''
+yes = 'yes'
+text = '# é: {x} "q" %s'
+"""
 WHOLE = [
     ("imports", "import numpy as np\nfrom sklearn.svm import SVC"),
     ("functions", "def twice(n):\n    return 2 * n + rate"),
-    ("pipeline-parameters", "rate = 0.5\nName = 'a  b'\nMOST = 3\nfast = True"),
-    (["step:load_data", "label:team:blue", "annotation:note:a b", "limit:nvidia.com/gpu:1"], ODD),
+    ("pipeline-parameters", VALUES),
+    (["step:load_data", "label:team:blue", "annotation:note:a b é", "limit:cpu:1"], ODD),
     ("skip", "x"),
     (["step:train", "prev:load_data", "secret:store:key:STORE_KEY", "cache:disabled"], "model = x"),
     (["step:alone", "report:disabled", "image:python:3.11"], "twice(1)"),
@@ -108,18 +123,49 @@ WHOLE = [
 ]
 
 
-def test_the_script_of_a_notebook_that_asks_for_everything_is_that_of_kale(tmp_path):
+def test_the_package_of_a_notebook_that_asks_for_everything_is_that_of_kfp(tmp_path):
     path = write_notebook(tmp_path / "all.ipynb", WHOLE)
-    assert kale.read_linked(path, read(path).settings()).steps
+    assert write_plain(path, read(path).settings(), str)
     compare(path)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [("step:load__all", "x = 1")],
+        [("step:_load", "x = 1")],
+        [(["step:load", "limit:nvidia.com/gpu:1"], "x = 1")],
+        [("pipeline-parameters", "name = 1\nName = 2"), ("step:load", "x = 1")],
+        [("pipeline-parameters", "load_step = 1"), ("step:load", "x = 1")],
+        [("pipeline-parameters", "Output = 1"), ("step:load", "x = 1")],
+        [("pipeline-parameters", "größe = 1"), ("step:load", "x = 1")],
+        [("pipeline-parameters", "load_html_report = 1"), ("step:load", "x = 1")],
+    ],
+    ids=str,
+)
+def test_what_kfp_renames_or_refuses_is_left_to_it(cells, tmp_path):
+    path = write_notebook(tmp_path / "rare.ipynb", cells)
+    with pytest.raises(NotPlainError):
+        write_plain(path, read(path).settings(), str)
+
+
+@pytest.mark.parametrize("version", ["2.17.0", "2.18.0"])
+def test_another_version_of_kfp_writes_its_own_packages(version, tmp_path, monkeypatch):
+    path = write_notebook(tmp_path / "a.ipynb", [("step:load", "x = 1")])
+    monkeypatch.setattr(plain, "KFP", version)
+    with pytest.raises(NotPlainError):
+        write_plain(path, read(path).settings(), str)
+
+
+def test_the_version_whose_packages_are_written_is_the_one_of_the_lock():
+    assert read_lock().versions["kfp"] == KFP
 
 
 @pytest.mark.parametrize("code", ["x = 1  # fmt: off\ny = [ 1 ]", "# autopep8:on\nx = 1"])
 def test_what_switches_the_formatting_off_is_left_to_kale(code, tmp_path):
     path = write_notebook(tmp_path / "off.ipynb", [("step:load", code)])
-    pipeline = kale.read_linked(path, read(path).settings())
     with pytest.raises(NotPlainError):
-        write_script(pipeline, tmp_path, [])
+        write_plain(path, read(path).settings(), str)
     compare(path)
 
 
@@ -128,7 +174,7 @@ def test_what_kale_takes_from_the_environment_it_takes_itself(variable, tmp_path
     monkeypatch.setenv(variable, "1000")
     path = write_notebook(tmp_path / "set.ipynb", [("step:load", "x = 1")])
     with pytest.raises(NotPlainError):
-        write_script(kale.read_linked(path, read(path).settings()), tmp_path, [])
+        write_plain(path, read(path).settings(), str)
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
@@ -209,14 +255,18 @@ def test_what_kale_stops_at_it_says_in_its_own_words(tmp_path):
         read(path).pipeline  # noqa: B018
 
 
-def test_a_check_does_without_kale():
+def test_a_check_and_a_compilation_do_without_kale_and_kfp(tmp_path):
     code = (
         "import sys\n"
+        "from pathlib import Path\n"
         "from fastkf.notebook.check import check_file\n"
+        "from fastkf.notebook.compile import compile_notebook\n"
+        "from fastkf.notebook.model import read\n"
         "check_file(sys.argv[1])\n"
+        "compile_notebook(read(sys.argv[1]), Path(sys.argv[2]))\n"
         "print(*sorted(sys.modules))"
     )
-    command = [sys.executable, "-c", code, str(LABS[0])]
+    command = [sys.executable, "-c", code, str(LABS[0]), str(tmp_path / "package.yaml")]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {module.split(".")[0] for module in result.stdout.split()}
     slow = {"kale", "kfp", "kubernetes", "networkx", "nbformat", "jsonschema", "pydantic"}

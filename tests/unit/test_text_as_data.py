@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 from build import write_notebook
 
 from fastkf.base.errors import FastkfError, UsageError
@@ -17,8 +18,11 @@ from fastkf.notebook.check import Severity, check
 from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.model import Notebook, read
 from fastkf.notebook.parameters import read_parameters
+from fastkf.notebook.plain import write_plain
+from fastkf.notebook.reading.errors import NotPlainError
 from fastkf.package.arguments import check_arguments, read_arguments
 from fastkf.package.errors import PackageError
+from fastkf.package.kale import component_sources
 from fastkf.package.model import Package
 from fastkf.package.parameters import Parameter, read_value
 
@@ -166,11 +170,17 @@ def refusals(notebook: Notebook, package: Path) -> list[str]:
 
 
 def generate(notebook: Notebook) -> str | None:
-    """Kale's script of a notebook; None where it is refused."""
+    """Kale's script of a notebook, and the code in its package; None where it is refused."""
+    path, settings = notebook.path, notebook.settings()
     try:
-        return kale.generate_script(notebook.path, notebook.settings()).source
+        script = kale.generate_script(path, settings).source
+        package = next(yaml.safe_load_all(write_plain(path, settings, str)))
+    except NotPlainError:
+        return script
     except FastkfError:
         return None
+    executors = package["deploymentSpec"]["executors"]
+    return "\n".join((script, *component_sources(executors).values()))
 
 
 MOST_GENERATED = 2  # scripts that are generated of one place, since each takes a while

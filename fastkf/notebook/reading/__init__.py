@@ -1,4 +1,4 @@
-"""What Kale 2.3 reads in a notebook that gives it nothing to say, without importing Kale.
+"""What Kale 2.3 and KFP make of a notebook that gives them nothing to say, without importing them.
 
 Importing Kale takes a second, for the clients of Kubernetes and of Kubeflow Pipelines come with it.
 Here the same is read from the syntax trees, as far as the notebook is plain: every tag and setting
