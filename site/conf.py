@@ -124,6 +124,7 @@ CONTENTS = {
         "labs/kfp_sdk",
         "labs/custom_images/README",
         "labs/control_flow/README",
+        "labs/gpus_queues_cost/README",
         "labs/distributed_training/README",
         "labs/katib/README",
         "labs/kserve/README",

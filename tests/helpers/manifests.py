@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
+from kueue_manifests import API as KUEUE
+from kueue_manifests import KINDS, check_kueue
 from notebook_manifests import check_notebook, check_pod_default
 
 from fastkf.base.manifests import find_misfits
@@ -53,6 +55,7 @@ CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
     ("trainer.kubeflow.org/v1alpha1", "TrainingRuntime"): check_trainer,
     ("kubeflow.org/v1", "Notebook"): lambda m: check_notebook(m, check_manifest),
     ("kubeflow.org/v1alpha1", "PodDefault"): lambda m: check_pod_default(m, check_manifest),
+    **{(KUEUE, kind): check_kueue for kind in KINDS},
 }
 
 
@@ -71,7 +74,8 @@ def check_manifest(manifest: dict) -> list[str]:
     import kubernetes_validate
 
     group = manifest["apiVersion"].rpartition("/")[0]
-    if group and group not in CORE_GROUPS and not group.endswith(".k8s.io"):
+    is_custom = group and group not in CORE_GROUPS and not group.endswith(".k8s.io")
+    if is_custom or manifest["apiVersion"] == KUEUE:
         return CUSTOM[manifest["apiVersion"], manifest["kind"]](manifest)
     try:
         kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
