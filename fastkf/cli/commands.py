@@ -61,6 +61,11 @@ COMMANDS = {
         "Show how far you are: the cells that you have run in each lab, the exercises solved.",
     ),
     "data": Entry("course:data", LEARN, "Fetch the data sets of the labs and verify them by hash."),
+    "project": Entry(
+        "project:project",
+        LEARN,
+        "Begin the course's project, or see how many of its twenty points a folder has.",
+    ),
     "doctor": Entry(
         "diagnosis:doctor",
         LEARN,

@@ -1,0 +1,221 @@
+"""Where test rows come from in a notebook and where they go, read from its syntax trees.
+
+Statements are followed in the order of the file. What happens inside functions is seen as far as
+this: a function that fits counts as fitting what it is given, one that predicts as predicting for
+it. Not seen are statistics that are computed by hand (`rows.fillna(rows.mean())`), names that are
+made while it runs, and what other modules do.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from fastkf.course.project.expressions import (
+    Lists,
+    arguments,
+    call_name,
+    find_callers,
+    find_sources,
+    keeps_all_rows,
+    read_texts,
+)
+from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import Names
+
+FITTING = frozenset(
+    """
+    fit fit_transform fit_predict fit_resample partial_fit train_on_batch cross_val_score
+    cross_validate cross_val_predict learning_curve validation_curve permutation_test_score
+    """.split()  # noqa: SIM905
+)
+ASKING = frozenset(
+    """
+    predict predict_proba predict_log_proba decision_function score score_samples evaluate
+    predict_on_batch from_estimator
+    """.split()  # noqa: SIM905
+)
+LOOPS = (ast.For, ast.While, ast.AsyncFor)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A statement, or the head of one that has others inside.
+
+    Attributes:
+        nodes: the parts of it that are looked at.
+        looped: whether it may be carried out many times.
+    """
+
+    cell: Cell
+    nodes: tuple[ast.AST, ...]
+    looped: bool
+
+    @property
+    def step(self) -> str:
+        """The step that it belongs to, or the cell, of an exploration."""
+        return self.cell.step or self.cell.label
+
+    @property
+    def names(self) -> list[Names]:
+        return [Names.of(node) for node in self.nodes]
+
+    @property
+    def bound(self) -> frozenset[str]:
+        return frozenset().union(*(one.changed for one in self.names))
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        return frozenset().union(*(one.loaded for one in self.names))
+
+    @property
+    def calls(self) -> Iterator[tuple[ast.Call, bool]]:
+        """The calls in it, each with whether it may be carried out many times."""
+        for node in self.nodes:
+            inner = {
+                id(call)
+                for loop in ast.walk(node)
+                if isinstance(loop, COMPREHENSIONS)
+                for call in ast.walk(loop)
+            }
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call):
+                    yield call, self.looped or id(call) in inner
+
+
+@dataclass
+class Flow:
+    """What was seen.
+
+    Attributes:
+        unbound: names of test rows that the notebook never makes.
+        split: where test rows are made first.
+        fitted_on_test: the places where something is fitted on them.
+        fitted_on_all: the places where something is fitted on the rows that they are taken from.
+        asked: the places where something predicts for them, each with whether in a loop.
+        fits: the calls that fit, each with its place.
+        touched: the names that what comes of test rows ends up in.
+        lists: names to the texts in the lists that they stand for.
+    """
+
+    unbound: frozenset[str] = frozenset()
+    split: Place | None = None
+    fitted_on_test: list[Place] = field(default_factory=list)
+    fitted_on_all: list[Place] = field(default_factory=list)
+    asked: list[tuple[Place, bool]] = field(default_factory=list)
+    fits: list[tuple[ast.Call, Place]] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
+    """Follows the rows that variables of these names hold."""
+    code = [cell for cell in notebook.code_cells if cell.role != "functions"]
+    places = [place for cell in code for place in list_places(cell)]
+    trees = [cell.tree for cell in notebook.code_cells if cell.tree]
+    fitting, asking = find_callers(trees, FITTING), find_callers(trees, ASKING)
+    made = frozenset().union(*(place.bound for place in places)) if places else frozenset()
+    flow = Flow(unbound=test_rows - made, lists=read_lists(places))
+    flow.split = next((one for one in places if one.bound & test_rows), None)
+    whole = find_whole(places, flow.split, test_rows)
+    touched: set[str] = set()
+    for place in places:
+        for call, looped in place.calls:
+            given = arguments(call)
+            on_test = any(Names.of(one).loaded & touched for one in given)
+            if call_name(call) in fitting:
+                flow.fits.append((call, place))
+                flow.fitted_on_test += [place] if on_test else []
+                if any(keeps_all_rows(one, whole, flow.lists) for one in given):
+                    flow.fitted_on_all.append(place)
+            elif call_name(call) in asking and on_test:
+                flow.asked.append((place, looped))
+        _pass_on(place, touched, whole, flow.lists)
+        whole -= test_rows
+        touched |= place.bound & test_rows
+        flow.touched |= touched
+    return flow
+
+
+def _pass_on(place: Place, touched: set[str], whole: set[str], lists: Lists) -> None:
+    """What a statement binds holds test rows, or all rows, where what it is made of does."""
+    for node in place.nodes:
+        names = Names.of(node)
+        comes_of_test = bool(names.loaded & touched) and not _is_fit(node)
+        touched -= set() if comes_of_test else names.bound
+        touched |= names.changed if comes_of_test else set()
+        if isinstance(node, ast.Assign) and keeps_all_rows(node.value, whole, lists):
+            whole |= names.bound
+
+
+def _is_fit(node: ast.AST) -> bool:
+    """Whether a statement only fits: the model does not hold the rows, whatever they are."""
+    value = getattr(node, "value", None)
+    return isinstance(value, ast.Call) and call_name(value) == "fit"
+
+
+def list_places(cell: Cell) -> Iterator[Place]:
+    """The statements of a cell, those inside others too, without those of functions."""
+    yield from _unfold(cell, cell.tree.body if cell.tree else [], False)
+
+
+def _unfold(cell: Cell, body: Iterable[ast.stmt], looped: bool) -> Iterator[Place]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        inner = [part for _, part in ast.iter_fields(node) if _is_body(part)]
+        handlers = getattr(node, "handlers", [])
+        if not inner:
+            yield Place(cell, (node,), looped)
+            continue
+        heads = [
+            part
+            for part in ast.iter_child_nodes(node)
+            if not isinstance(part, ast.stmt | ast.ExceptHandler)
+        ]
+        again = looped or isinstance(node, LOOPS)
+        if isinstance(node, ast.For | ast.AsyncFor):
+            head: tuple[ast.AST, ...] = (
+                ast.Assign(targets=[node.target], value=node.iter, lineno=node.lineno),
+            )
+        else:
+            head = tuple(heads)
+        yield Place(cell, head, looped)
+        for part in [*inner, *(handler.body for handler in handlers)]:
+            yield from _unfold(cell, part, again)
+
+
+def _is_body(part: object) -> bool:
+    return isinstance(part, list) and bool(part) and isinstance(part[0], ast.stmt)
+
+
+def find_whole(places: list[Place], split: Place | None, test_rows: frozenset[str]) -> set[str]:
+    """The names of the rows that test rows are taken from: those that make them, back to front."""
+    if split is None:
+        return set()
+    wanted = _sources(split) - test_rows
+    for place in reversed(places[: places.index(split)]):
+        if place.bound & wanted and place.cell.role != "imports":
+            wanted |= _sources(place)
+    return wanted
+
+
+def _sources(place: Place) -> set[str]:
+    return set().union(
+        *(
+            find_sources(node.value) if isinstance(node, ast.Assign) else Names.of(node).loaded
+            for node in place.nodes
+        )
+    )
+
+
+def read_lists(places: Iterable[Place]) -> dict[str, tuple[str, ...]]:
+    """Names to the texts of the lists that they stand for, where the notebook says them."""
+    lists: dict[str, tuple[str, ...]] = {}
+    for place in places:
+        for node in place.nodes:
+            if isinstance(node, ast.Assign) and len(node.targets) == 1:
+                texts = read_texts(node.value, lists)
+                if texts and isinstance(node.targets[0], ast.Name):
+                    lists[node.targets[0].id] = texts
+    return lists

@@ -1,0 +1,391 @@
+"""`fastkf project check`: each point is given and refused, and a fake of each kind is seen."""
+
+import json
+import os
+import shutil
+
+import pytest
+from projects import (
+    CELLS,
+    METRICS,
+    NOTEBOOK,
+    README,
+    SETTINGS,
+    make_drift,
+    make_project,
+    make_recurring,
+    write_json,
+    write_load,
+    write_rows,
+    write_run,
+    write_service,
+    write_study,
+    write_visits,
+)
+
+from fastkf.base.errors import UsageError
+from fastkf.course.project.rubric import PASS_MARK, RUBRIC, check_project
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return make_project(tmp_path_factory.mktemp("finished") / "project")
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "project")
+
+
+def refusals(folder):
+    """The points that are not given, by their criteria."""
+    return {point.criterion: point for point in check_project(folder) if not point.given}
+
+
+def edit(step, old, new, run=False):
+    """The notebook with a change in one step; its run has it too, if asked."""
+
+    def spoil(folder):
+        cells = [
+            (tags, source.replace(old, new) if step in str(tags) else source)
+            for tags, source in CELLS
+        ]
+        assert cells != CELLS
+        write_visits(folder, cells)
+        if run:
+            write_run(folder, cells)
+
+    return spoil
+
+
+def other_file(name, text):
+    return lambda folder: (folder / name).write_text(text)
+
+
+NAMES = ("hour", "kind", "score")
+EVIDENCE = [
+    ("run/run.json", "both-ways"),
+    ("run/notebook.ipynb", "same-code"),
+    ("training_rows.csv", "columns"),
+    ("tune/trials.csv", "tried"),
+    ("request.json", "answer"),
+    ("load_stats.csv", "loaded"),
+    ("recurring_run.json", "recurring"),
+    ("drift.json", "drift"),
+]
+SPOILED = {
+    "another notebook's run": ("both-ways", lambda f: write_run(f, name="titanic"), "titanic"),
+    "a step failed": (
+        "both-ways",
+        lambda f: write_run(
+            f, pipeline={"status": "succeeded", "steps": [{"name": "train", "status": "failed"}]}
+        ),
+        "load_rows",
+    ),
+    "one way only": ("both-ways", lambda f: write_run(f, notebook=None), "as a notebook"),
+    "changed after its run": ("same-code", edit("step:train", "C=strength", "C=2"), "changed"),
+    "run with other values": (
+        "same-code",
+        lambda f: write_run(f, parameters={"strength": 9, "random_state": 3}),
+        "strength",
+    ),
+    "unequal metrics": (
+        "equal-metrics",
+        lambda f: write_run(
+            f, notebook={"status": "succeeded", "metrics": {**METRICS, "test_auc": 0.69}}
+        ),
+        "test_auc",
+    ),
+    "metrics by hand": (
+        "equal-metrics",
+        lambda f: write_run(f, metrics={**METRICS, "test_auc": 0.9911}),
+        "printed 0.6911",
+    ),
+    "no baseline": (
+        "baseline",
+        edit("pipeline-metrics", "print(baseline_test_auc)", ""),
+        "baseline_",
+    ),
+    "the target in another column": (
+        "columns",
+        lambda f: write_rows(f, copy=lambda _, late: late * 2 + 1),
+        "alone tells late",
+    ),
+    "the target as words": (
+        "columns",
+        lambda f: write_rows(f, copy=lambda _, late: ["on time", "late"][late]),
+        "alone tells late",
+    ),
+    "known afterwards": (
+        "columns",
+        lambda f: write_rows(f, delay=lambda number, _: number * 17 % 5),
+        "delay",
+    ),
+    "rows of another table": (
+        "columns",
+        edit("step:set_aside", '"hour", "kind"', '"hour", "kind", "size"', run=True),
+        "size",
+    ),
+    "the target in the list": (
+        "columns",
+        edit("step:set_aside", '"hour", "kind"', '"hour", "kind", "late"', run=True),
+        "late is among the features",
+    ),
+    "fitted on all rows": (
+        "split-first",
+        edit("step:train", "training[features], training", "rows[features], rows"),
+        "on all rows",
+    ),
+    "scaled before the split": (
+        "split-first",
+        edit(
+            "step:load_rows",
+            "rows = pd",
+            'scaler = pd.read_pickle("s")\nraw = pd.read_csv("x")\n'
+            'scaler.fit(raw[["hour"]])\nraw["hour"] = scaler.transform(raw[["hour"]])\n'
+            "rows = raw.copy()\nother = pd",
+        ),
+        "on all rows",
+    ),
+    "fitted on test rows": (
+        "split-first",
+        edit("step:train", "training[features], training", "test_rows[features], test_rows"),
+        "on test rows",
+    ),
+    "fitted by a function": (
+        "split-first",
+        edit(
+            "step:train",
+            "model = ",
+            "def learn(rows):\n    return LogisticRegression().fit(rows[features], rows.late)\n\n\n"
+            "better = learn(test_rows)\nmodel = ",
+        ),
+        "on test rows",
+    ),
+    "tested twice": (
+        "tested-once",
+        edit("step:train", "chance = ", "model.score(test_rows[features], 1)\nchance = "),
+        "2 places",
+    ),
+    "tested in a loop": (
+        "tested-once",
+        edit(
+            "step:test",
+            "chance = ",
+            "for one in (model, model):\n    one.predict(test_rows[features])\nchance = ",
+        ),
+        "in a loop",
+    ),
+    "tuned by test rows": ("tried", lambda f: write_study(f, metric="test_auc"), "test rows"),
+    "another notebook's study": ("tried", lambda f: write_study(f, notebook="b.ipynb"), "another"),
+    "not taken over": ("taken-over", edit("parameters", "strength = 0.5", "strength = 0.8"), "0.8"),
+    "a place to fill in": (
+        "manifest",
+        lambda f: write_service(f, storageUri="<here>"),
+        "storageUri",
+    ),
+    "no limits": ("manifest", lambda f: write_service(f, resources={}), "requests"),
+    "asked with other columns": (
+        "answer",
+        lambda f: write_json(f, "request", {"instances": [{"hour": [1]}]}),
+        "kind",
+    ),
+    "too few predictions": (
+        "answer",
+        lambda f: write_json(f, "answer", {"predictions": []}),
+        "0 predicted",
+    ),
+    "counts by hand": ("loaded", lambda f: write_load(f, **{"Request Count": 5000}), "agree"),
+    "percentiles by hand": ("loaded", lambda f: write_load(f, **{"95%": 1}), "agree"),
+    "too slow": ("borne", lambda f: write_load(f, **{"95%": 130, "98%": 140}), "130 ms"),
+    "too many failures": ("borne", lambda f: write_load(f, **{"Failure Count": 60}), "60 of 500"),
+    "switched off": (
+        "recurring",
+        lambda f: write_json(f, "recurring_run", make_recurring(mode="DISABLE")),
+        "not switched on",
+    ),
+    "no time": (
+        "recurring",
+        lambda f: write_json(f, "recurring_run", make_recurring(trigger={})),
+        "no cron",
+    ),
+    "another pipeline's": (
+        "recurring",
+        lambda f: write_json(
+            f, "recurring_run", make_recurring(pipeline_spec={"pipelineInfo": {"name": "hello"}})
+        ),
+        "hello",
+    ),
+    "a KS over 1": ("drift", lambda f: write_json(f, "drift", make_drift(ks=7)), "0 to 1"),
+    "a feature left out": ("drift", lambda f: write_json(f, "drift", make_drift(ks=None)), "kind"),
+    "no decision": (
+        "decision",
+        lambda f: write_json(f, "drift", {"periods": make_drift()["periods"]}),
+        "what follows",
+    ),
+    "an empty section": (
+        "sections",
+        other_file("README.md", README.replace("## Limits", "## Limits\n\n## More")),
+        "0 words on limits",
+    ),
+    "hints only": (
+        "sections",
+        other_file("README.md", README.replace("word0", "> word0")),
+        "words",
+    ),
+    "other numbers": (
+        "numbers",
+        other_file("README.md", README.replace("69.11", "79.11")),
+        "test_auc",
+    ),
+    "an untagged step": (
+        "steps",
+        edit("step:test", "chance = ", "missing_name\nchance = "),
+        "missing_name",
+    ),
+}
+
+
+def test_a_finished_project_has_all_points(folder):
+    assert refusals(folder) == {}
+
+
+def test_the_rubric_has_twenty_points():
+    assert len(RUBRIC) == 20
+    assert len({criterion.__name__ for _, criterion in RUBRIC}) == 20
+    assert PASS_MARK == 14
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_a_fake_is_refused(folder, case):
+    criterion, spoil, words = SPOILED[case]
+    spoil(folder)
+    found = refusals(folder)
+    assert criterion in found, sorted(found)
+    assert words in found[criterion].found
+    assert found[criterion].remedy
+
+
+@pytest.mark.parametrize(("name", "criterion"), EVIDENCE)
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"\xff\xfe", b"[" * 10_000, b"null"],
+)
+def test_missing_and_damaged_evidence_costs_its_points(folder, name, criterion, content):
+    path = folder / "evidence" / name
+    path.unlink() if content is None else path.write_bytes(content)
+    assert criterion in refusals(folder)
+
+
+@pytest.mark.parametrize("name", [NOTEBOOK, "README.md", "evidence/tune/manifest.yaml"])
+@pytest.mark.parametrize("content", [None, b"\xff", b"[" * 10_000, b"a: &a [*a]"])
+def test_no_damaged_file_ends_it(folder, name, content):
+    (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+    assert len(refusals(folder)) >= 1
+
+
+@pytest.mark.security
+def test_nothing_outside_the_folder_is_read(folder, tmp_path):
+    shutil.move(folder / NOTEBOOK, tmp_path / NOTEBOOK)
+    (folder / NOTEBOOK).symlink_to(tmp_path / NOTEBOOK)
+    assert "no such notebook" in refusals(folder)["steps"].found
+    (folder / "project.toml").write_text(SETTINGS.replace(NOTEBOOK, f"../{NOTEBOOK}"))
+    assert "no such notebook" in refusals(folder)["steps"].found
+
+
+@pytest.mark.security
+def test_no_pipe_is_waited_for(folder):
+    (folder / "evidence" / "drift.json").unlink()
+    os.mkfifo(folder / "evidence" / "drift.json")
+    assert "drift" in refusals(folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "notebook = 1",
+        SETTINGS.replace('["delay"]', '"delay"'),
+        SETTINGS.replace("100", "true"),
+        SETTINGS.replace("100", "nan"),
+        SETTINGS.replace('"late"', '" "'),
+        "a = [",
+    ],
+)
+def test_damaged_settings_are_a_wrong_use(folder, text):
+    (folder / "project.toml").write_text(text)
+    with pytest.raises(UsageError, match=r"project\.toml"):
+        check_project(folder)
+
+
+def test_a_folder_without_settings_is_no_project(tmp_path):
+    with pytest.raises(UsageError, match="fastkf project new"):
+        check_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "criterion"),
+    [
+        ("train, test_rows = train_test_split(rows)\nmodel.fit(train)", None),
+        ("chosen = rows.month < 5\nmodel.fit(rows[chosen])\ntest_rows = rows[~chosen]", None),
+        (
+            "train = rows.sample(frac=0.8)\ntest_rows = rows.drop(train.index)\nmodel.fit(train)",
+            None,
+        ),
+        ("test_rows = rows.iloc[90:]\nmodel.fit(rows.iloc[:90])", None),
+        ("test_rows = rows.iloc[90:]\nmodel.fit(rows)", "split-first"),
+        (
+            "x = scaler.fit_transform(rows)\ntrain, test_rows = split(x)\nmodel.fit(train)",
+            "split-first",
+        ),
+        (
+            "train, test_rows = split(rows)\nx = test_rows.values\nx = train.values\nmodel.fit(x)",
+            None,
+        ),
+        ("train, test_rows = split(rows)\nx = test_rows.values\nmodel.fit(x)", "split-first"),
+        ("train, test_rows = split(rows)\ncross_val_score(model, rows)", "split-first"),
+    ],
+)
+def test_the_split_is_followed(folder, code, criterion):
+    cells = [
+        ("imports", "import pandas as pd"),
+        (["pipeline-parameters", "parameters"], "a = 1"),
+        (
+            "step:load",
+            "rows, model, scaler = 1, 2, 3\nsplit = train_test_split = cross_val_score = 4",
+        ),
+        (["step:train", "prev:load"], code),
+    ]
+    write_visits(folder, cells)
+    found = refusals(folder)
+    assert ("split-first" in found) == (criterion is not None), found.get("split-first")
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"hour": {"7": {"psi": 0.1, "ks": 0.1}, "8": {"psi": 0.2, "ks": 0.1}},
+         "kind": {"7": {"psi": 0.3, "ks": 0.1}, "8": {"psi": 0.4, "ks": 0.1}}},
+        [{"month": month, "feature": name, "PSI": 0.1 * month, "KS": 0.2 if name == "hour" else 0.3}
+         for month in (7, 8) for name in ("hour", "kind")],
+    ],
+)  # fmt: skip
+def test_a_drift_report_may_have_another_form(folder, report):
+    write_json(folder, "drift", report)
+    assert "drift" not in refusals(folder)
+
+
+def test_a_drift_report_may_be_a_page(folder):
+    (folder / "evidence" / "drift.json").unlink()
+    heads = "<tr><th>month</th><th>feature</th><th>PSI</th><th>KS</th><th>AUC</th></tr>"
+    rows = [(m, n, f"0.{m}", f"0.{m}{place}", 0.6) for m in (7, 8) for place, n in enumerate(NAMES)]
+    cells = ["".join(f"<td>{value}</td>" for value in row) for row in rows]
+    table = f"<table>{heads}{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+    (folder / "evidence" / "drift.html").write_text(
+        f"<script>1</script>{table}We retrain in August."
+    )
+    assert {"drift", "decision"} & refusals(folder).keys() == set()
+
+
+def test_points_are_plain_data(folder):
+    assert json.dumps([point.as_dict() for point in check_project(folder)])
