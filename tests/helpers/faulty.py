@@ -65,7 +65,7 @@ class Proxy:
                 proxy.seen.append(request)
                 proxy.choose(request)(self, request)
 
-            do_GET = do_POST = do_DELETE = do_HEAD = handle_any
+            do_GET = do_POST = do_PATCH = do_DELETE = do_HEAD = handle_any
 
             def log_message(self, *_):
                 pass

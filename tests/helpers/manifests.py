@@ -46,6 +46,23 @@ def check_service(manifest: dict) -> list[str]:
     return check_inference_service(manifest)
 
 
+# What a spec may have, by the CRDs of Kubeflow Pipelines 2.17.0.
+PIPELINE_FIELDS = {
+    "Pipeline": {"description", "displayName", "tags"},
+    "PipelineVersion": {"description", "displayName", "tags", "pipelineName", "versionName"}
+    | {"codeSourceURL", "pipelineSpec", "pipelineSpecURI", "platformSpec"},
+}
+
+
+def check_pipeline(manifest: dict) -> list[str]:
+    """What is wrong with a pipeline, or a version of one, that is kept as a Kubernetes resource."""
+    spec, kind = manifest["spec"], manifest["kind"]
+    problems = [f"spec.{name}: no such field" for name in set(spec) - PIPELINE_FIELDS[kind]]
+    if kind == "PipelineVersion" and "schemaVersion" not in spec.get("pipelineSpec", {}):
+        problems.append("spec.pipelineSpec: no package of a pipeline")
+    return problems
+
+
 # What checks a custom resource: from the manifest to the texts of what is wrong with it.
 CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
     ("serving.kserve.io/v1beta1", "InferenceService"): check_service,
@@ -53,6 +70,8 @@ CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
     ("kubeflow.org/v1", "TFJob"): check_tfjob_and_pods,
     ("trainer.kubeflow.org/v1alpha1", "TrainJob"): check_trainer,
     ("trainer.kubeflow.org/v1alpha1", "TrainingRuntime"): check_trainer,
+    ("pipelines.kubeflow.org/v2beta1", "Pipeline"): check_pipeline,
+    ("pipelines.kubeflow.org/v2beta1", "PipelineVersion"): check_pipeline,
     ("kubeflow.org/v1", "Notebook"): lambda m: check_notebook(m, check_manifest),
     ("kubeflow.org/v1alpha1", "PodDefault"): lambda m: check_pod_default(m, check_manifest),
     **{(KUEUE, kind): check_kueue for kind in KINDS},

@@ -1,0 +1,163 @@
+"""The lab on drift: what it says of its pipeline, its registry and its schedule holds."""
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from hub import Hub
+from servers import Server
+from waiting import wait_for
+
+from fastkf.course import places
+from fastkf.course.data import fetch
+from fastkf.notebook.model import read
+
+pytestmark = pytest.mark.slow
+
+LAB = places.PROJECT / "labs" / "drift"
+ROWS = 1500  # of each month: the conditions are what is tried here, not the models
+
+
+def test_the_committed_packages_are_what_the_compiler_makes(tmp_path):
+    made = tmp_path / "pipeline.yaml"
+    subprocess.run([sys.executable, LAB / "pipeline.py", made], check=True, capture_output=True)
+    assert made.read_text() == (LAB / "pipeline.yaml").read_text(), (
+        "compile it again: python labs/drift/pipeline.py labs/drift/pipeline.yaml"
+    )
+    [package] = yaml.safe_load_all(made.read_text())
+    manifests = yaml.safe_load_all((LAB / "pipeline-version.yaml").read_text())
+    assert [one for one in manifests][-1]["spec"]["pipelineSpec"] == package, (
+        "write it again: labs/drift/README.md, As Kubernetes resources"
+    )
+
+
+def functions_of(source: str) -> dict[str, str]:
+    """Each function without its imports, which a notebook has in a cell of their own."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef):
+            kept = (ast.Import, ast.ImportFrom)
+            node.body = [one for one in node.body if not isinstance(one, kept)]
+            found[node.name] = ast.unparse(node)
+    return found
+
+
+def test_the_notebook_has_the_functions_of_the_pipeline():
+    notebook = read(places.NOTEBOOKS / "10_drift.ipynb")
+    cells = [cell.source for cell in notebook.code_cells if "functions" in cell.tags]
+    there = functions_of("\n".join(cells))
+    here = functions_of((LAB / "flights.py").read_text())
+    assert {name: there.get(name) for name in here} == here
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory) -> Path:
+    """A folder with the weather and a part of each of three months."""
+    source = Path(fetch(["flights"], progress=lambda line: None)["flights"])
+    folder = tmp_path_factory.mktemp("months")
+    (folder / "weather.parquet").write_bytes((source / "weather.parquet").read_bytes())
+    for name in ("2013-01.parquet", "2013-02.parquet", "2013-03.parquet"):
+        pd.read_parquet(source / name).sample(ROWS, random_state=0).to_parquet(folder / name)
+    return folder
+
+
+def test_the_schedule_finds_the_newest_month_by_itself(months, tmp_path):
+    """The first month makes the first champion; the next one does not drift."""
+    arrived, registry = tmp_path / "arrived", tmp_path / "registry.json"
+    arrived.mkdir()
+    for name in ("weather", "2013-01", "2013-02"):
+        (arrived / f"{name}.parquet").write_bytes((months / f"{name}.parquet").read_bytes())
+    with Server(tmp_path / "server") as server:
+        words = [LAB / "schedule.py", "--host", server.url, "--seconds", "1"]
+        words += ["--token-file", server.seen_folder / "token", f"data_dir={arrived}"]
+        words += [f"models_dir={tmp_path / 'models'}", f"registry={registry}"]
+        words += ["drift_limit=1.5"]
+        made = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
+        id = made.stdout.split()[-1]
+        schedule = server.call("GET", f"/recurringruns/{id}")[1]
+        assert schedule["trigger"] == {"periodic_schedule": {"interval_second": "1"}}
+        assert (schedule["max_concurrency"], schedule["no_catchup"]) == ("1", True)
+        wait_for(lambda: ended(server, 1), seconds=300)
+        [first] = json.loads(registry.read_text())["versions"]
+        assert (first["name"], first["custom_properties"]["stage"]) == ("2013-02", "champion")
+        served = (tmp_path / "models" / "late-flights" / "model.joblib").read_bytes()
+        assert served == (tmp_path / "models" / "2013-02" / "model.joblib").read_bytes()
+        (arrived / "2013-03.parquet").write_bytes((months / "2013-03.parquet").read_bytes())
+        count = len(server.call("GET", "/runs")[1]["runs"])
+        wait_for(lambda: ended(server, count + 1), seconds=300)
+        assert server.call("POST", f"/recurringruns/{id}:disable")[0] == 200
+        assert [one["name"] for one in json.loads(registry.read_text())["versions"]] == ["2013-02"]
+
+
+def ended(server, count: int) -> bool:
+    """Whether so many runs have succeeded; none may fail."""
+    time.sleep(0.2)
+    states = [run.get("state") for run in server.call("GET", "/runs")[1].get("runs", [])]
+    assert "FAILED" not in states
+    return states.count("SUCCEEDED") >= count
+
+
+TRY_REGISTRY = """
+import json, sys
+from registry import find_champion_of, read_versions, write_version
+place = sys.argv[1]
+assert read_versions(place) == []
+for name, months in (("2013-02", "1"), ("2013-04", "1 2 3")):
+    properties = {"stage": "challenger", "months": months, "gain_low": 0.0112}
+    artifact = {"uri": f"s3://models/{name}", "model_format_name": "sklearn"}
+    artifact["model_format_version"] = "1.9.1"
+    version = {"name": name, "state": "LIVE", "custom_properties": properties}
+    write_version(place, {**version, "artifact": artifact})
+assert find_champion_of(read_versions(place)) is None
+old, new = read_versions(place)
+old["custom_properties"]["stage"], old["state"] = "replaced", "ARCHIVED"
+new["custom_properties"]["stage"] = "champion"
+for version in (old, new):
+    write_version(place, version)
+assert find_champion_of(read_versions(place)) == new
+print(json.dumps(read_versions(place)))
+"""
+
+
+def try_registry(place) -> list[dict]:
+    command = [sys.executable, "-W", "ignore", "-c", TRY_REGISTRY, str(place)]
+    said = subprocess.run(command, cwd=LAB, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    return json.loads(said.stdout)
+
+
+def test_the_file_and_kubeflow_hub_keep_the_same(tmp_path):
+    """In processes of their own, since Hub's client changes how asyncio works in its process."""
+    with Hub() as hub:
+        versions = try_registry(hub.url)
+        kept = hub.kept
+    assert versions == try_registry(tmp_path / "registry.json")
+    assert [one["name"] for one in kept["registered_model"].values()] == ["late-flights"]
+    artifacts = [one["uri"] for one in kept["model_artifact"].values()]
+    assert artifacts == ["s3://models/2013-02", "s3://models/2013-04"]
+    assert [one["state"] for one in kept["model_version"].values()] == ["ARCHIVED", "LIVE"]
+
+
+def test_what_cannot_be_is_found(months):
+    sys.path.insert(0, str(LAB))
+    try:
+        from flights import find_faults, measure_psi, read_months, resample_days
+    finally:
+        sys.path.remove(str(LAB))
+    flights = read_months(months, [1])
+    assert find_faults(flights) == []
+    for column, value in (("wind_speed", 1048.0), ("distance", None), ("visib", "clear")):
+        wrong = flights.astype({column: object})
+        wrong.loc[5, column] = value
+        assert any(column in fault for fault in find_faults(wrong)), column
+    assert any("temp" in fault for fault in find_faults(flights.drop(columns="temp")))
+    assert measure_psi(flights["temp"], flights["temp"]) == pytest.approx(0)
+    assert measure_psi(flights["carrier"], flights["carrier"].replace("UA", "B6")) > 0.1
+    low, high = resample_days(flights["late"].fillna(0), flights["day"])
+    assert low < flights["late"].fillna(0).mean() < high
