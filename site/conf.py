@@ -125,6 +125,7 @@ CONTENTS = {
         "labs/custom_images/README",
         "labs/control_flow/README",
         "labs/gpus_queues_cost/README",
+        "labs/drift/README",
         "labs/distributed_training/README",
         "labs/katib/README",
         "labs/kserve/README",

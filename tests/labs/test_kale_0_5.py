@@ -31,6 +31,7 @@ EXPECTED = {
     "07_kserve": COMPILES,
     "08_object_storage": "Unrecognized tag: secret:object-store:AWS_ACCESS_KEY_ID",
     "09_control_flow": COMPILES,
+    "10_drift": COMPILES,
 }
 EXAMPLE = [
     ("imports", "import math"),

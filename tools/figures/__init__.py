@@ -11,6 +11,7 @@ from tools.figures import (
     lstm_memory,
     marshalling,
     pod_and_image,
+    retraining,
 )
 
 FIGURES = [
@@ -24,4 +25,5 @@ FIGURES = [
     all_reduce,
     bayesian_search,
     canary,
+    retraining,
 ]
