@@ -1,6 +1,6 @@
 """Begins a project: a folder with a README to fill, project.toml and a notebook that loads data.
 
-labs/project/start/ has the words: sets.toml the prepared data sets, README.md what is in each.
+labs/project/start/ has the words: sets.toml the prepared data sets, readme.txt what is in each.
 """
 
 import json
@@ -84,7 +84,7 @@ def begin(folder: Path, data: str) -> list[Path]:
     notebook = f"{name or 'project'}.ipynb"
     values = {**chosen.values, "notebook": notebook}
     words = {key: str(value) for key, value in values.items()}
-    template = (places.PROJECT / START / "README.md").read_text(encoding="utf-8")
+    template = (places.PROJECT / START / "readme.txt").read_text(encoding="utf-8")
     texts = {
         "README.md": Template(template).substitute(words),
         "project.toml": _write_settings(values),
