@@ -7,8 +7,13 @@ ARGS =
 BIN = .venv/bin
 READY = .venv/ready
 
-# Each takes the next file of tests, the longest first (tests/longest_first.txt).
-TWO_WORKERS = -n 2 --dist loadfile --no-loadscope-reorder
+# One more than the processors of a small machine: a third of what the workers do is waiting. Each
+# takes the next file of tests, the longest first (tests/longest_first.txt), and computes in one
+# thread: with more, each would wait for its own, and spin meanwhile.
+WORKERS = 3
+ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(ONE_THREAD) $(BIN)/python -m pytest \
+  -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help: ## this list
 	@echo 'Usage: make TARGET [NAME=VALUE]...'
@@ -30,14 +35,14 @@ run: $(READY) ## run a lab as notebook and as pipeline: LAB=02_titanic ARGS="-p 
 	@echo 'Now: make lab'
 
 test: $(READY) ## run every test: ARGS="tests/commands/test_cli.py -x"
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(TWO_WORKERS) --durations 15 $(ARGS)
+	@$(PYTEST) --durations 15 $(ARGS)
 
 test-fast: $(READY) ## run the tests of a minute: units, checks, commands
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(TWO_WORKERS) -m 'not slow' \
+	@$(PYTEST) -m 'not slow' \
 	  tests/unit tests/commands $(ARGS)
 
 coverage: $(READY) ## run every test, and measure what they run of fastkf
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(TWO_WORKERS) --cov $(ARGS)
+	@$(PYTEST) --cov $(ARGS)
 
 lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser
 	@$(BIN)/fastkf lab $(ARGS)
