@@ -11,6 +11,7 @@ from commands import Command, fastkf, start
 from fastkf.base.iri import import_jsonschema
 from fastkf.course import places
 from fastkf.course.labs import read_labs
+from fastkf.course.regression import checks
 
 import_jsonschema()  # quickly, before a test imports nbformat
 
@@ -20,8 +21,23 @@ LABS = sorted(read_labs(places.NOTEBOOKS).all)
 SOLUTIONS = sorted((places.NOTEBOOKS / "solutions").glob("*.ipynb"))
 WELCOME = list(read_labs(places.NOTEBOOKS).welcome)
 
+SECONDS_OF_A_LAB = 1700  # on a busy machine; pytest's own limit ends the test a little later
+run_fresh = checks.run_command
 ALL_SLOW = "\npytestmark = pytest.mark.slow\n"
 LONGEST_FIRST = Path(__file__).with_name("longest_first.txt")
+
+
+def run_forked(notebook, folder, options):
+    """`checks.run_command`, forked as the other commands of the tests are (see commands.py)."""
+    words = ("run", notebook.path, *options)
+    result = fastkf(*words, folder=folder / "run", seconds=SECONDS_OF_A_LAB)
+    if result.code:
+        raise checks.CheckError(result.output)
+    return result.record
+
+
+def pytest_configure():
+    checks.run_command = run_forked
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from build import write_notebook
-from conftest import fastkf
+from conftest import fastkf, run_fresh
 
 from fastkf.base.errors import FastkfError
 from fastkf.course.regression import checks, green, once
@@ -61,19 +61,6 @@ def copy(sound, tmp_path):
     return tmp_path / "copy" / "small.ipynb"
 
 
-@pytest.fixture
-def forked(monkeypatch):
-    """`fastkf run` is forked, and not started with all its imports."""
-
-    def run_command(notebook, folder, options):
-        result = fastkf("run", notebook.path, *options, folder=folder / "run")
-        if result.code:
-            raise checks.CheckError(result.output)
-        return result.record
-
-    monkeypatch.setattr(checks, "run_command", run_command)
-
-
 def change(path, old, new):
     """Replaces text in the source of the notebook's cells, leaving the outputs as they are."""
     content = json.loads(path.read_text())
@@ -102,7 +89,8 @@ def failure(check, path, folder):
     return None
 
 
-def test_the_sound_lab_passes_every_check(copy, tmp_path):
+def test_the_sound_lab_passes_every_check(copy, tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "run_command", run_fresh)
     every = {*checks.FULL.values(), *checks.QUICK.values()}
     assert len(every) == 8
     assert {check: failure(check, copy, tmp_path) for check in every} == dict.fromkeys(every)
@@ -138,7 +126,6 @@ def test_the_sound_lab_passes_every_check(copy, tmp_path):
         "changed parameter",
     ],
 )
-@pytest.mark.usefixtures("forked")
 def test_rot_is_caught(copy, tmp_path, check, old, new, says):
     change(copy, old, new)
     assert says in failure(getattr(checks, check), copy, tmp_path)
@@ -208,7 +195,6 @@ def test_a_moved_edge_is_caught(copy, tmp_path):
     assert "tasks was" in failure(checks.package, copy, tmp_path)
 
 
-@pytest.mark.usefixtures("forked")
 def test_changed_data_are_caught(copy, tmp_path):
     (copy.parent / "table.csv").write_text("x\n1\n2\n4\n")
     assert "metric total is committed as" in failure(checks.pipeline, copy, tmp_path)

@@ -194,17 +194,20 @@ def start(*words, **settings):
     return launch(words, stderr=subprocess.STDOUT, **settings)
 
 
-def fastkf(*words, folder: Path | None = None, fresh: bool = False, **settings) -> Command:
+def fastkf(
+    *words, folder: Path | None = None, fresh: bool = False, seconds: float = SECONDS, **settings
+) -> Command:
     """Calls the command and waits for its end.
 
     Args:
         folder: its --output.
         fresh: in a new interpreter, whatever that costs.
+        seconds: how long it may take.
     """
     options = [] if folder is None else ["--output", folder]
     process = launch([*words, *options], fresh=fresh, **settings)
     try:
-        output, errors = process.communicate(timeout=SECONDS)
+        output, errors = process.communicate(timeout=seconds)
     except BaseException:
         process.kill()
         process.wait()
