@@ -16,6 +16,7 @@ from fastkf.notebook.model import read
 from fastkf.notebook.picture import draw_picture
 
 LINES_OF_A_CELL = 30
+LAB_OF = {path.name: path for path in LABS}
 
 
 def ids(path):
@@ -40,6 +41,25 @@ def notebook(request):
 def test_each_lab_has_its_solution():
     assert LABS
     assert {path.name for path in LABS} == {path.name for path in SOLUTIONS}
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=ids)
+def test_what_kale_reads_of_a_solution_is_that_of_its_lab(path):
+    """So what opening and saving the lab shows (test_one_click.py) holds for its solution, too."""
+    solution, lab = (nbformat.read(one, as_version=4) for one in (path, LAB_OF[path.name]))
+    for notebook in (solution, lab):
+        notebook.metadata["kubeflow_notebook"].pop("pipeline_name")
+        notebook.metadata.pop("fastkf")
+    assert solution.metadata == lab.metadata
+    of_pipelines = [
+        {cell.id: cell.metadata for cell in notebook.cells if is_of_pipeline(cell)}
+        for notebook in (solution, lab)
+    ]
+    assert of_pipelines[0] == of_pipelines[1]
+
+
+def is_of_pipeline(cell) -> bool:
+    return cell.cell_type == "code" and cell.metadata.get("tags") != ["skip"]
 
 
 def test_has_the_metadata_of_a_lab(pipeline):
