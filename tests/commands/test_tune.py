@@ -419,7 +419,14 @@ def ended(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_tuning_goes_on_and_loses_no_finished_trial(tmp_path, number):
-    code = "print(os.getpid(), flush=True)\ntime.sleep(0.5)\nprint(f'score={x}')"
+    go_on = tmp_path / "go_on"
+    held = f"int(os.environ['FASTKF_TRIAL_FOLDER'][-3:]) > 2 and not os.path.exists({str(go_on)!r})"
+    code = f"""
+        print(os.getpid(), flush=True)
+        while {held}:
+            time.sleep(0.05)
+        print(f'score={{x}}')
+    """
     spec = {"maxTrialCount": 6}
     path = write_experiment(tmp_path, code, spec=spec)
     folder = tmp_path / "run"
@@ -438,6 +445,7 @@ def test_an_interrupted_tuning_goes_on_and_loses_no_finished_trial(tmp_path, num
         assert f"finished trials are kept. To go on: fastkf tune {folder}" in output
     wait_for(lambda: not any(map(is_alive, running)))
 
+    go_on.touch()
     result = fastkf("tune", folder)
     assert result.code == 0, result.output
     assert "finished trials are kept" in result.output

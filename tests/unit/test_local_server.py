@@ -12,6 +12,7 @@ import psutil
 import pytest
 from faulty import Proxy, answer, drop
 from notes import prove, write_note
+from waiting import is_alive, wait_for
 
 from fastkf.base import local_server, proof
 from fastkf.base.errors import FastkfError
@@ -149,7 +150,7 @@ def test_the_note_of_a_process_that_is_gone_is_worth_nothing(tmp_path, port, sle
     assert local_server.find(tmp_path)
     port.seen.clear()
     sleeper.kill()
-    psutil.Process(sleeper.pid).status()  # a zombie, which still has the id
+    wait_for(lambda: not is_alive(sleeper.pid))  # a zombie, which still has the id
     sleeper.wait()
     for pid in (sleeper.pid, os.getpid(), 1, 0, -1, 2**40):
         change_note(tmp_path, pid=pid, started=started)
@@ -165,7 +166,8 @@ def test_an_id_that_another_process_has_now_is_not_the_server(sleeper):
     assert own.is_own()
     assert not replace(own, started=own.started - 1).is_own()
     sleeper.kill()
-    assert not own.is_own() or psutil.Process(sleeper.pid).status() != psutil.STATUS_ZOMBIE
+    wait_for(lambda: not is_alive(sleeper.pid))  # a zombie
+    assert not own.is_own()
     sleeper.wait()
     assert not own.is_own()
 
