@@ -52,7 +52,7 @@ def test_what_kale_reads_of_a_solution_is_that_of_its_lab(path):
         notebook.metadata.pop("fastkf")
     assert solution.metadata == lab.metadata
     of_pipelines = [
-        {cell.id: cell.metadata for cell in notebook.cells if is_of_pipeline(cell)}
+        [cell.metadata for cell in notebook.cells if is_of_pipeline(cell)]
         for notebook in (solution, lab)
     ]
     assert of_pipelines[0] == of_pipelines[1]
