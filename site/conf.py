@@ -129,6 +129,7 @@ CONTENTS = {
         "labs/distributed_training/README",
         "labs/katib/README",
         "labs/kserve/README",
+        "labs/language_model/README",
         "labs/object_storage/README",
         "labs/migrating_old_notebooks",
         "CONTRIBUTING",

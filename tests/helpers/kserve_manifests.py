@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from types import SimpleNamespace
 from unittest import mock
 
@@ -9,7 +10,17 @@ import kserve
 import kubernetes.client
 from kserve.api_client import ApiClient
 
-FORMATS = {"sklearn", "tensorflow", "xgboost", "lightgbm", "onnx", "pytorch", "triton", "pmml"}
+FORMATS = {
+    "huggingface",
+    "sklearn",
+    "tensorflow",
+    "xgboost",
+    "lightgbm",
+    "onnx",
+    "pytorch",
+    "triton",
+    "pmml",
+}
 STORAGE = re.compile(r"(s3|gs|pvc|hf|oci|https|abfs|hdfs)://.+")
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 # The SDK's own models refer to those of Kubernetes by name, and do not bring them.
@@ -30,6 +41,60 @@ def check_inference_service(manifest: dict) -> list[str]:
         problems.append("metadata.name: not a DNS label")
     for part in ("predictor", "transformer"):
         problems += check_component(part, manifest["spec"].get(part))
+    return problems
+
+
+# Of an LLMInferenceService (v1alpha1), the SDK has no model. Its fields, from its CRD.
+OF_LLM = {
+    "annotations": {},
+    "baseRefs": [],
+    "labels": {},
+    "model": {"criticality": "", "lora": {}, "name": "", "uri": ""},
+    "parallelism": {
+        "data": 0,
+        "dataLocal": 0,
+        "dataRPCPort": 0,
+        "expert": False,
+        "pipeline": 0,
+        "tensor": 0,
+    },
+    "prefill": {},
+    "replicas": 0,
+    "router": {"gateway": {}, "ingress": {}, "route": {}, "scheduler": {}},
+    "scaling": {},
+    "template": {},
+    "worker": {},
+}
+
+
+def check_llm_service(manifest: dict, check_pod: Callable[[dict], list[str]]) -> list[str]:
+    """What is wrong with an LLMInferenceService, and with the pods that it makes."""
+    spec = manifest["spec"]
+    problems = find_unlike(spec, OF_LLM, "spec")
+    if not STORAGE.fullmatch(spec.get("model", {}).get("uri", "")):
+        problems.append("spec.model.uri: missing, or no address")
+    if not DNS_LABEL.fullmatch(manifest["metadata"]["name"]):
+        problems.append("metadata.name: not a DNS label")
+    if template := spec.get("template"):
+        # KServe fills in the image and the command of the container `main`.
+        containers = [{"image": "main", **one} for one in template.get("containers", [])]
+        if [one["name"] for one in containers[:1]] != ["main"]:
+            problems.append("spec.template.containers.0.name: KServe wants main")
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}}
+        problems += check_pod({**pod, "spec": {**template, "containers": containers}})
+    return problems
+
+
+def find_unlike(given: dict, fields: dict, path: str) -> list[str]:
+    """What is no field, or of another type; an empty object may hold anything."""
+    problems = []
+    for name, value in given.items():
+        if name not in fields:
+            problems.append(f"{path}.{name}: no such field")
+        elif type(value) is not type(fields[name]):
+            problems.append(f"{path}.{name}: {value!r}")
+        elif fields[name] and isinstance(value, dict):
+            problems += find_unlike(value, fields[name], f"{path}.{name}")
     return problems
 
 

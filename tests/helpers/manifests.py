@@ -63,9 +63,17 @@ def check_pipeline(manifest: dict) -> list[str]:
     return problems
 
 
+def check_llm(manifest: dict) -> list[str]:
+
+    from kserve_manifests import check_llm_service
+
+    return check_llm_service(manifest, check_manifest)
+
+
 # What checks a custom resource: from the manifest to the texts of what is wrong with it.
 CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
     ("serving.kserve.io/v1beta1", "InferenceService"): check_service,
+    ("serving.kserve.io/v1alpha1", "LLMInferenceService"): check_llm,
     ("kubeflow.org/v1beta1", "Experiment"): lambda m: check_experiment(m) or find_differences(m),
     ("kubeflow.org/v1", "TFJob"): check_tfjob_and_pods,
     ("trainer.kubeflow.org/v1alpha1", "TrainJob"): check_trainer,

@@ -27,3 +27,14 @@ def test_a_misspelled_field_is_found():
     assert check_manifest(POD) == []
     misspelled = {**POD, "spec": {"container": POD["spec"]["containers"]}}
     assert "container" in str(check_manifest(misspelled))
+
+
+def test_a_misspelled_field_of_a_language_model_is_found():
+    path = places.PROJECT / "labs" / "language_model" / "manifests" / "llm-inference-service.yaml"
+    [manifest] = read_manifests(path)
+    assert check_manifest(manifest) == []
+    spec = manifest["spec"]
+    assert "routes" in str(check_manifest({**manifest, "spec": {**spec, "routes": {}}}))
+    assert "uri" in str(check_manifest({**manifest, "spec": {**spec, "model": {"name": "qwen"}}}))
+    pods = {**spec["template"], "tolerationz": []}
+    assert "tolerationz" in str(check_manifest({**manifest, "spec": {**spec, "template": pods}}))

@@ -5,6 +5,7 @@ from tools.figures import (
     bayesian_search,
     bucket_and_policy,
     canary,
+    causal_attention,
     convolution_and_pooling,
     fork_and_join,
     layers,
@@ -26,4 +27,5 @@ FIGURES = [
     bayesian_search,
     canary,
     retraining,
+    causal_attention,
 ]
