@@ -70,6 +70,9 @@ site: $(READY) ## build the course as a web site, site/_build/html
 figures: $(READY) ## draw the figures of concepts, notebooks/images/concept_*.svg
 	@$(BIN)/python -m tools.figures
 
+slides: $(READY) ## make slides of the labs for a class, site/_build/slides
+	@$(BIN)/python -m tools.slides $(ARGS)
+
 quality: $(READY) ## measure five pages of the built site: accessibility, best practices
 	@$(BIN)/python tools/site_quality.py
 
@@ -104,4 +107,4 @@ $(READY): again
 endif
 endif
 
-.PHONY: help run test test-fast coverage lab lint format bench site links figures lock set-up clean again
+.PHONY: help run test test-fast coverage lab lint format bench site slides links figures lock set-up clean again

@@ -1,0 +1,1 @@
+"""Slides for a class, made from the labs: `make slides`."""
