@@ -130,6 +130,7 @@ CONTENTS = {
         "labs/control_flow/README",
         "labs/gpus_queues_cost/README",
         "labs/drift/README",
+        "labs/trainer/README",
         "labs/distributed_training/README",
         "labs/katib/README",
         "labs/kserve/README",

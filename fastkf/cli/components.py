@@ -18,7 +18,9 @@ from fastkf.runs.progress import Progress
 
 @command(extra="train")
 def train(
-    manifest: Annotated[Path, typer.Argument(metavar="TFJOB.yaml", help="A TFJob's manifest.")],
+    manifest: Annotated[
+        Path, typer.Argument(metavar="JOB.yaml", help="A TrainJob with JAX, or a TFJob.")
+    ],
     volume: Annotated[
         list[str] | None,
         typer.Option("--volume", metavar="NAME=FOLDER", help="The folder that is a volume here."),
@@ -38,9 +40,9 @@ def train(
     *,
     display: Progress,
 ) -> bool:
-    """Run the replicas of a TFJob as processes of this machine, each with its TF_CONFIG.
+    """Run the replicas of a TrainJob or a TFJob as processes of this machine.
 
-    The run's folder gets a log for each replica, the volumes, run.json, and the TFJob with its
+    The run's folder gets a log for each replica, the volumes, run.json, and the job with its
     status. Restart policies and limits are those of the manifest. The exit code is 0 when the job
     has succeeded.
 

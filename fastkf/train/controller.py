@@ -1,4 +1,4 @@
-"""Runs the replicas of a TFJob as processes of this machine, as the Training Operator runs pods."""
+"""Runs the replicas of a job as processes of this machine, as a cluster runs its pods."""
 
 import time
 from collections.abc import Callable
@@ -39,13 +39,13 @@ class JobController:
         logs = run.folder / LOGS
         logs.mkdir(exist_ok=True)
         self.replicas = [Replica(pod, logs / f"{pod.name}.log") for pod in pods]
-        self.status = JobStatus("TFJob")
+        self.status = JobStatus(job.kind)
         self.began = time.monotonic()
         self.error: str | None = None
 
     def work(self) -> Run:
         """Runs the job to its end, whatever that is."""
-        self.status.set("Created", f"TFJob {self.job.name} is created.")
+        self.status.set("Created", f"{self.job.kind} {self.job.name} is created.")
         try:
             while not self.status.has_ended:
                 self._advance()
@@ -62,7 +62,8 @@ class JobController:
         for replica in self.replicas:
             if replica.state == "pending" and time.monotonic() >= replica.start_at:
                 command = self.wrap(replica.pod.command)
-                replica.start(command, self.job.path.parent, self.progress)
+                replica.pod.folder.mkdir(parents=True, exist_ok=True)
+                replica.start(command, replica.pod.folder, self.progress)
                 self._write(State.RUNNING)
             elif replica.has_ended():
                 self._settle(replica)
@@ -99,7 +100,9 @@ class JobController:
         self.progress.relay(name, f"ended with exit code {code}; it will be started again")
         if pod.restart_policy == "ExitCode":
             message = f"{pod.type} replica {pod.index} failed: exit code {code}"
-            self.status.set("Restarting", f"TFJob {self.job.name} is restarting: {message}.")
+            self.status.set(
+                "Restarting", f"{self.job.kind} {self.job.name} is restarting: {message}."
+            )
 
     def _has_reached_limit(self) -> bool:
         """Whether one more restart is too many; the operator ends a job that reaches its limit."""
@@ -111,21 +114,21 @@ class JobController:
         replica.state = "failed"
         lines = "".join(f"\n  {line}" for line in replica.tail)
         self.error = f"{message}; its last lines (all of them: {shown_path(replica.log)}):{lines}"
-        self.status.set("Failed", f"TFJob {self.job.name} has failed because {message}.")
+        self.status.set("Failed", f"{self.job.kind} {self.job.name} has failed because {message}.")
 
     def _judge(self) -> None:
         """Whether the job runs, has succeeded, or has taken too long."""
         if all(replica.state != "pending" for replica in self.replicas):
-            self.status.set("Running", f"TFJob {self.job.name} is running.")
+            self.status.set("Running", f"{self.job.kind} {self.job.name} is running.")
         deciding = [one for one in self.replicas if one.pod.type == self.job.deciding_type]
         if self.job.deciding_type == "Worker" and self.job.success_policy != "AllWorkers":
             deciding = [one for one in deciding if one.pod.index == 0]
         if deciding and all(one.state == "succeeded" for one in deciding):
-            self.status.set("Succeeded", f"TFJob {self.job.name} successfully completed.")
+            self.status.set("Succeeded", f"{self.job.kind} {self.job.name} successfully completed.")
         deadline = self.job.run_policy.get("activeDeadlineSeconds")
         if deadline and self.status.last != "Succeeded" and self._seconds >= deadline:
             self.error = f"still active after {deadline} s (activeDeadlineSeconds)"
-            self.status.set("Failed", f"TFJob {self.job.name} has failed: {self.error}.")
+            self.status.set("Failed", f"{self.job.kind} {self.job.name} has failed: {self.error}.")
 
     def _let_finish(self) -> None:
         """With cleanPodPolicy None, the pods beside the deciding ones run on; here not for long."""
@@ -166,4 +169,4 @@ def _describe_failure(replica: Replica) -> str:
 
 def new_run(job: TFJob, folder: Path) -> Run:
     """The run of a job that starts now."""
-    return Run(folder=folder, name=job.name, title=f"TFJob {job.name}", started=clock.now())
+    return Run(folder=folder, name=job.name, title=f"{job.kind} {job.name}", started=clock.now())

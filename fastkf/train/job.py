@@ -1,4 +1,4 @@
-"""Runs a TFJob on this machine."""
+"""Runs a TFJob, or a TrainJob, on this machine."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,9 +13,10 @@ from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Progress
 from fastkf.train.controller import JobController, Wrap, new_run
 from fastkf.train.loopback import Loopback
-from fastkf.train.manifest import TFJob, read_tfjob
+from fastkf.train.manifest import TRAIN_JOB, TFJob, read_documents, read_tfjob
 from fastkf.train.pods import Pod, Volume, find_volumes, plan_pods
 from fastkf.train.replica import Replica
+from fastkf.train.trainjob import read_trainjob
 
 STATE_OF = {"succeeded": State.SUCCEEDED, "failed": State.FAILED}
 
@@ -45,7 +46,7 @@ def run_job(
     progress: Progress,
     bring: Callable[[Path], None] = lambda folder: None,
 ) -> Run:
-    """Runs a TFJob to its end.
+    """Runs a TFJob or a TrainJob to its end.
 
     Args:
         path: the manifest.
@@ -54,13 +55,13 @@ def run_job(
     Raises:
         UsageError: the manifest is not right, or asks for what is not here.
     """
-    job = read_tfjob(path)
+    job = _read_job(path)
     _check_can_run(job)
     ports = free_ports(sum(spec.count for spec in job.specs))
     folder = make_run_folder(job.name, options.output, options.home)
     try:
         volumes = find_volumes(job, options.volumes, folder / "volumes")
-        pods = plan_pods(job, volumes, options.variables, ports)
+        pods = plan_pods(job, volumes, options.variables, ports, folder / "pods")
         for volume in volumes.values():
             bring(volume.folder)
         _check_volumes(job, pods)
@@ -76,6 +77,15 @@ def run_job(
     return run
 
 
+def _read_job(path: Path) -> TFJob:
+    documents = read_documents(path)
+    manifests = [one for one in documents if isinstance(one, dict)]
+    found = [one for one in manifests if one.get("kind") == TRAIN_JOB]
+    if len(found) == 1:
+        return read_trainjob(path, found[0], manifests)
+    return read_tfjob(path, documents)
+
+
 @contextmanager
 def _network(private: bool) -> Iterator[tuple[Wrap, bool]]:
     """What makes a command run in the job's network, and whether that is the job's own."""
@@ -88,7 +98,8 @@ def _network(private: bool) -> Iterator[tuple[Wrap, bool]]:
 
 def _check_can_run(job: TFJob) -> None:
     if job.run_policy.get("suspend"):
-        raise UsageError(f"{job.path}: spec.runPolicy.suspend is true, so no replica would start")
+        field = "spec.suspend" if job.kind == TRAIN_JOB else "spec.runPolicy.suspend"
+        raise UsageError(f"{job.path}: {field} is true, so no replica would start")
     if job.deciding_type not in [spec.type for spec in job.specs]:
         raise UsageError(f"{job.path}: without a Chief, Master or Worker a job never succeeds")
     for spec in job.specs:
@@ -114,13 +125,16 @@ def _describe(job: TFJob, volumes: Mapping[str, Volume], is_private: bool) -> li
     """What the user should know of how this run differs from a cluster's."""
     counts = ", ".join(f"{spec.count} {spec.type}" for spec in job.specs)
     images = ", ".join(dict.fromkeys(spec.container["image"] for spec in job.specs))
-    lines = [f"TFJob {job.name}: {counts}", f"  image {images}: not used; programs of this machine"]
+    lines = [
+        f"{job.kind} {job.name}: {counts}",
+        f"  image {images}: not used; programs of this machine",
+    ]
     for name, volume in volumes.items():
         lines.append(f"  volume {name}: {shown_path(volume.folder)}")
     if is_private:
         lines.append("  network: the replicas have one of their own, and reach nothing else")
     else:
-        lines.append("  network: this machine's; TensorFlow listens on all its devices")
+        lines.append("  network: this machine's; the replicas may listen on all its devices")
     return lines
 
 

@@ -4,6 +4,7 @@ The format is kubeflow.org/v1 of the Training Operator 1.9; defaults and rules a
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fastkf.train.fields import Manifest
 
 API, KIND = "kubeflow.org/v1", "TFJob"
 CONTAINER = "tensorflow"
+TRAIN_JOB, NODE = "TrainJob", "node"  # of Trainer v2: the kind; its job, container and step
 TYPES = ("Chief", "Master", "PS", "Worker", "Evaluator")
 CHIEFS = ("Chief", "Master")
 RESTART_POLICIES = ("Always", "OnFailure", "Never", "ExitCode")
@@ -30,15 +32,16 @@ class ReplicaSpec:
     count: int
     restart_policy: str
     pod: dict
+    container_name: str = CONTAINER
 
     @property
     def container(self) -> dict:
-        return next(one for one in self.pod["containers"] if one["name"] == CONTAINER)
+        return next(one for one in self.pod["containers"] if one["name"] == self.container_name)
 
 
 @dataclass(frozen=True)
 class TFJob:
-    """A TFJob with the operator's defaults filled in."""
+    """A TFJob, or a TrainJob, with the controller's defaults filled in."""
 
     path: Path
     manifest: dict
@@ -46,6 +49,7 @@ class TFJob:
     specs: list[ReplicaSpec]
     run_policy: dict = field(default_factory=dict)
     success_policy: str = ""
+    kind: str = KIND
 
     @property
     def clean_pod_policy(self) -> str:
@@ -59,6 +63,8 @@ class TFJob:
     def deciding_type(self) -> str:
         """The type whose replicas decide whether the job has succeeded."""
         types = [spec.type for spec in self.specs]
+        if self.kind == TRAIN_JOB:
+            return NODE
         return next((one for one in CHIEFS if one in types), "Worker")
 
     @property
@@ -67,13 +73,13 @@ class TFJob:
         return sum(spec.count for spec in self.specs) > 1
 
 
-def read_tfjob(path: Path) -> TFJob:
-    """The TFJob of a YAML file.
+def read_tfjob(path: Path, documents: Sequence[object]) -> TFJob:
+    """The TFJob among the documents of a YAML file.
 
     Raises:
         UsageError: there is none, or it is not right; the text names all that is wrong.
     """
-    manifest = _read_manifest(path)
+    manifest = _choose(path, documents)
     if problems := check_tfjob(manifest):
         raise UsageError("\n  ".join([f"{path}: not right as a TFJob:", *problems]))
     spec = manifest["spec"]
@@ -115,19 +121,28 @@ def check_tfjob(manifest: dict) -> list[str]:
     return problems or _check_pod_names(manifest["metadata"]["name"], specs)
 
 
-def _read_manifest(path: Path) -> dict:
+def read_documents(path: Path) -> list[object]:
+    """What is in a YAML file.
+
+    Raises:
+        UsageError: there is no such file, or it is no YAML.
+    """
     try:
-        documents = read_yaml(path.read_text(encoding="utf-8"))
+        return list(read_yaml(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except ValueError as error:
         raise UsageError(f"{path}: not a YAML file: {error}") from None
+
+
+def _choose(path: Path, documents: Sequence[object]) -> dict:
     manifests = [one for one in documents if isinstance(one, dict)]
     jobs = [one for one in manifests if (one.get("apiVersion"), one.get("kind")) == (API, KIND)]
     if len(jobs) != 1:
         found = ", ".join(f"{one.get('kind')} ({one.get('apiVersion')})" for one in manifests)
         raise UsageError(
-            f"{path}: wants one {KIND} of {API}", f"there is: {found or 'no manifest'}"
+            f"{path}: wants one {KIND} of {API}, or one {TRAIN_JOB}",
+            f"there is: {found or 'no manifest'}",
         )
     return jobs[0]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastkf.base.errors import UsageError
 from fastkf.base.processes import with_own_python
-from fastkf.train.manifest import ReplicaSpec, TFJob
+from fastkf.train.manifest import NODE, TRAIN_JOB, ReplicaSpec, TFJob
 
 # The annotation fastkf/volume.NAME of a TFJob says which folder, as seen from the manifest, is the
 # volume NAME here. Kubernetes makes nothing of it.
@@ -17,6 +17,7 @@ ANNOTATION = "fastkf/volume."
 # What is empty at first, here as there. What other volumes hold is known to a cluster only.
 EMPTY_AT_FIRST = {"emptyDir", "persistentVolumeClaim", "ephemeral", "nfs", "csi"}
 REFERENCE = re.compile(r"\$\$|\$\(([\w.-]+)\)")
+PLACE = {"TF_CONFIG", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID", "JAX_COORDINATOR_ADDRESS"}
 EDGE = r"[\s=:,;'\"]"  # what may stand before or after a path
 
 
@@ -48,6 +49,7 @@ class Pod:
     command: list[str]
     environment: dict[str, str]
     mounts: list[Mount]
+    folder: Path
 
     @property
     def name(self) -> str:
@@ -89,7 +91,11 @@ def find_volumes(job: TFJob, given: Mapping[str, Path], folder: Path) -> dict[st
 
 
 def plan_pods(
-    job: TFJob, volumes: Mapping[str, Volume], given: Mapping[str, str], ports: list[int]
+    job: TFJob,
+    volumes: Mapping[str, Volume],
+    given: Mapping[str, str],
+    ports: list[int],
+    home: Path,
 ) -> list[Pod]:
     """The pods of a job.
 
@@ -97,13 +103,15 @@ def plan_pods(
         volumes: the folder of each volume.
         given: values of variables that only a cluster knows, or other values than the manifest's.
         ports: a port for each replica.
+        home: where the pods of a TrainJob have their working folders. A function that the SDK has
+            sent is written there first, by each pod, so they must not share one.
 
     Raises:
         UsageError: a container has no command, or a variable has no value here.
     """
     cluster = _plan_cluster(job, list(ports))
     return [
-        _plan_pod(job, spec, index, cluster, volumes, given)
+        _plan_pod(job, spec, index, cluster, volumes, given, home)
         for spec in job.specs
         for index in range(spec.count)
     ]
@@ -118,7 +126,7 @@ def _plan_cluster(job: TFJob, ports: list[int]) -> dict[str, list[str]]:
     }
 
 
-def _plan_pod(job: TFJob, spec: ReplicaSpec, index: int, cluster, volumes, given) -> Pod:
+def _plan_pod(job: TFJob, spec: ReplicaSpec, index: int, cluster, volumes, given, home) -> Pod:
     container = spec.container
     if not container.get("command"):
         raise UsageError(
@@ -127,17 +135,34 @@ def _plan_pod(job: TFJob, spec: ReplicaSpec, index: int, cluster, volumes, given
         )
     mounts = _find_mounts(spec, index, volumes)
     variables = _read_variables(job, spec, index, given)
-    if job.is_distributed:
-        task = {"type": spec.type.lower(), "index": index}
-        config = {"cluster": cluster, "task": task, "environment": "cloud"}
-        variables["TF_CONFIG"] = json.dumps(config)
+    variables |= _tell_place(job, spec, index, cluster)
     words = [*container["command"], *(container.get("args") or [])]
     # Whoever runs this may be a replica of another job.
-    own = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+    own = {name: value for name, value in os.environ.items() if name not in PLACE}
     environment = with_own_python(own)
     environment |= {name: _to_local(value, mounts) for name, value in variables.items()}
     command = [_to_local(_expand(word, variables), mounts) for word in words]
-    return Pod(spec.type, index, spec.restart_policy, command, environment, mounts)
+    is_trainjob = job.kind == TRAIN_JOB
+    folder = home.resolve() / f"{NODE}-{index}" if is_trainjob else job.path.parent
+    return Pod(spec.type, index, spec.restart_policy, command, environment, mounts, folder)
+
+
+def _tell_place(job: TFJob, spec: ReplicaSpec, index: int, cluster) -> dict[str, str]:
+    """The variables that tell a replica which one it is, and where the others are."""
+    if job.kind == TRAIN_JOB:
+        address = cluster[NODE][0]
+        return {
+            "JAX_NUM_PROCESSES": str(spec.count),
+            "JAX_PROCESS_ID": str(index),
+            "JAX_COORDINATOR_ADDRESS": address,
+            "JAX_COORDINATOR_PORT": address.rpartition(":")[2],
+            "JAX_COORDINATOR_BIND_ADDRESS": address,  # else it listens on all devices
+            "JOB_COMPLETION_INDEX": str(index),
+        }
+    if not job.is_distributed:
+        return {}
+    task = {"type": spec.type.lower(), "index": index}
+    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task, "environment": "cloud"})}
 
 
 def _find_mounts(spec: ReplicaSpec, index: int, volumes: Mapping[str, Volume]) -> list[Mount]:
@@ -157,6 +182,7 @@ def _find_mounts(spec: ReplicaSpec, index: int, volumes: Mapping[str, Volume]) -
 def _read_variables(job: TFJob, spec: ReplicaSpec, index: int, given) -> dict[str, str]:
     known = {
         "metadata.name": f"{job.name}-{spec.type.lower()}-{index}",
+        "metadata.annotations['batch.kubernetes.io/job-completion-index']": str(index),
         "metadata.namespace": job.manifest["metadata"].get("namespace", "default"),
         "status.podIP": "127.0.0.1",
     }

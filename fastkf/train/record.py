@@ -1,4 +1,4 @@
-"""What a run of a TFJob leaves in its folder: run.json, and the TFJob with its status."""
+"""What a run of a job leaves in its folder: run.json, and the job with its status."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ import yaml
 from fastkf.base.files import write_text
 from fastkf.runs import model
 from fastkf.runs.record import write_run
-from fastkf.train.manifest import TFJob
+from fastkf.train.manifest import TRAIN_JOB, TFJob
 from fastkf.train.replica import Replica
 from fastkf.train.status import JobStatus
 
@@ -17,8 +17,10 @@ def write_record(
     run: model.Run, job: TFJob, status: JobStatus, replicas: Sequence[Replica]
 ) -> None:
     """Writes both files, each as a whole."""
-    manifest = {**job.manifest, "status": status.to_dict(_count(status, replicas))}
-    write_text(run.folder / "tfjob.yaml", yaml.safe_dump(manifest, sort_keys=False))
+    counts = _count(status, replicas)
+    state = status.to_trainer_dict(counts) if job.kind == TRAIN_JOB else status.to_dict(counts)
+    manifest = {**job.manifest, "status": state}
+    write_text(run.folder / f"{job.kind.lower()}.yaml", yaml.safe_dump(manifest, sort_keys=False))
     write_run(replace(run, replicas=tuple(_describe(one) for one in replicas)))
 
 

@@ -64,6 +64,23 @@ class JobStatus:
             status["completionTime"] = self.completion_time
         return status
 
+    def to_trainer_dict(self, replicas: dict[str, dict[str, int]]) -> dict[str, Any]:
+        """The status of a TrainJob: how it has ended, and the counts of its jobs' pods."""
+        ended = {"Succeeded": ("Complete", "AllJobsCompleted"), "Failed": ("Failed", "FailedJobs")}
+        conditions = [
+            {
+                "type": ended[one["type"]][0],
+                "status": one["status"],
+                "reason": ended[one["type"]][1],
+                "message": one["message"],
+                "lastTransitionTime": one["lastTransitionTime"],
+            }
+            for one in self.conditions
+            if one["type"] in ended
+        ]
+        jobs = [{"name": name, **counts} for name, counts in replicas.items()]
+        return {"conditions": conditions, "jobsStatus": jobs}
+
 
 def _now() -> str:
     return clock.format_utc(clock.now(), "seconds")

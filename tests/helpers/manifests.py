@@ -80,6 +80,7 @@ CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
     ("trainer.kubeflow.org/v1alpha1", "TrainingRuntime"): check_trainer,
     ("pipelines.kubeflow.org/v2beta1", "Pipeline"): check_pipeline,
     ("pipelines.kubeflow.org/v2beta1", "PipelineVersion"): check_pipeline,
+    ("trainer.kubeflow.org/v1alpha1", "ClusterTrainingRuntime"): check_trainer,
     ("kubeflow.org/v1", "Notebook"): lambda m: check_notebook(m, check_manifest),
     ("kubeflow.org/v1alpha1", "PodDefault"): lambda m: check_pod_default(m, check_manifest),
     **{(KUEUE, kind): check_kueue for kind in KINDS},

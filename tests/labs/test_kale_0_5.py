@@ -32,6 +32,7 @@ EXPECTED = {
     "08_object_storage": "Unrecognized tag: secret:object-store:AWS_ACCESS_KEY_ID",
     "09_control_flow": COMPILES,
     "10_drift": COMPILES,
+    "11_trainer": COMPILES,
     "12_language_model": COMPILES,
 }
 EXAMPLE = [

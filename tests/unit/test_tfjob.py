@@ -4,6 +4,7 @@ import copy
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ import yaml
 from fastkf.base import processes
 from fastkf.base.errors import UsageError
 from fastkf.course import places
-from fastkf.train.manifest import check_tfjob, read_tfjob
+from fastkf.train.manifest import check_tfjob, read_documents, read_tfjob
 from fastkf.train.pods import Pod
 from fastkf.train.replica import Replica
 
@@ -103,7 +104,7 @@ def test_defaults_are_the_operators(tmp_path, manifest):
     manifest["spec"]["tfReplicaSpecs"]["worker"] = {"template": spec["template"]}
     path = tmp_path / "job.yaml"
     path.write_text(yaml.safe_dump(manifest))
-    job = read_tfjob(path)
+    job = read_tfjob(path, read_documents(path))
     worker = job.specs[0]
     assert (worker.type, worker.count, worker.restart_policy) == ("Worker", 1, "Never")
     assert (job.clean_pod_policy, job.backoff_limit, job.success_policy) == ("None", None, "")
@@ -112,7 +113,7 @@ def test_defaults_are_the_operators(tmp_path, manifest):
 
 def test_the_end_of_a_replica_that_the_jobs_end_has_killed_is_a_shells(tmp_path):
     process = processes.start(["sleep", "60"], subprocess.DEVNULL)
-    pod = Pod("Worker", 0, "Never", [], {}, [])
+    pod = Pod("Worker", 0, "Never", [], {}, [], Path())
     replica = Replica(pod, tmp_path / "log", state="running", process=process)
     os.killpg(process.pid, signal.SIGKILL)
     processes.end([process])
@@ -137,6 +138,6 @@ def test_a_file_without_a_tfjob(tmp_path, text, expected):
     if text is not None:
         path.write_text(text)
     with pytest.raises(UsageError, match=".") as failure:
-        read_tfjob(path)
+        read_tfjob(path, read_documents(path))
     assert str(path) in str(failure.value)
     assert expected in str(failure.value)

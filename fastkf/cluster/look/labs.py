@@ -210,6 +210,7 @@ LABS: dict[str, tuple[Callable[[Seen], Need], ...]] = {
     "08_object_storage": (pipelines, step_image, lab_secret, TABLE),
     "09_control_flow": (pipelines, step_image),
     "10_drift": (pipelines, step_image),
+    "11_trainer": (pipelines, step_image),
     "12_language_model": (pipelines, step_image),
     "notebook server": (
         kind("notebooks.kubeflow.org", "Notebooks", "labs/kubeflow_on_kind.md"),

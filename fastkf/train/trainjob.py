@@ -1,0 +1,209 @@
+"""Reads a TrainJob with its runtime, and finds what is wrong with it.
+
+The format is trainer.kubeflow.org/v1alpha1 of Trainer 2.2. What its controller and its policy `jax`
+do was read in pkg/runtime/framework/plugins/jax/jax.go; the defaults of pods are those of JobSet.
+"""
+
+import copy
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kubeflow_katib_api.models import (
+    IoK8sApiCoreV1EnvVar,
+    IoK8sApimachineryPkgApisMetaV1ObjectMeta,
+)
+from pydantic import StrictBool, StrictInt, StrictStr
+
+from fastkf.base.errors import UsageError
+from fastkf.base.manifests import find_misfits
+from fastkf.base.yaml_text import read_yaml
+from fastkf.train.fields import Fields
+from fastkf.train.manifest import NODE, TRAIN_JOB, ReplicaSpec, TFJob
+
+API = "trainer.kubeflow.org/v1alpha1"
+RUNTIMES = ("TrainingRuntime", "ClusterTrainingRuntime")
+STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
+RESTARTS_OF_A_JOB = 6  # the backoffLimit of a Job that has none
+LONGEST_NAME = 63
+# What Trainer brings to every cluster.
+BUILT_IN: dict[str, Any] = {
+    "jax-distributed": {
+        "mlPolicy": {"numNodes": 1, "jax": {}},
+        "replicatedJobs": [
+            {
+                "name": NODE,
+                "template": {
+                    "metadata": {"labels": {STEP: "trainer"}},
+                    "spec": {
+                        "template": {
+                            "spec": {
+                                "containers": [
+                                    {"name": NODE, "image": "nvcr.io/nvidia/jax:25.10-py3"}
+                                ]
+                            }
+                        }
+                    },
+                },
+            }
+        ],
+    }
+}
+
+
+class RuntimeRef(Fields):
+    name: StrictStr
+    kind: StrictStr | None = None
+    api_group: StrictStr | None = None
+
+
+class Trainer(Fields):
+    image: StrictStr | None = None
+    command: list[StrictStr] | None = None
+    args: list[StrictStr] | None = None
+    env: list[IoK8sApiCoreV1EnvVar] | None = None
+    num_nodes: StrictInt | None = None
+    num_proc_per_node: Any = None
+    resources_per_node: dict[str, Any] | None = None
+
+
+class Spec(Fields):
+    runtime_ref: RuntimeRef
+    trainer: Trainer | None = None
+    initializer: Any = None
+    labels: dict[str, StrictStr] | None = None
+    annotations: dict[str, StrictStr] | None = None
+    runtime_patches: Any = None
+    suspend: StrictBool | None = None
+    managed_by: StrictStr | None = None
+    active_deadline_seconds: StrictInt | None = None
+
+
+class Manifest(Fields):
+    api_version: StrictStr
+    kind: StrictStr
+    metadata: IoK8sApimachineryPkgApisMetaV1ObjectMeta
+    spec: Spec
+    status: Any = None
+
+
+def read_trainjob(path: Path, manifest: dict, others: Sequence[dict]) -> TFJob:
+    """The job that Trainer makes of a TrainJob.
+
+    Args:
+        path: where the manifest is; runtimes are also looked for in the YAML files beside it.
+        manifest: the TrainJob.
+        others: what else is in its file.
+
+    Raises:
+        UsageError: it is not right, or asks for what is not here.
+    """
+    if problems := find_misfits(manifest, Manifest) or _check(manifest):
+        raise UsageError("\n  ".join([f"{path}: not right as a TrainJob:", *problems]))
+    spec, name = manifest["spec"], manifest["metadata"]["name"]
+    runtime = _find_runtime(path, spec["runtimeRef"], others)
+    trainer = spec.get("trainer") or {}
+    job = _find_trainer(path, runtime)
+    pod = _make_pod(job, trainer)
+    policy = runtime["mlPolicy"]
+    count = trainer.get("numNodes") or policy.get("numNodes") or 1
+    limits = {"backoffLimit": job.get("backoffLimit", RESTARTS_OF_A_JOB), "cleanPodPolicy": "All"}
+    if seconds := spec.get("activeDeadlineSeconds"):
+        limits["activeDeadlineSeconds"] = seconds
+    if spec.get("suspend"):
+        limits["suspend"] = True
+    replicas = ReplicaSpec(NODE, count, pod.get("restartPolicy", "OnFailure"), pod, NODE)
+    return TFJob(path, manifest, name, [replicas], limits, "AllWorkers", kind=TRAIN_JOB)
+
+
+def _check(manifest: dict) -> list[str]:
+    """What the types of its fields do not say."""
+    problems = []
+    name = manifest["metadata"].get("name")
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name):
+        rule = "small letters, digits and -, a letter first"
+        problems.append(f"metadata.name: {name!r} names no TrainJob; it takes {rule}")
+    elif len(f"{name}-{NODE}-0-0") > LONGEST_NAME:
+        problems.append("metadata.name: too long for the names of its pods")
+    nodes = (manifest["spec"].get("trainer") or {}).get("numNodes")
+    if nodes is not None and nodes < 1:
+        problems.append(f"spec.trainer.numNodes: takes 1 or more, not {nodes}")
+    for field in ("runtimePatches", "initializer"):
+        if manifest["spec"].get(field):
+            problems.append(f"spec.{field}: is not known here; put what it does into the runtime")
+    return problems
+
+
+def _find_runtime(path: Path, wanted: dict, others: Sequence[dict]) -> dict:
+    """The policy of a runtime, and its jobs."""
+    kind, name = wanted.get("kind", "ClusterTrainingRuntime"), wanted["name"]
+    beside = sorted(file for file in path.parent.glob("*.y*ml") if file != path)
+    for document in [*others, *(one for file in beside for one in _read_file(file))]:
+        if not isinstance(document, dict) or document.get("kind") not in RUNTIMES:
+            continue
+        metadata = document.get("metadata") or {}
+        if (document["kind"], metadata.get("name")) == (kind, name):
+            return _read_runtime(document, f"{kind} {name}")
+    if kind == "ClusterTrainingRuntime" and name in BUILT_IN:
+        return BUILT_IN[name]
+    raise UsageError(
+        f"{path}: no {kind} {name} in this file, or in a YAML file beside it",
+        f"write it there; known without a file: {', '.join(BUILT_IN)}",
+    )
+
+
+def _read_file(file: Path) -> list:
+    """The documents of a file beside the job's; none where it is no YAML."""
+    try:
+        return list(read_yaml(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return []
+
+
+def _read_runtime(document: dict, name: str) -> dict:
+    try:
+        spec = document["spec"]
+        policy, jobs = spec["mlPolicy"], spec["template"]["spec"]["replicatedJobs"]
+        found = {"mlPolicy": dict(policy), "replicatedJobs": list(jobs)}
+    except (KeyError, TypeError, ValueError):
+        raise UsageError(
+            f"{name}: not right as a runtime",
+            "it has spec.mlPolicy and spec.template.spec.replicatedJobs",
+        ) from None
+    if "jax" not in found["mlPolicy"]:
+        policies = ", ".join(one for one in found["mlPolicy"] if one != "numNodes") or "none"
+        raise UsageError(
+            f"{name}: its policy is {policies}, and only `jax` is known here",
+            "a TensorFlow job runs here as a TFJob",
+        )
+    return found
+
+
+def _find_trainer(path: Path, runtime: dict) -> dict:
+    """The spec of the Job whose pods train."""
+    for one in runtime["replicatedJobs"]:
+        template = one.get("template") if isinstance(one, dict) else None
+        labels = ((template or {}).get("metadata") or {}).get("labels") or {}
+        if template and labels.get(STEP) == "trainer":
+            pod = ((template.get("spec") or {}).get("template") or {}).get("spec") or {}
+            containers = pod.get("containers") or []
+            if NODE in [box.get("name") for box in containers if isinstance(box, dict)]:
+                return template["spec"]
+    raise UsageError(
+        f"{path}: its runtime has no container that trains",
+        f"it is in the job with the label {STEP}: trainer, and is called {NODE}",
+    )
+
+
+def _make_pod(job: dict, trainer: dict) -> dict:
+    """The pod of the runtime, with what the TrainJob says of its container."""
+    pod = copy.deepcopy(job["template"]["spec"])
+    container = next(one for one in pod["containers"] if one["name"] == NODE)
+    for field in ("image", "command", "args"):
+        if trainer.get(field):
+            container[field] = trainer[field]
+    own = {one["name"]: one for one in trainer.get("env") or []}
+    kept = [one for one in container.get("env") or [] if one["name"] not in own]
+    container["env"] = [*kept, *own.values()]
+    return pod

@@ -1,0 +1,163 @@
+"""TrainJobs of Trainer v2, as `fastkf train` reads them, and the pods that it makes of them."""
+
+import io
+
+import pytest
+import yaml
+from rich.console import Console
+
+from fastkf.base.errors import UsageError
+from fastkf.cli.display import Display
+from fastkf.train.job import Options, run_job
+from fastkf.train.manifest import read_documents
+from fastkf.train.pods import find_volumes, plan_pods
+from fastkf.train.status import JobStatus
+from fastkf.train.trainjob import STEP, read_trainjob
+
+REF = {"name": "jax-distributed"}
+
+
+def write(folder, trainer=None, metadata=None, ref=REF, more=(), **spec):
+    """A file with a TrainJob and whatever else."""
+    job = {
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "TrainJob",
+        "metadata": {"name": "flights", **(metadata or {})},
+        "spec": {"runtimeRef": ref, "trainer": trainer or {"command": ["true"]}, **spec},
+    }
+    path = folder / "job.yaml"
+    path.write_text(yaml.safe_dump_all([job, *more]))
+    return path
+
+
+def runtime(policy=None, kind="TrainingRuntime", name="mine", pod=None, container=None, **job):
+    container = {"name": "node", "image": "ours:1", **(container or {})}
+    pod = {"containers": [container], **(pod or {})}
+    labels = {"labels": {STEP: "trainer"}}
+    template = {"metadata": labels, "spec": {"template": {"spec": pod}, **job}}
+    jobs = {"spec": {"replicatedJobs": [{"name": "node", "template": template}]}}
+    policy = {"numNodes": 2, "jax": {}} if policy is None else policy
+    spec = {"mlPolicy": policy, "template": jobs}
+    return {"kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def read(path):
+    documents = read_documents(path)
+    return read_trainjob(path, documents[0], documents)
+
+
+def plan(path, folder, given=None):
+    job = read(path)
+    volumes = find_volumes(job, {}, folder / "volumes")
+    count = job.specs[0].count
+    return plan_pods(job, volumes, given or {}, list(range(7001, 7001 + count)), folder / "pods")
+
+
+def test_each_node_gets_what_trainers_policy_sets(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_PROCESS_ID", "9")  # whoever runs this may be a node itself
+    trainer = {
+        "numNodes": 3,
+        "command": ["run", "$(MODE)"],
+        "env": [{"name": "MODE", "value": "x"}],
+    }
+    pods = plan(write(tmp_path, trainer), tmp_path)
+    places = [
+        [pod.environment[f"JAX_{name}"] for name in ("NUM_PROCESSES", "PROCESS_ID")] for pod in pods
+    ]
+    assert places == [["3", "0"], ["3", "1"], ["3", "2"]]
+    addresses = {pod.environment["JAX_COORDINATOR_ADDRESS"] for pod in pods}
+    assert len(addresses) == 1
+    assert addresses.pop().endswith(":" + pods[0].environment["JAX_COORDINATOR_PORT"])
+    assert [pod.command for pod in pods] == [["run", "x"]] * 3
+    assert [pod.name for pod in pods] == ["node-0", "node-1", "node-2"]
+    assert len({pod.folder for pod in pods}) == 3
+    assert all("TF_CONFIG" not in pod.environment for pod in pods)
+
+
+def test_a_runtime_gives_what_the_job_leaves_out(tmp_path):
+    box = {"command": ["sh"], "args": ["a"], "env": [{"name": "A", "value": "1"}]}
+    path = write(
+        tmp_path,
+        {"args": ["b"], "env": [{"name": "B", "value": "2"}]},
+        ref={"kind": "TrainingRuntime", "name": "mine"},
+        more=[runtime(container=box, backoffLimit=3)],
+    )
+    pods = plan(path, tmp_path)
+    assert [pod.command for pod in pods] == [["sh", "b"]] * 2
+    assert (pods[0].environment["A"], pods[0].environment["B"]) == ("1", "2")
+    assert pods[0].restart_policy == "OnFailure"
+    assert read(path).backoff_limit == 3
+
+
+def test_a_runtime_may_be_in_a_file_beside(tmp_path):
+    (tmp_path / "runtime.yaml").write_text(yaml.safe_dump(runtime()))
+    (tmp_path / "broken.yaml").write_text("a: [1")
+    path = write(tmp_path, ref={"kind": "TrainingRuntime", "name": "mine"})
+    assert read(path).specs[0].count == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"ref": {"name": "torch-distributed"}}, "no ClusterTrainingRuntime torch-distributed"),
+        ({"ref": {"name": "mine"}, "more": [runtime()]}, "no ClusterTrainingRuntime mine"),
+        ({"trainer": {"numNodes": 0}}, "numNodes: takes 1 or more"),
+        ({"trainer": {"numNodes": "2"}}, "spec.trainer.numNodes"),
+        ({"trainer": {"nodes": 2}}, "spec.trainer.nodes: there is no such field"),
+        ({"metadata": {"name": "Flights"}}, "metadata.name"),
+        ({"metadata": {"name": "f" * 60}}, "too long"),
+        ({"ref": {}}, "spec.runtimeRef: the field name is missing"),
+        ({"runtimePatches": [{"manager": "x"}]}, "spec.runtimePatches: is not known here"),
+        ({"initializer": {"dataset": {}}}, "spec.initializer: is not known here"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(tmp_path, change, expected):
+    with pytest.raises(UsageError, match=expected):
+        read(write(tmp_path, **change))
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (runtime(policy={"torch": {}}), "its policy is torch"),
+        (runtime(policy={"numNodes": 2}), "its policy is none"),
+        ({**runtime(), "spec": {}}, "not right as a runtime"),
+        ({**runtime(), "spec": None}, "not right as a runtime"),
+        (runtime(container={"name": "other"}), "no container that trains"),
+    ],
+)
+def test_a_runtime_that_is_not_for_here_is_refused(tmp_path, made, expected):
+    with pytest.raises(UsageError, match=expected):
+        read(write(tmp_path, ref={"kind": "TrainingRuntime", "name": "mine"}, more=[made]))
+
+
+def test_a_job_without_a_command_says_so(tmp_path):
+    with pytest.raises(UsageError, match="no command"):
+        plan(write(tmp_path, {"numNodes": 2}), tmp_path)
+
+
+def test_the_job_succeeds_when_all_nodes_have(tmp_path):
+    script = "echo $JAX_PROCESS_ID of $JAX_NUM_PROCESSES > place; exit $JAX_PROCESS_ID"
+    path = write(
+        tmp_path,
+        {"numNodes": 2, "command": ["sh", "-c", script]},
+        ref={"kind": "TrainingRuntime", "name": "mine"},
+        more=[runtime(pod={"restartPolicy": "Never"})],
+    )
+    display = Display(Console(file=io.StringIO()))
+    run = run_job(path, Options(private=False, output=tmp_path / "run"), display)
+    assert not run.has_succeeded  # the second one has failed
+    assert (tmp_path / "run/pods/node-1/place").read_text() == "1 of 2\n"
+    [condition] = yaml.safe_load((tmp_path / "run/trainjob.yaml").read_text())["status"][
+        "conditions"
+    ]
+    assert (condition["type"], condition["reason"]) == ("Failed", "FailedJobs")
+
+
+def test_a_status_that_is_not_final_has_no_condition():
+    status = JobStatus("TrainJob")
+    status.set("Created", "it is created")
+    assert status.to_trainer_dict({"node": {"active": 2}}) == {
+        "conditions": [],
+        "jobsStatus": [{"name": "node", "active": 2}],
+    }
