@@ -6,12 +6,17 @@ from questions import assert_questions
 
 pytestmark = pytest.mark.slow
 
-# What trains, and what no exercise needs.
-COSTLY = ("train_with(", "start_workers(2", "losses_one", "losses_two", "weights[", "print(equal")
-lab = fixture_of(
-    "11_trainer",
-    without=(*COSTLY, "worker-0.log", "seconds_two", "share = min(", "fastkf.cli", "kept"),
+# What trains with two workers, and what no exercise needs.
+COSTLY = (
+    "_two",
+    '{"mlPolicy"',
+    "start_workers(2",
+    "undisturbed",
+    "fastkf.cli",
+    "print(equal",
+    "share = min(",
 )
+lab = fixture_of("11_trainer", without=(*COSTLY, 'worker-0.log") as log:\n    print(next'))
 
 PLACE = """
 def my_place(job, workers, number):
