@@ -134,7 +134,10 @@ def _describe(job: TFJob, volumes: Mapping[str, Volume], is_private: bool) -> li
     if is_private:
         lines.append("  network: the replicas have one of their own, and reach nothing else")
     else:
-        lines.append("  network: this machine's; the replicas may listen on all its devices")
+        listens = "TensorFlow listens on all its devices"
+        if job.kind == TRAIN_JOB:
+            listens = "Gloo listens at the address of its name"
+        lines.append(f"  network: this machine's; {listens}")
     return lines
 
 
