@@ -15,6 +15,7 @@ from fastkf.base import connections
 from fastkf.base.guard import Access, Guard
 from fastkf.base.ports import bind, url_of
 from fastkf.course import places
+from fastkf.engine.notebook import read_metrics
 
 LAB = places.PROJECT / "labs" / "language_model"
 WIDTH, CONTEXT, BLOCKS = 16, 24, 2
@@ -251,3 +252,9 @@ def test_text_is_sent_in_whole_characters(lab, folder):
     pieces = [text for text, _ in lab["server"].Job(model, request).write(0)]
     assert "".join(pieces) == "né"
     assert all("\ufffd" not in text for text in pieces)
+
+
+def test_the_models_are_as_good_and_as_bad_as_the_lab_says():
+    metrics = read_metrics(places.NOTEBOOKS / "12_language_model.ipynb")
+    assert metrics["mixed_loss"] < metrics["ngram_loss"] < metrics["gpt_loss"]
+    assert metrics["lora_accuracy"] < metrics["full_accuracy"] < 0.95
