@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 
-from fastkf.notebook.check.modules import imported_modules, is_local, modules_of
+from fastkf.notebook.check.modules import imported_modules, is_local, modules_of, path_calls
 from fastkf.notebook.check.packages import WELL_KNOWN
 from fastkf.notebook.kale import package_of
 from fastkf.notebook.model import Cell, Notebook
@@ -23,7 +23,10 @@ def list_missing_packages(notebook: Notebook) -> list[str]:
     installed = " ".join(line for line in lines if INSTALLS in line)
     modules = [module for cell in notebook.code_cells for module in _list_modules(cell)]
     tops = {module.split(".")[0]: module for module in modules if not is_local(notebook, module)}
-    missing = dict(_find_missing(tops))
+    # Where a folder is computed, a module may lie in it. A package of the same name from the index
+    # would be a stranger's code, so only names that are known to be packages are taken.
+    is_told = all(path_calls(notebook))
+    missing = dict(_find_missing(tops, is_told))
     return sorted({package for top, package in missing.items() if package not in installed})
 
 
@@ -40,11 +43,11 @@ def _list_modules(cell: Cell) -> Iterator[str]:
     yield from modules_of(tree)
 
 
-def _find_missing(tops: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _find_missing(tops: dict[str, str], is_told: bool) -> Iterator[tuple[str, str]]:
     for top, module in tops.items():
         if top in sys.stdlib_module_names or _is_here(top):
             continue
-        if package := WELL_KNOWN.get(top) or package_of(module):
+        if package := WELL_KNOWN.get(top) or (package_of(module) if is_told else None):
             yield top, package
 
 

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Set
 from functools import cache
+from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
@@ -17,6 +18,7 @@ from fastkf.notebook.model import Cell, Notebook
 from fastkf.package.pins import installed_version
 
 OWN_PACKAGE = "fastkf"
+PUTS_ON_PATH = ("sys.path.insert", "sys.path.append", "sys.path.extend")
 WRITES_MODULE = re.compile(r"^\s*%%(?:writefile|file)\s(?:.*\s)?['\"]?(\w+)\.py['\"]?\s*$", re.M)
 KERAS_BACKENDS = {"tensorflow", "torch", "jax"}
 
@@ -66,14 +68,26 @@ def written_modules(sources: Iterable[str]) -> set[str]:
     return {name for source in sources for name in WRITES_MODULE.findall(source)}
 
 
+def path_calls(notebook: Notebook) -> Iterator[list[Path]]:
+    """For each call that puts folders on Python's path: those of them that a text names."""
+    for cell in notebook.code_cells:
+        if "sys.path" not in cell.source or cell.tree is None:
+            continue
+        for node in ast.walk(cell.tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in PUTS_ON_PATH:
+                texts = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+                folders = [notebook.path.parent / one for one in texts if isinstance(one, str)]
+                yield [folder for folder in folders if folder.is_dir()]
+
+
 def is_local(notebook: Notebook, module: str) -> bool:
     top = module.split(".")[0]
-    beside = notebook.path.parent / top
-    return (
-        top in ("", OWN_PACKAGE)
-        or top in written_modules(cell.source for cell in notebook.code_cells)
-        or beside.with_suffix(".py").is_file()
-        or (beside / "__init__.py").is_file()
+    if top in ("", OWN_PACKAGE):
+        return True
+    added = (folder for folders in path_calls(notebook) for folder in folders)
+    places = [folder / top for folder in (notebook.path.parent, *added)]
+    return top in written_modules(cell.source for cell in notebook.code_cells) or any(
+        place.with_suffix(".py").is_file() or (place / "__init__.py").is_file() for place in places
     )
 
 
