@@ -125,6 +125,41 @@ print(json.dumps(read_versions(place)))
 """
 
 
+TWICE = """
+import sys
+from types import SimpleNamespace
+from components import promote, register
+from registry import read_versions
+folder = sys.argv[1]
+place = {"registry": f"{folder}/registry.json", "models_dir": f"{folder}/models"}
+model = SimpleNamespace(path=f"{folder}/model", metadata={})
+open(model.path, "w").write("a model")
+service = SimpleNamespace(path=f"{folder}/service")
+for month, gain in ((2, 1.0), (4, 0.01), (4, 0.0)):
+    months = list(range(1, month))
+    name = register.python_func(
+        **place, newest=month, months=months, gain_low=gain, challenger=model
+    )
+    if gain > 0:
+        promote.python_func(**place, version=name, service=service)
+print([one["custom_properties"]["stage"] for one in read_versions(place["registry"])])
+print(open(service.path).read())
+"""
+
+
+def test_a_month_that_comes_twice_does_not_take_the_champion_away(tmp_path):
+    command = [sys.executable, "-c", TWICE, str(tmp_path)]
+    said = subprocess.run(command, cwd=LAB, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    stages, manifest = said.stdout.split("\n", 1)
+    assert stages == "['replaced', 'champion']"
+    spec = json.loads(manifest)["spec"]["predictor"]
+    [written] = yaml.safe_load_all((LAB / "canary.yaml").read_text())
+    assert spec["canaryTrafficPercent"] == written["spec"]["predictor"]["canaryTrafficPercent"]
+    assert spec["model"]["storageUri"].endswith("/models/2013-04")
+    assert set(spec) == set(written["spec"]["predictor"])
+
+
 def try_registry(place) -> list[dict]:
     command = [sys.executable, "-W", "ignore", "-c", TRY_REGISTRY, str(place)]
     said = subprocess.run(command, cwd=LAB, capture_output=True, text=True)
