@@ -48,6 +48,7 @@ def write_version(registry, version, model="late-flights"):
         versions = sorted([*others, version], key=lambda one: one["name"])
         whole = {"registered_model": {"name": model, "state": "LIVE"}, "versions": versions}
         # Whoever reads it meanwhile finds the old file or the new one, never a part of one.
+        path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{path.name}.new")
         new.write_text(json.dumps(whole, indent=2) + "\n")
         os.replace(new, path)

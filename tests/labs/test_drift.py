@@ -131,7 +131,7 @@ from types import SimpleNamespace
 from components import promote, register
 from registry import read_versions
 folder = sys.argv[1]
-place = {"registry": f"{folder}/registry.json", "models_dir": f"{folder}/models"}
+place = {"registry": f"{folder}/kept/registry.json", "models_dir": f"{folder}/models"}
 model = SimpleNamespace(path=f"{folder}/model", metadata={})
 open(model.path, "w").write("a model")
 service = SimpleNamespace(path=f"{folder}/service")
