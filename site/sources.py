@@ -11,6 +11,8 @@ from fastkf.course.tag_lines import remove_line, select_tags
 
 LINK = re.compile(r"\[([^\[\]]+)\]\(([^()#\s:\"\\]+)\)")
 
+EXAMPLES = Path(__file__).resolve().parents[1] / "labs"
+
 # A small heading in JupyterLab; on a page no level of headings is left out.
 QUESTION = re.compile(r"^#### (?=Question )", re.M)
 
@@ -22,10 +24,10 @@ def adapt_links(source: str, folder: Path) -> str:
 def adapt_link(link: re.Match, folder: Path) -> str:
     """A link to a folder leads to its README; without one there is nothing to lead to.
 
-    Nor is there for an example of an old notebook, which is no page.
+    Nor is there for a notebook that is an example of a guide and no page.
     """
     text, target = link.groups()
-    if target.startswith("old_notebooks/"):
+    if target.endswith(".ipynb") and EXAMPLES in (folder / target).resolve().parents:
         return text
     if not (folder / target).is_dir():
         return link[0]

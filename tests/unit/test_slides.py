@@ -41,12 +41,23 @@ def test_long_prose_goes_to_the_notes():
 
 
 def test_answers_are_not_shown():
-    folded = "<details><summary>A. This</summary>\n\nRight: so.\n\n</details>"
+    folded = "<details><summary>A. This</summary>\n\nRight: so.\n\n</details>\n"
+    folded += "<details><summary>B. That</summary>\n\nNot so.\n\n</details>"
     question = f"#### Question 1: one\n\nWhich?\n\n{folded}"
     check = new_code_cell("print('Right')", metadata={"jupyter": {"source_hidden": True}})
     (slide,) = slides_of(new_markdown_cell(question), new_code_cell("my_steps = None"), check)
-    assert "Right" not in " ".join(part.content for part in slide.parts)
-    assert "Right: so." in slide.notes[-1]
+    shown = " ".join(part.content for part in slide.parts)
+    assert "A. This" in shown
+    assert "B. That" in shown
+    assert "Right" not in shown
+    assert "Not so" not in shown
+    assert "Right: so." in "\n".join(slide.notes)
+
+
+def test_what_was_printed_in_pieces_is_one_text():
+    pieces = [new_output("stream", name="stdout", text=text) for text in ("a|", "b|\n")]
+    (slide,) = slides_of(new_markdown_cell("## One"), new_code_cell("x", outputs=pieces))
+    assert slide.parts[-1].content == "a|b|"
 
 
 def test_outputs_are_shown(tmp_path):

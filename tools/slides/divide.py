@@ -18,8 +18,10 @@ ROW = 1.2
 WORDS_A_LINE = 12
 WORDS_OF_PROSE = 45
 MOST_ROWS = 12
+SHORT = 3  # lines
 LEFT_OUT = {"three ways to run this lab", "references", "next"}
-SENTENCE = re.compile(r"(?<=[.?!:])\s+(?=[A-Z`*])")
+SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z`*])")
+FOLDED = re.compile(r"(<details.*?</details>)", re.S)
 SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.S)
 CONTINUED = " (continued)"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -131,7 +133,7 @@ def add_text(deck: Deck, source: str) -> None:
             deck.add(Part("markdown", block, ROW * rows * (2 if len(block) > 90 * rows else 1)))
         elif block.startswith("!["):
             deck.add(Part("markdown", block, IMAGE))
-        elif kind in ("fence", "code_block"):
+        elif kind in ("fence", "code"):
             deck.add(Part("markdown", block, len(block.splitlines())))
         else:
             deck.say(block)
@@ -153,18 +155,16 @@ def add_folded(deck: Deck, block: str) -> None:
 
 def list_blocks(source: str) -> Iterator[tuple[str, str]]:
     """The blocks of a Markdown text, each with its kind; what is folded is one block."""
-    lines = source.splitlines()
-    end = 0
-    for token in markdown.parse(source):
-        if token.level or not token.map or token.map[0] < end:
+    for piece in FOLDED.split(source):
+        if piece.startswith("<details"):
+            yield "html", piece
             continue
-        start, end = token.map
-        kind = token.type.removesuffix("_open").replace("bullet_", "").replace("ordered_", "")
-        if kind == "html_block" and lines[start].startswith("<details"):
-            closing = (n for n in range(start, len(lines)) if "</details>" in lines[n])
-            end = next(closing, end - 1) + 1
-        text = "\n".join(lines[start:end]).strip()
-        yield ("html" if kind == "html_block" else kind), text
+        lines = piece.splitlines()
+        for token in markdown.parse(piece):
+            if not token.level and token.map:
+                kind = token.type.removesuffix("_open").removesuffix("_block")
+                text = "\n".join(lines[slice(*token.map)]).strip()
+                yield kind.replace("bullet_", "").replace("ordered_", ""), text
 
 
 def add_code(deck: Deck, cell: NotebookNode) -> None:
@@ -175,8 +175,20 @@ def add_code(deck: Deck, cell: NotebookNode) -> None:
     for number, piece in enumerate(cut(lines, int(ROOM) - 1)):
         size = len(piece) + 1.0
         deck.add(Part("code", "\n".join(piece), size, label if number == 0 else ""))
-    for output in cell.get("outputs", []):
+    for output in join_streams(cell.get("outputs", [])):
         add_output(deck, output)
+
+
+def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """What was printed in pieces, one after the other, is one text."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last and {output.output_type, last.output_type} == {"stream"}:
+            joined[-1] = NotebookNode({**last, "text": last.text + output.text})
+        else:
+            joined.append(output)
+    return joined
 
 
 def is_answer(cell: NotebookNode) -> bool:
@@ -200,8 +212,8 @@ def add_output(deck: Deck, output: NotebookNode) -> None:
 
 
 def cut(lines: list[str], most: int) -> Iterator[list[str]]:
-    """The lines in pieces of about the same length, cut at empty lines where there are some."""
-    while len(lines) > most:
+    """The lines in pieces, cut at empty lines where there are some; a short end is not cut off."""
+    while len(lines) > most + SHORT:
         gaps = [n for n in range(most // 2, most) if not lines[n].strip()]
         end = gaps[-1] if gaps else most
         yield lines[:end]
