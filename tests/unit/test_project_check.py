@@ -195,6 +195,19 @@ SPOILED = {
         lambda f: write_json(f, "answer", {"predictions": []}),
         "0 predicted",
     ),
+    "an answer to nothing": (
+        "answer",
+        lambda f: (
+            write_json(f, "request", {"inputs": [{"shape": [{}]}]}),
+            write_json(f, "answer", {"outputs": [{"shape": [{}]}]}),
+        ),
+        "do not fit",
+    ),
+    "a rule and no outcome": (
+        "decision",
+        lambda f: write_json(f, "drift", {"rule": {"below_auc": 0.6}, "late_auc": 0.7, "alarm": 1}),
+        "how good",
+    ),
     "counts by hand": ("loaded", lambda f: write_load(f, **{"Request Count": 5000}), "agree"),
     "percentiles by hand": ("loaded", lambda f: write_load(f, **{"95%": 1}), "agree"),
     "too slow": ("borne", lambda f: write_load(f, **{"95%": 130, "98%": 140}), "130 ms"),

@@ -72,9 +72,10 @@ def _check_second_protocol(
 ) -> Found:
     inputs, outputs = as_list(request["inputs"]), as_list(response.get("outputs"))
     sizes = [as_list(as_table(one).get("shape"))[:1] for one in (*inputs[:1], *outputs[:1])]
-    if len(sizes) != 2 or not sizes[0] or sizes[0] != sizes[1]:
+    rows = as_number(sizes[0][0]) if sizes and sizes[0] else None
+    if not rows or rows < 1 or len(sizes) != 2 or sizes[0] != sizes[1]:
         raise Refused(told, "its outputs do not fit the inputs", f"keep the answer to {asked}")
-    return Found(told, f"outputs for {sizes[0][0]} rows")
+    return Found(told, f"outputs for {rows:g} rows")
 
 
 def find_service(project: Project) -> tuple[str, dict[str, Any]]:

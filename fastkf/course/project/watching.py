@@ -132,9 +132,14 @@ def _count_outcomes(content: Any) -> tuple[int, bool]:
     if isinstance(content, Page):
         rows = [len(table) - 1 for table in content.tables if any(map(_is_outcome, table[0]))]
         return max(rows, default=0), any(word in content.text.lower() for word in DECISION)
-    found = [(key, value) for _, key, value in _walk(content)]
-    values = [value for key, value in found if _is_outcome(key) and as_number(value) is not None]
-    return len(values), any(_key(key) in DECISION for key, _ in found)
+    found = list(_walk(content))
+    # One place is one period: a rule such as "retrain_below_auc" stands alone, above them.
+    places = {
+        path
+        for path, key, value in found
+        if _is_outcome(key) and "below" not in key and as_number(value) is not None
+    }
+    return len(places), any(_key(key) in DECISION for _, key, _ in found)
 
 
 def _is_outcome(name: object) -> bool:
