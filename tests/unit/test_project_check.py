@@ -346,6 +346,11 @@ def test_a_folder_without_settings_is_no_project(tmp_path):
             None,
         ),
         ("test_rows = rows.iloc[90:]\nmodel.fit(rows.iloc[:90])", None),
+        (
+            "seed = 3\ntrain, test_rows = split(rows, test_size=a, random_state=seed)\n"
+            "cross_validate(model, train, a, seed)",
+            None,
+        ),
         ("test_rows = rows.iloc[90:]\nmodel.fit(rows)", "split-first"),
         (
             "x = scaler.fit_transform(rows)\ntrain, test_rows = split(x)\nmodel.fit(train)",

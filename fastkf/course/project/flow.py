@@ -117,7 +117,7 @@ def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
     made = frozenset().union(*(place.bound for place in places)) if places else frozenset()
     flow = Flow(unbound=test_rows - made, lists=read_lists(places))
     flow.split = next((one for one in places if one.bound & test_rows), None)
-    whole = find_whole(places, flow.split, test_rows)
+    whole = find_whole(places, flow.split, test_rows) - find_constants(places)
     touched: set[str] = set()
     for place in places:
         for call, looped in place.calls:
@@ -198,6 +198,17 @@ def find_whole(places: list[Place], split: Place | None, test_rows: frozenset[st
         if place.bound & wanted and place.cell.role != "imports":
             wanted |= _sources(place)
     return wanted
+
+
+def find_constants(places: Iterable[Place]) -> frozenset[str]:
+    """The names that are set to a number or a text somewhere: a seed, a share, no rows."""
+    return frozenset(
+        name
+        for place in places
+        for node in place.nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for name in Names.of(node).bound
+    )
 
 
 def _sources(place: Place) -> set[str]:
