@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from zipfile import BadZipFile
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -238,7 +239,7 @@ def load(folders: list[Path]) -> dict[str, LanguageModel]:
     for folder in folders:
         try:
             model = LanguageModel(folder)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise UsageError(
                 f"{folder}: no published model ({type(error).__name__}: {error})",
                 "give the folder with config.json, tokenizer.json and weights.npz",
@@ -261,7 +262,7 @@ def main(arguments: list[str]) -> None:
     url = url_of(listener)
 
     def announce() -> None:
-        shown = options.token_file or token
+        shown = f"in {options.token_file}" if options.token_file else token
         print(f"models: {', '.join(models)}\napi_key: {shown}\nServing at {url}/openai/v1")
         if not options.token_file:
             print(f"A page to type into: {url}/?token={token}")

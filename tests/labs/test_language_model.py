@@ -235,6 +235,24 @@ def test_the_page_shows_text_as_text_and_loads_nothing(url):
     assert "http" not in answer.text.replace("http-equiv", "")
 
 
+@pytest.mark.security
+def test_clients_that_leave_a_stream_take_no_place_for_good(url):
+    body = {"model": "news", "prompt": "oil", "max_tokens": 15, "stream": True}
+    headers = {"authorization": f"Bearer {KEY}"}
+    for _ in range(25):
+        with httpx.stream("POST", f"{url}/completions", json=body, headers=headers) as answer:
+            assert answer.status_code == 200
+    assert ask(url, prompt="oil", max_tokens=1).status_code == 200
+
+
+def test_weights_that_are_none_are_named(lab, folder, tmp_path):
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / name).write_text((folder / "news" / name).read_text())
+    (tmp_path / "weights.npz").write_text("PK not a zip file")
+    with pytest.raises(lab["server"].UsageError, match="no published model"):
+        lab["server"].load([tmp_path])
+
+
 def test_a_folder_without_a_model_is_named(lab, tmp_path):
     with pytest.raises(lab["server"].UsageError, match="no published model"):
         lab["server"].load([tmp_path])
