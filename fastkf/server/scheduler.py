@@ -135,9 +135,16 @@ def _latest(schedule: Schedule, moment: datetime, end: datetime, now: datetime) 
     if isinstance(schedule, Every):
         missed = (last - moment).total_seconds() // schedule.seconds
         return moment + timedelta(seconds=missed * schedule.seconds)
-    while (later := schedule.after(moment)) is not None and later <= last:
-        moment = later
-    return moment
+    # By halves: the seconds of a month, one by one, take a minute, in which nothing is written.
+    fewest, most = 0, int((last - moment).total_seconds())
+    while fewest < most:
+        half = (fewest + most) // 2
+        later = schedule.after(moment + timedelta(seconds=half))
+        if later is not None and later <= last:
+            fewest = half + 1
+        else:
+            most = half
+    return moment + timedelta(seconds=fewest)
 
 
 def _has_place(session: Session, row: db.RecurringRun) -> bool:

@@ -10,9 +10,11 @@ from servers import chain
 from fastkf.base import clock
 from fastkf.server import database as db
 from fastkf.server.schedule import Cron, ScheduleError, read_schedule
+from fastkf.server.scheduler import next_time
 
 PACKAGE = chain("return number", name="tiny", parameters={"number": 3})
 NOON = datetime(2026, 11, 28, 12, 0, 0, tzinfo=UTC)  # a Saturday
+AFTER = Cron.after
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,32 @@ def test_what_was_missed_is_caught_up_or_left_out(asked, no_catchup, count):
     moments = [datetime.fromisoformat(one["scheduled_at"]) for one in runs]
     assert moments[-1] - moments[0] == timedelta(seconds=60 * (count - 1))
     assert len(make(asked, 365)) == count + 1
+
+
+@pytest.mark.parametrize(
+    ("cron", "moment"),
+    [
+        ("* * * * * *", "2026-02-28T12:30:07+00:00"),
+        ("* * 3 * * *", "2026-02-28T03:59:59+00:00"),
+        ("0 30 12 * * *", "2026-02-28T12:30:00+00:00"),
+        ("0 0 0 1 2 *", "2026-02-01T00:00:00+00:00"),
+        ("0 0 0 1 1 *", "2026-01-01T00:00:00+00:00"),
+    ],
+)
+def test_the_latest_of_many_that_were_missed_is_found_in_few_looks(cron, moment, monkeypatch):
+    asked_for = []
+    schedule = Cron(cron)
+    monkeypatch.setattr(Cron, "after", lambda self, one: asked_for.append(one) or AFTER(self, one))
+    row = db.RecurringRun(
+        trigger={"cron_schedule": {"cron": cron}},
+        is_enabled=True,
+        no_catchup=True,
+        since=datetime.fromisoformat("2025-12-31T00:00:00+00:00"),
+    )
+    now = datetime.fromisoformat("2026-02-28T12:30:07.5+00:00")
+    assert next_time(row, now) == datetime.fromisoformat(moment)
+    assert AFTER(schedule, datetime.fromisoformat(moment)) > now
+    assert len(asked_for) < 40
 
 
 def test_it_is_disabled_enabled_and_deleted(asked):
