@@ -358,3 +358,14 @@ def test_troubleshooting_quotes_the_rules_as_they_speak(rule, tmp_path):
     titles = re.findall(rf"^### `({rule}: [^\n]*)`$", read_text(TROUBLESHOOTING), re.M)
     assert titles
     assert all(part in said for part in titles[0].split("..."))
+
+
+def test_the_list_above_the_glossary_has_each_of_its_words():
+    glossary = places.PROJECT / "labs" / "glossary.md"
+    listed, _, entries = glossary.read_text(encoding="utf-8").partition("\n## A\n")
+    words = [anchor for anchor in anchors(glossary) if re.search(rf"\(#{anchor}\)", listed)]
+    headings = re.findall(r"^### ", entries, re.M)
+    assert len(words) == len(headings)
+    assert len(re.findall(r"^- \*\*(\w)\*\*", listed, re.M)) == len(
+        set(re.findall(r"^- \*\*(\w)\*\*", listed, re.M))
+    )
