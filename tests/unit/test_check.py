@@ -486,6 +486,7 @@ VALUES = [
             "rate_param = 1\nRATE = 2": "it meets the parameter `rate_param`",
             "load_step = 1": "it meets the code of step `load`",
             "LAMBDA = 0.1": "a word of Python's own; choose another name",
+            "self = 1": "an argument that KFP has already; choose another name",
             "_rate = 1": "a parameter begins with a letter",
         }.items()
     ),

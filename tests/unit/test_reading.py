@@ -140,6 +140,10 @@ def test_the_package_of_a_notebook_that_asks_for_everything_is_that_of_kfp(tmp_p
         [("pipeline-parameters", "Output = 1"), ("step:load", "x = 1")],
         [("pipeline-parameters", "größe = 1"), ("step:load", "x = 1")],
         [("pipeline-parameters", "load_html_report = 1"), ("step:load", "x = 1")],
+        [("pipeline-parameters", "Lambda = 1"), ("step:load", "x = 1")],
+        [("pipeline-parameters", "self = 1"), ("step:load", "x = 1")],
+        [("step:load", "_x = 1\n_x")],
+        [("step:load", "größe = 1"), (["step:train", "prev:load"], "y = größe")],
     ],
     ids=str,
 )

@@ -84,6 +84,8 @@ def parameter_name(notebook: Notebook) -> Found:
                 f"Kale lower-cases `{name}` to a word of Python's own",
                 "choose another name",
             )
+        elif name == "self":
+            yield cell, "`self` is an argument that KFP has already", "choose another name"
         elif clash:
             yield cell, f"Kale lower-cases `{name}`, and it meets {clash}", "choose another name"
         for made in in_code:

@@ -6,6 +6,7 @@ notebook: a function for each step, and a graph without groups. That is written 
 steps. tests/unit/test_reading.py compares the two byte for byte.
 """
 
+import keyword
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,6 +46,7 @@ _STEP = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")  # what KFP makes a task's na
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Names in Kale's script, and of KFP's, that a parameter would hide.
 _TAKEN = {"output", "security_context", "add_pod_annotation", "add_pod_label", "use_secret_as_env"}
+_RESERVED = _TAKEN | {"self", *keyword.kwlist}
 
 
 def write_package(
@@ -88,13 +90,14 @@ def _refuse_rare(pipeline: PlainPipeline, sources: Mapping[str, str]) -> None:
     """Leaves to KFP what it renames, or stops at, and what is too rare to stand here."""
     parameters = [name.lower() for name in pipeline.pipeline_parameters]
     steps = list(pipeline.nodes.values())
-    taken = _TAKEN.union(*((f"{one.name}_step", f"{one.name}_task") for one in steps))
+    taken = _RESERVED.union(*((f"{one.name}_step", f"{one.name}_task") for one in steps))
+    names = set(pipeline.pipeline_parameters).union(*(step.outs for step in steps))
     limits = {limit for step in steps for limit in step.config.limits}
     if (
         len(pipeline.config.pipeline_name) > _MOST
         or len(set(parameters)) < len(parameters)
         or taken.intersection(parameters)
-        or not all(map(_VARIABLE.fullmatch, pipeline.pipeline_parameters))
+        or not all(map(_VARIABLE.fullmatch, names))
         or not all(map(_STEP.fullmatch, pipeline.nodes))
         or limits.intersection(GPU_LIMITS)
     ):
