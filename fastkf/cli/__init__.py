@@ -2,11 +2,19 @@
 
 from typing import Annotated
 
-import typer
+try:
+    import typer
 
-from fastkf.cli.commands import Commands
-from fastkf.cli.process import open_streams
-from fastkf.cli.welcome import show_welcome
+    from fastkf.cli.commands import Commands
+    from fastkf.cli.process import open_streams
+    from fastkf.cli.welcome import show_welcome
+except ModuleNotFoundError as error:  # a Python other than the environment's
+    if str(error.name).partition(".")[0] == "fastkf":
+        raise
+    raise SystemExit(
+        f"fastkf: this Python has no {error.name}: run `make set-up` in the course's folder once, "
+        "and `source .venv/bin/activate` in each terminal"
+    ) from None
 
 app = typer.Typer(
     name="fastkf",

@@ -93,6 +93,15 @@ def test_the_top_level_is_taken_in_at_a_glance():
     assert len(entries) <= ENTRIES, sorted(entries)
 
 
+def test_a_python_without_the_packages_says_how_to_get_them():
+    result = subprocess.run(
+        [sys.executable, "-S", "-m", "fastkf.cli"], capture_output=True, text=True, cwd=HOUSE.parent
+    )
+    assert result.returncode == 1
+    assert "make set-up" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_the_command_starts_without_what_takes_long_to_import():
     code = "import sys, fastkf.cli; print(*sorted(sys.modules))"
     result = subprocess.run(

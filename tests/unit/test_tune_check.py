@@ -210,6 +210,13 @@ def test_a_trial_may_refer_to_itself():
     assert check_experiment(manifest) == []
 
 
+@pytest.mark.parametrize("trial", [None, {"kind": "TrainJob", "spec": {"runtimeRef": {}}}])
+def test_a_trial_that_is_no_job_is_said_to_be_for_a_cluster(trial):
+    manifest = make_experiment()
+    manifest["spec"]["trialTemplate"]["trialSpec"] = trial
+    assert ["on a cluster only" in one for one in find_differences(manifest)] == [True]
+
+
 def test_what_a_cluster_would_do_otherwise_is_said():
     manifest = make_experiment([X, UNITS])
     assert find_differences(manifest) == []

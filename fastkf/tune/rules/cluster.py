@@ -36,9 +36,19 @@ def find_differences(manifest: dict) -> list[str]:
             f"spec.parameters: Katib's {name} draws {', '.join(logarithmic)} uniformly: it does "
             "not read the distribution"
         )
-    pod = spec["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    return [*notes, *_compare_trial(spec)]
+
+
+def _compare_trial(spec: dict) -> list[str]:
+    """The trial's pod; of a resource that is no Job, nothing is known here but that."""
+    template = spec["trialTemplate"]
+    trial = template.get("trialSpec") or {}
+    if trial.get("kind") != "Job":
+        kind = trial.get("kind") or "template of a ConfigMap"
+        return [f"spec.trialTemplate: a {kind} as a trial runs on a cluster only, not here"]
+    notes = []
+    pod, primary = trial["spec"]["template"]["spec"], template["primaryContainerName"]
     containers = [one["name"] for one in pod["containers"] + (pod.get("initContainers") or [])]
-    primary = spec["trialTemplate"]["primaryContainerName"]
     if others := [one for one in containers if one != primary]:
         notes.append(f"spec.trialTemplate: the container {others[0]} does not run here")
     if spec.get("earlyStopping") and not _shares_user(pod, primary):
