@@ -1,12 +1,13 @@
 """Makes the pipeline's recurring run on a Kubeflow Pipelines, and keeps what the server answers.
 
 fastkf compile late_flights.ipynb -o late-flights.yaml
-fastkf server --port 8090 --no-token --in-container    # only on a laptop that nobody else uses
-python schedule.py http://127.0.0.1:8090 late-flights.yaml
+fastkf server --port 8090
+python schedule.py http://127.0.0.1:8090 late-flights.yaml \\
+    --token-file ~/.local/share/fast-kubeflow/server/token
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 from kfp import Client
@@ -15,14 +16,20 @@ KEPT = Path(__file__).with_name("evidence") / "recurring_run.json"
 FIRST_OF_MONTH = "0 0 3 1 * *"  # second, minute, hour, day of the month, month, day of the week
 
 
-def main(endpoint: str, package: str) -> None:
-    client = Client(host=endpoint)
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("endpoint")
+    parser.add_argument("package")
+    parser.add_argument("--token-file", type=Path, help="the token of a fastkf server")
+    words = parser.parse_args()
+    token = words.token_file.read_text().strip() if words.token_file else None
+    client = Client(host=words.endpoint, existing_token=token)
     experiment = client.create_experiment("late-flights")
     run = client.create_recurring_run(
         experiment_id=experiment.experiment_id,
         job_name="late-flights-monthly",
         cron_expression=FIRST_OF_MONTH,
-        pipeline_package_path=package,
+        pipeline_package_path=words.package,
         no_catchup=True,
     )
     answer = client.get_recurring_run(run.recurring_run_id).to_dict()
@@ -33,4 +40,4 @@ def main(endpoint: str, package: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
