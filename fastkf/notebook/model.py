@@ -53,12 +53,19 @@ class Cell:
 
     @cached_property
     def tree(self) -> ast.Module | None:
-        """The cell's syntax tree; None when it is not plain Python (a magic, a syntax error)."""
+        """The cell's syntax tree; None when it is not plain Python (a magic, a syntax error).
+
+        Raises:
+            FastkfError: it is too deep for Python to read.
+        """
         try:
             with warnings.catch_warnings(action="ignore"):
                 return ast.parse(self.source)
         except (SyntaxError, ValueError):
             return None
+        except (RecursionError, MemoryError) as error:
+            problem = f"{self.label}: an expression or a block is too deep for Python to read"
+            raise FastkfError(problem, "write it in smaller parts") from error
 
     @cached_property
     def names(self) -> Names:

@@ -1396,3 +1396,9 @@ def test_twice_the_steps_are_about_twice_the_work(write):
     count_calls(2)  # imports Kale
     once = count_calls(10)
     assert count_calls(20) < 3 * once
+
+
+@pytest.mark.parametrize("code", ["-" * 50_000 + "1", "1+" * 5_000 + "1", "1+" * 400 + "1"])
+def test_code_that_is_too_deep_is_one_message(code, write):
+    with pytest.raises(FastkfError, match="too deep"):
+        check(write([("step:load", f"x = {code}")]))

@@ -1,5 +1,6 @@
 """`fastkf project check`: each point is given and refused, and a fake of each kind is seen."""
 
+import ast
 import json
 import os
 import shutil
@@ -24,6 +25,8 @@ from projects import (
 )
 
 from fastkf.base.errors import UsageError
+from fastkf.course.project.derived import find_derived
+from fastkf.course.project.leaks import tells
 from fastkf.course.project.rubric import PASS_MARK, RUBRIC, check_project
 
 
@@ -62,6 +65,15 @@ def other_file(name, text):
     return lambda folder: (folder / name).write_text(text)
 
 
+def add_error(folder):
+    path = folder / "evidence" / "run" / "notebook.ipynb"
+    content = json.loads(path.read_text())
+    content["cells"][-2]["outputs"] = [
+        {"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}
+    ]
+    path.write_text(json.dumps(content))
+
+
 NAMES = ("hour", "kind", "score")
 EVIDENCE = [
     ("run/run.json", "both-ways"),
@@ -89,6 +101,14 @@ SPOILED = {
         lambda f: write_run(f, parameters={"strength": 9, "random_state": 3}),
         "strength",
     ),
+    "changed in a cell that looks like papermill's": (
+        "same-code",
+        lambda f: write_visits(
+            f, [*CELLS[:3], (["step:more", "injected-parameters"], "x = 1"), *CELLS[3:]]
+        ),
+        "changed",
+    ),
+    "a run that stopped": ("same-code", lambda f: add_error(f), "has an error"),
     "unequal metrics": (
         "equal-metrics",
         lambda f: write_run(
@@ -120,6 +140,37 @@ SPOILED = {
         "columns",
         lambda f: write_rows(f, delay=lambda number, _: number * 17 % 5),
         "delay",
+    ),
+    "known afterwards, made into another column": (
+        "columns",
+        edit(
+            "step:set_aside",
+            "features = ",
+            'rows["wait"] = rows["delay"] * 2\nrows = rows.assign(kind=rows.wait > 3)\nfeatures = ',
+            run=True,
+        ),
+        "kind is made of delay",
+    ),
+    "known afterwards, renamed": (
+        "columns",
+        edit(
+            "step:load_rows",
+            "rows = ",
+            'rows = pd.DataFrame().rename(columns={"delay": "kind"})\nrows = ',
+            run=True,
+        ),
+        "kind is made of delay",
+    ),
+    "known afterwards, in a table with a name": (
+        "columns",
+        edit(
+            "step:train",
+            "model = ",
+            'X, y = training[["hour", "delay"]], training.late\nX = training[["hour", "delay"]]\n'
+            "A, B, c, d = train_test_split(X, y)\nLogisticRegression().fit(A, c)\nmodel = ",
+            run=True,
+        ),
+        "delay is among the features",
     ),
     "rows of another table": (
         "columns",
@@ -195,6 +246,14 @@ SPOILED = {
         lambda f: write_json(f, "answer", {"predictions": []}),
         "0 predicted",
     ),
+    "an answer of nothing": (
+        "answer",
+        lambda f: (
+            write_json(f, "request", {"instances": [{}]}),
+            write_json(f, "answer", {"predictions": [None]}),
+        ),
+        "is empty",
+    ),
     "an answer to nothing": (
         "answer",
         lambda f: (
@@ -236,6 +295,11 @@ SPOILED = {
         lambda f: write_json(f, "drift", {"periods": make_drift()["periods"]}),
         "what follows",
     ),
+    "an empty decision": (
+        "decision",
+        lambda f: write_json(f, "drift", {**make_drift(), "retrain": None}),
+        "what follows",
+    ),
     "an empty section": (
         "sections",
         other_file("README.md", README.replace("## Limits", "## Limits\n\n## More")),
@@ -250,6 +314,14 @@ SPOILED = {
         "numbers",
         other_file("README.md", README.replace("69.11", "79.11")),
         "test_auc",
+    ),
+    "an error that the folder ignores": (
+        "steps",
+        lambda f: (
+            (f / "pyproject.toml").write_text('[tool.fastkf]\nignore = ["undefined-name"]'),
+            edit("step:test", "chance = ", "missing_name\nchance = ")(f),
+        ),
+        "missing_name",
     ),
     "an untagged step": (
         "steps",
@@ -403,6 +475,50 @@ def test_a_drift_report_may_be_a_page(folder):
         f"<script>1</script>{table}We retrain in August."
     )
     assert {"drift", "decision"} & refusals(folder).keys() == set()
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("x = " + "-" * 50_000 + "1", "too deep"),
+        ("x = " + "1+" * 20_000 + "1", "too deep"),
+        ("x = [" + "1," * 60_000 + "]", "characters of code"),
+    ],
+)
+def test_code_that_takes_too_long_or_too_deep_is_refused(folder, code, says):
+    write_visits(folder, [*CELLS[:-1], ("step:last", code)])
+    assert says in refusals(folder)["steps"].found
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(
+    "page", ["<table><tr><td>a<table>text</table>", "<table><tr></tr><tr><td>1", "<" * 60_000]
+)
+def test_no_page_ends_it(folder, page):
+    (folder / "evidence" / "drift.json").unlink()
+    (folder / "evidence" / "drift.html").write_text(page)
+    assert {"drift", "decision"} <= refusals(folder).keys()
+
+
+@pytest.mark.parametrize("name", ["training_rows.csv", "load_stats.csv", "tune/trials.csv"])
+def test_a_row_longer_than_the_heading_is_refused(folder, name):
+    path = folder / "evidence" / name
+    heading, first, *others = path.read_text().splitlines()
+    path.write_text("\n".join([heading, f"{first},7", *others]))
+    assert "longer than the heading" in str([one.found for one in refusals(folder).values()])
+
+
+@pytest.mark.parametrize(
+    ("values", "results"), [("1e308 -1e308 1", "1 2 3"), ("1e-300 0 0", "1 2 3")]
+)
+def test_numbers_out_of_reach_tell_nothing(values, results):
+    assert tells(values.split(), results.split()) is None
+
+
+def test_a_column_of_the_rows_before_may_be_known():
+    code = 'rows["before"] = rows.groupby("plane")["delay"].shift(1)\nrows["more"] = rows["delay"]'
+    assert find_derived([ast.parse(code)], frozenset({"delay"})) == {"more": "delay"}
 
 
 def test_points_are_plain_data(folder):

@@ -25,19 +25,18 @@ def call_name(call: ast.Call) -> str:
 
 def find_callers(trees: Iterable[ast.Module], names: frozenset[str]) -> frozenset[str]:
     """The names, and the notebook's own functions that call one of them."""
-    functions = [
-        node
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    found = set(names)
-    for _ in functions:
-        found |= {
-            one.name
-            for one in functions
-            if any(isinstance(n, ast.Call) and call_name(n) in found for n in ast.walk(one))
-        }
+    callers: dict[str, set[str]] = {}
+    for tree in trees:
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Call):
+                        callers.setdefault(call_name(node), set()).add(function.name)
+    found, waiting = set(names), list(names)
+    for name in waiting:  # it grows meanwhile
+        new = callers.get(name, set()) - found
+        found |= new
+        waiting += new
     return frozenset(found)
 
 

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from fastkf.course.project.derived import read_tables
 from fastkf.course.project.expressions import (
     Lists,
     arguments,
@@ -96,6 +97,7 @@ class Flow:
         fits: the calls that fit, each with its place.
         touched: the names that what comes of test rows ends up in.
         lists: names to the texts in the lists that they stand for.
+        tables: names to the columns of the tables that they stand for.
     """
 
     unbound: frozenset[str] = frozenset()
@@ -106,6 +108,7 @@ class Flow:
     fits: list[tuple[ast.Call, Place]] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
@@ -116,6 +119,7 @@ def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
     fitting, asking = find_callers(trees, FITTING), find_callers(trees, ASKING)
     made = frozenset().union(*(place.bound for place in places)) if places else frozenset()
     flow = Flow(unbound=test_rows - made, lists=read_lists(places))
+    flow.tables = read_tables((node for place in places for node in place.nodes), flow.lists)
     flow.split = next((one for one in places if one.bound & test_rows), None)
     whole = find_whole(places, flow.split, test_rows) - find_constants(places)
     touched: set[str] = set()

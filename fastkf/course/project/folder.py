@@ -121,15 +121,18 @@ class Folder:
             Refused: it is none, or has too many rows.
         """
         rows: list[dict[str, str]] = []
+        again = "write it again"
         try:
             for row in csv.DictReader(io.StringIO(self.read(name), newline="")):
+                if None in row:
+                    raise Refused(name, f"row {len(rows) + 1} is longer than the heading", again)
                 rows.append({str(key): str(value or "") for key, value in row.items()})
                 if len(rows) > MOST_ROWS:
                     raise Refused(name, f"more than {MOST_ROWS:,} rows", "hand in fewer of them")
         except csv.Error as error:
             raise unreadable(name, error) from error
         if not rows:
-            raise Refused(name, "the table has no rows", "write it again")
+            raise Refused(name, "the table has no rows", again)
         return rows
 
 

@@ -6,9 +6,10 @@ column that was computed from the outcome in a way of its own, only a person fin
 
 import ast
 from collections.abc import Sequence
-from statistics import correlation
+from statistics import StatisticsError, correlation
 
-from fastkf.course.project.expressions import Lists, arguments, read_texts
+from fastkf.course.project.derived import columns_of, find_derived
+from fastkf.course.project.expressions import arguments
 from fastkf.course.project.folder import Refused, as_number
 from fastkf.course.project.project import Found, Project
 
@@ -39,6 +40,7 @@ def columns(project: Project) -> Found:
                 "ask when this column is known; if only afterwards, leave it out",
             )
     _check_names(project)
+    _check_derived(project)
     return Found(where, f"{len(project.features)} features, none of which alone tells the target")
 
 
@@ -53,7 +55,8 @@ def _check_names(project: Project) -> None:
             "leave it out of what the model learns from",
         )
     for call, place in project.flow.fits:
-        names = set(_columns_of(call, project.flow.lists))
+        first = next(iter(arguments(call)), ast.Constant(None))
+        names = set(columns_of(first, project.flow.lists, project.flow.tables))
         if late := sorted(names & forbidden):
             raise Refused(
                 f"{project.notebook.path.name}, {place.cell.label}",
@@ -61,7 +64,8 @@ def _check_names(project: Project) -> None:
                 "leave it out of what the model learns from",
             )
         differing = sorted(names ^ project.features)
-        if names and differing and len(arguments(call)) > 1:
+        is_said = isinstance(first, ast.Subscript) and len(arguments(call)) > 1
+        if names and differing and is_said:
             raise Refused(
                 project.rows_file,
                 f"its columns are not those that are learned from in {place.cell.label} "
@@ -70,15 +74,17 @@ def _check_names(project: Project) -> None:
             )
 
 
-def _columns_of(call: ast.Call, lists: Lists) -> tuple[str, ...]:
-    """The columns of the first argument, where the code says them: `rows[columns]`."""
-    first = next(iter(arguments(call)), None)
-    if not isinstance(first, ast.Subscript):
-        return ()
-    key = first.slice
-    if isinstance(key, ast.Tuple) and len(key.elts) == 2:  # rows.loc[which, columns]
-        return read_texts(key.elts[1], lists) or read_texts(key, lists) or ()
-    return read_texts(key, lists) or ()
+def _check_derived(project: Project) -> None:
+    """No feature is made, row by row, of what is known only afterwards."""
+    settings = project.settings
+    trees = [cell.tree for cell in project.notebook.code_cells if cell.tree]
+    derived = find_derived(trees, settings.known_afterwards | {settings.target})
+    if late := sorted(project.features & derived.keys()):
+        raise Refused(
+            project.notebook.path.name,
+            f"{late[0]} is made of {derived[late[0]]}, which is known only afterwards",
+            "leave it out of what the model learns from",
+        )
 
 
 def tells(values: Sequence[str], outcomes: Sequence[str]) -> str | None:
@@ -98,7 +104,10 @@ def tells(values: Sequence[str], outcomes: Sequence[str]) -> str | None:
     ]
     if len({n for n, _ in both}) < 2 or len({r for _, r in both}) < 2:
         return None
-    found = correlation([n for n, _ in both], [r for _, r in both])
+    try:
+        found = correlation([n for n, _ in both], [r for _, r in both])
+    except (StatisticsError, OverflowError):  # numbers too small or too large to be squared
+        return None
     return f"correlation {found:.3f}" if abs(found) > TOO_GOOD else None
 
 

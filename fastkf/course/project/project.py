@@ -12,6 +12,7 @@ from fastkf.course.project.settings import Settings
 from fastkf.notebook.model import Notebook, read
 
 ROWS = "training_rows.csv"
+MOST_CODE = 100_000  # characters; the longest notebook of the course has a third
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,7 @@ class Project:
                 name, "there is no such notebook in the folder", "name it in project.toml"
             )
         self.folder.read(name)  # within limits, or it is not read at all
-        try:
-            return read(self.folder.root / name)
-        except FastkfError as error:
-            raise Refused(name, error.problem, error.remedy or "correct it") from error
+        return read_notebook(self.folder.root / name, name)
 
     @cached_property
     def flow(self) -> Flow:
@@ -80,6 +78,24 @@ class Project:
     def features(self) -> frozenset[str]:
         """The columns of the training rows, without the target."""
         return frozenset(self.rows[0]) - {self.settings.target}
+
+
+def read_notebook(path: Path, where: str) -> Notebook:
+    """A notebook whose code is within limits.
+
+    Raises:
+        Refused: it is none, or its code is too long or too deep.
+    """
+    try:
+        notebook = read(path)
+        length = sum(len(cell.source) for cell in notebook.code_cells)
+        if length > MOST_CODE:
+            raise FastkfError(f"{length:,} characters of code", f"write at most {MOST_CODE:,}")
+        for cell in notebook.code_cells:
+            cell.tree  # noqa: B018 - that each can be read
+    except FastkfError as error:
+        raise Refused(where, error.problem, error.remedy or "correct it") from error
+    return notebook
 
 
 Criterion = Callable[[Project], Found]

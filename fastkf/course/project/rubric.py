@@ -91,7 +91,7 @@ def _judge(area: str, criterion: Criterion, project: Project) -> Point:
         found = criterion(project)
     except Refused as error:
         return Point(area, name, looked_for, False, error.where, error.problem, error.remedy or "")
-    except RecursionError:
+    except (RecursionError, MemoryError):
         where, remedy = project.settings.notebook, "write it in smaller expressions"
         return Point(area, name, looked_for, False, where, "too deep to be read", remedy)
     return Point(area, name, looked_for, True, found.where, found.text)

@@ -1,13 +1,14 @@
 """Four points for the run: it went both ways, with this very notebook, to the same metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from fastkf.base.errors import FastkfError
 from fastkf.course.project.folder import LARGEST, Refused, as_number
-from fastkf.course.project.project import Found, Project
-from fastkf.notebook.model import Notebook, read
+from fastkf.course.project.project import Found, Project, read_notebook
+from fastkf.notebook.model import Cell, Notebook
 from fastkf.runs.compare import SAME, is_equal
 from fastkf.runs.folder import FILE
 from fastkf.runs.model import NotebookResult, PipelineResult, Run, State
@@ -42,13 +43,17 @@ def same_code(project: Project) -> Found:
     run = find_run(project)
     where = name_of(project, run)
     executed = read_executed(run, where)
-    now, then = list_code(project.notebook), list_code(executed)
+    now = list_code(project.notebook.code_cells)
+    then = list_code(cell for cell in executed.code_cells if INJECTED not in cell.tags)
     if now != then:
         changed = next((code for code in now if code not in then), now[0] if now else "")
         label = project.notebook.cell_names.get(changed, "a cell that is gone")
         raise Refused(
             where, f"the notebook has changed since this run ({label})", f"run it again: {RUN_IT}"
         )
+    failed = [one for one in executed.code_cells if any(map(_is_error, one.outputs))]
+    if failed:
+        raise Refused(where, f"the executed notebook has an error ({failed[0].label})", RUN_IT)
     for name, value in project.notebook.parameters.items():
         given = run.parameters.get(name)
         if not isinstance(value, str) and not is_equal(value, given, SAME):
@@ -155,18 +160,17 @@ def read_executed(run: Run, where: str) -> Notebook:
     remedy = f"hand in the {EXECUTED} of the run, too, which stands beside its {FILE}"
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
         raise Refused(where, f"beside it there is no executed {EXECUTED} (at most 16 MB)", remedy)
-    try:
-        return read(path)
-    except FastkfError as error:
-        raise Refused(where, error.problem, remedy) from error
+    return read_notebook(path, where)
 
 
-def list_code(notebook: Notebook) -> list[str]:
+def _is_error(output: Mapping[str, Any]) -> bool:
+    return output.get("output_type") == "error"
+
+
+def list_code(cells: Iterable[Cell]) -> list[str]:
     """The code that takes part in the pipeline, cell by cell."""
     return [
-        clean_source(cell.source)
-        for cell in notebook.code_cells
-        if cell.role != "skip" and INJECTED not in cell.tags and cell.source.strip()
+        clean_source(cell.source) for cell in cells if cell.role != "skip" and cell.source.strip()
     ]
 
 

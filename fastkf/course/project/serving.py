@@ -56,8 +56,11 @@ def answer(project: Project) -> Found:
             f"{len(instances)} instances were asked about, {len(as_list(predictions))} predicted",
             remedy,
         )
-    known = {name for one in instances if isinstance(one, dict) for name in one}
-    if known and known != project.features:
+    if any(one in (None, "", [], {}) for one in (*instances, *predictions)):
+        raise Refused(told, "an instance or a prediction is empty", remedy)
+    for known in (set(one) for one in instances if isinstance(one, dict)):
+        if known == project.features:
+            continue
         differing = sorted(map(str, known ^ project.features))
         raise Refused(
             asked,

@@ -3,7 +3,7 @@
 from fastkf.base.errors import FastkfError
 from fastkf.course.project.folder import Refused
 from fastkf.course.project.project import Found, Project
-from fastkf.notebook.check import Finding, Severity, check_file
+from fastkf.notebook.check import Finding, Severity, check, find_all
 from fastkf.notebook.model import Notebook
 from fastkf.runs.text import count
 
@@ -48,8 +48,9 @@ def parameters_and_metrics(project: Project) -> Found:
 
 def _look(project: Project, notebook: Notebook, severity: Severity) -> Finding | None:
     """The first finding of a severity."""
-    try:
-        findings = check_file(notebook.path)
+    is_error = severity is Severity.ERROR
+    try:  # an error stays one, whatever the folder's own settings say to ignore
+        findings = sorted(find_all(notebook)) if is_error else check(notebook)
     except FastkfError as error:
         raise Refused(notebook.path.name, error.problem, error.remedy or "correct it") from error
     return next((one for one in findings if one.severity is severity), None)

@@ -10,6 +10,7 @@ from fastkf.course.project.folder import Refused, as_list, as_number, as_table
 from fastkf.course.project.project import Found, Project
 
 FEWEST_PERIODS = 2
+MOST_TAGS = 50_000  # of an HTML page
 CRON_FIELDS = (5, 6, 7)
 CRON = re.compile(r"[-0-9*/,?LW#A-Za-z]+|@(hourly|daily|weekly|monthly|yearly|annually)")
 SHIFT = {"psi", "population_stability_index"}
@@ -139,7 +140,8 @@ def _count_outcomes(content: Any) -> tuple[int, bool]:
         for path, key, value in found
         if _is_outcome(key) and "below" not in key and as_number(value) is not None
     }
-    return len(places), any(_key(key) in DECISION for _, key, _ in found)
+    said = [value for _, key, value in found if _key(key) in DECISION]
+    return len(places), any(value not in (None, "") for value in said)
 
 
 def _is_outcome(name: object) -> bool:
@@ -152,14 +154,19 @@ class Page(HTMLParser):
     def __init__(self, text: str):
         super().__init__()
         self.tables: list[list[list[str]]] = []
-        self.text = ""
+        self.words: list[str] = []
         self.is_open = False
         self.feed(text)
         self.tables = [table for table in self.tables if table and table[0]]
 
+    @property
+    def text(self) -> str:
+        return "".join(self.words)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "table":
             self.tables.append([])
+            self.is_open = False  # of the table around it
         elif tag == "tr" and self.tables:
             self.tables[-1].append([])
         elif tag in ("td", "th") and self.tables and self.tables[-1]:
@@ -170,7 +177,7 @@ class Page(HTMLParser):
         self.is_open = self.is_open and tag not in ("td", "th")
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.words.append(data)
         if self.is_open:
             self.tables[-1][-1][-1] += data.strip()
 
@@ -180,7 +187,10 @@ def read_report(project: Project) -> tuple[str, Any]:
     folder = project.folder
     where = folder.find("drift report", MEASURE_IT, "*drift*.json", "*drift*.html")
     if where.endswith(".html"):
-        return where, Page(folder.read(where))
+        text = folder.read(where)
+        if text.count("<") > MOST_TAGS:
+            raise Refused(where, f"a page of more than {MOST_TAGS:,} tags", MEASURE_IT)
+        return where, Page(text)
     return where, folder.read_json(where)
 
 

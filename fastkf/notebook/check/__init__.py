@@ -109,12 +109,20 @@ def _list_parts(notebook: Notebook) -> list[Notebook]:
 
 
 def find_all(notebook: Notebook) -> set[Finding]:
-    """What the rules find."""
+    """What the rules find.
+
+    Raises:
+        FastkfError: as `check`, and where code is too deep for them.
+    """
     if metadata.speaks_old_kale(notebook):
         # Every other rule would take the old tags for what they do not mean.
         return set(metadata.OLD_KALE.findings(notebook))
     rules = [rule for rule in RULES if rule is not LAST_RULE]
-    findings = {finding for rule in rules for finding in rule.findings(notebook)}
+    try:
+        findings = {finding for rule in rules for finding in rule.findings(notebook)}
+    except RecursionError as error:
+        problem = f"{notebook.path}: an expression is too deep to be checked"
+        raise FastkfError(problem, "write it in smaller parts") from error
     if not any(finding.severity is Severity.ERROR for finding in findings):
         findings |= set(LAST_RULE.findings(notebook))
     return findings

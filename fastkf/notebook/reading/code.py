@@ -31,7 +31,7 @@ def parse(code: str) -> ast.Module:
     try:
         with warnings.catch_warnings(action="ignore"):
             return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotPlainError(str(error)) from error
 
 
