@@ -21,7 +21,10 @@ def read_versions(registry, model="late-flights"):
 
     if not registry.startswith(("http://", "https://")):
         path = Path(registry)
-        return json.loads(path.read_text())["versions"] if path.exists() else []
+        try:
+            return json.loads(path.read_text())["versions"] if path.exists() else []
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged: restore it, or begin a new one") from error
     hub = open_hub(registry)
     if hub.get_registered_model(model) is None:
         return []
@@ -38,20 +41,25 @@ def read_versions(registry, model="late-flights"):
 
 def write_version(registry, version, model="late-flights"):
     """Adds a version, or changes the state and the properties of the one with its name."""
+    import fcntl
     import json
     import os
     from pathlib import Path
 
     if not registry.startswith(("http://", "https://")):
-        path, others = Path(registry), read_versions(registry, model)
-        others = [one for one in others if one["name"] != version["name"]]
-        versions = sorted([*others, version], key=lambda one: one["name"])
-        whole = {"registered_model": {"name": model, "state": "LIVE"}, "versions": versions}
-        # Whoever reads it meanwhile finds the old file or the new one, never a part of one.
+        path = Path(registry)
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.new")
-        new.write_text(json.dumps(whole, indent=2) + "\n")
-        os.replace(new, path)
+        # One writer at a time; whoever reads meanwhile finds the old file or the new one.
+        with path.with_name(f"{path.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            others = [
+                one for one in read_versions(registry, model) if one["name"] != version["name"]
+            ]
+            versions = sorted([*others, version], key=lambda one: one["name"])
+            whole = {"registered_model": {"name": model, "state": "LIVE"}, "versions": versions}
+            new = path.with_name(f"{path.name}.new")
+            new.write_text(json.dumps(whole, indent=2) + "\n")
+            os.replace(new, path)
         return
     from model_registry.types import ModelVersionState
 

@@ -79,7 +79,11 @@ def executions(steps: tuple[Step, ...]) -> Iterator[Step]:
 def read_used(step: Step) -> float | None:
     artifacts = step.outputs.artifacts.values() if step.outputs else ()
     found = [one.metadata[CPU_SECONDS] for one in artifacts if CPU_SECONDS in one.metadata]
-    return float(found[0]) if found else None
+    try:
+        used = float(found[0]) if found else -1.0
+    except (ValueError, TypeError, OverflowError):  # a step may write anything there
+        return None
+    return used if 0 <= used < float("inf") else None
 
 
 def list_resources(package: Package) -> dict[str, Mapping[str, Any]]:
@@ -98,15 +102,17 @@ def read_reserved(task: str, asked: Mapping[str, Any]) -> Amounts:
     """What a pod reserves: its requests; where it has only a limit, Kubernetes requests as much."""
     gpu = (asked.get("accelerator") or {}).get("resourceCount") or 0
 
-    def read(kind: str) -> float:
-        amount = asked.get(f"resource{kind}Request") or asked.get(f"resource{kind}Limit") or 0
+    def read(amount: object) -> float:
         try:
             return read_quantity(str(amount))
         except ValueError as error:
             problem = f"step {task}: what it requests is known only while it runs: {amount}"
             raise FastkfError(problem, "write the amounts into the pipeline") from error
 
-    return Amounts(read("Cpu"), read("Memory") / GIB, float(gpu))
+    def find(kind: str) -> object:
+        return asked.get(f"resource{kind}Request") or asked.get(f"resource{kind}Limit") or 0
+
+    return Amounts(read(find("Cpu")), read(find("Memory")) / GIB, read(gpu))
 
 
 def show(shares: list[Share], run: Run, node: float | None) -> Iterator[str]:

@@ -196,3 +196,32 @@ def test_what_cannot_be_is_found(months):
     assert measure_psi(flights["carrier"], flights["carrier"].replace("UA", "B6")) > 0.1
     low, high = resample_days(flights["late"].fillna(0), flights["day"])
     assert low < flights["late"].fillna(0).mean() < high
+
+
+WRITE = """
+import sys
+from registry import write_version
+for number in range(20):
+    write_version(sys.argv[1], {"name": f"{sys.argv[2]}-{number:02}", "custom_properties": {}})
+"""
+
+
+def test_two_runs_that_write_at_once_lose_no_version(tmp_path):
+    place = tmp_path / "registry.json"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITE, str(place), name], cwd=LAB)
+        for name in ("one", "two", "three")
+    ]
+    assert [one.wait() for one in writers] == [0, 0, 0]
+    assert len(json.loads(place.read_text())["versions"]) == 60
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "\u20ac"])
+def test_a_damaged_registry_is_named_and_kept(content, tmp_path):
+    place = tmp_path / "registry.json"
+    place.write_text(content)
+    said = subprocess.run(
+        [sys.executable, "-c", WRITE, str(place), "one"], cwd=LAB, capture_output=True, text=True
+    )
+    assert f"ValueError: {place} is damaged" in said.stderr
+    assert place.read_text() == content

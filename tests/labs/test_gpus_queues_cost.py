@@ -92,6 +92,19 @@ def test_a_request_that_only_the_run_knows_is_named():
         cost.read_reserved("train", asked)
 
 
+def test_a_number_of_gpus_that_only_the_run_knows_is_named():
+    asked = {"accelerator": {"resourceCount": "{{$.inputs.parameters['gpus']}}"}}
+    with pytest.raises(FastkfError, match="train: .*while it runs"):
+        cost.read_reserved("train", asked)
+
+
+@pytest.mark.parametrize("used", ["much", None, [1], float("nan"), -1, 10**400])
+def test_what_is_no_time_is_not_told(used):
+    metadata = SimpleNamespace(metadata={cost.CPU_SECONDS: used})
+    step = SimpleNamespace(outputs=SimpleNamespace(artifacts={"a": metadata}))
+    assert cost.read_used(step) is None
+
+
 def test_a_folder_without_a_run_is_one_line(tmp_path, capsys):
     assert cost.main([str(tmp_path)]) == 1
     assert "no such file" in capsys.readouterr().err
