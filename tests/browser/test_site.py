@@ -47,7 +47,8 @@ def pages(site) -> dict[str, BeautifulSoup]:
     return {
         path.relative_to(site).as_posix(): BeautifulSoup(path.read_text(), "html.parser")
         for path in sorted(site.rglob("*.html"))
-        if "_static" not in path.parts
+        # What is there to be fetched, such as the page of a lab's server, is no page of the site.
+        if not {"_static", "_downloads"}.intersection(path.parts)
     }
 
 
