@@ -18,6 +18,8 @@ from fastkf.train.pods import Pod, Volume, find_volumes, plan_pods
 from fastkf.train.replica import Replica
 from fastkf.train.trainjob import read_trainjob
 
+MOST_REPLICAS = 100  # each is a process of its own
+
 STATE_OF = {"succeeded": State.SUCCEEDED, "failed": State.FAILED}
 
 
@@ -57,7 +59,7 @@ def run_job(
     """
     job = _read_job(path)
     _check_can_run(job)
-    ports = free_ports(sum(spec.count for spec in job.specs))
+    ports = free_ports(_count_replicas(job))
     folder = make_run_folder(job.name, options.output, options.home)
     try:
         volumes = find_volumes(job, options.volumes, folder / "volumes")
@@ -94,6 +96,13 @@ def _network(private: bool) -> Iterator[tuple[Wrap, bool]]:
         return
     with Loopback() as network:
         yield network.wrap, network.is_private
+
+
+def _count_replicas(job: TFJob) -> int:
+    count = sum(spec.count for spec in job.specs)
+    if count > MOST_REPLICAS:
+        raise UsageError(f"{job.path}: {count} replicas; at most {MOST_REPLICAS} run here")
+    return count
 
 
 def _check_can_run(job: TFJob) -> None:

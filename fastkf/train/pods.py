@@ -169,7 +169,9 @@ def _find_mounts(spec: ReplicaSpec, index: int, volumes: Mapping[str, Volume]) -
     """The mounts of a container, the longest path first."""
     mounts = []
     for one in spec.container.get("volumeMounts") or []:
-        volume = volumes[one["name"]]
+        volume = volumes.get(one["name"])
+        if volume is None:
+            raise UsageError(f"volumeMounts: {one['name']} is not among the pod's volumes")
         folder = volume.folder
         if volume.per_pod:
             folder = folder / f"{spec.type.lower()}-{index}"

@@ -12,11 +12,13 @@ from typing import Any
 
 from kubeflow_katib_api.models import (
     IoK8sApiCoreV1EnvVar,
+    IoK8sApiCoreV1PodSpec,
     IoK8sApimachineryPkgApisMetaV1ObjectMeta,
 )
 from pydantic import StrictBool, StrictInt, StrictStr
 
 from fastkf.base.errors import UsageError
+from fastkf.base.files import read_inside
 from fastkf.base.manifests import find_misfits
 from fastkf.base.yaml_text import read_yaml
 from fastkf.train.fields import Fields
@@ -27,6 +29,7 @@ RUNTIMES = ("TrainingRuntime", "ClusterTrainingRuntime")
 STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
 RESTARTS_OF_A_JOB = 6  # the backoffLimit of a Job that has none
 LONGEST_NAME = 63
+LARGEST = 2**20  # bytes of a file beside the job's
 # What Trainer brings to every cluster.
 BUILT_IN: dict[str, Any] = {
     "jax-distributed": {
@@ -142,7 +145,7 @@ def _find_runtime(path: Path, wanted: dict, others: Sequence[dict]) -> dict:
     for document in [*others, *(one for file in beside for one in _read_file(file))]:
         if not isinstance(document, dict) or document.get("kind") not in RUNTIMES:
             continue
-        metadata = document.get("metadata") or {}
+        metadata = _as_table(document.get("metadata"))
         if (document["kind"], metadata.get("name")) == (kind, name):
             return _read_runtime(document, f"{kind} {name}")
     if kind == "ClusterTrainingRuntime" and name in BUILT_IN:
@@ -154,9 +157,9 @@ def _find_runtime(path: Path, wanted: dict, others: Sequence[dict]) -> dict:
 
 
 def _read_file(file: Path) -> list:
-    """The documents of a file beside the job's; none where it is no YAML."""
+    """The documents of a file beside the job's; none where it is no YAML, a pipe or a link."""
     try:
-        return list(read_yaml(file.read_text(encoding="utf-8")))
+        return list(read_yaml(read_inside(file.parent, file.name, LARGEST).decode("utf-8")))
     except (OSError, ValueError):
         return []
 
@@ -172,24 +175,38 @@ def _read_runtime(document: dict, name: str) -> dict:
             "it has spec.mlPolicy and spec.template.spec.replicatedJobs",
         ) from None
     if "jax" not in found["mlPolicy"]:
-        policies = ", ".join(one for one in found["mlPolicy"] if one != "numNodes") or "none"
+        policies = ", ".join(str(one) for one in found["mlPolicy"] if one != "numNodes") or "none"
         raise UsageError(
             f"{name}: its policy is {policies}, and only `jax` is known here",
             "a TensorFlow job runs here as a TFJob",
         )
+    _check_number(found["mlPolicy"].get("numNodes"), 1, f"{name}: spec.mlPolicy.numNodes")
     return found
+
+
+def _check_number(value: object, least: int, place: str) -> None:
+    if value is not None and (type(value) is not int or value < least):
+        raise UsageError(f"{place}: takes a whole number from {least} on, not {value!r}")
+
+
+def _as_table(value: Any) -> dict[str, Any]:
+    """A mapping of the manifest; {} for anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _find_trainer(path: Path, runtime: dict) -> dict:
     """The spec of the Job whose pods train."""
     for one in runtime["replicatedJobs"]:
-        template = one.get("template") if isinstance(one, dict) else None
-        labels = ((template or {}).get("metadata") or {}).get("labels") or {}
-        if template and labels.get(STEP) == "trainer":
-            pod = ((template.get("spec") or {}).get("template") or {}).get("spec") or {}
-            containers = pod.get("containers") or []
-            if NODE in [box.get("name") for box in containers if isinstance(box, dict)]:
-                return template["spec"]
+        template = _as_table(_as_table(one).get("template"))
+        labels = _as_table(_as_table(template.get("metadata")).get("labels"))
+        if labels.get(STEP) == "trainer":
+            job = _as_table(template.get("spec"))
+            _check_number(job.get("backoffLimit"), 0, f"{path}: backoffLimit of its runtime")
+            pod = _as_table(_as_table(job.get("template")).get("spec"))
+            if problems := find_misfits(pod, IoK8sApiCoreV1PodSpec, "its pod"):
+                raise UsageError("\n  ".join([f"{path}: not right in its runtime:", *problems]))
+            if NODE in [container["name"] for container in pod["containers"]]:
+                return job
     raise UsageError(
         f"{path}: its runtime has no container that trains",
         f"it is in the job with the label {STEP}: trainer, and is called {NODE}",

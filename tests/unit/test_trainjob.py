@@ -1,6 +1,7 @@
 """TrainJobs of Trainer v2, as `fastkf train` reads them, and the pods that it makes of them."""
 
 import io
+import os
 
 import pytest
 import yaml
@@ -124,6 +125,22 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path, change, expected):
         ({**runtime(), "spec": {}}, "not right as a runtime"),
         ({**runtime(), "spec": None}, "not right as a runtime"),
         (runtime(container={"name": "other"}), "no container that trains"),
+        (runtime(policy={"numNodes": "2", "jax": {}}), "numNodes: takes a whole number from 1 on"),
+        (runtime(policy={1: 2}), "its policy is 1"),
+        (runtime(backoffLimit="x"), "backoffLimit of its runtime: takes a whole number"),
+        (runtime(pod={"containers": 7}), "its pod.containers"),
+        (runtime(container={"env": [{"value": "a"}]}), r"env\[0\]: the field name is missing"),
+        ({**runtime(), "metadata": "mine"}, "no TrainingRuntime mine"),
+        (
+            {
+                **runtime(),
+                "spec": {
+                    "mlPolicy": {"jax": {}},
+                    "template": {"spec": {"replicatedJobs": [{"template": 7}, 7]}},
+                },
+            },
+            "no container that trains",
+        ),
     ],
 )
 def test_a_runtime_that_is_not_for_here_is_refused(tmp_path, made, expected):
@@ -161,3 +178,24 @@ def test_a_status_that_is_not_final_has_no_condition():
         "conditions": [],
         "jobsStatus": [{"name": "node", "active": 2}],
     }
+
+
+def test_a_mount_without_a_volume_is_named(tmp_path):
+    made = runtime(container={"volumeMounts": [{"name": "lost", "mountPath": "/data"}]})
+    path = write(tmp_path, ref={"kind": "TrainingRuntime", "name": "mine"}, more=[made])
+    with pytest.raises(UsageError, match="lost is not among the pod's volumes"):
+        plan(path, tmp_path)
+
+
+def test_more_nodes_than_run_here_are_refused(tmp_path):
+    path = write(tmp_path, {"command": ["true"], "numNodes": 10**20})
+    with pytest.raises(UsageError, match="at most 100 run here"):
+        run_job(path, Options(home=tmp_path), Display(Console(file=io.StringIO())))
+
+
+@pytest.mark.security
+def test_no_pipe_beside_the_job_is_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.yaml")
+    (tmp_path / "b.yaml").symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="no ClusterTrainingRuntime lost"):
+        read(write(tmp_path, ref={"name": "lost"}))
