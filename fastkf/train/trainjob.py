@@ -180,7 +180,7 @@ def _read_runtime(document: dict, name: str) -> dict:
             f"{name}: its policy is {policies}, and only `jax` is known here",
             "a TensorFlow job runs here as a TFJob",
         )
-    _check_number(found["mlPolicy"].get("numNodes"), 1, f"{name}: spec.mlPolicy.numNodes")
+    _check_number(dict(policy).get("numNodes"), 1, f"{name}: spec.mlPolicy.numNodes")
     return found
 
 

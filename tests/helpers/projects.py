@@ -114,10 +114,15 @@ def _tags(tags: str | list[str]) -> list[str]:
     return [tags] if isinstance(tags, str) else tags
 
 
-def write_study(folder: Path, metric: str = "validation_auc", notebook: str = NOTEBOOK) -> None:
+def write_study(
+    folder: Path,
+    metric: str = "validation_auc",
+    notebook: str = NOTEBOOK,
+    space: dict | None = None,
+) -> None:
     spec = {
         "objective": {"type": "maximize", "objectiveMetricName": metric},
-        "parameters": [{"name": "strength"}],
+        "parameters": [{"name": "strength", "feasibleSpace": space or {"min": "0", "max": "2"}}],
     }
     about = {"name": "tune-visits", "annotations": {"fastkf/notebook": notebook}}
     documents = [

@@ -229,6 +229,11 @@ SPOILED = {
     ),
     "tuned by test rows": ("tried", lambda f: write_study(f, metric="test_auc"), "test rows"),
     "another notebook's study": ("tried", lambda f: write_study(f, notebook="b.ipynb"), "another"),
+    "trials that the study could not try": (
+        "tried",
+        lambda f: write_study(f, space={"min": "0.3", "max": "2"}),
+        "outside of what",
+    ),
     "not taken over": ("taken-over", edit("parameters", "strength = 0.5", "strength = 0.8"), "0.8"),
     "a place to fill in": (
         "manifest",
@@ -279,6 +284,15 @@ SPOILED = {
     "no time": (
         "recurring",
         lambda f: write_json(f, "recurring_run", make_recurring(trigger={})),
+        "no cron",
+    ),
+    "a time of words": (
+        "recurring",
+        lambda f: write_json(
+            f,
+            "recurring_run",
+            make_recurring(trigger={"cron_schedule": {"cron": "every month on day one"}}),
+        ),
         "no cron",
     ),
     "another pipeline's": (

@@ -109,6 +109,18 @@ def read_study(project: Project) -> Study:
     raise Refused(others[0] if others else "evidence/tune/", problem, TUNE_IT)
 
 
+def _is_within(value: str, parameter: dict[str, Any]) -> bool:
+    """Whether a value is one that the study could try; where it does not say which, any is."""
+    space, number = as_table(parameter.get("feasibleSpace")), as_number(value)
+    if listed := as_list(space.get("list")):
+        return any(value == str(one) or number == as_number(one) is not None for one in listed)
+    least, most = as_number(space.get("min")), as_number(space.get("max"))
+    if least is None or most is None:
+        return True
+    near = 1e-9 * max(abs(least), abs(most))  # of rounding
+    return number is not None and least - near <= number <= most + near
+
+
 def _find_experiment(documents: list[Any]) -> dict[str, Any]:
     tables = map(as_table, documents)
     return next((one for one in tables if one.get("kind") == "Experiment"), {})
@@ -129,4 +141,9 @@ def _read(project: Project, manifest: dict[str, Any], name: str, where: str) -> 
     ended = [
         row for row in rows if row["state"] == SUCCEEDED and as_number(row[metric]) is not None
     ]
+    for parameter in map(as_table, as_list(spec.get("parameters"))):
+        own = str(parameter.get("name"))
+        if strange := [row[own] for row in ended if not _is_within(row[own], parameter)]:
+            problem = f"a trial has {own} = {strange[0]}, outside of what {name} searches"
+            raise Refused(where, problem, TUNE_IT)
     return Study(where, metric, objective.get("type") != "minimize", names, tuple(ended))

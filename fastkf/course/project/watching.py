@@ -12,7 +12,11 @@ from fastkf.course.project.project import Found, Project
 FEWEST_PERIODS = 2
 MOST_TAGS = 50_000  # of an HTML page
 CRON_FIELDS = (5, 6, 7)
-CRON = re.compile(r"[-0-9*/,?LW#A-Za-z]+|@(hourly|daily|weekly|monthly|yearly|annually)")
+CRON = re.compile(
+    r"([-0-9*/,?LW#]|sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)+"
+    "|@(hourly|daily|weekly|monthly|yearly|annually)",
+    re.IGNORECASE,
+)
 SHIFT = {"psi", "population_stability_index"}
 DISTANCE = {"ks", "kolmogorov_smirnov", "ks_statistic"}
 OUTCOME = {
