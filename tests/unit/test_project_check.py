@@ -26,6 +26,7 @@ from projects import (
 
 from fastkf.base.errors import UsageError
 from fastkf.course.project.derived import find_derived
+from fastkf.course.project.folder import Folder
 from fastkf.course.project.leaks import tells
 from fastkf.course.project.rubric import PASS_MARK, RUBRIC, check_project
 
@@ -390,6 +391,19 @@ def test_nothing_outside_the_folder_is_read(folder, tmp_path):
     assert "no such notebook" in refusals(folder)["steps"].found
     (folder / "project.toml").write_text(SETTINGS.replace(NOTEBOOK, f"../{NOTEBOOK}"))
     assert "no such notebook" in refusals(folder)["steps"].found
+
+
+@pytest.mark.security
+def test_a_folder_of_manifests_is_not_read_for_hours(folder, monkeypatch):
+    read = []
+    for number in range(200):
+        (folder / f"a{number}.yaml").write_text("kind: ConfigMap")
+    real = Folder.read_documents
+    monkeypatch.setattr(
+        Folder, "read_documents", lambda self, name: read.append(name) or real(self, name)
+    )
+    assert "manifest" in refusals(folder)
+    assert len(read) < 110
 
 
 @pytest.mark.security

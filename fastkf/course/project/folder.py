@@ -24,7 +24,7 @@ LARGEST = 16 * 2**20  # bytes of one file
 MOST_ROWS = 20_000  # of a table
 LEFT_OUT = {"node_modules", "venv", "artifacts", "outputs", "__pycache__"}
 EVIDENCE = "evidence"
-YAML_LIMITS = Limits(letters=LARGEST, values=200_000, levels=50, seconds=10.0)
+YAML_LIMITS = Limits(letters=2 * 2**20, values=200_000, levels=50, seconds=10.0)
 
 
 class Refused(FastkfError):  # noqa: N818 - a verdict, and no fault of the program's

@@ -9,6 +9,7 @@ from fastkf.course.project.project import Found, Project
 STATS = "*_stats.csv"
 FEWEST_REQUESTS = 300
 MOST_FAILED = 0.01
+MOST_MANIFESTS = 100  # YAML files that are looked at, since each may take seconds
 ADDRESS = re.compile(
     r"/v[12]/models/([^/:]+)(?::predict|/infer)$|/openai/v1/|/v1/chat/completions$"
 )
@@ -82,9 +83,9 @@ def _check_second_protocol(
 
 
 def find_service(project: Project) -> tuple[str, dict[str, Any]]:
-    """The first InferenceService in the folder, and its file."""
+    """The first InferenceService among the folder's first YAML files, and its file."""
     problem: Refused | None = None
-    for name in project.folder.named("*.yaml", "*.yml"):
+    for name in project.folder.named("*.yaml", "*.yml")[:MOST_MANIFESTS]:
         try:
             documents = map(as_table, project.folder.read_documents(name))
             kinds = [one for one in documents if one.get("kind") == "InferenceService"]
