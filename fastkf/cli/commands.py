@@ -147,7 +147,7 @@ COMMANDS = {
     "train": Entry(
         "components:train",
         RUN,
-        "Run the replicas of a TFJob as processes of this machine, each with its TF_CONFIG.",
+        "Run the replicas of a TrainJob or a TFJob as processes of this machine.",
     ),
     "serve": Entry(
         "components:serve",
