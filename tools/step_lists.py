@@ -45,9 +45,12 @@ def write_list(entries: Iterable[str]) -> str:
 
 
 def split_lock(lock: str) -> dict[str, str]:
-    """The lines of each package, by its name."""
-    entries = re.split(r"^(?=[a-z0-9])", lock, flags=re.M)[1:]
-    return {entry.split("==")[0]: entry for entry in entries}
+    """The lines of each package, by its name: of all its versions, where Pythons need several."""
+    packages: dict[str, str] = {}
+    for entry in re.split(r"^(?=[a-z0-9])", lock, flags=re.M)[1:]:
+        name = entry.split("==")[0]
+        packages[name] = packages.get(name, "") + entry
+    return packages
 
 
 def find_roots(settings: dict) -> set[str]:

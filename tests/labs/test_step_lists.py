@@ -71,3 +71,11 @@ def test_tensorflow_has_a_layer_below_all_that_changes_more_often():
     dockerfile = (IMAGE / "Dockerfile").read_text()
     layers = ["install.sh tensorflow", "COPY labs/kubeflow_notebooks/steps.txt", "COPY fastkf"]
     assert sorted(layers, key=dockerfile.index) == layers
+
+
+def test_a_package_with_a_version_for_each_python_keeps_both():
+    lock = "fig==1.0 ; python_full_version < '3.12'\n\nfig==2.0\npear==1.0\n"
+    packages = TOOL["split_lock"](lock)
+    assert list(packages) == ["fig", "pear"]
+    assert "fig==1.0" in packages["fig"]
+    assert "fig==2.0" in packages["fig"]
