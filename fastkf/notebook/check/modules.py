@@ -18,6 +18,7 @@ from fastkf.notebook.model import Cell, Notebook
 from fastkf.package.pins import installed_version
 
 OWN_PACKAGE = "fastkf"
+NAMES_OF_PATHS = {"Path", "os", "pathlib", "str", "sys"}
 PUTS_ON_PATH = ("sys.path.insert", "sys.path.append", "sys.path.extend")
 WRITES_MODULE = re.compile(r"^\s*%%(?:writefile|file)\s(?:.*\s)?['\"]?(\w+)\.py['\"]?\s*$", re.M)
 KERAS_BACKENDS = {"tensorflow", "torch", "jax"}
@@ -69,15 +70,31 @@ def written_modules(sources: Iterable[str]) -> set[str]:
 
 
 def path_calls(notebook: Notebook) -> Iterator[list[Path]]:
-    """For each call that puts folders on Python's path: those of them that a text names."""
+    """For each place that puts folders on Python's path: those of them that a text names.
+
+    A folder that is computed counts as a place of its own, with nothing that a text names.
+    """
     for cell in notebook.code_cells:
         if "sys.path" not in cell.source or cell.tree is None:
             continue
         for node in ast.walk(cell.tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in PUTS_ON_PATH:
+            if puts_on_path(node):
                 texts = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
                 folders = [notebook.path.parent / one for one in texts if isinstance(one, str)]
                 yield [folder for folder in folders if folder.is_dir()]
+                names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+                if names - NAMES_OF_PATHS:
+                    yield []
+
+
+def puts_on_path(node: ast.AST) -> bool:
+    """Whether it calls a method of `sys.path` that adds folders, or assigns to it."""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) in PUTS_ON_PATH
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    targets = [node.target] if isinstance(node, ast.AugAssign) else targets
+    parts = (one.value if isinstance(one, ast.Subscript) else one for one in targets)
+    return any(ast.unparse(part) == "sys.path" for part in parts)
 
 
 def is_local(notebook: Notebook, module: str) -> bool:
