@@ -10,7 +10,7 @@ from fastkf.base.files import shown_path
 from fastkf.runs.folder import LOGS
 from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Progress
-from fastkf.train.manifest import TFJob
+from fastkf.train.manifest import TrainingJob
 from fastkf.train.pods import Pod
 from fastkf.train.record import write_record
 from fastkf.train.replica import Replica
@@ -34,7 +34,7 @@ class JobController:
         wrap: makes the command that runs a replica's command in the job's network.
     """
 
-    def __init__(self, job: TFJob, pods: list[Pod], run: Run, progress: Progress, wrap: Wrap):
+    def __init__(self, job: TrainingJob, pods: list[Pod], run: Run, progress: Progress, wrap: Wrap):
         self.job, self.run, self.progress, self.wrap = job, run, progress, wrap
         logs = run.folder / LOGS
         logs.mkdir(exist_ok=True)
@@ -167,6 +167,6 @@ def _describe_failure(replica: Replica) -> str:
     return f"{said} ({cause})" if cause else said
 
 
-def new_run(job: TFJob, folder: Path) -> Run:
+def new_run(job: TrainingJob, folder: Path) -> Run:
     """The run of a job that starts now."""
     return Run(folder=folder, name=job.name, title=f"{job.kind} {job.name}", started=clock.now())

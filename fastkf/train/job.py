@@ -13,7 +13,7 @@ from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Progress
 from fastkf.train.controller import JobController, Wrap, new_run
 from fastkf.train.loopback import Loopback
-from fastkf.train.manifest import TRAIN_JOB, TFJob, read_documents, read_tfjob
+from fastkf.train.manifest import TRAIN_JOB, TrainingJob, read_documents, read_tfjob
 from fastkf.train.pods import Pod, Volume, find_volumes, plan_pods
 from fastkf.train.replica import Replica
 from fastkf.train.trainjob import read_trainjob
@@ -79,7 +79,7 @@ def run_job(
     return run
 
 
-def _read_job(path: Path) -> TFJob:
+def _read_job(path: Path) -> TrainingJob:
     documents = read_documents(path)
     manifests = [one for one in documents if isinstance(one, dict)]
     found = [one for one in manifests if one.get("kind") == TRAIN_JOB]
@@ -98,14 +98,14 @@ def _network(private: bool) -> Iterator[tuple[Wrap, bool]]:
         yield network.wrap, network.is_private
 
 
-def _count_replicas(job: TFJob) -> int:
+def _count_replicas(job: TrainingJob) -> int:
     count = sum(spec.count for spec in job.specs)
     if count > MOST_REPLICAS:
         raise UsageError(f"{job.path}: {count} replicas; at most {MOST_REPLICAS} run here")
     return count
 
 
-def _check_can_run(job: TFJob) -> None:
+def _check_can_run(job: TrainingJob) -> None:
     if job.run_policy.get("suspend"):
         field = "spec.suspend" if job.kind == TRAIN_JOB else "spec.runPolicy.suspend"
         raise UsageError(f"{job.path}: {field} is true, so no replica would start")
@@ -120,7 +120,7 @@ def _check_can_run(job: TFJob) -> None:
             )
 
 
-def _check_volumes(job: TFJob, pods: list[Pod]) -> None:
+def _check_volumes(job: TrainingJob, pods: list[Pod]) -> None:
     for mount in [mount for pod in pods for mount in pod.mounts]:
         if mount.read_only and not mount.folder.exists():
             raise UsageError(
@@ -130,7 +130,7 @@ def _check_volumes(job: TFJob, pods: list[Pod]) -> None:
             )
 
 
-def _describe(job: TFJob, volumes: Mapping[str, Volume], is_private: bool) -> list[str]:
+def _describe(job: TrainingJob, volumes: Mapping[str, Volume], is_private: bool) -> list[str]:
     """What the user should know of how this run differs from a cluster's."""
     counts = ", ".join(f"{spec.count} {spec.type}" for spec in job.specs)
     images = ", ".join(dict.fromkeys(spec.container["image"] for spec in job.specs))

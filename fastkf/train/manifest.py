@@ -40,7 +40,7 @@ class ReplicaSpec:
 
 
 @dataclass(frozen=True)
-class TFJob:
+class TrainingJob:
     """A TFJob, or a TrainJob, with the controller's defaults filled in."""
 
     path: Path
@@ -73,7 +73,7 @@ class TFJob:
         return sum(spec.count for spec in self.specs) > 1
 
 
-def read_tfjob(path: Path, documents: Sequence[object]) -> TFJob:
+def read_tfjob(path: Path, documents: Sequence[object]) -> TrainingJob:
     """The TFJob among the documents of a YAML file.
 
     Raises:
@@ -83,7 +83,7 @@ def read_tfjob(path: Path, documents: Sequence[object]) -> TFJob:
     if problems := check_tfjob(manifest):
         raise UsageError("\n  ".join([f"{path}: not right as a TFJob:", *problems]))
     spec = manifest["spec"]
-    return TFJob(
+    return TrainingJob(
         path=path,
         manifest=manifest,
         name=manifest["metadata"]["name"],

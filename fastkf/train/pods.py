@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastkf.base.errors import UsageError
 from fastkf.base.processes import with_own_python
-from fastkf.train.manifest import NODE, TRAIN_JOB, ReplicaSpec, TFJob
+from fastkf.train.manifest import NODE, TRAIN_JOB, ReplicaSpec, TrainingJob
 
 # The annotation fastkf/volume.NAME of a TFJob says which folder, as seen from the manifest, is the
 # volume NAME here. Kubernetes makes nothing of it.
@@ -56,7 +56,7 @@ class Pod:
         return f"{self.type.lower()}-{self.index}"
 
 
-def find_volumes(job: TFJob, given: Mapping[str, Path], folder: Path) -> dict[str, Volume]:
+def find_volumes(job: TrainingJob, given: Mapping[str, Path], folder: Path) -> dict[str, Volume]:
     """The folder of each volume, which need not exist yet.
 
     Args:
@@ -91,7 +91,7 @@ def find_volumes(job: TFJob, given: Mapping[str, Path], folder: Path) -> dict[st
 
 
 def plan_pods(
-    job: TFJob,
+    job: TrainingJob,
     volumes: Mapping[str, Volume],
     given: Mapping[str, str],
     ports: list[int],
@@ -117,7 +117,7 @@ def plan_pods(
     ]
 
 
-def _plan_cluster(job: TFJob, ports: list[int]) -> dict[str, list[str]]:
+def _plan_cluster(job: TrainingJob, ports: list[int]) -> dict[str, list[str]]:
     """The addresses of the replicas; an evaluator is not among them, as with the operator."""
     return {
         spec.type.lower(): [f"127.0.0.1:{ports.pop()}" for _ in range(spec.count)]
@@ -126,7 +126,9 @@ def _plan_cluster(job: TFJob, ports: list[int]) -> dict[str, list[str]]:
     }
 
 
-def _plan_pod(job: TFJob, spec: ReplicaSpec, index: int, cluster, volumes, given, home) -> Pod:
+def _plan_pod(
+    job: TrainingJob, spec: ReplicaSpec, index: int, cluster, volumes, given, home
+) -> Pod:
     container = spec.container
     if not container.get("command"):
         raise UsageError(
@@ -147,7 +149,7 @@ def _plan_pod(job: TFJob, spec: ReplicaSpec, index: int, cluster, volumes, given
     return Pod(spec.type, index, spec.restart_policy, command, environment, mounts, folder)
 
 
-def _tell_place(job: TFJob, spec: ReplicaSpec, index: int, cluster) -> dict[str, str]:
+def _tell_place(job: TrainingJob, spec: ReplicaSpec, index: int, cluster) -> dict[str, str]:
     """The variables that tell a replica which one it is, and where the others are."""
     if job.kind == TRAIN_JOB:
         address = cluster[NODE][0]
@@ -181,7 +183,7 @@ def _find_mounts(spec: ReplicaSpec, index: int, volumes: Mapping[str, Volume]) -
     return sorted(mounts, key=lambda mount: -len(mount.path))
 
 
-def _read_variables(job: TFJob, spec: ReplicaSpec, index: int, given) -> dict[str, str]:
+def _read_variables(job: TrainingJob, spec: ReplicaSpec, index: int, given) -> dict[str, str]:
     known = {
         "metadata.name": f"{job.name}-{spec.type.lower()}-{index}",
         "metadata.annotations['batch.kubernetes.io/job-completion-index']": str(index),

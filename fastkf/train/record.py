@@ -8,13 +8,13 @@ import yaml
 from fastkf.base.files import write_text
 from fastkf.runs import model
 from fastkf.runs.record import write_run
-from fastkf.train.manifest import TRAIN_JOB, TFJob
+from fastkf.train.manifest import TRAIN_JOB, TrainingJob
 from fastkf.train.replica import Replica
 from fastkf.train.status import JobStatus
 
 
 def write_record(
-    run: model.Run, job: TFJob, status: JobStatus, replicas: Sequence[Replica]
+    run: model.Run, job: TrainingJob, status: JobStatus, replicas: Sequence[Replica]
 ) -> None:
     """Writes both files, each as a whole."""
     counts = _count(status, replicas)

@@ -22,7 +22,7 @@ from fastkf.base.files import read_inside
 from fastkf.base.manifests import find_misfits
 from fastkf.base.yaml_text import read_yaml
 from fastkf.train.fields import Fields
-from fastkf.train.manifest import NODE, TRAIN_JOB, ReplicaSpec, TFJob
+from fastkf.train.manifest import NODE, TRAIN_JOB, ReplicaSpec, TrainingJob
 
 API = "trainer.kubeflow.org/v1alpha1"
 RUNTIMES = ("TrainingRuntime", "ClusterTrainingRuntime")
@@ -91,7 +91,7 @@ class Manifest(Fields):
     status: Any = None
 
 
-def read_trainjob(path: Path, manifest: dict, others: Sequence[dict]) -> TFJob:
+def read_trainjob(path: Path, manifest: dict, others: Sequence[dict]) -> TrainingJob:
     """The job that Trainer makes of a TrainJob.
 
     Args:
@@ -117,7 +117,7 @@ def read_trainjob(path: Path, manifest: dict, others: Sequence[dict]) -> TFJob:
     if spec.get("suspend"):
         limits["suspend"] = True
     replicas = ReplicaSpec(NODE, count, pod.get("restartPolicy", "OnFailure"), pod, NODE)
-    return TFJob(path, manifest, name, [replicas], limits, "AllWorkers", kind=TRAIN_JOB)
+    return TrainingJob(path, manifest, name, [replicas], limits, "AllWorkers", kind=TRAIN_JOB)
 
 
 def _check(manifest: dict) -> list[str]:
