@@ -32,6 +32,7 @@ from fastkf.package.arguments import complete_arguments, read_arguments
 from fastkf.package.asked import list_asked
 from fastkf.package.containers import find_folders, list_containers, list_made
 from fastkf.package.given import Given, check_given
+from fastkf.package.imports import list_shared
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import describe_settings
@@ -152,7 +153,11 @@ def _make_executors(
     executors: dict[Kind, Executor] = {}
     if package.python_sources:
         tasks = PythonTasks(
-            provisions, package.imports, environments=environments, given=options.given
+            provisions,
+            package.imports,
+            environments=environments,
+            given=options.given,
+            shared=list_shared(package),
         )
         executors["python"] = stack.enter_context(tasks)
     containers = ContainerTasks(around, folders, options.offline, options.given)

@@ -24,6 +24,7 @@ from fastkf.engine.volumes import check_mounts
 from fastkf.package.asked import list_asked
 from fastkf.package.containers import find_folders, list_containers
 from fastkf.package.given import Given, fit, read_given
+from fastkf.package.imports import list_shared
 from fastkf.package.model import Package
 
 VARIABLE = "FASTKF_PROVIDED"
@@ -118,7 +119,11 @@ class Provided:
             docker = stack.enter_context(DockerTasks(given))
             return {"python": docker, "container": docker}
         python = PythonTasks(
-            provisions, package.imports, environments=self.environments, given=given
+            provisions,
+            package.imports,
+            environments=self.environments,
+            given=given,
+            shared=list_shared(package),
         )
         executors: dict[Kind, Executor] = {"python": stack.enter_context(python)}
         if self.components:

@@ -27,6 +27,7 @@ from fastkf.engine.tasks import (
     tell_left_out,
 )
 from fastkf.engine.warm import interpreter, parent
+from fastkf.engine.warm.shared import Shared
 from fastkf.package.asked import ask_for_command
 from fastkf.package.given import Given
 from fastkf.package.installs import find_kfp, list_runtime
@@ -55,6 +56,7 @@ class PythonTasks:
         provisions: what the steps find by relative paths.
         imports: source of the imports the steps share, to be imported ahead of them; None where
             they are not a notebook's.
+        shared: what several steps import that are not a notebook's, as `package.imports` lists it.
         warm: fork the steps' interpreters from a warm parent (see `engine.warm.parent`).
         environments: for steps that ask for packages which are not here.
         given: the Secrets and ConfigMaps of the cluster; None where nobody was asked for any.
@@ -67,16 +69,17 @@ class PythonTasks:
         warm: bool = parent.CAN_FORK,
         environments: Environments | None = None,
         given: Given | None = None,
+        shared: Shared = (),
     ):
         self._provisions = provisions
-        self._imports, self._warm, self._given = imports, warm, given
+        self._imports, self._shared, self._warm, self._given = imports, shared, warm, given
         self._environments = environments or Environments()
         self._children = Children()
         self._resources = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="fastkf-"))
-        stub = parent.python_for_steps(self._folder, self._imports, self._warm)
+        stub = parent.python_for_steps(self._folder, self._imports, self._warm, self._shared)
         with contextlib.ExitStack() as stack:
             self._python = stack.enter_context(stub)
             # What is kept goes with the folder, also when the disk is full before all of it is.

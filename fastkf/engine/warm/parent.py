@@ -36,6 +36,7 @@ from fastkf.base.iri import import_jsonschema
 from fastkf.base.ports import LONGEST_ADDRESS
 from fastkf.engine.warm import client, interpreter
 from fastkf.engine.warm.keeper import look_after_worker
+from fastkf.engine.warm.shared import Shared, import_installed
 
 CAN_FORK = sys.platform == "linux"
 IMPORTED_BY_EVERY_STEP = ("kfp.dsl.executor",)
@@ -59,7 +60,10 @@ IMPORTED_BY_STEPS_OF_NOTEBOOKS = (
 
 @contextmanager
 def python_for_steps(
-    folder: Path, imports: str | None = "", warm: bool = CAN_FORK
+    folder: Path,
+    imports: str | None = "",
+    warm: bool = CAN_FORK,
+    shared: Shared = (),
 ) -> Iterator[Path]:
     """Yields the path of an executable that stands in for `python3` in the commands of steps.
 
@@ -69,6 +73,8 @@ def python_for_steps(
         imports: source of the notebook's imports; those up to its first statement that neither
             imports nor sets an environment variable are imported ahead of the steps. None where
             the steps are not a notebook's, and need neither Kale nor kernels.
+        shared: modules with import statements, which are run ahead of steps that are not a
+            notebook's; those of modules that are not installed here are not.
         warm: fork interpreters from a warm parent; False starts a fresh one each time.
 
     Raises:
@@ -85,14 +91,16 @@ def python_for_steps(
         # -I -S: the client imports some modules of the standard library, and site would cost more.
         command = [sys.executable, "-I", "-S", client.__file__, str(address), sys.executable]
         write_stub(stub, [*command, interpreter.__name__, ",".join(interpreter.MODULES)])
-        with _warm_parent(address, folder, imports):
+        with _warm_parent(address, folder, imports, shared):
             yield stub
     finally:
         remove_folder(folder)
 
 
 @contextmanager
-def _warm_parent(address: Path, folder: Path, imports: str | None) -> Iterator[None]:
+def _warm_parent(
+    address: Path, folder: Path, imports: str | None, shared: Shared
+) -> Iterator[None]:
     if threading.active_count() > 1:
         names = ", ".join(thread.name for thread in threading.enumerate())
         raise RuntimeError(f"the warm parent must be forked before any thread starts: {names}")
@@ -111,7 +119,7 @@ def _warm_parent(address: Path, folder: Path, imports: str | None) -> Iterator[N
     if parent == 0:
         # The parent's own copy of the lifeline would keep the pipe open for ever.
         os.close(lifeline)
-        _be_warm_parent(listener, control, folder, imports)
+        _be_warm_parent(listener, control, folder, imports, shared)
     os.close(control)
     listener.close()
     try:
@@ -150,7 +158,11 @@ def write_stub(stub: Path, command: Sequence[str]) -> None:
 
 
 def _be_warm_parent(
-    listener: socket.socket, control: int, folder: Path, imports: str | None
+    listener: socket.socket,
+    control: int,
+    folder: Path,
+    imports: str | None,
+    shared: Shared,
 ) -> NoReturn:
     # A session of its own, so that Ctrl-C in the terminal reaches this process's parent alone,
     # which then decides; and a group of its own, whose members are told to end below.
@@ -163,7 +175,7 @@ def _be_warm_parent(
     try:
         leash.adopt_orphans()  # of a keeper that is killed
         gc.disable()  # what modules make is there to stay, and would be looked through many times
-        _import_ahead(imports)
+        _import_ahead(imports, shared)
         gc.enable()
         # What is here now stays for ever. Moved out of the collector's sight, no collection in a
         # worker writes into its pages, and they stay shared.
@@ -235,12 +247,13 @@ class Keepers:
         leash.end_descendants()
 
 
-def _import_ahead(imports: str | None) -> None:
+def _import_ahead(imports: str | None, shared: Shared) -> None:
     import_jsonschema()
     if imports is None:
         # As the commands of steps set it. Without it, kfp imports its compiler and its client too.
         os.environ["_KFP_RUNTIME"] = "true"
         _import_modules(IMPORTED_BY_EVERY_STEP)
+        import_installed(shared)
         return
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     _import_modules((*IMPORTED_BY_STEPS_OF_NOTEBOOKS, *IMPORTED_BY_EVERY_STEP))
