@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import tomllib
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -31,22 +32,28 @@ def index(tmp_path):
     """A package index on this machine with one package, `tiny`; yields its address and hash."""
     folder = tmp_path / "index" / "tiny"
     folder.mkdir(parents=True)
-    wheel = folder / "tiny-1.0-py3-none-any.whl"
-    information = "tiny-1.0.dist-info"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("tiny.py", "")
-        archive.writestr(
-            f"{information}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
-        )
-        archive.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        archive.writestr(f"{information}/RECORD", "")
-    (folder / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+    wheel, newer = write_wheel(folder, "1.0"), write_wheel(folder, "1.1")
+    links = [f'<a href="{one.name}">{one.name}</a>' for one in (wheel, newer)]
+    (folder / "index.html").write_text("".join(links))
     handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "index")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         yield f"http://127.0.0.1:{server.server_port}/", digest
         server.shutdown()
+
+
+def write_wheel(folder: Path, version: str) -> Path:
+    wheel = folder / f"tiny-{version}-py3-none-any.whl"
+    information = f"tiny-{version}.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny.py", "")
+        archive.writestr(
+            f"{information}/METADATA", f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n"
+        )
+        archive.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{information}/RECORD", "")
+    return wheel
 
 
 @pytest.fixture
@@ -176,8 +183,6 @@ def test_the_first_packages_are_taken_from_the_lock_with_hashes():
 
 
 def test_the_lock_holds_what_pyproject_asks_for_and_names_no_index():
-    import tomllib
-
     settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     extras = settings["project"]["optional-dependencies"].values()
     wanted = [*settings["project"]["dependencies"], *settings["dependency-groups"]["dev"]]
@@ -289,6 +294,43 @@ def test_conda_gets_a_supported_python_and_the_lock():
     assert "python=3.12" in environment["dependencies"]
     pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
     assert pip == ["--require-hashes", "--requirement requirements.txt"]
+
+
+def test_uv_sync_installs_the_versions_of_the_lock(index, tmp_path):
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    groups = settings["tool"]["uv"]["default-groups"]
+    wanted = [one for group in groups for one in settings["dependency-groups"][group]]
+    assert wanted == ["fastkf-lock"]
+    assert list(settings["tool"]["uv"]["sources"]) == wanted
+    project = tmp_path / "small"
+    shutil.copytree(PROJECT / "tools" / "lock", project / "tools" / "lock")
+    (project / "requirements.txt").write_text(f"tiny==1.0 \\\n    --hash=sha256:{index[1]}\n")
+    (project / "pyproject.toml").write_text(
+        "[project]\nname = 'small'\nversion = '1'\nrequires-python = '>=3.11'\n"
+        "dependencies = ['tiny']\n[dependency-groups]\nlock = ['fastkf-lock']\n"
+        "[tool.uv]\ndefault-groups = ['lock']\n"
+        "sources.fastkf-lock = { path = 'tools/lock', package = false }\n"
+    )
+    command = [sys.executable, "-m", "uv", "sync", "--python", sys.executable]
+    environment = {**os.environ, "UV_DEFAULT_INDEX": index[0], "UV_NO_CACHE": "1"}
+    result = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    assert "+ tiny==1.0\n" in result.stderr
+
+
+def test_the_package_of_the_lock_needs_each_line_of_it(tmp_path):
+    path = PROJECT / "tools" / "lock" / "backend.py"
+    spec = importlib.util.spec_from_file_location("backend", path)
+    backend = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(backend)
+    folder = tmp_path / backend.prepare_metadata_for_build_wheel(str(tmp_path))
+    needed = [
+        Requirement(line.removeprefix("Requires-Dist: "))
+        for line in (folder / "METADATA").read_text().splitlines()[3:]
+    ]
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    assert len(needed) == sum("==" in line and line[0] not in " #" for line in lines)
+    here = {one.name: one for one in needed if one.marker is None or one.marker.evaluate()}
+    assert {name: str(one.specifier)[2:] for name, one in here.items()} == read_lock().versions
 
 
 def test_the_workflow_makes_what_a_developer_makes():
