@@ -102,6 +102,12 @@ def test_a_python_without_the_packages_says_how_to_get_them():
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_the_package_runs_as_the_command_does():
+    command = [sys.executable, "-m", "fastkf", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.stdout.startswith("fastkf ")
+
+
 def test_the_command_starts_without_what_takes_long_to_import():
     code = "import sys, fastkf.cli; print(*sorted(sys.modules))"
     result = subprocess.run(

@@ -1,0 +1,3 @@
+from fastkf.cli import main
+
+main()
