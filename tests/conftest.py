@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -47,6 +48,30 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
+def pytest_collection():
+    gc.disable()  # all that is made now stays
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Each worker begins a folder with another file.
+
+    What one has made of a file, Python keeps for the others; side by side, all would make all.
+    """
+    report = yield
+    if isinstance(collector, pytest.Directory) and report.passed:
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        first = len(report.result) * worker // workers
+        report.result = [*report.result[first:], *report.result[:first]]
+    return report
+
+
 def pytest_collection_modifyitems(items):
     """Puts the files that take longest first, so that no worker is left alone with one in the end.
 
@@ -54,7 +79,9 @@ def pytest_collection_modifyitems(items):
     what a file makes once for its tests, as the site or JupyterLab, is made once.
     """
     ranks = {line: rank for rank, line in enumerate(LONGEST_FIRST.read_text().splitlines())}
-    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+    files = [item.nodeid.partition("::")[0] for item in items]
+    order = {file: (ranks.get(file, len(ranks)), file) for file in files}
+    items.sort(key=lambda item: order[item.nodeid.partition("::")[0]])
 
 
 @pytest.fixture

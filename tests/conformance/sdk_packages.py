@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 import pytest
+from cases import IMAGE
 from kfp import compiler, components, dsl, kubernetes
 from kfp.dsl import (
     HTML,
@@ -20,9 +21,8 @@ from kfp.dsl import (
     OutputPath,
     SlicedClassificationMetrics,
 )
-from small_packages import Case, component, read, show, square
+from small_packages import component, read, show, square
 
-IMAGE = "registry.local/tools:1"
 FILES = Path(tempfile.mkdtemp(prefix="fastkf-embedded-"))
 (FILES / "words.txt").write_text("from a file", encoding="utf-8")
 TELL = "import pathlib, tempfile\npathlib.Path(tempfile.gettempdir(), 'told.txt').write_text(text)"
@@ -327,29 +327,3 @@ def scratch() -> str:
     kubernetes.empty_dir_mount(task, "one", "/fastkf/scratch/a", size_limit="1Gi")
     kubernetes.add_ephemeral_volume(task, "two", "/fastkf/scratch/b", ["ReadWriteOnce"], "1Gi")
     return task.output
-
-
-CASES = {
-    "files and folders by their paths": Case(paths, {"Output": "parts: 0.txt 1.txt"}),
-    "artifacts that a step returns": Case(returned_artifacts, {"Output": "abcd 6"}),
-    "what is drawn": Case(drawn),
-    "a notebook, a file and functions in a component": Case(
-        brought, {"Output": "from a file, cells"}
-    ),
-    "placeholders of a step": Case(job_words),
-    "containers": Case(
-        containers, {"Output": "first=a --none | first=b --second c | of version 1"}
-    ),
-    "an imported file in the workspace": Case(
-        copied, {"Output": "brought"}, arguments={"place": "PLACE"}
-    ),
-    "components from files": Case(loaded, {"Output": 9}),
-    "volumes": Case(kept, {"Output": "of the first"}),
-    "a volume that is removed twice": Case(
-        removed_twice, states={"deletepvc-2": "failed"}, error="there is no volume data"
-    ),
-    "empty folders": Case(scratch, {"Output": ""}),
-    "all that only a cluster does": Case(asking, {"Output": 4}),
-}
-# What depends on what is given to a run: its package is made, and looked at.
-UNRUN = {"secrets and ConfigMaps": Case(provided)}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import kfp
+from cases import CASES, UNRUN
 from kfp import Client, compiler, components, dsl, kubernetes, local
 from sdk_uses import judge
 
@@ -154,12 +155,11 @@ def _methods(name: str, kind: type, without: type = object) -> Iterator[Feature]
 def read_cases() -> dict[str, Words]:
     """The words of each package of this folder, those of all that its pipeline calls too."""
     defined: dict[str, Words] = {}
-    cases: dict[str, str] = {}
     for name in ("small_packages", "sdk_packages"):
         for node in ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8")).body:
             defined |= {one: Words.of(node) for one in _targets(node)}
-            cases |= dict(_list_cases(node))
-    return {case: _gather(pipeline, defined) for case, pipeline in cases.items()}
+    cases = CASES | UNRUN
+    return {name: _gather(case.pipeline, defined) for name, case in cases.items()}
 
 
 def _targets(node: ast.stmt) -> list[str]:
@@ -171,20 +171,11 @@ def _targets(node: ast.stmt) -> list[str]:
     return []
 
 
-def _list_cases(node: ast.stmt) -> Iterator[tuple[str, str]]:
-    match node:
-        case ast.Assign([ast.Name("CASES" | "UNRUN")], ast.Dict(keys, values)):
-            for key, value in zip(keys, values, strict=True):
-                match key, value:
-                    case ast.Constant(str() as name), ast.Call(_, [ast.Name(pipeline), *_]):
-                        yield name, pipeline
-
-
 def _gather(start: str, defined: dict[str, Words]) -> Words:
     gathered, waiting, seen = Words(), [start], set()
     while waiting:
         name = waiting.pop()
-        if name in defined and name not in seen and name not in ("CASES", "UNRUN"):
+        if name in defined and name not in seen:
             seen.add(name)
             gathered.names |= defined[name].names
             gathered.options |= defined[name].options

@@ -5,8 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-import sdk_packages
-import small_packages
+from cases import CASES, IMAGE, TASK_CONFIG
 from local_runs import FRESH
 
 from fastkf.base.errors import FastkfError
@@ -20,27 +19,42 @@ from fastkf.runs.model import State
 from fastkf.runs.problems import explain_step
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("conformance")]
-CASES = small_packages.CASES | sdk_packages.CASES
 FOLDERS = {name: re.sub(r"\W", "-", name) for name in CASES}
 
 
-def run_all(packages: dict[str, Path], arguments: dict[str, dict], work: Path) -> dict:
+def run_all(place: Path) -> dict:
     """Name to the outcome of its package, or to what it was refused with."""
+    packages = write_all(place)
     found: dict[str, Outcome | str] = {}
-    folders = {sdk_packages.IMAGE: work}
-    with PythonTasks(Provisions(work)) as python, ContainerTasks(work, folders) as container:
+    with PythonTasks(Provisions(place)) as python, ContainerTasks(place, {IMAGE: place}) as image:
         for name, path in packages.items():
+            given = CASES[name].arguments.items()
             try:
                 found[name] = run_package(
                     Package.read(path),
-                    arguments[name],
+                    {key: str(place / "brought") if at == "PLACE" else at for key, at in given},
                     path.parent / "run",
-                    executors={"python": python, "container": container},
+                    executors={"python": python, "container": image},
                     on_step=lambda step: None,
                 )
             except FastkfError as error:
                 found[name] = str(error)
     return found
+
+
+def write_all(place: Path) -> dict[str, Path]:
+    """The packages, made where few modules are loaded: KFP reads the source of each, many times."""
+    import sdk_packages
+    import small_packages
+    from kfp import compiler
+
+    pipelines = vars(small_packages) | vars(sdk_packages)
+    paths = {name: place / folder / "package.yaml" for name, folder in FOLDERS.items()}
+    for name, path in paths.items():
+        path.parent.mkdir()
+        compiler.Compiler().compile(pipelines[CASES[name].pipeline], str(path))
+        path.write_text(CASES[name].edit(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return paths
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +67,8 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def outcomes(place):
-    packages, arguments = {}, {}
-    for name, case in CASES.items():
-        folder = place / FOLDERS[name]
-        folder.mkdir()
-        packages[name] = case.write(folder)
-        given = dict(case.arguments)
-        arguments[name] = {
-            key: str(place / "brought") if value == "PLACE" else value
-            for key, value in given.items()
-        }
     with ProcessPoolExecutor(max_workers=1, mp_context=FRESH) as pool:
-        return pool.submit(run_all, packages, arguments, place).result()
+        return pool.submit(run_all, place).result()
 
 
 def list_errors(outcome: Outcome) -> str:
@@ -153,7 +157,7 @@ def test_a_task_is_told_what_it_asks_of_kubernetes(outcomes):
     steps = steps_of(outcomes, "what a task asks of Kubernetes")
     told = dict(steps["tell-config"].outputs.parameters["Output"])
     workspace, claim = told.pop("volumes")
-    assert told == small_packages.TASK_CONFIG
+    assert told == TASK_CONFIG
     assert claim == {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
     assert workspace["persistentVolumeClaim"]["claimName"].endswith("-kfp-workspace")
     # Variables that are for what it starts alone are not set for the step itself.

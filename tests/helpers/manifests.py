@@ -9,20 +9,27 @@ from kueue_manifests import KINDS, check_kueue
 from notebook_manifests import check_notebook, check_pod_default
 
 from fastkf.base.manifests import find_misfits
-from fastkf.train.manifest import check_tfjob
-from fastkf.tune.rules import check_experiment, find_differences
 
 KUBERNETES = "1.32"  # the oldest that today's Kubeflow runs on
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CORE_GROUPS = ("apps", "batch", "autoscaling", "policy")
 
 
 def check_tfjob_and_pods(manifest: dict) -> list[str]:
     """What is wrong with a TFJob, and with the pods that the operator would make of it."""
+    from fastkf.train.manifest import check_tfjob  # and Katib's models
+
     problems = check_tfjob(manifest)
     for spec in manifest["spec"]["tfReplicaSpecs"].values():
         pod = {"apiVersion": "v1", "kind": "Pod", **spec["template"]}
         problems += check_manifest({**pod, "metadata": {**pod.get("metadata", {}), "name": "pod"}})
     return problems
+
+
+def check_katib(manifest: dict) -> list[str]:
+    from fastkf.tune.rules import check_experiment, find_differences
+
+    return check_experiment(manifest) or find_differences(manifest)
 
 
 def check_trainer(manifest: dict) -> list[str]:
@@ -40,7 +47,6 @@ def check_trainer(manifest: dict) -> list[str]:
 
 
 def check_service(manifest: dict) -> list[str]:
-
     from kserve_manifests import check_inference_service
 
     return check_inference_service(manifest)
@@ -64,7 +70,6 @@ def check_pipeline(manifest: dict) -> list[str]:
 
 
 def check_llm(manifest: dict) -> list[str]:
-
     from kserve_manifests import check_llm_service
 
     return check_llm_service(manifest, check_manifest)
@@ -74,7 +79,7 @@ def check_llm(manifest: dict) -> list[str]:
 CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
     ("serving.kserve.io/v1beta1", "InferenceService"): check_service,
     ("serving.kserve.io/v1alpha1", "LLMInferenceService"): check_llm,
-    ("kubeflow.org/v1beta1", "Experiment"): lambda m: check_experiment(m) or find_differences(m),
+    ("kubeflow.org/v1beta1", "Experiment"): check_katib,
     ("kubeflow.org/v1", "TFJob"): check_tfjob_and_pods,
     ("trainer.kubeflow.org/v1alpha1", "TrainJob"): check_trainer,
     ("trainer.kubeflow.org/v1alpha1", "TrainingRuntime"): check_trainer,
@@ -89,7 +94,8 @@ CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
 
 def read_manifests(path: Path) -> list[dict]:
     """The Kubernetes manifests of a YAML file; none when it holds something else."""
-    documents = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    documents = yaml.load_all(text, LOADER) if "apiVersion" in text else ()
     return [one for one in documents if isinstance(one, dict) and "apiVersion" in one]
 
 

@@ -7,10 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
-from hub import Hub
 from servers import Server
 from waiting import wait_for
 
@@ -59,6 +57,8 @@ def test_the_notebook_has_the_functions_of_the_pipeline():
 @pytest.fixture(scope="module")
 def months(tmp_path_factory) -> Path:
     """A folder with the weather and a part of each of three months."""
+    import pandas as pd
+
     source = Path(fetch(["flights"], progress=lambda line: None)["flights"])
     folder = tmp_path_factory.mktemp("months")
     (folder / "weather.parquet").write_bytes((source / "weather.parquet").read_bytes())
@@ -169,6 +169,8 @@ def try_registry(place) -> list[dict]:
 
 def test_the_file_and_kubeflow_hub_keep_the_same(tmp_path):
     """In processes of their own, since Hub's client changes how asyncio works in its process."""
+    from hub import Hub
+
     with Hub() as hub:
         versions = try_registry(hub.url)
         kept = hub.kept

@@ -7,9 +7,7 @@ import threading
 
 import httpx
 import numpy as np
-import openai
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from fastkf.base import connections
 from fastkf.base.guard import Access, Guard
@@ -39,6 +37,8 @@ def lab():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Two published models with random weights: one writes, one answers."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
@@ -91,6 +91,8 @@ def url(lab, folder):
 
 @pytest.fixture(scope="module")
 def client(url):
+    import openai
+
     with openai.OpenAI(base_url=url, api_key=KEY, max_retries=0) as client:
         yield client
 
@@ -149,6 +151,8 @@ def test_a_stream_has_the_same_text_in_pieces_and_says_when_it_is_done(client, u
 
 
 def test_a_chat_is_answered_by_the_model_that_has_a_form_for_it(client):
+    import openai
+
     asked = {"messages": [{"role": "user", "content": "oil prices " * 50}], "temperature": 0}
     answer = client.chat.completions.create(model="news-topics", **asked)
     assert answer.choices[0].message.role == "assistant"

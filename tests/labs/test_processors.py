@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 
-import pandas as pd
 import pytest
 
 from fastkf.course import places
@@ -84,6 +83,8 @@ def test_a_lab_trains_to_the_same_weights(tmp_path, lab, steps, parameters, mode
 
 
 def test_a_worker_of_lab_05_has_the_same_losses(tmp_path, data):
+    import pandas as pd
+
     digits = data["mnist_5k"] / "mnist_5k.csv.gz"
     losses = []
     for number, setting in enumerate(SETTINGS):

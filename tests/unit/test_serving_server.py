@@ -3,14 +3,15 @@
 import socket
 
 from fastkf.base.guard import Access
-from fastkf.serving.server import Server
 
 
 def paths(server) -> list[str]:
     return sorted(getattr(route, "path", "") for route in server.app.routes)
 
 
-def make_server() -> Server:
+def make_server():
+    from fastkf.serving.server import Server  # and KServe
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server([], listener, lambda: None, Access("token"), lambda text: None)
     server.create_application()

@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from fastkf.engine.warm import kale_runtime, kernel
 from fastkf.runs.model import Failure
@@ -30,6 +28,9 @@ GROUP = "raise ExceptionGroup('two', [ValueError('a'), TypeError('b')])"
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
     """Runs a cell in a shell as a step's kernel does; what is kept of its error."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
     monkeypatch.setenv("FASTKF_STEP_FOLDER", str(tmp_path))
 
     def run_cell(source: str) -> Failure:
