@@ -8,19 +8,23 @@ Per notebook, alternating and in one go, each in a process of its own:
 - fastkf: `fastkf run --only pipeline`, which also checks, compiles and writes the report;
 - papermill: the `papermill` command on the same file.
 
-Prints the median of each with its spread, the ratios within each round, and the peak memory of
-the whole process tree (proportional set size on Linux, so pages that forks share count once).
+Prints the median of each with its spread, on the clock and of the processors, which other work on
+the machine hardly changes; the ratios of both within each round; and the peak memory of the whole
+process tree (proportional set size on Linux, so pages that forks share count once).
 """
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from rich.console import Console
@@ -44,6 +48,14 @@ components.load_component_from_file(sys.argv[1])()
 SAMPLE_SECONDS = 0.1
 
 
+class Cost(NamedTuple):
+    """What a command took, with all its descendants: seconds twice, and megabytes."""
+
+    clock: float
+    processors: float
+    peak: float
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, default=DEFAULT)
@@ -58,8 +70,8 @@ def main() -> None:
         print_results(path, measure(notebook, arguments.runs, arguments.methods))
 
 
-def measure(notebook, runs: int, methods: list[str]) -> dict[str, list[tuple[float, float]]]:
-    """Method to (seconds, peak megabytes) of each counted round."""
+def measure(notebook, runs: int, methods: list[str]) -> dict[str, list[Cost]]:
+    """Method to what it took in each counted round."""
     results = {method: [] for method in methods}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         folder = Path(folder)
@@ -73,7 +85,10 @@ def measure(notebook, runs: int, methods: list[str]) -> dict[str, list[tuple[flo
                 if round_number:
                     results[method].append(result)
                 print(
-                    f"{notebook.name} {round_number}/{runs} {method} {result[0]:.1f} s", flush=True
+                    f"{notebook.name} {round_number}/{runs} {method} "
+                    f"{result.clock:.1f} s of clock, "
+                    f"{result.processors:.1f} s of processors",
+                    flush=True,
                 )
     remove_files_of_kale()
     return results
@@ -93,11 +108,11 @@ def commands(path: Path, package: Path, folder: Path) -> dict[str, list[str]]:
     }
 
 
-def run(command: list[str], folder: Path) -> tuple[float, float]:
-    """Seconds and peak megabytes of a command and all its descendants; stops when it fails."""
+def run(command: list[str], folder: Path) -> Cost:
+    """What a command and all its descendants take; stops when it fails."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     with tempfile.TemporaryFile() as output:
-        began, peak = time.monotonic(), 0.0
+        before, began, peak = processor_seconds(), time.monotonic(), 0.0
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
@@ -108,7 +123,13 @@ def run(command: list[str], folder: Path) -> tuple[float, float]:
         if process.returncode:
             output.seek(0)
             sys.exit(f"{' '.join(command)[:200]}\n{output.read().decode()[-2000:]}")
-    return seconds, peak
+    return Cost(seconds, processor_seconds() - before, peak)
+
+
+def processor_seconds() -> float:
+    """Of all descendants that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def memory_of_tree(pid: int) -> float:
@@ -137,24 +158,39 @@ def remove_files_of_kale() -> None:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def print_results(path: Path, results: dict[str, list[tuple[float, float]]]) -> None:
-    table = Table("", "seconds", "min–max", "peak MB", title=path.stem, title_justify="left")
-    for method, measured in results.items():
-        seconds = [second for second, _ in measured]
-        peak = max(megabytes for _, megabytes in measured)
-        spread = f"{min(seconds):.1f}–{max(seconds):.1f}"
-        table.add_row(method, f"{statistics.median(seconds):.1f}", spread, f"{peak:.0f}")
+def print_results(path: Path, results: dict[str, list[Cost]]) -> None:
+    columns = ("", "clock, s", "min–max", "processors, s", "min–max", "peak MB")
+    table = Table(*columns, title=path.stem, title_justify="left")
+    for method, costs in results.items():
+        seconds = [
+            cell
+            for measured in ([cost.clock for cost in costs], [cost.processors for cost in costs])
+            for cell in describe(measured, "{:.1f}")
+        ]
+        table.add_row(method, *seconds, f"{max(cost.peak for cost in costs):.0f}")
     console = Console()
     console.print(table)
     for one, other in (("plain", "fastkf"), ("fastkf", "papermill")):
         if one in results and other in results:
-            print_ratio(console, f"{one} / {other}", results[one], results[other])
+            print_ratio(console, one, other, results)
 
 
-def print_ratio(console: Console, title: str, above: list, below: list) -> None:
-    ratios = [one[0] / other[0] for one, other in zip(above, below, strict=True)]
-    spread = f"{min(ratios):.2f}–{max(ratios):.2f}"
-    console.print(f"{title}: {statistics.median(ratios):.2f} ({spread})")
+def print_ratio(console: Console, one: str, other: str, results: dict[str, list[Cost]]) -> None:
+    def measure(seconds: Callable[[Cost], float]) -> str:
+        pairs = zip(results[one], results[other], strict=True)
+        median, spread = describe(
+            [seconds(above) / seconds(below) for above, below in pairs], "{:.2f}"
+        )
+        return f"{median} ({spread})"
+
+    clock, processors = measure(lambda cost: cost.clock), measure(lambda cost: cost.processors)
+    console.print(f"{one} / {other}: {clock} on the clock, {processors} of processors")
+
+
+def describe(values: list[float], form: str) -> tuple[str, str]:
+    """The median, and from where to where they go."""
+    least, most = form.format(min(values)), form.format(max(values))
+    return form.format(statistics.median(values)), f"{least}–{most}"
 
 
 if __name__ == "__main__":

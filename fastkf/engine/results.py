@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from markdown_it import MarkdownIt
-
 from fastkf.base.files import open_inside, write_bytes
 from fastkf.base.masks import Mask
 from fastkf.runs.model import Artifact, Step
@@ -65,6 +63,8 @@ def _read_page(artifact: Artifact, folder: Path) -> bytes | None:
         return None
     if artifact.type == HTML:
         return content
+    from markdown_it import MarkdownIt  # takes longer to import than most steps have pages
+
     text = content.decode("utf-8", errors="replace")
     shown = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     return str(shown).encode()

@@ -144,8 +144,8 @@ def check_mounts(package: Package, given: Given) -> None:
     Raises:
         FastkfError: names all of it.
     """
-    lacking = [] if can_mount() else list(_list_lacking(package, given))
-    if lacking:
+    lacking = list(_list_lacking(package, given))
+    if lacking and not can_mount():
         raise FastkfError(
             "no program may mount a folder on this machine, and so steps cannot have what they "
             f"look for: {'; '.join(lacking)}",

@@ -57,9 +57,14 @@ def list_asked(package: Package) -> list[Asked]:
 
 
 def _list_asked(executors: Iterable[Mapping[str, Any]]) -> Iterator[Asked]:
+    wanted: dict[tuple[tuple[Install, ...], tuple[str, ...]], None] = {}
     for executor in executors:
         command = [str(word) for word in (executor.get("container") or {}).get("command") or ()]
-        if brings_source(command) and (asked := ask_for_command(command)):
+        if brings_source(command):
+            *script, source = command
+            wanted[tuple(find_installs(script)), list_runtime(source)] = None
+    for installs, runtime in wanted:  # steps of one notebook all install the same
+        if asked := ask(installs, runtime):
             yield asked
 
 

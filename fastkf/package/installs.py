@@ -182,6 +182,8 @@ def is_free(text: str, runtime: Iterable[str] = ()) -> bool:
 
 def _list_extra(requirement: Requirement) -> Iterator[str]:
     """What the extras of a package that is here require of others."""
+    if not requirement.extras:
+        return
     for text in metadata.requires(requirement.name) or ():
         one = Requirement(text)
         if one.marker is None or one.marker.evaluate({"extra": ""}):

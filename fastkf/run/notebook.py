@@ -12,15 +12,12 @@ from fastkf.base.errors import FastkfError
 from fastkf.base.files import shown_path
 from fastkf.engine.environments import Environments
 from fastkf.engine.layer import Layer
-from fastkf.engine.notebook import execute_notebook
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.engine.volumes import check_mounts, list_claims
-from fastkf.engine.warm.parent import CAN_FORK
 from fastkf.notebook import gate
 from fastkf.notebook.brought import brought_files
-from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.parameters import read_parameters
@@ -103,20 +100,20 @@ def _run_both_ways(
     with ExitStack() as stack:
         package, asked = None, list[Asked]()
         if options.only != "notebook":
+            # Before all else: the warm parent imports meanwhile, and is forked while this process
+            # has no other threads.
+            tasks = _make_tasks(notebook, keeper.run.parameters, environments, options)
+            stack.enter_context(tasks)
             package = _compile(notebook, keeper.run.folder, options.pins, progress)
             _tell_not_given(package, options.given, progress)
             options = replace(options, given=_with_folders_here(package, options.given))
             check_mounts(package, options.given)
             asked = list_asked(package)
+            tasks.prepare(options.given, warm=not asked)
         kernel = None
         if options.only != "pipeline":
             kernel = ask_for_kernel(notebook, asked, options.pins)
         below = provide(environments, asked, kernel, keeper.run.folder, progress)
-        if package:
-            tasks = _make_tasks(notebook, keeper.run.parameters, environments, options, not asked)
-            # Before the notebook runs: the warm parent imports meanwhile, and is forked while this
-            # process has no other threads.
-            stack.enter_context(tasks)
         if options.only != "pipeline":
             result = _run_as_notebook(notebook, parameters, below, options, keeper, progress)
             if result.state is not State.SUCCEEDED:
@@ -150,20 +147,17 @@ def _make_tasks(
     parameters: Mapping[str, Any],
     environments: Environments,
     options: Options,
-    warm: bool,
 ) -> PythonTasks:
-    """What runs its steps.
-
-    Args:
-        warm: whether they run with what is installed here, which is imported ahead then.
-    """
+    """What runs its steps."""
     home = notebook.path.resolve().parent
     provisions = Provisions(home, texts_of(parameters), brought_files(notebook))
-    imports, warm = whole(notebook).imports, warm and CAN_FORK
-    return PythonTasks(provisions, imports, warm, environments, options.given)
+    imports = whole(notebook).imports
+    return PythonTasks(provisions, imports, environments=environments, given=options.given)
 
 
 def _compile(notebook: Notebook, folder: Path, pins: Pins | None, progress: Progress) -> Package:
+    from fastkf.notebook.compile import compile_notebook  # while the warm parent imports
+
     began = time.monotonic()
     path = compile_notebook(notebook, folder / "pipeline.yaml", pins=pins)
     progress.done(f"compiled {shown_path(path)}", time.monotonic() - began)
@@ -178,6 +172,8 @@ def _run_as_notebook(
     keeper: Keeper,
     progress: Progress,
 ) -> NotebookResult:
+    from fastkf.engine.notebook import execute_notebook  # Jupyter's client, only where it is used
+
     cells, output = len(whole(notebook).code_cells), keeper.run.folder / "notebook.ipynb"
     # Failed until the notebook has run: why, the keeper says, whatever is raised.
     result = NotebookResult(State.FAILED)

@@ -13,7 +13,6 @@ from fastkf.base.files import lacks_space
 from fastkf.runs.compare import EXACT, Tolerance, compare
 from fastkf.runs.model import Run, State
 from fastkf.runs.record import write_run
-from fastkf.runs.report.page import write_report
 
 INTERRUPTED = "interrupted; the processes of the run were ended"
 
@@ -78,6 +77,8 @@ def describe_unexpected(error: Exception) -> str:
 
 
 def _end(keeper: Keeper, error: str | None, seconds: float, tolerance: Tolerance) -> None:
+    from fastkf.runs.report.page import write_report  # Jinja, when the steps have run
+
     run = keeper.run
     if run.notebook and run.pipeline:
         run = replace(run, parity=compare(run.notebook.metrics, run.pipeline.metrics, tolerance))

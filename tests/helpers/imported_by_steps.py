@@ -3,8 +3,8 @@
 import importlib
 
 from fastkf.base.iri import import_jsonschema
-from fastkf.engine.warm import parent
+from fastkf.engine.warm import ahead
 
 import_jsonschema()
-for name in (*parent.IMPORTED_BY_STEPS_OF_NOTEBOOKS, *parent.IMPORTED_BY_EVERY_STEP):
+for name in (*ahead.IMPORTED_BY_STEPS_OF_NOTEBOOKS, *ahead.IMPORTED_BY_EVERY_STEP):
     importlib.import_module(name)

@@ -173,9 +173,11 @@ def test_steps_get_their_python_in_a_folder_of_any_name(name, tmp_path, monkeypa
     folder = tmp_path / name
     folder.mkdir()
     monkeypatch.chdir(tmp_path)
-    with python_for_steps(folder, warm=False) as stub:
+    with python_for_steps(folder, warm=False) as python:
         code = "import sys; print(sys.argv[1:])"
-        ended = subprocess.run([stub, "-c", code, "a b", "';"], capture_output=True, text=True)
+        ended = subprocess.run(
+            [python.stub, "-c", code, "a b", "';"], capture_output=True, text=True
+        )
     assert (ended.stdout, ended.stderr) == ("['a b', \"';\"]\n", "")
     assert list(tmp_path.iterdir()) == []
 

@@ -62,6 +62,8 @@ class PythonTasks:
         given: the Secrets and ConfigMaps of the cluster; None where nobody was asked for any.
     """
 
+    _python: parent.StepsPython
+
     def __init__(
         self,
         provisions: Provisions,
@@ -86,6 +88,17 @@ class PythonTasks:
             self._provisions = self._provisions.keep(self._folder / "brought")
             self._resources = stack.pop_all()
         return self
+
+    def prepare(self, given: Given, warm: bool) -> None:
+        """Takes what is known only once the pipeline is compiled, before its first step.
+
+        Args:
+            given: as of the constructor.
+            warm: whether a step runs with what is installed here alone.
+        """
+        self._given = given
+        if not warm:
+            self._python.cool()
 
     def __exit__(
         self,
@@ -159,7 +172,7 @@ class PythonTasks:
         home = {"HOME": str(folder / "tmp")} if variables.get("HOME") == "/tmp" else {}
         layer = Layer(folder / "python")
         layer.make(base)
-        stub, own = self._python, layer.programs / "step-python3"
+        stub, own = self._python.stub, layer.programs / "step-python3"
         around = {**os.environ, **variables, **home}
         if base is not None:
             around["PATH"] = path_with(base.programs, around)

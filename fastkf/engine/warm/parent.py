@@ -14,9 +14,7 @@ the stub's connection, and the warm parent ends the worker. Without the warm par
 fresh interpreters, and the keepers go on.
 """
 
-import ast
 import gc
-import importlib
 import os
 import select
 import shlex
@@ -26,36 +24,38 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from fastkf.base import leash
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import check_name, remove_folder
-from fastkf.base.iri import import_jsonschema
 from fastkf.base.ports import LONGEST_ADDRESS
 from fastkf.engine.warm import client, interpreter
+from fastkf.engine.warm.ahead import import_ahead
 from fastkf.engine.warm.keeper import look_after_worker
-from fastkf.engine.warm.shared import Shared, import_installed
+from fastkf.engine.warm.shared import Shared
 
 CAN_FORK = sys.platform == "linux"
-IMPORTED_BY_EVERY_STEP = ("kfp.dsl.executor",)
-IMPORTED_BY_STEPS_OF_NOTEBOOKS = (
-    "kale.common.jputils",
-    "kale.marshal",
-    "ipykernel.kernelapp",
-    "ipykernel.ipkernel",
-    "ipykernel.zmqshell",
-    # What a kernel would import while it starts, half of its time with the debugger.
-    "ipykernel.debugger",
-    "ipykernel.kernelspec",
-    "IPython.core.completerlib",
-    "tornado.platform.asyncio",
-    "dill",
-    "psutil",
-    "fastkf.engine.warm.kale_runtime",
-    "fastkf.engine.warm.kernel",
-)
+
+
+@dataclass(frozen=True)
+class StepsPython:
+    """What stands in for `python3` in the commands of steps.
+
+    Attributes:
+        stub: the path of an executable.
+        parent: the warm parent's number; None where each step gets a fresh interpreter.
+    """
+
+    stub: Path
+    parent: int | None = None
+
+    def cool(self) -> None:
+        """Ends the warm parent, unless it has imported all: steps get fresh interpreters."""
+        if self.parent is not None:
+            os.kill(self.parent, signal.SIGTERM)
 
 
 @contextmanager
@@ -64,8 +64,8 @@ def python_for_steps(
     imports: str | None = "",
     warm: bool = CAN_FORK,
     shared: Shared = (),
-) -> Iterator[Path]:
-    """Yields the path of an executable that stands in for `python3` in the commands of steps.
+) -> Iterator[StepsPython]:
+    """Yields what stands in for `python3` in the commands of steps.
 
     Args:
         folder: a private folder for the stub and its socket; removed with all in it at the end,
@@ -86,21 +86,19 @@ def python_for_steps(
     try:
         if not warm or len(str(address)) > LONGEST_ADDRESS:
             write_fresh_stub(stub, Path(sys.executable))
-            yield stub
+            yield StepsPython(stub)
             return
         # -I -S: the client imports some modules of the standard library, and site would cost more.
         command = [sys.executable, "-I", "-S", client.__file__, str(address), sys.executable]
         write_stub(stub, [*command, interpreter.__name__, ",".join(interpreter.MODULES)])
-        with _warm_parent(address, folder, imports, shared):
-            yield stub
+        with _warm_parent(address, folder, imports, shared) as process:
+            yield StepsPython(stub, process)
     finally:
         remove_folder(folder)
 
 
 @contextmanager
-def _warm_parent(
-    address: Path, folder: Path, imports: str | None, shared: Shared
-) -> Iterator[None]:
+def _warm_parent(address: Path, folder: Path, imports: str | None, shared: Shared) -> Iterator[int]:
     if threading.active_count() > 1:
         names = ", ".join(thread.name for thread in threading.enumerate())
         raise RuntimeError(f"the warm parent must be forked before any thread starts: {names}")
@@ -115,17 +113,22 @@ def _warm_parent(
     # What is still in the buffers would be written twice.
     sys.stdout.flush()
     sys.stderr.flush()
+    # A signal that comes before the child has its own handlers would be answered by this process's,
+    # and lead the child back up the stack.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, leash.END_SIGNALS)
     parent = os.fork()
     if parent == 0:
         # The parent's own copy of the lifeline would keep the pipe open for ever.
         os.close(lifeline)
-        _be_warm_parent(listener, control, folder, imports, shared)
+        _be_warm_parent(listener, control, folder, imports, shared, mask)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     os.close(control)
     listener.close()
     try:
-        yield
+        yield parent
     finally:
         os.close(lifeline)
+        os.kill(parent, signal.SIGTERM)  # or it would import all before it sees that it may go
         os.waitpid(parent, 0)
 
 
@@ -163,23 +166,18 @@ def _be_warm_parent(
     folder: Path,
     imports: str | None,
     shared: Shared,
+    mask: Iterable[int],
 ) -> NoReturn:
-    # A session of its own, so that Ctrl-C in the terminal reaches this process's parent alone,
-    # which then decides; and a group of its own, whose members are told to end below.
-    os.setsid()
-    for number in leash.END_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(null, stream)
+    _detach(mask)
     try:
         leash.adopt_orphans()  # of a keeper that is killed
         gc.disable()  # what modules make is there to stay, and would be looked through many times
-        _import_ahead(imports, shared)
+        import_ahead(imports, shared)
         gc.enable()
         # What is here now stays for ever. Moved out of the collector's sight, no collection in a
         # worker writes into its pages, and they stay shared.
         gc.freeze()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         keepers = Keepers()
         watched: list[socket.socket | int] = [listener, control, keepers.ended]
         while control not in (ready := select.select(watched, [], [])[0]):
@@ -197,6 +195,20 @@ def _be_warm_parent(
     finally:
         # Never back up the stack: what stands there belongs to the process that was forked.
         os._exit(0)
+
+
+def _detach(mask: Iterable[int]) -> None:
+    """Takes this process away from what it was forked from: its signals, its terminal."""
+    # A session of its own, so that Ctrl-C in the terminal reaches this process's parent alone,
+    # which then decides; and a group of its own, whose members are told to end below.
+    os.setsid()
+    for number in leash.END_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # while it imports, it has nothing to look after
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
 
 
 class Keepers:
@@ -245,51 +257,3 @@ class Keepers:
             select.select([self.ended], [], [])
             self.take_leave()
         leash.end_descendants()
-
-
-def _import_ahead(imports: str | None, shared: Shared) -> None:
-    import_jsonschema()
-    if imports is None:
-        # As the commands of steps set it. Without it, kfp imports its compiler and its client too.
-        os.environ["_KFP_RUNTIME"] = "true"
-        _import_modules(IMPORTED_BY_EVERY_STEP)
-        import_installed(shared)
-        return
-    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    _import_modules((*IMPORTED_BY_STEPS_OF_NOTEBOOKS, *IMPORTED_BY_EVERY_STEP))
-    # Looks through the metadata of all packages, for what starts kernels.
-    importlib.import_module("jupyter_client.provisioning").KernelProvisionerFactory.instance()
-    names: dict[str, Any] = {}
-    with suppress(SyntaxError):
-        for node in ast.parse(imports).body:
-            if not (isinstance(node, ast.Import | ast.ImportFrom) or _sets_variable(node)):
-                break
-            try:
-                exec(compile(ast.Module([node], []), "imports", "exec"), names)
-            except Exception:  # noqa: BLE001 - any module may raise anything; the step itself says so
-                break
-
-
-def _import_modules(names: Iterable[str]) -> None:
-    for name in names:
-        importlib.import_module(name)
-
-
-def _sets_variable(node: ast.stmt) -> bool:
-    """Whether it is `os.environ["NAME"] = "value"`.
-
-    Libraries such as TensorFlow read their variables when they are imported. So what the notebook
-    sets before an import has to be set here before it, too.
-    """
-    match node:
-        case ast.Assign(
-            targets=[
-                ast.Subscript(
-                    value=ast.Attribute(value=ast.Name(id="os"), attr="environ"),
-                    slice=ast.Constant(value=str()),
-                )
-            ],
-            value=ast.Constant(value=str()),
-        ):
-            return True
-    return False
