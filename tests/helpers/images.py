@@ -21,10 +21,20 @@ from pathlib import Path
 from filelock import FileLock
 
 BASE = "localhost/debian-python:1"
-PACKAGES = "python3,python3-pip,python3-venv,libstdc++6"
-NOT_NEEDED = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"]
-# Where Debian's Python differs from that of the image python:*-slim: pip may install into it.
-AS_THE_SLIM_IMAGE = 'rm -rf "$1"/usr/lib/python3*/EXTERNALLY-MANAGED "$1"/var/lib/apt/lists'
+PACKAGES = "base-files,base-passwd,bash,coreutils,dash,findutils,grep,sed,libstdc++6"
+PACKAGES += ",python3,python3-pip,python3-venv"
+# The packages are unpacked, and their scripts are not run: those compile all of Python, and would
+# take longer than the rest. What they would do that is needed here is done here. Where Debian's
+# Python differs from that of the image python:*-slim: pip may install into it.
+SET_UP = """
+cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd"
+cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"
+ln -sf mawk "$1/usr/bin/awk"
+rm -rf "$1"/usr/lib/python3*/EXTERNALLY-MANAGED "$1/var/lib/apt/lists"
+rm -rf "$1/usr/share/doc" "$1/usr/share/locale" "$1/usr/share/man"  # dpkg's own filter is slow
+env -u PYTHONDONTWRITEBYTECODE PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore \\
+  chroot "$1" python3 -m pip install --quiet pip  # compiles what pip imports
+"""
 
 
 def find_obstacle() -> str | None:
@@ -143,9 +153,8 @@ class DebianRoot:
 
     def _make(self) -> None:
         release = platform.freedesktop_os_release()["VERSION_CODENAME"]
-        excluded = [f"--dpkgopt=path-exclude={path}" for path in NOT_NEEDED]
-        options = ["--quiet", "--variant=essential", f"--include={PACKAGES}", *excluded]
-        options += [f"--customize-hook={AS_THE_SLIM_IMAGE}", release]
+        options = ["--quiet", "--variant=extract", f"--include={PACKAGES}"]
+        options += [f"--extract-hook=set -e\n{SET_UP}", release]
         partial = self.archive.with_suffix(".part.tar")
         command = ["mmdebstrap", *options, str(partial)]
         result = subprocess.run(command, capture_output=True, text=True)
