@@ -16,7 +16,7 @@ from fastkf.engine.pipeline import Task
 from fastkf.engine.placeholders import expand, local_path
 from fastkf.engine.scope import Arguments, Surroundings, Values
 from fastkf.engine.task_config import describe_resources, reaches_task
-from fastkf.engine.values import as_passed, fit, read_text
+from fastkf.engine.values import as_passed, find_infinite, fit, read_text
 from fastkf.engine.volumes import list_mounts
 from fastkf.package.given import Given, find_variables
 from fastkf.package.settings import TIME_LIMIT
@@ -187,6 +187,7 @@ class Job:
             if path.is_file():
                 yield name, read_text(name, path.read_text(encoding="utf-8"), kind)
             elif name in said:
+                _refuse_infinite(said[name], name, f"the output {name}")
                 yield name, fit(f"output {name}", as_passed(said[name]), kind)
             else:
                 raise ValueError(f"it has not written its output parameter {name}")
@@ -197,14 +198,25 @@ class Job:
         mentioned = (said.get("artifacts") or [{}])[0]
         for key in ("name", "uri"):
             artifact[key] = mentioned.get(key) or artifact[key]
+        metadata = mentioned.get("metadata") or {}
+        _refuse_infinite(metadata, "", f"the artifact {name}")
         try:
-            artifact["metadata"] = as_passed(mentioned.get("metadata") or {})
+            artifact["metadata"] = as_passed(metadata)
         except ValueError as error:
             raise ValueError(f"the metrics, or other metadata, of {name}: {error}") from error
         custom = mentioned.get("custom_path") or mentioned.get("customPath")
         if custom and os.path.lexists(custom) and "://" not in artifact["uri"]:
             copy(Path(custom), Path(local_path(artifact)))
         return artifact
+
+
+def _refuse_infinite(value: Any, path: str, owner: str) -> None:
+    """Refuses what a cluster's launcher, which reads it as JSON, cannot read."""
+    if found := find_infinite(value, path):
+        raise ValueError(
+            f"{found} in {owner}; with such a number a step fails on a Kubeflow too, as JSON has "
+            "none: put out a finite one, or none"
+        )
 
 
 def describe(values: Values, run_folder: Path) -> model.Values:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from fastkf.base.errors import show_value
+from fastkf.base.plain_data import spell_numbers
 
 LARGEST_WITHOUT_EXPONENT = 1e21
 TRUE, FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
@@ -49,9 +50,28 @@ def _as_number(value: float) -> int | float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError(f"no parameter can be {show_value(value)}: it is no finite number")
+        said = spell_numbers(value) if isinstance(value, float) else show_value(value)
+        raise ValueError(f"no parameter can be {said}: there is no such number in JSON")
     is_whole = number.is_integer() and abs(number) < LARGEST_WITHOUT_EXPONENT
     return int(number) if is_whole else number
+
+
+def find_infinite(value: Any, path: str = "") -> str | None:
+    """Where a value has a number that is not finite, and which: `points[0].rate is NaN`.
+
+    Args:
+        path: leads to the value.
+    """
+    match value:
+        case dict():
+            parts = [(f"{path}.{name}" if path else str(name), one) for name, one in value.items()]
+        case list():
+            parts = [(f"{path}[{number}]", one) for number, one in enumerate(value)]
+        case float() if not math.isfinite(value):
+            return f"{path} is {spell_numbers(value)}"
+        case _:
+            return None
+    return next((found for path, one in parts if (found := find_infinite(one, path))), None)
 
 
 def fit(what: str, value: Any, kind: str) -> Any:

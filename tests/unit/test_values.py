@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fastkf.engine.pipeline import Identity
+from fastkf.base.masks import Mask
+from fastkf.engine.job import OUTPUT_FILE, Job
+from fastkf.engine.pipeline import Component, Identity, Pipeline, Task
 from fastkf.engine.placeholders import Placeholders, expand, local_path
-from fastkf.engine.values import as_items, as_passed, as_text, fit, read_text
+from fastkf.engine.scope import Arguments, Surroundings
+from fastkf.engine.values import as_items, as_passed, as_text, find_infinite, fit, read_text
+from fastkf.engine.volumes import Volumes
 
 MOMENT = datetime(2026, 11, 29, 5, 44, 5, 700_000, UTC)
 
@@ -27,6 +31,44 @@ MOMENT = datetime(2026, 11, 29, 5, 44, 5, 700_000, UTC)
 )
 def test_whole_numbers_arrive_without_a_point(value, passed):
     assert repr(as_passed(value)) == passed
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"rate": 0.5, "loss": math.nan}, "loss is NaN"),
+        ({"points": [{"x": 1}, {"x": math.inf}]}, "points[1].x is Infinity"),
+        ([-math.inf], "[0] is -Infinity"),
+        ({"loss": "NaN", "more": [1, None, True]}, None),
+    ],
+)
+def test_where_a_number_is_not_finite(value, said):
+    assert find_infinite(value) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        (
+            '{"artifacts": {"metrics": {"artifacts": [{"metadata": {"loss": NaN}}]}}, '
+            '"parameterValues": {"rates": []}}',
+            "loss is NaN in the artifact metrics",
+        ),
+        ('{"parameterValues": {"rates": [1, -Infinity]}}', r"rates\[1\] is -Inf.* output rates"),
+    ],
+)
+def test_a_number_that_a_kubeflow_cannot_record_is_named(tmp_path, said, named):
+    """Its launcher reads what a step says as JSON (kubeflow/pipelines#12227, #10208)."""
+    made = {"metrics": {"artifactType": {"schemaTitle": "system.Metrics"}}}
+    identity = Identity.of("training")
+    outputs = {"artifacts": made, "parameters": {"rates": {"parameterType": "LIST"}}}
+    component = Component(Pipeline({}, identity), "comp-train", {"outputDefinitions": outputs})
+    around = Surroundings(identity, tmp_path, "/work", Volumes(tmp_path), Mask())
+    job = Job(Task("train", {}, component), Arguments({}, {}), "train", around)
+    job.make_folders()
+    (job.root / OUTPUT_FILE).write_text(said)
+    with pytest.raises(ValueError, match=f"^{named}; .*put out a finite"):
+        job.read_outputs()
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, [-math.inf], 10**400, {1, 2}])
