@@ -499,8 +499,7 @@ def test_ends_well_while_it_still_loads(tmp_path):
     folder = tmp_path / "slow"
     folder.mkdir()
     joblib.dump(Slow(str(tmp_path / "loading")), folder / "model.joblib")
-    path = os.pathsep.join(sys.path)  # the model is a class of this module
-    process = start("serve", folder, env={**os.environ, "PYTHONPATH": path})
+    process = start("serve", folder)
     while not (tmp_path / "loading").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
@@ -518,12 +517,7 @@ class Slow:
         self.path = path
 
     def __reduce__(self):
-        return load_slowly, (self.path,)
-
-
-def load_slowly(path):
-    open(path, "w").close()
-    time.sleep(60)
+        return exec, (f"import time\nopen({self.path!r}, 'w').close()\ntime.sleep(60)",)
 
 
 def test_a_port_in_use(models):

@@ -20,10 +20,18 @@ SECRET = "the owner's secret"
 MEGABYTE = 2**20
 
 
-@pytest.fixture
-def asked(tmp_path):
-    with Asked(tmp_path / "server") as asked:
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    with Asked(tmp_path_factory.mktemp("data") / "server") as asked:
         yield asked
+
+
+@pytest.fixture
+def beside(asked):
+    """A secret file beside the server's folder."""
+    path = asked.settings.folder.parent / "secret.log"
+    path.write_text(SECRET)
+    return path
 
 
 @pytest.fixture
@@ -73,25 +81,26 @@ FILES = ["logs/train.log", "outputs/train.html", "artifacts/a/task/model"]
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kind", ["link", "link of the folder", "hard path"])
-def test_no_link_leads_out_of_a_run(asked, secret, name, kind):
+def test_no_link_leads_out_of_a_run(asked, beside, name, kind):
     id, folder = make_run(asked, "train")
     place = folder / name
     outside = folder.parents[2] / "outside"
-    outside.mkdir()
+    outside.mkdir(exist_ok=True)
     (outside / place.name).write_text(SECRET)
     if kind == "link":
-        place.symlink_to(secret)
+        place.symlink_to(beside)
     elif kind == "link of the folder":
         place.parent.rmdir()
         place.parent.symlink_to(outside)
     else:
-        place.symlink_to(os.path.relpath(secret, place.parent))
+        place.symlink_to(os.path.relpath(beside, place.parent))
     assert SECRET not in everything(asked, id, "train")
 
 
 @pytest.mark.parametrize("step", ["../../../../secret", "../mine/train", "a/../../../../../secret"])
-def test_no_name_of_a_step_leads_out_of_the_logs(asked, secret, step):
+def test_no_name_of_a_step_leads_out_of_the_logs(asked, beside, step):
     id, folder = make_run(asked, step)
+    assert (folder / "logs" / f"{step}.log").resolve() in (beside, folder / "mine" / "train.log")
     (folder / "mine").mkdir()
     (folder / "mine" / "train.log").write_text(SECRET)
     assert SECRET not in everything(asked, id, step)

@@ -221,14 +221,24 @@ def test_odd_tags_of_an_upload(asked, tags):
 # Rows that another program, or an older version, has left
 
 
-@pytest.fixture
-def filled(tmp_path):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
     """A server with a run, a pipeline and its version, and an experiment."""
-    with Asked(tmp_path / "server") as asked:
+    with Asked(tmp_path_factory.mktemp("whole") / "server") as asked:
         files = {"uploadfile": ("package.yaml", json.dumps(PACKAGE))}
         assert asked.client.post(f"{API}/pipelines/upload?name=p", files=files).status_code == 200
         assert asked.ask("POST", "/runs", run())[0] == 200
         yield asked
+
+
+@pytest.fixture
+def filled(whole):
+    """The same server, whose rows a test may spoil: they are put back."""
+    connect = contextlib.closing(sqlite3.connect(whole.settings.database))
+    with connect as rows, contextlib.closing(sqlite3.connect(":memory:")) as kept:
+        rows.backup(kept)
+        yield whole
+        kept.backup(rows)
 
 
 BAD = {
@@ -277,6 +287,7 @@ SHOWN = {
 def test_one_bad_row_breaks_no_list(filled, table, column):
     id = filled.ask("GET", "/pipelines")[1]["pipelines"][0]["pipeline_id"]
     path, page = (one.format(pipeline=id) for one in SHOWN[table])
+    assert filled.client.get(API + path).json()["total_size"] >= 1
     for value in BAD.values():
         with contextlib.closing(sqlite3.connect(filled.settings.database)) as connection:
             connection.execute(f"UPDATE {table} SET {column} = {value}")
