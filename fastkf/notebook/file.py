@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastkf.base.errors import FastkfError, UsageError, one_line
+from fastkf.base.iri import import_jsonschema
 
 ESCAPED_SURROGATE = "\\ud"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -87,6 +88,7 @@ def _convert(path: Path, content: dict[str, Any]) -> Any:
     Raises:
         FastkfError: it is none of format 3 either.
     """
+    import_jsonschema()
     import nbformat
 
     try:

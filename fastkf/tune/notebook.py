@@ -3,9 +3,8 @@
 import re
 from dataclasses import dataclass
 
-import nbformat
-
 from fastkf.base.errors import UsageError
+from fastkf.base.iri import import_jsonschema
 from fastkf.notebook.check import Severity, check
 from fastkf.notebook.file import read_complete
 from fastkf.notebook.model import Notebook
@@ -218,6 +217,9 @@ def _strip(notebook: Notebook) -> str:
     Without its text too where it is too large with it: pictures stand in text, and no trial reads
     it.
     """
+    import_jsonschema()
+    import nbformat
+
     node = nbformat.from_dict(read_complete(notebook.path))
     for cell in node.cells:
         if cell.cell_type == "code":

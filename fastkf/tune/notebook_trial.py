@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import nbformat
-
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import remove_folder
+from fastkf.base.iri import import_jsonschema
 from fastkf.base.privileges import obey_permissions
 from fastkf.engine.notebook import execute_notebook
 from fastkf.engine.step_folder import Provisions, texts_of
@@ -81,6 +80,9 @@ def make_folder(notebook: Notebook, parameters: Mapping[str, Value], place: Path
 def write_steps(notebook: Notebook, path: Path) -> Path:
     """Writes the notebook without its cells tagged `skip`."""
     skipped = {cell.number for cell in notebook.cells_with_role("skip")}
+    import_jsonschema()
+    import nbformat
+
     node = nbformat.from_dict(read_complete(notebook.path))
     node.cells = [cell for i, cell in enumerate(node.cells, start=1) if i not in skipped]
     nbformat.write(node, path)

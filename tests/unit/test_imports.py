@@ -47,6 +47,12 @@ print(rfc3987_syntax.__file__ is not None)
     assert python(code, tmp_path).split() == ["False", "built", "True", "False", "True"]
 
 
+@pytest.mark.parametrize("module", ["fastkf.tune.start", "fastkf.tune.notebook_trial"])
+def test_tuning_does_not_build_the_grammar_of_iris(module, tmp_path):
+    code = f"import sys, {module}; print('rfc3987_syntax' in sys.modules)"
+    assert python(code, tmp_path).split() == ["False"]
+
+
 @pytest.mark.parametrize("before", [logging.NOTSET, logging.INFO])
 def test_what_was_logged_before_is_logged_afterwards(before, monkeypatch):
     monkeypatch.setattr(logging.root.manager, "disable", before)
