@@ -1,18 +1,20 @@
 """Fixtures that several test files share."""
 
 import gc
+import json
 import os
 from pathlib import Path
 
 import browser
 import images
+import lab_processes
 import pytest
 from commands import Command, fastkf, start
 
 from fastkf.base.iri import import_jsonschema
 from fastkf.course import places
 from fastkf.course.labs import read_labs
-from fastkf.course.regression import checks
+from fastkf.course.regression import checks, once
 
 import_jsonschema()  # quickly, before a test imports nbformat
 
@@ -23,22 +25,35 @@ SOLUTIONS = sorted((places.NOTEBOOKS / "solutions").glob("*.ipynb"))
 WELCOME = list(read_labs(places.NOTEBOOKS).welcome)
 
 SECONDS_OF_A_LAB = 1700  # on a busy machine; pytest's own limit ends the test a little later
-run_fresh = checks.run_command
+run_fresh, run_pytest_fresh = checks.run_command, once.run_pytest
 ALL_SLOW = "\npytestmark = pytest.mark.slow\n"
 LONGEST_FIRST = Path(__file__).with_name("longest_first.txt")
 
 
 def run_forked(notebook, folder, options):
-    """`checks.run_command`, forked as the other commands of the tests are (see commands.py)."""
-    words = ("run", notebook.path, *options)
-    result = fastkf(*words, folder=folder / "run", seconds=SECONDS_OF_A_LAB)
-    if result.code:
-        raise checks.CheckError(result.output)
-    return result.record
+    """`checks.run_command` in a process that is forked (see lab_processes.py)."""
+    output = folder / "run"
+    words = ["run", str(notebook.path.resolve()), *options, "--output", str(output)]
+    here = Path.cwd()
+    code, told = lab_processes.run("fastkf.cli", words, notebook.imports, here, SECONDS_OF_A_LAB)
+    if code:
+        raise checks.CheckError(told)
+    return json.loads((output / "run.json").read_text())
 
 
-def pytest_configure():
-    checks.run_command = run_forked
+def run_pytest_forked(notebook, words, folder):
+    """`once.run_pytest`, forked too, and so is the kernel that it starts."""
+    path = lab_processes.describe_kernel(notebook.imports)
+    return lab_processes.run(
+        "pytest", words, notebook.imports, folder, SECONDS_OF_A_LAB, JUPYTER_PATH=str(path)
+    )
+
+
+def pytest_configure(config):
+    if lab_processes.CAN_FORK:
+        if not hasattr(config, "workerinput"):
+            lab_processes.make_folder()
+        checks.run_command, once.run_pytest = run_forked, run_pytest_forked
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from build import write_notebook
-from conftest import fastkf, run_fresh
+from conftest import fastkf, run_fresh, run_pytest_fresh
 
 from fastkf.base.errors import FastkfError
 from fastkf.course.regression import checks, green, once
@@ -91,6 +91,7 @@ def failure(check, path, folder):
 
 def test_the_sound_lab_passes_every_check(copy, tmp_path, monkeypatch):
     monkeypatch.setattr(checks, "run_command", run_fresh)
+    monkeypatch.setattr(once, "run_pytest", run_pytest_fresh)
     every = {*checks.FULL.values(), *checks.QUICK.values()}
     assert len(every) == 8
     assert {check: failure(check, copy, tmp_path) for check in every} == dict.fromkeys(every)

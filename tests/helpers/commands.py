@@ -44,11 +44,14 @@ class Command:
 class Forked:
     """A command that the fork server has started; as much of subprocess.Popen as tests use."""
 
-    def __init__(self, control: socket.socket, words: list[str], folder, environment, streams):
+    def __init__(
+        self, control: socket.socket, words: list[str], folder, environment, streams, **more: str
+    ):
         self.args = ["fastkf", *words]
         self.returncode: int | None = None
         self._reply, there = socket.socketpair()
         request = {"words": words, "folder": str(folder), "environment": dict(environment)}
+        request |= more
         with there:
             descriptors = [*streams, there.fileno()]
             socket.send_fds(control, [json.dumps(request).encode()], descriptors)

@@ -8,6 +8,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from lab_processes import ForkedKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
@@ -15,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from fastkf.course import places
 from fastkf.course.data import fetch
 from fastkf.course.exercises import EXERCISE, group_cells
-from fastkf.engine.kernels import PrivateKernelManager
+from fastkf.notebook.model import read
 
 EXERCISES = 3
 WRONG_ANSWERS, RIGHT_ANSWERS = 6, 3
@@ -83,7 +84,9 @@ def open_lab(name: str, without: tuple[str, ...] = ()) -> Iterator[Lab]:
         new_notebook(metadata=notebook.metadata),
         timeout=300,
         resources={"metadata": {"path": str(path.parent)}},
-        kernel_manager_class=PrivateKernelManager,
+        kernel_manager_class=type(
+            "Kernel", (ForkedKernelManager,), {"imports": read(path).imports}
+        ),
     )
     lab = Lab(client, checks=checks, empty=empty)
     with client.setup_kernel():

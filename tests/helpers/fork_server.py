@@ -6,7 +6,7 @@ A command costs its own work then, and not two seconds of imports. It is still a
 own, which can be signalled and killed. `commands.py` speaks to it over CONTROL, the number of a
 socket: one message a command, JSON with `words`, `folder` and `environment`, and four descriptors
 beside it: the three standard streams, and a socket that is sent the process's id, later its exit
-code.
+code. With `module` it is another program than `fastkf`.
 """
 
 import array
@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import traceback
 import warnings
 from contextlib import suppress
@@ -29,6 +30,7 @@ from fastkf.base.iri import import_jsonschema
 
 MESSAGE_BYTES = 1 << 20
 STREAMS_AND_REPLY = 4
+KERNEL = "ipykernel_launcher"
 # Only packages of others: those of the project are imported anew in each command, so what they do
 # on import (read the environment, say) is tested too.
 READING = ("pyflakes.checker", "astor", "autopep8", "jinja2")
@@ -112,8 +114,12 @@ class ForkServer:
         process = os.fork()
         if process == 0:
             signal.set_wakeup_fd(-1)
-            for opened in (self.control, reply, *self.children.values()):
+            for opened in (self.control, *self.children.values()):
                 opened.close()
+            if request.get("module") == KERNEL:
+                end_with(reply)
+            else:
+                reply.close()
             os.close(self.ended)
             for target, stream in enumerate(descriptors):
                 os.dup2(stream, target)
@@ -145,13 +151,23 @@ class ForkServer:
         gc.freeze()  # a collection in a child would copy every page
 
 
+def end_with(other: socket.socket) -> None:
+    """Ends this process when the other end of a connection is closed: who asked is gone."""
+
+    def wait() -> None:
+        if not other.recv(1):
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def send_number(reply: socket.socket, number: int) -> None:
     with suppress(OSError):  # the test is over
         reply.sendall(array.array("q", [number]).tobytes())
 
 
 def carry_out(request: dict) -> int:
-    """Becomes `python -m fastkf.cli WORDS...`; returns the exit code."""
+    """Becomes `python -m MODULE WORDS...`; returns the exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Those that are there think that they write to /dev/null, and could not be set up anew.
@@ -166,7 +182,8 @@ def carry_out(request: dict) -> int:
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     try:
-        runpy.run_module("fastkf.cli", run_name="__main__", alter_sys=True)
+        module = request.get("module", "fastkf.cli")
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):
             print(end.code, file=sys.stderr)

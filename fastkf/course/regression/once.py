@@ -55,21 +55,23 @@ def execute_once(notebook: Notebook, solution: Path, folder: Path) -> Execution:
 
 
 def _execute(notebook: Notebook, solution: Path, answers: Path) -> Execution:
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", str(SANITISING)]
+    command = ["--nbval", "--nbval-sanitize-with", str(SANITISING)]
     command += ["-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
     command += ["-p", "fastkf.course.regression.nbval"]
     if solution.exists():
         command += ["--kale-solution", str(solution.resolve()), "--kale-answers", str(answers)]
     with whole_file(notebook) as path:
-        result = subprocess.run(
-            [*command, "--rootdir", str(notebook.path.parent), path.name],
-            cwd=notebook.path.parent,
-            capture_output=True,
-            text=True,
-        )
+        folder = notebook.path.parent
+        code, told = run_pytest(notebook, [*command, "--rootdir", str(folder), path.name], folder)
     printed = json.loads(answers.read_text()) if answers.exists() else []
-    told = result.stdout.replace(path.name, notebook.path.name)
-    return Execution(result.returncode, told, printed)
+    return Execution(code, told.replace(path.name, notebook.path.name), printed)
+
+
+def run_pytest(notebook: Notebook, words: list[str], folder: Path) -> tuple[int, str]:
+    """Pytest in a process of its own; returns its exit code and what it says."""
+    command = [sys.executable, "-m", "pytest", *words]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return result.returncode, result.stdout
 
 
 @contextmanager

@@ -1,0 +1,115 @@
+"""Processes that run a lab's cells, forked from one that has imported what labs import.
+
+Where the system cannot do that, they are fresh ones.
+"""
+
+import atexit
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import lab_kernel
+import lab_server
+from commands import Forked, can_fork
+from filelock import FileLock
+from waiting import wait_for
+
+from fastkf.base.files import write_text
+from fastkf.engine.kernels import PrivateKernelManager
+
+FOLDER = "FASTKF_TEST_LABS"  # of what the processes of one session of tests share
+OWNER = "FASTKF_TEST_LABS_OWNER"
+CAN_FORK = can_fork(os.environ)
+
+
+def make_folder() -> None:
+    """For this session, in the process that ends last; its workers inherit the variable."""
+    os.environ[FOLDER] = folder = tempfile.mkdtemp(prefix="fastkf-labs-")
+    os.environ[OWNER] = str(os.getpid())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
+def address_of_server() -> Path:
+    """Where the session's server listens; it is started by whoever asks first."""
+    folder = Path(os.environ[FOLDER])
+    address = folder / "socket"
+    with FileLock(folder / "lock"):
+        if not address.exists():
+            subprocess.Popen(
+                [sys.executable, lab_server.__file__, str(address), os.environ[OWNER]],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            wait_for(address.exists)
+    return address
+
+
+def launch(module: str, words: list[str], imports: str, folder: Path, **variables: str) -> Forked:
+    """`python -m MODULE WORDS...`; its output is text in `stdout`, its errors are among it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control, open(os.devnull) as null:
+        control.connect(str(address_of_server()))
+        read, write = os.pipe()
+        process = Forked(
+            control,
+            words,
+            folder,
+            os.environ | variables,
+            [null.fileno(), write, write],
+            module=module,
+            imports=imports,
+        )
+    os.close(write)
+    process.stdout = open(read, encoding="utf-8")  # noqa: SIM115
+    return process
+
+
+def run(module: str, words: list[str], imports: str, folder: Path, seconds: float, **variables):
+    """The same to its end; returns its exit code and its output."""
+    process = launch(module, words, imports, folder, **variables)
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process.returncode, output
+
+
+def words_of_kernel(imports: str) -> list[str]:
+    """The command of a kernel, without its arguments."""
+    file = Path(os.environ[FOLDER], f"{hashlib.sha256(imports.encode()).hexdigest()}.py")
+    write_text(file, imports)
+    address = str(address_of_server())
+    return [sys.executable, "-I", "-S", lab_kernel.__file__, address, str(file)]
+
+
+def describe_kernel(imports: str) -> Path:
+    """A folder for JUPYTER_PATH, in which the kernel `python3` is a forked one."""
+    command = words_of_kernel(imports)
+    folder = Path(command[-1]).with_suffix("")
+    spec = folder / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True, exist_ok=True)
+    argv = [*command, "-f", "{connection_file}"]
+    write_text(spec, json.dumps({"argv": argv, "display_name": "Python", "language": "python"}))
+    return folder
+
+
+class ForkedKernelManager(PrivateKernelManager):
+    """Starts a kernel of a lab.
+
+    Attributes:
+        imports: the source of the lab's imports.
+    """
+
+    imports = ""
+
+    def format_kernel_cmd(self, *words, **options) -> list[str]:
+        command = super().format_kernel_cmd(*words, **options)
+        return [*words_of_kernel(self.imports), *command[3:]] if CAN_FORK else command
