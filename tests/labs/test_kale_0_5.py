@@ -55,7 +55,7 @@ def compiled(tmp_path_factory, worker_id):
     with FileLock(f"{folder}.lock"):
         if not (folder / "ready").exists():
             example = write_notebook(folder / "example.ipynb", EXAMPLE)
-            old_kale.compile([*LABS, example], folder)
+            old_kale.compile([example, *LABS], folder)
             (folder / "ready").touch()
     return folder
 
