@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastkf.package.errors import PackageError
+from fastkf.package.graph import find_dependencies
 from fastkf.package.model import Package
 
 Table = Mapping[str, Any]
@@ -25,7 +26,11 @@ def check_runs_here(package: Package) -> None:
 def _find_problems(package: Package) -> Iterator[str]:
     components = package.spec.get("components") or {}
     for part in (package.spec["root"], *components.values()):
-        for name, task in ((part.get("dag") or {}).get("tasks") or {}).items():
+        tasks = (part.get("dag") or {}).get("tasks") or {}
+        for name, task in tasks.items():
+            for other in find_dependencies(task):
+                if other not in tasks:
+                    yield f"task {name} waits for {other}, and there is no such task beside it"
             component = components[task["componentRef"]["name"]]
             executor = package.executors.get(component.get("executorLabel", "")) or {}
             yield from _judge(name, task, executor)

@@ -55,6 +55,22 @@ def test_what_cannot_run_is_refused_by_name(tmp_path, pipeline, said):
     assert said in str(caught.value)
 
 
+@dsl.pipeline
+def one_after_another():
+    use(data=make().output)
+
+
+@pytest.mark.parametrize("producer", ["of-artifact", "for-loop-1"])
+def test_a_task_that_waits_for_none_of_its_group_is_refused(tmp_path, producer):
+    package = compiled(one_after_another, tmp_path)
+    task = package.spec["root"]["dag"]["tasks"]["use"]
+    for given in ({"dependentTasks": [producer]}, {"dependentTasks": []}):
+        task |= given
+        with pytest.raises(PackageError, match=f"^task use waits for {producer}, and there is no"):
+            check_runs_here(package)
+        task["inputs"]["artifacts"]["data"]["taskOutputArtifact"]["producerTask"] = producer
+
+
 def test_an_optional_artifact_is_no_hindrance(tmp_path):
     check_runs_here(compiled(use, tmp_path))
 
