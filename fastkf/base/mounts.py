@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
@@ -146,23 +147,32 @@ def _make_folder(path: str, made: set[int]) -> None:
 def _cover(folder: str, place: str) -> None:
     """Mounts an empty file system in memory in which all appears that a folder has."""
     original, covered = os.open(folder, os.O_RDONLY | os.O_DIRECTORY), os.open(place, os.O_PATH)
-    entries = [(name, os.lstat(name, dir_fd=original)) for name in os.listdir(original)]
+    names = os.listdir(original)
     _mount("tmpfs", place, 0, "tmpfs", f"mode={os.fstat(original).st_mode & 0o7777:o}")
-    for name, found in entries:
-        target = os.path.join(place, name)
-        if stat.S_ISLNK(found.st_mode):
-            os.symlink(os.readlink(name, dir_fd=original), target)
-            continue
-        if stat.S_ISDIR(found.st_mode):
-            os.mkdir(target)
-        else:
-            os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
-        if os.path.join(folder, name) == place:  # by its name, it is what covers it
-            _bind(covered, target)
-        else:
-            _mount(f"/proc/self/fd/{original}/{name}", target, MS_BIND | MS_REC)
+    for name in names:
+        with suppress(FileNotFoundError):  # others work in the folder, too: it has gone meanwhile
+            kind = os.lstat(name, dir_fd=original).st_mode
+            if stat.S_ISLNK(kind):
+                os.symlink(os.readlink(name, dir_fd=original), os.path.join(place, name))
+            elif os.path.join(folder, name) == place:  # by its name, it is what covers it
+                _show(f"/proc/self/fd/{covered}", os.path.join(place, name), kind)
+            else:
+                _show(f"/proc/self/fd/{original}/{name}", os.path.join(place, name), kind)
     os.close(original)
     os.close(covered)
+
+
+def _show(source: str, target: str, kind: int) -> None:
+    """Makes a file or a folder be seen at a path at which there is nothing yet."""
+    is_folder = stat.S_ISDIR(kind)
+    if is_folder:
+        os.mkdir(target)
+    else:
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
+    try:
+        _mount(source, target, MS_BIND | MS_REC)
+    except FileNotFoundError:
+        (os.rmdir if is_folder else os.unlink)(target)
 
 
 def _bind(descriptor: int, target: str) -> None:

@@ -57,6 +57,29 @@ def test_a_folder_is_seen_at_any_path_and_by_nobody_else(tmp_path, path):
     assert path == str(here) or not os.path.lexists(path)
 
 
+VANISHING = """
+import os, sys
+from fastkf.base.mounts import Mount, enter
+listdir, lstat = os.listdir, os.lstat
+os.listdir = lambda place: [*listdir(place), "gone"]
+if sys.argv[2] == "later":
+    os.lstat = lambda name, **more: lstat("own" if name == "gone" else name, **more)
+enter([Mount(sys.argv[1], f"{sys.argv[1]}/new/b")], [])
+print(sorted(listdir(sys.argv[1])))
+"""
+
+
+@needs_mounts
+@pytest.mark.parametrize("when", ["at once", "later"])
+@pytest.mark.parametrize("kind", [Path.touch, Path.mkdir])
+def test_what_others_take_away_meanwhile_is_no_hindrance(tmp_path, when, kind):
+    """A folder such as /tmp, in which a new one is to be seen, is used by all."""
+    kind(tmp_path / "own")
+    command = [sys.executable, "-c", VANISHING, tmp_path, when]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("['new', 'own']\n", "")
+
+
 @needs_mounts
 @pytest.mark.security
 def test_what_may_only_be_read_cannot_be_written(tmp_path):
