@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable
 
 import psutil
 
-SECONDS_BETWEEN = 0.05
+# Between two looks: more and more, since a look at a server costs both sides their work.
+FIRST, MORE, MOST = 0.02, 1.25, 0.2
 
 
 def wait_for(condition: Callable, seconds: float = 60):
     """Waits until the condition holds; returns what it then is."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, FIRST
     while not (found := condition()):
         assert time.monotonic() < deadline
-        time.sleep(SECONDS_BETWEEN)
+        time.sleep(pause)
+        pause = min(pause * MORE, MOST)
     return found
 
 

@@ -167,6 +167,11 @@ def test_the_rooms_with_extras_are_there():
     assert [place for place in EXTRAS if not (HOUSE / place).exists()] == []
 
 
+@pytest.fixture(scope="module")
+def core():
+    return list_closure(metadata.requires("fastkf"))
+
+
 @pytest.mark.parametrize("package", ["tensorflow", "kserve", "optuna", "fastapi", "docker", "s3fs"])
-def test_the_core_is_without(package):
-    assert package not in list_closure(metadata.requires("fastkf"))
+def test_the_core_is_without(core, package):
+    assert package not in core

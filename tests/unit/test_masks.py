@@ -54,7 +54,9 @@ def test_a_log_never_holds_what_a_step_prints_in_pieces(tmp_path):
 import os, subprocess, sys, time
 for piece in (b"a hun", b"ter2! b\\n", b"no end: two ", b"words"):
     os.write(1, piece); time.sleep(0.05)
-os.write(2, b"\\n"); subprocess.run(["echo", "second line"])
+os.write(2, b"\\n")
+while b"no end: ***" not in open("log", "rb").read(): time.sleep(0.01)
+subprocess.run(["echo", "second line"])  # after the first, not with it: they are one secret
 os.write(1, b"x" * 200_000 + b"hunter2!")
 """
     assert run(tmp_path, program) == f"a *** b\nno end: ***\n***\n{'x' * 200_000}***"

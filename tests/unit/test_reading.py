@@ -86,6 +86,7 @@ def compare_packages(path, wanted) -> None:
     assert own.encode() == run_script(path, wanted, Pins().pin)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 def test_each_lab_is_plain_and_read_as_kale_reads_it(path):
     notebook = read(path)
@@ -93,6 +94,7 @@ def test_each_lab_is_plain_and_read_as_kale_reads_it(path):
     assert own == kale.ask_kale(path, notebook.settings())
 
 
+@pytest.mark.slow
 def test_the_package_of_a_lab_is_that_of_kale_and_kfp():
     """The others are compared with what the two have made: golden/."""
     compare_packages(LABS[-1], read(LABS[-1]).settings())
