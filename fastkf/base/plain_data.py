@@ -13,15 +13,16 @@ class DataError(ValueError):
     """Data that cannot be kept or shown; says what is wrong, and where."""
 
 
-def check_data(data: Any, name: str) -> None:
+def check_data(data: Any, name: str, largest_whole: int = LARGEST_NUMBER) -> None:
     """Sees that data are text, numbers, booleans, None, lists, and dictionaries of them by text.
 
     Args:
         name: what the data are called in messages.
+        largest_whole: how large a whole number may be.
 
     Raises:
-        DataError: a text has a character that is none, a number is not finite, a value is of
-            another type, or they are deeper than DEEPEST.
+        DataError: a text has a character that is none, a number is not finite or too large, a value
+            is of another type, or they are deeper than DEEPEST.
     """
     open_values: list[tuple[Any, str, int]] = [(data, name, 0)]
     while open_values:
@@ -39,7 +40,7 @@ def check_data(data: Any, name: str) -> None:
         elif isinstance(value, list):
             open_values += [(inner, place, depth + 1) for inner in value]
         else:
-            _check_number(value, place)
+            _check_number(value, place, largest_whole)
 
 
 def check_text(text: str, name: str) -> None:
@@ -72,12 +73,14 @@ def spell_numbers(value: Any) -> Any:
     return value
 
 
-def _check_number(value: Any, place: str) -> None:
+def _check_number(value: Any, place: str, largest_whole: int) -> None:
     if value is None or isinstance(value, bool):
         return
     if not isinstance(value, int | float):
         raise DataError(f"{place}: a value of the type {type(value).__name__}")
     if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
         raise DataError(f"{place}: a number that is too large")
+    if isinstance(value, int) and abs(value) > largest_whole:
+        raise DataError(f"{place}: whole numbers are kept up to {largest_whole} only")
     if isinstance(value, float) and not math.isfinite(value):
         raise DataError(f"{place}: a number that is not finite, or too large")

@@ -40,11 +40,11 @@ def image(
     from fastkf.base.files import shown_path, write_text
     from fastkf.course.lock import read_lock
     from fastkf.course.step_image import describe_base
-    from fastkf.notebook.brought import bring as bring_files
+    from fastkf.notebook.brought import with_files
     from fastkf.notebook.dockerfile import write_dockerfile, write_dockerignore
     from fastkf.notebook.model import read
 
-    taken = bring_files(read(find_notebook(notebook)), bring or [])
+    taken = with_files(read(find_notebook(notebook)), bring or [])
     found = describe_base(base or str(taken.kale.get("base_image") or ""))
     texts = {
         "Dockerfile": write_dockerfile(taken, found, read_lock()),

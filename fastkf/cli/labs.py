@@ -31,9 +31,7 @@ from fastkf.cli.options import (
 )
 from fastkf.course import places
 from fastkf.notebook.check import Finding, Severity
-from fastkf.notebook.metadata import find_problems
 from fastkf.notebook.model import Notebook, read
-from fastkf.runs.compare import SAME
 from fastkf.runs.record import spell_run
 
 
@@ -114,7 +112,7 @@ def run(
     else:
         from fastkf.course.data import fetch
         from fastkf.course.lock import read_lock
-        from fastkf.notebook.brought import bring as bring_files
+        from fastkf.notebook.brought import with_files
         from fastkf.run.notebook import Options, run_notebook
 
         if docker or components or cache:
@@ -124,10 +122,9 @@ def run(
         def fetch_data(names: Sequence[str]) -> None:
             fetch(names, progress=display.say)
 
-        taken = bring_files(read(find_notebook(notebook)), bring or [])
-        # A damaged block of the course is a finding, with which the run begins.
-        own = None if find_problems(taken.metadata) else taken.course.tolerance
-        allowed = parse_tolerance(tolerance or [], SAME if own is None else own)
+        found = find_notebook(notebook)
+        taken = with_files(read(found), bring or [])
+        allowed = parse_tolerance(tolerance or [])
         options = Options(places.RUNS, output, only, fetch_data, read_lock(), allowed, *more)
         outcome = run_notebook(taken, given, options, display)
     if as_json:

@@ -10,7 +10,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.course.labs import read_labs
-from fastkf.runs.compare import SAME, Tolerance
+from fastkf.runs.compare import Tolerance
 
 if TYPE_CHECKING:
     from fastkf.package.given import Given
@@ -210,16 +210,13 @@ def parse_given(
     return given.without_limits() if no_limits else given
 
 
-def parse_tolerance(words: list[str], usual: float = SAME) -> Tolerance:
+def parse_tolerance(words: list[str]) -> Tolerance:
     """NUMBER and METRIC=NUMBER words.
-
-    Args:
-        usual: the tolerance where no word gives one for all metrics.
 
     Raises:
         UsageError: a word is of another form, or no number from 0 on.
     """
-    named: dict[str, float] = {}
+    usual, named = None, dict[str, float]()
     for word in words:
         metric, _, text = word.rpartition("=")
         try:

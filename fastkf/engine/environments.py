@@ -34,11 +34,13 @@ from fastkf.engine.pip_settings import read_pip_settings
 from fastkf.package.asked import Asked
 from fastkf.package.installs import FILE, list_files
 from fastkf.package.pins import installed_version
+from fastkf.runs.progress import Progress
 
 NO_DEPENDENCIES = "--no-deps"
 CONTENTS = "packages.json"
 SECONDS_TO_KEEP_A_CHOICE = 24 * 3600.0  # newer versions may be there then
 LONGEST_REASON = 1000
+LOG = "packages.log"  # in a run's folder
 
 
 def default_folder() -> Path:
@@ -116,6 +118,26 @@ class Environments:
         note.parent.mkdir(exist_ok=True)
         write_text(note, layer.folder.name)
         return layer
+
+    def provide_all(
+        self, asked: Iterable[Asked | None], folder: Path, progress: Progress
+    ) -> dict[Asked | None, Layer]:
+        """The environment for each; those that are not there yet are made.
+
+        Args:
+            folder: the run's, which gets a log of what was fetched.
+
+        Raises:
+            FastkfError: one cannot be made, or not without fetching packages.
+        """
+        wanted = list(dict.fromkeys(filter(None, asked)))
+        self.check(wanted)
+        layers: dict[Asked | None, Layer] = {}
+        for one in wanted:
+            if not self.find(one):
+                progress.say(f"fetching what is not here: {', '.join(one.lacking)}")
+            layers[one] = self.provide(one, folder / LOG, folder)
+        return layers
 
     def _note_of(self, asked: Asked) -> Path:
         words = ["\n".join(asked.requirements), "\n".join(asked.options), *_list_installed()]

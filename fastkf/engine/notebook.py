@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from fastkf.base.quiet import quiet_logging
 from fastkf.engine.kernels import PrivateKernelManager
 from fastkf.engine.layer import Layer
 from fastkf.engine.step_folder import with_remedy
-from fastkf.notebook import composition
+from fastkf.notebook.composition import executable_copy
 from fastkf.notebook.file import read_content, readable_copy
 from fastkf.notebook.model import Notebook, read
 from fastkf.runs.model import Failure, NotebookResult, State
@@ -27,6 +27,8 @@ from fastkf.runs.problems import explain
 ANSI_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 Metric = float | str
+# Many a notebook does not say its language.
+PYTHON = {"kernel_name": "python3", "language": "python", "progress_bar": False}
 
 
 class QuietKernelManager(PrivateKernelManager):
@@ -81,7 +83,7 @@ def execute_notebook(
     """Executes the notebook and writes the executed copy, failed or not.
 
     Args:
-        notebook: the notebook to execute.
+        notebook: the notebook to execute, as `composition.whole` makes it.
         output: where the executed notebook goes.
         parameters: pipeline parameters that differ from the notebook's.
         on_cell: called with the number of code cells done and their total.
@@ -94,10 +96,9 @@ def execute_notebook(
         How it ended; the metrics are those that its cells have printed.
     """
     began = time.monotonic()
-    whole = composition.whole(notebook)
-    made = readable_copy(copy, to_execute=True) if copy else composition.executable_copy(notebook)
-    with made as path, _kernels_of_a_layer(below, offline) as kernels, quiet_logging():
-        error = _execute(whole, output, dict(parameters), on_cell, path, folder, kernels)
+    count = _count_cells(len(notebook.code_cells), on_cell)
+    layer, given = _kernels_of_a_layer(below, offline), dict(parameters)
+    error = _execute(notebook, output, given, count, copy, layer, folder)
     return NotebookResult(
         State.FAILED if error else State.SUCCEEDED,
         time.monotonic() - began,
@@ -110,29 +111,29 @@ def _execute(
     notebook: Notebook,
     output: Path,
     parameters: dict[str, Any],
-    on_cell: Callable[[int, int], None],
-    path: Path,
+    count: Callable[..., None],
+    copy: Path | None,
+    layer: AbstractContextManager[type[QuietKernelManager]],
     folder: Path | None,
-    kernels: type[QuietKernelManager],
 ) -> str | None:
-    """Executes the file; returns why it has failed, in words for whoever wrote the notebook."""
+    """Executes it; returns why it has failed, in words for whoever wrote the notebook."""
     import_jsonschema()
     import papermill
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     memory = MemoryWatch()
+    made = readable_copy(copy, to_execute=True) if copy else executable_copy(notebook)
     try:
-        papermill.execute_notebook(
-            _literal(path),
-            _literal(output),
-            parameters=parameters,
-            cwd=str(folder or notebook.path.resolve().parent),
-            kernel_name="python3",
-            language="python",  # many a notebook does not say
-            progress_bar=False,
-            kernel_manager_class=kernels,
-            on_cell_executed=_count_cells(len(notebook.code_cells), on_cell),
-        )
+        with layer as kernels, made as path, quiet_logging():
+            papermill.execute_notebook(
+                _literal(path),
+                _literal(output),
+                parameters=parameters,
+                cwd=str(folder or notebook.path.resolve().parent),
+                kernel_manager_class=kernels,
+                on_cell_executed=count,
+                **PYTHON,
+            )
     except papermill.PapermillExecutionError as failure:
         return explain(_read_failure(failure, folder), notebook.cell_names)
     except DeadKernelError:

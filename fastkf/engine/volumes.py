@@ -9,7 +9,7 @@ import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,20 @@ def list_claims(package: Package) -> Iterator[tuple[str, str]]:
         for volume, mount in list_volumes(asked, _constant, None):
             if "persistentVolumeClaim" in volume and volume["name"]:
                 yield str(volume["name"]), _path(mount)
+
+
+def take_folders_here(package: Package, given: Given) -> Given:
+    """What is given, with the volumes whose paths are there on this machine.
+
+    A notebook that runs on it sees what is at these paths, and so do the steps then.
+
+    Raises: as `check_mounts`.
+    """
+    paths = {name: Path(path) for name, path in list_claims(package)}
+    here = {name: path for name, path in paths.items() if path.is_dir()}
+    found = replace(given, volumes={**here, **given.volumes}, places={**here, **given.places})
+    check_mounts(package, found)
+    return found
 
 
 def check_mounts(package: Package, given: Given) -> None:

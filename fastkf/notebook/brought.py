@@ -1,6 +1,7 @@
 """The files that a notebook's steps find in their image, as its metadata say: `fastkf.files`.
 
-Of a notebook that refers to others, those too that its parts name.
+A notebook that refers to others is taken with its parts, as `composition.whole` returns it: then
+those too that its parts name.
 """
 
 import posixpath
@@ -9,12 +10,11 @@ from dataclasses import replace
 
 from fastkf.base import brought
 from fastkf.base.brought import find_named
-from fastkf.notebook.composition import whole
 from fastkf.notebook.metadata import list_files, set_files
 from fastkf.notebook.model import Notebook
 
 
-def bring(notebook: Notebook, names: Iterable[str]) -> Notebook:
+def with_files(notebook: Notebook, names: Iterable[str]) -> Notebook:
     """The notebook, as if its metadata named these files and folders too.
 
     Raises:
@@ -29,7 +29,7 @@ def bring(notebook: Notebook, names: Iterable[str]) -> Notebook:
 
 def top_names(notebook: Notebook) -> tuple[str, ...]:
     """The files and folders that are named, without those in another one."""
-    named = dict.fromkeys(posixpath.normpath(one) for one in whole(notebook).course.files)
+    named = dict.fromkeys(posixpath.normpath(one) for one in notebook.course.files)
     return tuple(one for one in named if not any(one.startswith(f"{other}/") for other in named))
 
 
@@ -40,4 +40,4 @@ def brought_files(notebook: Notebook) -> tuple[str, ...]:
         UsageError: one is not there, outside of the folder, or a link; they are too many or too
             large.
     """
-    return brought.list_files(notebook.path.resolve().parent, whole(notebook).course.files)
+    return brought.list_files(notebook.path.resolve().parent, notebook.course.files)

@@ -6,7 +6,6 @@ those of the part (kale/processors/nbprocessor.py, `_add_notebook_reference`,
 """
 
 import ast
-import copy
 import json
 import os
 from collections import Counter
@@ -146,11 +145,15 @@ def flat_dependencies(notebook: Notebook) -> dict[str, list[str]]:
 
 @contextmanager
 def executable_copy(notebook: Notebook) -> Iterator[Path]:
-    """A notebook in the form that papermill executes; its parts are in it.
+    """A file in the form that papermill executes, with the cells of a notebook's parts in it.
 
-    Raises: as `read_parts`.
+    Args:
+        notebook: as `whole` returns it.
+
+    Raises:
+        FastkfError: a file cannot be read any more.
     """
-    if not notebook.references:
+    if not any(cell.path for cell in notebook.cells):
         with readable_copy(notebook.path, to_execute=True) as path:
             yield path
         return
@@ -163,24 +166,19 @@ def executable_copy(notebook: Notebook) -> Iterator[Path]:
 
 def _assemble(notebook: Notebook) -> dict[str, Any]:
     """The content of the notebook's file with that of its parts in it."""
-    content = copy.deepcopy(read_content(notebook.path))
-    parts = read_parts(notebook)
-    nodes = {name: read_content(part.path)["cells"] for name, part in parts.items()}
-    flat = iter(whole(notebook).cells)
+    files = dict.fromkeys([notebook.path, *(c.path for c in notebook.cells if c.path)])
+    contents = {path: read_content(path) for path in files}
+    own = replace(notebook, cells=tuple(cell for cell in notebook.cells if not cell.path))
     made: list[dict[str, Any]] = []
-    for node, cell in zip(content["cells"], notebook.cells, strict=True):
-        name = _part_name(notebook, cell)
-        if name is None:
-            made.append(_tagged(node, next(flat)))
-            continue
-        made.append({"cell_type": "markdown", "metadata": {}, "source": f"*{parts[name].path}*"})
-        for inner in nodes[name]:
-            made.append(_tagged(inner, next(flat)))
-            if PARAMETERS in _tags_of(made[-1]):
-                _yield_to(made[-1], set(notebook.parameters))
+    for cell in notebook.cells:
+        if cell.path and cell.number == 1:
+            made.append({"cell_type": "markdown", "metadata": {}, "source": f"*{cell.path}*"})
+        made.append(_tagged(contents[cell.path or notebook.path]["cells"][cell.number - 1], cell))
+        if cell.path and PARAMETERS in _tags_of(made[-1]):
+            _yield_to(made[-1], set(own.parameters))
     for node in made:
         node.pop("id", None)  # those of two files may be the same
-    return {**content, "cells": made}
+    return {**contents[notebook.path], "cells": made}
 
 
 def _tags_of(node: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.notebook.brought import brought_files, top_names
 from fastkf.notebook.check.modules import installed_packages
+from fastkf.notebook.composition import whole
 from fastkf.notebook.fields import IMAGE
 from fastkf.notebook.model import Notebook
 from fastkf.package.pins import Pins
@@ -47,6 +48,7 @@ def write_dockerfile(notebook: Notebook, base: Base, pins: Pins) -> str:
     if not base.image or not IMAGE.takes(base.image):
         raise UsageError(f"{base.image!r}: give {IMAGE.words}")
     name = re.sub(r"[^a-z0-9]+", "-", notebook.pipeline_name.lower()).strip("-") or "steps"
+    together = whole(notebook)
     parts = [
         f"# The image of the steps of {json.dumps(notebook.path.name)}. Build it in this folder,\n"
         "# push it to where your cluster gets its images, and give its name to `fastkf submit`:\n"
@@ -55,7 +57,7 @@ def write_dockerfile(notebook: Notebook, base: Base, pins: Pins) -> str:
         f"#     fastkf submit NOTEBOOK --image REGISTRY/{name}-steps:1",
         f"FROM {base.image}\nUSER 0\nWORKDIR {base.start}",
         _install(notebook, base, pins),
-        _copy(_plain_names(notebook), brought_files(notebook)),
+        _copy(_plain_names(together), brought_files(together)),
         "# Kale has its steps run as this user, who may write to /tmp alone.\n"
         f"ENV HOME=/tmp\nUSER {USER}",
     ]
@@ -68,7 +70,7 @@ def write_dockerignore(notebook: Notebook) -> str:
     Raises:
         UsageError: as above.
     """
-    names = [f"!{name}" for name in _plain_names(notebook)]
+    names = [f"!{name}" for name in _plain_names(whole(notebook))]
     lines = ["# Nothing but what the Dockerfile copies.", "*", *names, "**/__pycache__"]
     return "\n".join(lines) + "\n"
 

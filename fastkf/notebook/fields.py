@@ -39,9 +39,8 @@ class ParameterForm(Form):
     """What a parameter of any type may hold."""
 
     def takes(self, value: object) -> bool:
-        if find_unstorable(value, ""):
-            return False
-        return not isinstance(value, str) or super().takes(value)
+        has_form = not isinstance(value, str) or super().takes(value)
+        return has_form and not find_unstorable(value, "")
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,11 @@ def check_tags(notebook: Notebook) -> list[Finding]:
     return findings
 
 
-def tell_findings(notebook: Notebook, progress: Progress) -> None:
+def tell_findings(notebook: Notebook, progress: Progress) -> Notebook:
     """Says what the rules find in a notebook that is to be run as a pipeline.
+
+    Returns:
+        The notebook with the cells of its parts in it, as `composition.whole` makes it.
 
     Raises:
         NotAPipelineError: it is none.
@@ -54,4 +57,6 @@ def tell_findings(notebook: Notebook, progress: Progress) -> None:
     for finding in findings:
         tell = progress.say if finding.severity is Severity.NOTE else progress.warn
         tell(str(finding))
-    progress.done(f"{notebook.name}: {count(len(whole(notebook).steps), 'step')}, tags checked")
+    together = whole(notebook)
+    progress.done(f"{notebook.name}: {count(len(together.steps), 'step')}, tags checked")
+    return together

@@ -11,10 +11,10 @@ from fastkf.notebook import kale
 from fastkf.notebook.errors import CompileError
 from fastkf.notebook.reading.component import write_components
 from fastkf.notebook.reading.errors import NotPlainError
-from fastkf.notebook.reading.package import KFP, write_package
+from fastkf.notebook.reading.package import KFP, Written, write_package
 
 
-def write_plain(path: Path, settings: Mapping[str, str], pin: Callable[[str], str]) -> str:
+def write_plain(path: Path, settings: Mapping[str, str], pin: Callable[[str], str]) -> Written:
     """The package of a plain notebook.
 
     Args:

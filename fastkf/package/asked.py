@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from fastkf.package.installs import Install, find_installs, find_lack, list_files, list_runtime
 from fastkf.package.kale import brings_source
 from fastkf.package.model import Package
+from fastkf.package.pins import Pins
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,20 @@ def ask_for_command(command: Sequence[str]) -> Asked | None:
     """What is to be installed for the command of a Python component, which ends with its source."""
     *script, source = command
     return ask(find_installs(script), list_runtime(source))
+
+
+def ask_for_kernel(
+    asked: Sequence[Asked], missing: Sequence[str], pins: Pins | None
+) -> Asked | None:
+    """What the kernel of a notebook needs: what its steps do, and what it explores with.
+
+    Args:
+        asked: for the steps; Kale has each of them ask for the same.
+        missing: the packages that the notebook imports and that are not here.
+    """
+    steps = asked[0] if asked else Asked((), (), ())
+    kernel = steps.and_packages(list(map((pins or Pins()).pin, missing)))
+    return kernel if kernel.lacking else None
 
 
 def _name(text: str) -> str | None:

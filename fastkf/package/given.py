@@ -196,13 +196,20 @@ def check_given(package: Package, given: Given) -> None:
     Raises:
         FastkfError: names all of it.
     """
+    if lack := explain_lack(package, given):
+        raise lack
+
+
+def explain_lack(package: Package, given: Given) -> FastkfError | None:
+    """What `check_given` says; None where nothing is lacking."""
     lacking = list(_list_lacking(package, given))
-    if lacking:
-        options = dict.fromkeys(f"{kind.option} {name}=FILE" for kind, name, _, _ in lacking)
-        raise FastkfError(
-            f"not given here: {'; '.join(dict.fromkeys(what for _, _, what, _ in lacking))}",
-            f"give the values with {' '.join(options)}, or set the steps' variables yourself",
-        )
+    if not lacking:
+        return None
+    options = dict.fromkeys(f"{kind.option} {name}=FILE" for kind, name, _, _ in lacking)
+    return FastkfError(
+        f"not given here: {'; '.join(dict.fromkeys(what for _, _, what, _ in lacking))}",
+        f"give the values with {' '.join(options)}, or set the steps' variables yourself",
+    )
 
 
 def find_mask(package: Package, given: Given) -> Mask:

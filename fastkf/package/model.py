@@ -48,7 +48,7 @@ class Package:
             UsageError: there is no such file.
             PackageError: it is no package.
         """
-        documents = _read_yaml(path)
+        documents = _read_yaml(_read_text(path), path)
         if other := format.name_other_file(documents[0] if documents else {}):
             raise PackageError(
                 f"{path}: not a pipeline package of KFP v2 but {other}", HOW_TO_COMPILE
@@ -62,13 +62,13 @@ class Package:
             raise PackageError(f"{path}: not a readable package ({error})") from error
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """The package in a file that was written by `as_yaml`, which is not checked again.
+    def load(cls, path: Path, text: str | None = None) -> Self:
+        """The package in a file of our own, or in its text, which is not checked again.
 
         Raises:
             FastkfError: it cannot be read.
         """
-        spec, *rest = _read_yaml(path) or [{}]
+        spec, *rest = _read_yaml(_read_text(path) if text is None else text, path) or [{}]
         return cls(spec, rest[0] if rest else {}, path)
 
     @classmethod
@@ -229,13 +229,20 @@ class Package:
         return str(yaml.dump_all(documents, Dumper=yaml.CSafeDumper, allow_unicode=True))
 
 
-def _read_yaml(path: Path) -> list[Any]:
+def _read_text(path: Path) -> str:
     try:
-        return read_yaml(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise UsageError(f"{path}: a folder", "name the package in it") from None
+    except ValueError as error:
+        raise PackageError(f"{path}: not a readable YAML file ({error})") from error
+
+
+def _read_yaml(text: str, path: Path) -> list[Any]:
+    try:
+        return read_yaml(text)
     except ValueError as error:
         raise PackageError(f"{path}: not a readable YAML file ({error})") from error
 

@@ -1,7 +1,7 @@
 """The parameters of a pipeline: their types, their defaults, and values for them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -124,21 +124,10 @@ def find_unstorable(value: Any, name: str) -> str | None:
         name: what the value is called.
     """
     try:
-        check_data(value, name)
+        check_data(value, name, LARGEST_WHOLE)
     except DataError as error:
         return str(error)
-    if any(abs(number) > LARGEST_WHOLE for number in _list_whole(value)):
-        return f"{name}: a package keeps whole numbers up to {LARGEST_WHOLE} only"
     return None
-
-
-def _list_whole(value: Any) -> Iterator[int]:
-    """The whole numbers in a value, however deep."""
-    if isinstance(value, int):
-        yield value
-    elif isinstance(value, list | dict):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _list_whole(inner)
 
 
 def _as_bool(text: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fastkf.base.files import BYTES_OF_AN_END, read_end
-from fastkf.notebook.model import Notebook, read
+from fastkf.notebook.model import read
 from fastkf.runs.log_passages import divide
 from fastkf.runs.model import Run, State
 from fastkf.runs.text import clean_text, count
@@ -12,7 +12,7 @@ from fastkf.runs.text import clean_text, count
 LONGEST = 120  # characters of a line that is quoted
 
 
-def say_what_is_compared(notebook: Notebook, run: Run) -> str | None:
+def say_what_is_compared(run: Run) -> str | None:
     """A sentence for the reader of a run that went both ways; None of any other.
 
     Without a metric, the lines that each step's cells have printed in the notebook are looked for,

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cached_property
 
 from fastkf.notebook.check.paths import Fault, faults
-from fastkf.notebook.composition import whole
 from fastkf.notebook.model import Notebook
 from fastkf.runs.model import Failure, Step
 from fastkf.runs.problems import clean_source, explain_step
@@ -21,10 +20,14 @@ SAY_SO = re.compile(
 
 
 class Reasons:
-    """What is known of a notebook when one of its steps fails."""
+    """What is known of a notebook when one of its steps fails.
+
+    Args:
+        notebook: as `composition.whole` makes it.
+    """
 
     def __init__(self, notebook: Notebook):
-        self._whole = whole(notebook)
+        self._notebook = notebook
 
     def explain(self, step: Step) -> Step:
         """The step with the error of each failure, and with what a rule says of it."""
@@ -37,16 +40,16 @@ class Reasons:
 
     def _cells(self, step: str) -> dict[str, str]:
         """Code to what a reader calls its cell; of cells that are alike, the one in its file."""
-        cells = self._whole.steps.get(step, [])
+        cells = self._notebook.steps.get(step, [])
         files = {cell.path for cell in cells}
-        beside = [cell for cell in self._whole.code_cells if cell.path in files]
+        beside = [cell for cell in self._notebook.code_cells if cell.path in files]
         own = {clean_source(one.source): one.label for one in reversed([*cells, *beside])}
-        return {**self._whole.cell_names, **own}
+        return {**self._notebook.cell_names, **own}
 
     @cached_property
     def _faults(self) -> list[Fault]:
         """Those that a finding was told of, and those that somebody has said to ignore."""
-        return list(faults(self._whole))
+        return list(faults(self._notebook))
 
 
 def _is_cause(fault: Fault, step: str, failure: Failure) -> bool:

@@ -15,15 +15,15 @@ class Tolerance:
     """How far two numbers of one metric may be apart, relative to the larger one.
 
     Attributes:
-        usual: of the metrics that are not named.
+        usual: of the metrics that are not named; None where nobody has said: SAME.
         named: metric to its own.
     """
 
-    usual: float = SAME
+    usual: float | None = None
     named: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, metric: str) -> float:
-        return self.named.get(metric, self.usual)
+        return self.named.get(metric, SAME if self.usual is None else self.usual)
 
 
 EXACT = Tolerance()

@@ -19,7 +19,7 @@ from fastkf.base.iri import import_jsonschema
 from fastkf.base.privileges import obey_permissions
 from fastkf.engine.notebook import execute_notebook
 from fastkf.engine.step_folder import Provisions, texts_of
-from fastkf.notebook.brought import bring, brought_files
+from fastkf.notebook.brought import brought_files, with_files
 from fastkf.notebook.file import read_complete
 from fastkf.notebook.metadata import Value
 from fastkf.notebook.model import Notebook, read
@@ -57,7 +57,7 @@ def run_trial(path: Path, given: dict[str, str], names: Sequence[str] = ()) -> N
     try:
         copy = write_steps(notebook, scratch / "steps.ipynb")
         output = Path(own or scratch) / "notebook.ipynb"
-        folder = make_folder(bring(notebook, names), parameters, scratch) if own else None
+        folder = make_folder(with_files(notebook, names), parameters, scratch) if own else None
         run = partial(execute_notebook, on_cell=lambda done, total: None)
         result = run(notebook, output, parameters, copy=copy, folder=folder)
     finally:

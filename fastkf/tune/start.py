@@ -11,8 +11,7 @@ import filelock
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.files import shown_path
 from fastkf.base.yaml_text import read_yaml
-from fastkf.notebook.brought import bring as bring_files
-from fastkf.notebook.brought import brought_files
+from fastkf.notebook.brought import brought_files, with_files
 from fastkf.notebook.model import Notebook
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.progress import Progress
@@ -83,7 +82,7 @@ def tune_notebook(
         UsageError: the notebook cannot be tuned so.
         FastkfError: the tuning was interrupted.
     """
-    notebook = bring_files(notebook, search.brought)
+    notebook = with_files(notebook, search.brought)
     brought_files(notebook)  # or it says what is wrong with them before anything runs
     documents = make_manifest(notebook, search)
     if problems := check_experiment(documents[-1]):

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from fastkf.notebook.model import read
 from fastkf.run.compared import say_what_is_compared
 from fastkf.runs.model import NotebookResult, PipelineResult, Run, State
 
@@ -41,7 +40,7 @@ def say(tmp_path):
                 changes.get("state", State.SUCCEEDED), metrics=changes.get("pipeline", {})
             ),
         )
-        return say_what_is_compared(read(executed), run)
+        return say_what_is_compared(run)
 
     return call
 

@@ -130,11 +130,12 @@ def test_the_steps_and_their_order_are_those_of_the_package(compose, tmp_path):
 @pytest.mark.slow
 def test_the_notebook_is_its_parts_in_their_places(compose, tmp_path):
     notebook = read(compose(first=FIRST, second=SECOND))
-    run = execute_notebook(notebook, tmp_path / "out.ipynb", {"n": 5}, lambda done, total: None)
+    output = tmp_path / "out.ipynb"
+    run = execute_notebook(whole(notebook), output, {"n": 5}, lambda done, total: None)
     assert run.state is State.SUCCEEDED
     assert run.metrics == {"wide": 31.0, "score": 41.0}
     failing = read(compose(first=FIRST, second=replaced(SECOND, 1, "print(data)\nwide = 1 / 0")))
-    run = execute_notebook(failing, tmp_path / "out.ipynb", {}, lambda done, total: None)
+    run = execute_notebook(whole(failing), output, {}, lambda done, total: None)
     assert run.error == (
         "ZeroDivisionError: division by zero (second.ipynb, cell 2, line 2: wide = 1 / 0)"
     )
@@ -160,7 +161,7 @@ def test_what_its_parts_bring_is_brought(compose, tmp_path):
     (tmp_path / "words.txt").write_text("one two")
     part = replaced(FIRST, 3, "data = [float(len(open('words.txt').read()))]")
     path = compose(first=part, second=SECOND)
-    assert (findings(path), brought_files(read(path))) == (
+    assert (findings(path), brought_files(whole(read(path)))) == (
         [("first.ipynb", 4, "relative-file")],
         (),
     )
@@ -168,7 +169,7 @@ def test_what_its_parts_bring_is_brought(compose, tmp_path):
     content = json.loads(inner.read_text())
     content["metadata"]["fastkf"] = {"files": ["words.txt"]}
     inner.write_text(json.dumps(content))
-    assert (findings(path), brought_files(read(path))) == ([], ("words.txt",))
+    assert (findings(path), brought_files(whole(read(path)))) == ([], ("words.txt",))
 
 
 def test_a_file_that_goes_from_part_to_part_is_found(compose):
@@ -183,7 +184,7 @@ def test_a_file_that_goes_from_part_to_part_is_found(compose):
 def test_cells_that_are_alike_are_told_by_their_own_file(compose):
     same = [(PARAMETERS, "n = 2"), ("step:a", "raise ValueError(n)")]
     other = [("step:b", "data = 1"), (["step:c", "prev:b"], "raise ValueError(n)")]
-    reasons = Reasons(read(compose(ROOT[:3], first=same, second=other)))
+    reasons = Reasons(whole(read(compose(ROOT[:3], first=same, second=other))))
     failure = Failure("ValueError", "2", "raise ValueError(n)", 1)
     for step, place in (("a", "first.ipynb, cell 2"), ("c", "second.ipynb, cell 2")):
         explained = reasons.explain(Step(step, step, failure=failure))

@@ -1,5 +1,6 @@
 """Notebooks are read without Kale as Kale reads them: the same steps, data, edges and settings."""
 
+import json
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.yaml_text import read_yaml
 from fastkf.course import places
 from fastkf.course.lock import read_lock
 from fastkf.notebook import kale, plain
@@ -83,7 +85,10 @@ def compare_packages(path, wanted) -> None:
         own = write_plain(path, wanted, Pins().pin)
     except NotPlainError:
         return
-    assert own.encode() == run_script(path, wanted, Pins().pin)
+    assert own.text.encode() == run_script(path, wanted, Pins().pin)
+    # What stands in memory is what the file says, down to the order.
+    documents = [own.spec, own.platform]
+    assert json.dumps(documents) == json.dumps(read_yaml(own.text))
 
 
 @pytest.mark.slow
@@ -127,7 +132,7 @@ WHOLE = [
 
 def test_the_package_of_a_notebook_that_asks_for_everything_is_that_of_kfp(tmp_path):
     path = write_notebook(tmp_path / "all.ipynb", WHOLE)
-    assert write_plain(path, read(path).settings(), str)
+    assert write_plain(path, read(path).settings(), str).text
     compare(path)
 
 

@@ -174,7 +174,7 @@ def generate(notebook: Notebook) -> str | None:
     path, settings = notebook.path, notebook.settings()
     try:
         script = kale.generate_script(path, settings).source
-        package = next(yaml.safe_load_all(write_plain(path, settings, str)))
+        package = next(yaml.safe_load_all(write_plain(path, settings, str).text))
     except NotPlainError:
         return script
     except FastkfError:

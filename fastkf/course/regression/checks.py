@@ -194,7 +194,7 @@ def execute(notebook: Notebook, parameters: Mapping[str, Any], folder: Path) -> 
     from fastkf.engine.notebook import execute_notebook
 
     output = folder / notebook.path.name
-    result = execute_notebook(notebook, output, parameters, lambda done, total: None)
+    result = execute_notebook(whole(notebook), output, parameters, lambda done, total: None)
     if result.error:
         raise CheckError(f"{notebook.path}: {result.error}")
     return output

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock
 
 from fastkf.base.files import write_text
-from fastkf.notebook.composition import executable_copy
+from fastkf.notebook.composition import executable_copy, whole
 from fastkf.notebook.model import Notebook
 
 SANITISING = Path(__file__).parent / "nbval.cfg"
@@ -82,7 +82,7 @@ def whole_file(notebook: Notebook) -> Iterator[Path]:
         return
     home = notebook.path.parent  # nbval starts the kernel in the folder of the file
     with (
-        executable_copy(notebook) as made,
+        executable_copy(whole(notebook)) as made,
         NamedTemporaryFile("wb", dir=home, prefix=".whole-", suffix=".ipynb") as file,
     ):
         file.write(made.read_bytes())

@@ -10,6 +10,7 @@ import keyword
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -49,10 +50,19 @@ _TAKEN = {"output", "security_context", "add_pod_annotation", "add_pod_label", "
 _RESERVED = _TAKEN | {"self", *keyword.kwlist}
 
 
+@dataclass(frozen=True)
+class Written:
+    """A package: its text, and its two documents, as whoever reads the text finds them."""
+
+    text: str
+    spec: dict[str, Any]
+    platform: dict[str, Any]
+
+
 def write_package(
     pipeline: PlainPipeline, sources: Mapping[str, str], packages: Iterable[str]
-) -> str:
-    """The package's text.
+) -> Written:
+    """The package.
 
     Args:
         pipeline: with its data flow.
@@ -82,8 +92,16 @@ def write_package(
     }
     platform = {f"exec-{_name(step)}": _set_up(step) for step in pipeline.steps}
     kubernetes = {"kubernetes": {"deploymentSpec": {"executors": platform}}}
-    documents = [package, {"platforms": kubernetes}]
-    return _comment(pipeline, description) + str(yaml.dump_all(documents, sort_keys=True))
+    documents = [_sort(package), _sort({"platforms": kubernetes})]
+    text = _comment(pipeline, description) + str(yaml.dump_all(documents, sort_keys=False))
+    return Written(text, *documents)
+
+
+def _sort(value: Any) -> Any:
+    """The same, with all keys in the order in which KFP writes them."""
+    if isinstance(value, dict):
+        return {key: _sort(value[key]) for key in sorted(value)}
+    return [_sort(one) for one in value] if isinstance(value, list) else value
 
 
 def _refuse_rare(pipeline: PlainPipeline, sources: Mapping[str, str]) -> None:
