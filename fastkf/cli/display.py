@@ -119,8 +119,9 @@ class Display:
         Args:
             more: what else there is to say of it.
         """
+        problems, steps = list_problems(run), [unfold(step) for step in run.steps]
         if run.pipeline:
-            self.console.print(_steps_table(run.steps))
+            self.console.print(_steps_table(steps))
         if any(part and part.metrics for part in (run.notebook, run.pipeline)):
             self.console.print(_metrics_table(run))
         for name, value in run.pipeline.outputs.items() if run.pipeline else ():
@@ -129,9 +130,6 @@ class Display:
             self.say(f"Output {name}: {text[:LONGEST]}{cut}")
         if run.compared:
             (self.say if run.parity else self.warn)(run.compared)
-        self._end_run(run, list_problems(run), more)
-
-    def _end_run(self, run: Run, problems: Iterable[Problem], more: Iterable[str]) -> None:
         for problem in problems:
             self.failed(_describe_problem(problem))
         outcome = f"{run.name} {run.state}"
@@ -149,12 +147,13 @@ def _plain(text: str) -> Text:
     return Text(clean_text(text))
 
 
-def _steps_table(steps: Iterable[Step]) -> Table:
+def _steps_table(steps: Iterable[Sequence[Step]]) -> Table:
+    """The table of steps, each with what is inside it after it."""
     table = Table("", "step", "state", "seconds", "after", title="Pipeline", title_justify="left")
     table.columns[3].justify = "right"
-    for step in steps:
-        for part in _worth_showing(unfold(step)):
-            name = step.label if part is step else f"  {part.name}"
+    for parts in steps:
+        for part in _worth_showing(parts):
+            name = part.label if part is parts[0] else f"  {part.name}"
             cells = (name, part.word, f"{part.seconds:.1f}", ", ".join(part.after))
             table.add_row(MARKS[part.state], *map(_plain, cells))
     return table

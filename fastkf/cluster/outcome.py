@@ -105,7 +105,7 @@ def _explain(
         if ended:
             return ended
     if failure:
-        names = {clean_source(cell.source): f"cell {cell.number}" for cell in cells}
+        names = {clean_source(cell.source): cell.label for cell in cells}
         said = explain(failure, names)
     else:
         said = "failed; see the end of its log" if log else NO_LOG

@@ -9,7 +9,7 @@ from typing import Any
 from fastkf.base.errors import UsageError
 from fastkf.notebook import gate
 from fastkf.notebook.brought import top_names
-from fastkf.notebook.compile import compile_notebook
+from fastkf.notebook.compile import compile_package
 from fastkf.notebook.model import Notebook, read
 from fastkf.notebook.parameters import read_parameters
 from fastkf.package.arguments import read_arguments
@@ -32,7 +32,8 @@ class Source:
         experiment: where the run goes, unless it is told otherwise.
         defaults: pipeline parameter to its default, where it has one.
         arguments: the parameters that are given.
-        notebook: what it is compiled from; None for a package.
+        notebook: what it is compiled from, its parts in it; None for a package.
+        package: the package; None for a notebook.
         image: what the steps of a notebook run in; None for Kale's own.
         pins: the versions of the packages that they install; those installed here when None.
     """
@@ -45,6 +46,7 @@ class Source:
     defaults: dict[str, Any]
     arguments: dict[str, Any]
     notebook: Notebook | None = None
+    package: Package | None = None
     image: str | None = None
     pins: Pins | None = None
 
@@ -95,11 +97,11 @@ def write_package(source: Source, target: Path) -> Package:
     Raises:
         FastkfError: the notebook does not compile.
     """
-    if source.notebook is None:
+    if source.package:
         target.write_bytes(source.path.read_bytes())
-    else:
-        compile_notebook(source.notebook, target, source.image, source.pins)
-    return Package.read(target)
+        return source.package
+    assert source.notebook
+    return compile_package(source.notebook, target, source.image, source.pins)
 
 
 def _read_notebook(
@@ -108,8 +110,8 @@ def _read_notebook(
     notebook = read(path)
     if data_dir is not None and DATA not in notebook.parameters:
         raise UsageError(f"{path}: no parameter {DATA} for --data-dir", _list(notebook.parameters))
-    gate.tell_findings(notebook, progress)
-    if files := top_names(notebook):
+    together = gate.tell_findings(notebook, progress)
+    if files := top_names(together):
         progress.warn(
             f"the image of the steps must have, where they start: {', '.join(files)}; `fastkf "
             f"image {shlex.quote(str(path))}` writes its Dockerfile, and --image names it"
@@ -122,7 +124,7 @@ def _read_notebook(
         experiment=notebook.kale.get("experiment_name") or NOTEBOOK_EXPERIMENT,
         defaults=notebook.parameters,
         arguments=read_parameters(notebook, texts),
-        notebook=notebook,
+        notebook=together,
     )
 
 
@@ -138,6 +140,7 @@ def _read_package(path: Path, texts: dict[str, str], data_dir: str | None) -> So
         experiment=EXPERIMENT,
         defaults=package.defaults,
         arguments=read_arguments(package, texts),
+        package=package,
     )
 
 

@@ -128,8 +128,8 @@ def _check_graph(spec: Document) -> None:
     deployment = _check_fields(spec.get("deploymentSpec", {}), "PipelineDeploymentConfig", True)
     spec["deploymentSpec"] = deployment
     executors = deployment.get("executors", {})
-    for part in (spec["root"], *components.values()):
-        _check_names(part)
+    parts = (spec["root"], *components.values())
+    for part in parts:
         for name, task in part.get("dag", {}).get("tasks", {}).items():
             used = task.get("componentRef", {}).get("name")
             if used not in components:
@@ -139,6 +139,8 @@ def _check_graph(spec: Document) -> None:
         if label is not None and label not in executors:
             raise FormatError(f"component {name} has no executor ({label})")
     _check_size(spec["root"], components)
+    for part in parts:
+        _check_names(part)
 
 
 def _check_names(component: Document) -> None:

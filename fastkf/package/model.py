@@ -48,7 +48,7 @@ class Package:
             UsageError: there is no such file.
             PackageError: it is no package.
         """
-        documents = _read_yaml(_read_text(path), path)
+        documents = _read_yaml(path)
         if other := format.name_other_file(documents[0] if documents else {}):
             raise PackageError(
                 f"{path}: not a pipeline package of KFP v2 but {other}", HOW_TO_COMPILE
@@ -68,7 +68,7 @@ class Package:
         Raises:
             FastkfError: it cannot be read.
         """
-        spec, *rest = _read_yaml(_read_text(path) if text is None else text, path) or [{}]
+        spec, *rest = _read_yaml(path, text) or [{}]
         return cls(spec, rest[0] if rest else {}, path)
 
     @classmethod
@@ -240,7 +240,9 @@ def _read_text(path: Path) -> str:
         raise PackageError(f"{path}: not a readable YAML file ({error})") from error
 
 
-def _read_yaml(text: str, path: Path) -> list[Any]:
+def _read_yaml(path: Path, text: str | None = None) -> list[Any]:
+    """The documents in a file, or in its text."""
+    text = _read_text(path) if text is None else text
     try:
         return read_yaml(text)
     except ValueError as error:

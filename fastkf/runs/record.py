@@ -87,7 +87,8 @@ def write_run(run: Run) -> None:
 
 def spell_run(run: Run, **more: str) -> str:
     """The JSON of a run, as in its record; `more` comes before it."""
-    return json.dumps(spell_numbers({**more, **describe_run(run)}), indent=2, allow_nan=False)
+    described = describe_run(run)
+    return json.dumps(spell_numbers({**more, **described}), indent=2, allow_nan=False)
 
 
 def _read_run(folder: Path, content: Table) -> Run:

@@ -1,11 +1,15 @@
 """Notebooks that refer to others: read, checked and executed with their parts."""
 
+import io
 import json
 
 import pytest
 from build import write_notebook
+from rich.console import Console
 
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.cli.display import Display
+from fastkf.cluster.source import read_source
 from fastkf.course.regression.checks import CheckError, outputs
 from fastkf.course.regression.once import whole_file
 from fastkf.engine.notebook import execute_notebook
@@ -125,6 +129,17 @@ def test_the_steps_and_their_order_are_those_of_the_package(compose, tmp_path):
     steps = {name: list(after) for name, after in package.steps.items()}
     assert flat_dependencies(notebook) == steps
     assert list(whole(notebook).steps) == ["first_load", "second_load", "final"]
+
+
+def test_what_is_submitted_knows_the_cells_of_its_parts(compose):
+    silent = Display(Console(file=io.StringIO()))
+    source = read_source(compose(first=FIRST, second=SECOND), silent, given={})
+    steps = source.notebook.steps
+    assert list(steps) == ["first_load", "second_load", "final"]
+    assert [cell.label for cell in steps["second_load"]] == [
+        "second.ipynb, cell 2",
+        "second.ipynb, cell 3",
+    ]
 
 
 @pytest.mark.slow
