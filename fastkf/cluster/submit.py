@@ -11,7 +11,7 @@ from pathlib import Path
 import kfp_server_api
 
 from fastkf.base import clock
-from fastkf.base.files import shown_path
+from fastkf.base.files import shown_path, write_text
 from fastkf.cluster.errors import ClusterError, RejectedError
 from fastkf.cluster.follow import NOT_FOUND, PATIENCE, DetachedError, Follower, GoneError
 from fastkf.cluster.outcome import complete_run, in_order
@@ -95,7 +95,7 @@ def follow_run(run_id: str, server: Endpoint, options: Options, progress: Progre
     package = _fetch_package(client, told)
     given = (told.runtime_config and told.runtime_config.parameters) or {}
     folder = make_run_folder(package.name, options.output, options.home)
-    (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
+    write_text(folder / "pipeline.yaml", package.as_yaml())
     follower = Follower(client.connection, run_id, package, options.patience, client.namespace)
     parameters = complete_arguments(package, given)  # a server tells of those given alone
     run = Run(folder, package.name, told.display_name, parameters)

@@ -53,7 +53,6 @@ class Source:
     name: str
     title: str
     package: str
-    licence: str
     archive: str
     archive_bytes: int
     archive_sha256: str
@@ -80,9 +79,10 @@ def read_sources(path: Path = SOURCES) -> dict[str, Source]:
 
 
 def make_source(name: str, table: Mapping) -> Source:
-    """One data set from its table in sources.toml."""
+    """One data set from its table in sources.toml, whose `licence` is for people."""
     files = tuple(PinnedFile(name=file, **pins) for file, pins in table["files"].items())
-    return Source(name=name, **{**table, "files": files, "members": tuple(table["members"])})
+    told = {key: value for key, value in table.items() if key != "licence"}
+    return Source(name=name, **{**told, "files": files, "members": tuple(table["members"])})
 
 
 def inspect_file(path: Path, pin: PinnedFile) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from fastkf.base.files import user_folder
+from fastkf.base.files import user_folder, write_text
 from fastkf.lab import proxy
 from fastkf.lab.pipelines import Pipelines, find_address
 
@@ -129,4 +129,4 @@ class Jupyter:
 
 def _write(path: Path, content: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2))
+    write_text(path, json.dumps(content, indent=2))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fastkf.base.files import write_text
 from fastkf.notebook.composition import flat_dependencies
 from fastkf.notebook.model import Notebook
 from fastkf.runs.drawing.svg import draw_pipeline
@@ -12,5 +13,5 @@ def draw_picture(notebook: Notebook) -> Path:
     picture = notebook.path.parent / "images" / f"{notebook.name}.svg"
     picture.parent.mkdir(exist_ok=True)
     svg = draw_pipeline(flat_dependencies(notebook), title=notebook.title)
-    picture.write_text(svg, encoding="utf-8")
+    write_text(picture, svg)
     return picture

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from fastkf.base import clock
 from fastkf.base.errors import FastkfError
+from fastkf.base.files import write_text
 from fastkf.package.arguments import complete_arguments
 from fastkf.package.model import Package
 from fastkf.package.settings import describe_settings
@@ -59,7 +60,7 @@ def make_folder(settings: Settings, run: db.Run, package: Package) -> None:
     folder.mkdir(parents=True)
     for name, shared in settings.shared.items():
         (folder / name).symlink_to(shared.path, target_is_directory=True)
-    (folder / "pipeline.yaml").write_text(package.as_yaml(), encoding="utf-8")
+    write_text(folder / "pipeline.yaml", package.as_yaml())
     write_run(_new_run(settings, run, package))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from fastkf.base.files import write_text
 from fastkf.course.exercises import EXERCISE, RIGHT, is_right
 from fastkf.course.regression.once import FOLDER, execute_once
 from fastkf.notebook.composition import whole
@@ -242,5 +243,6 @@ def write_golden(notebook: Notebook) -> Path:
     golden.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         compiled = compile_notebook(notebook, Path(folder) / "package.yaml")
-        golden.write_text(json.dumps(Package.read(compiled).describe(), indent=1) + "\n")
+        described = json.dumps(Package.read(compiled).describe(), indent=1)
+    write_text(golden, f"{described}\n")
     return golden

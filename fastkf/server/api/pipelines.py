@@ -7,6 +7,7 @@ from sqlalchemy import Text, func, literal_column, select, type_coerce
 from sqlalchemy.orm import Session, undefer
 
 from fastkf.base import clock
+from fastkf.base.files import write_text
 from fastkf.package.model import Package
 from fastkf.server import database as db
 from fastkf.server import schemas
@@ -129,7 +130,7 @@ def add_version(
     )
     session.add(row)
     session.flush()
-    settings.version_file(row.id).write_text(package.as_yaml(), encoding="utf-8")
+    write_text(settings.version_file(row.id), package.as_yaml())
     return row
 
 
