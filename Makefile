@@ -47,12 +47,13 @@ coverage: $(READY) ## run every test, and measure what they run of fastkf
 lab: $(READY) ## open the labs in JupyterLab, with a Kubeflow Pipelines: ARGS=--no-browser
 	@$(BIN)/fastkf lab $(ARGS)
 
-lint: $(READY) ## check style, types, dependencies, what may import what, and the text
+lint: $(READY) ## check style, types, sizes, dependencies, what may import what, and the text
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .
 	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -n 0 tests/unit/test_house.py
 	@$(BIN)/python tools/prose.py
 
 format: $(READY) ## put the style of the code and the notebooks right
