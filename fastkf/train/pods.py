@@ -133,7 +133,8 @@ def _plan_pod(
     if not container.get("command"):
         raise UsageError(
             f"{job.path}: the container of {spec.type} has no command; on a cluster its image has "
-            "one, but images are not used here: write the command into the manifest"
+            "one, but images are not used here",
+            "write the command into the manifest",
         )
     mounts = _find_mounts(spec, index, volumes)
     variables = _read_variables(job, spec, index, given)

@@ -95,7 +95,8 @@ def make_parameter(notebook: Notebook, text: str) -> dict:
     if len(words) < 2 or not all(words):
         raise UsageError(
             f"--param {text}: give a range, name=0.001..0.1 (:log, :step=0.1 may follow), or a "
-            "list, name=32,64,128; a single value goes with -p"
+            "list, name=32,64,128",
+            "a single value goes with -p",
         )
     values_read = [read_parameter(notebook, name, word) for word in words]
     kind = "discrete" if type(values_read[0]) in KIND_OF else "categorical"

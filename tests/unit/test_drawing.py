@@ -5,7 +5,10 @@ import random
 import xml.etree.ElementTree as ET
 
 import pytest
+from build import write_notebook
 
+from fastkf.notebook.model import read
+from fastkf.notebook.picture import draw_picture
 from fastkf.runs.drawing.layers import assign_layers, reduce_edges
 from fastkf.runs.drawing.layout import lay_out
 from fastkf.runs.drawing.svg import STATUSES, draw_pipeline
@@ -242,3 +245,17 @@ def test_a_step_can_lead_somewhere_and_keeps_its_place_whatever_its_state():
 @pytest.mark.security
 def test_a_name_that_is_no_text_is_drawn():
     assert "half \ud800" in draw_pipeline({"half \ud800": []})
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    notebook = read(write_notebook(tmp_path / "lab.ipynb", [("step:load", "x = 1")]))
+    old = draw_picture(notebook).read_text()
+
+    def fail(*_):
+        raise OSError("full")
+
+    monkeypatch.setattr("os.replace", fail)
+    other = read(write_notebook(tmp_path / "lab.ipynb", [("step:other", "x = 1")]))
+    with pytest.raises(OSError, match="full"):
+        draw_picture(other)
+    assert [path.read_text() for path in (tmp_path / "images").iterdir()] == [old]
