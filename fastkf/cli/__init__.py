@@ -6,7 +6,7 @@ try:
     import typer
 
     from fastkf.cli.commands import Commands
-    from fastkf.cli.process import open_streams
+    from fastkf.cli.process import INTERRUPTED, open_streams
     from fastkf.cli.welcome import show_welcome
 except ModuleNotFoundError as error:  # a Python other than the environment's
     if str(error.name).partition(".")[0] == "fastkf":
@@ -56,4 +56,7 @@ def start(
 
 def main() -> None:
     open_streams()
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # while the shell asked what could be typed here
+        raise SystemExit(INTERRUPTED) from None

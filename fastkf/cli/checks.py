@@ -9,6 +9,7 @@ import typer
 
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.cli.command import command
+from fastkf.cli.completion import offer_labs, offer_rules
 from fastkf.cli.options import AsJson, NotebookName, find_all_notebooks, find_notebook
 from fastkf.notebook.check import RULES, Finding, Severity, check_file, settings_of, stops
 from fastkf.notebook.check.formats import as_github, as_sarif
@@ -25,6 +26,7 @@ def check(
         typer.Argument(
             metavar="[NOTEBOOK|FOLDER|GLOB]...",
             help="Labs' names, notebooks, folders of notebooks; every lab when none.",
+            autocompletion=offer_labs,
         ),
     ] = None,
     format: Annotated[
@@ -123,7 +125,10 @@ def show_graph(path: Path, display: Progress) -> None:
 @command()
 def explain(
     rule: Annotated[
-        str | None, typer.Argument(metavar="[RULE]", help="A rule's name; all when none.")
+        str | None,
+        typer.Argument(
+            metavar="[RULE]", help="A rule's name; all when none.", autocompletion=offer_rules
+        ),
     ] = None,
     *,
     display: Progress,

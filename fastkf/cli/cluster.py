@@ -7,6 +7,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
+from fastkf.cli.completion import offer_labs
 from fastkf.cli.display import Display
 from fastkf.cli.options import find_notebook, parse_parameters
 from fastkf.course import places
@@ -46,6 +47,7 @@ def submit(
             metavar="[NOTEBOOK|PACKAGE.yaml]",
             show_default=False,
             help="A lab's name, the path of any Kale notebook, or a compiled package.",
+            autocompletion=offer_labs,
         ),
     ] = None,
     host: Host = None,

@@ -13,11 +13,10 @@ from fastkf.base.errors import FastkfError
 from fastkf.base.signals import interrupt, on_end
 from fastkf.cli.display import Display, open_console
 from fastkf.cli.extras import require
-from fastkf.cli.process import check_limits, check_names
+from fastkf.cli.process import INTERRUPTED, check_limits, check_names
 from fastkf.runs.text import clean_text
 
 DEBUG_VARIABLE = "FASTKF_DEBUG"
-INTERRUPTED = 130
 
 
 def command(

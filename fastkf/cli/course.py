@@ -7,6 +7,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
+from fastkf.cli.completion import offer_data
 from fastkf.cli.options import AsJson
 from fastkf.course import places
 from fastkf.course.labs import read_labs
@@ -93,7 +94,10 @@ def progress(as_json: AsJson = False, *, display: Progress) -> None:
 @command()
 def data(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets; all when none.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Data sets; all when none.", autocompletion=offer_data
+        ),
     ] = None,
     *,
     display: Progress,

@@ -10,6 +10,7 @@ from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.files import shown_path
 from fastkf.cli.cluster import CaFile, DexUser, Namespace, TokenFile
 from fastkf.cli.command import command
+from fastkf.cli.completion import offer_labs
 from fastkf.cli.options import find_notebook, find_tested
 from fastkf.course import places
 from fastkf.course.labs import read_labs
@@ -25,6 +26,7 @@ def lab(
             metavar="[FOLDER|NOTEBOOK] [-- OPTION...]",
             help="A folder of notebooks, or the lab or notebook to open [the welcome]. "
             "After --, options of JupyterLab's own.",
+            autocompletion=offer_labs,
         ),
     ] = None,
     fresh: Annotated[

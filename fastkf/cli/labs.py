@@ -9,6 +9,7 @@ import typer
 
 from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
+from fastkf.cli.completion import offer_labs
 from fastkf.cli.display import Display
 from fastkf.cli.extras import require
 from fastkf.cli.options import (
@@ -42,6 +43,7 @@ def run(
         typer.Argument(
             metavar="NOTEBOOK|PACKAGE.yaml",
             help="A lab's name, the path of any Kale notebook, or a compiled package.",
+            autocompletion=offer_labs,
         ),
     ],
     parameter: Annotated[
@@ -192,6 +194,7 @@ def run_tests(
         typer.Argument(
             metavar="[NOTEBOOK|FOLDER]...",
             help="Labs' names, notebooks, folders; all labs if none.",
+            autocompletion=offer_labs,
         ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave the long checks out.")] = False,

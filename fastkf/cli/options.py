@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fastkf.base.errors import UsageError
+from fastkf.cli.completion import offer_labs
 from fastkf.course.labs import read_labs
 from fastkf.runs.compare import Tolerance
 
@@ -16,12 +17,21 @@ if TYPE_CHECKING:
     from fastkf.package.given import Given
 
 NotebookName = Annotated[
-    str, typer.Argument(metavar="NOTEBOOK", help="A lab's name, or the path of any Kale notebook.")
+    str,
+    typer.Argument(
+        metavar="NOTEBOOK",
+        help="A lab's name, or the path of any Kale notebook.",
+        autocompletion=offer_labs,
+    ),
 ]
 
 NotebookNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NOTEBOOK]...", help="Labs' names or paths; every lab when none."),
+    typer.Argument(
+        metavar="[NOTEBOOK]...",
+        help="Labs' names or paths; every lab when none.",
+        autocompletion=offer_labs,
+    ),
 ]
 
 Brought = Annotated[

@@ -13,6 +13,7 @@ from fastkf.base.errors import UsageError
 from fastkf.base.files import check_name
 from fastkf.base.plain_data import show_text
 
+INTERRUPTED = 130  # the exit code after Ctrl-C
 FEWEST_FILES = 64  # a run has some 40 open
 ENOUGH_FILES = 1024
 OWNERS_RIGHTS = 0o700

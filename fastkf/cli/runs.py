@@ -15,6 +15,7 @@ from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.base.plain_data import spell_numbers
 from fastkf.cli.command import command
+from fastkf.cli.completion import offer_runs
 from fastkf.cli.display import Display
 from fastkf.cli.options import AsJson, Tolerances, ask, parse_tolerance
 from fastkf.course import places
@@ -31,7 +32,9 @@ SAY_YES = "say --yes to remove these runs"
 RunName = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="A run's folder; or a lab's name, of which the newest run is meant."
+        metavar="RUN",
+        help="A run's folder; or a lab's name, of which the newest run is meant.",
+        autocompletion=offer_runs,
     ),
 ]
 
@@ -41,6 +44,7 @@ NewestRun = Annotated[
         metavar="[RUN]",
         help="A run's folder, or what ran; the newest run of all.",
         show_default=False,
+        autocompletion=offer_runs,
     ),
 ]
 
@@ -96,7 +100,11 @@ def open_report(run: NewestRun = "", *, display: Display) -> bool:
 def clean(
     name: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Of these notebooks or pipelines; of all."),
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Of these notebooks or pipelines; of all.",
+            autocompletion=offer_runs,
+        ),
     ] = None,
     older_than: Annotated[
         float | None, typer.Option(min=0, metavar="DAYS", help="Only runs that are older.")

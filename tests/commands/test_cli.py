@@ -13,7 +13,8 @@ import typer
 from build import notebook_metadata, write_notebook
 from conftest import LABS, fastkf, start
 
-from fastkf.cli import app
+from fastkf.base.errors import FastkfError
+from fastkf.cli import app, completion
 from fastkf.cli.commands import COMMANDS as COMMAND_TABLE
 
 COMMANDS = ["list", "run", "compile", "submit", "check", "draw", "data", "doctor"]
@@ -80,6 +81,37 @@ def test_a_shell_completes_commands(shell):
     )
     assert "migrate" in result.stdout
     assert "compile" not in result.stdout
+
+
+def complete(words: str, cwd) -> list[str]:
+    typed = {"COMP_WORDS": f"fastkf {words}", "COMP_CWORD": str(len(words.split()))}
+    result = subprocess.run(
+        [Path(sys.executable).with_name("fastkf")],
+        env={**os.environ, "_FASTKF_COMPLETE": "complete_bash", **typed},
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+    )
+    return result.stdout.split()
+
+
+def test_a_shell_completes_names(tmp_path, monkeypatch):
+    assert complete("check 01", tmp_path) == ["01_first_pipeline", "01b_custom_images"]
+    assert complete("run my", tmp_path) == []  # so the shell offers files
+    monkeypatch.setattr(completion.places, "RUNS", tmp_path)
+    assert completion.offer_runs("") == []
+    (tmp_path / "a_run").mkdir()
+    assert completion.offer_runs("a") == ["a_run"]
+    assert completion.offer_rules("missing-p") == ["missing-prev"]
+    assert completion.offer_data("tit") == ["titanic"]
+
+
+def test_completion_says_nothing_of_a_fault(monkeypatch):
+    def fail():
+        raise FastkfError("course.toml cannot be read", "mend it")
+
+    monkeypatch.setattr(completion, "read_labs", fail)
+    assert completion.offer_labs("") == []
 
 
 @pytest.mark.parametrize(
