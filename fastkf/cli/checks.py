@@ -74,7 +74,7 @@ def check(
         for path in paths if graph else ():
             show_graph(path, display)
         if not findings:
-            display.done(f"{len(paths)} notebooks, no findings")
+            display.done(f"{count(len(paths), 'notebook')}, no findings")
         elif not fails:
             display.done(f"{count(len(paths), 'notebook')}, no errors")
     return not fails

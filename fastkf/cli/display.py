@@ -1,5 +1,6 @@
 """What a run shows in the terminal: progress while it works, tables when it is done."""
 
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from fastkf.runs.report.rows import unfold
 from fastkf.runs.text import clean_text
 
 LONGEST = 1_000  # characters of an output
+WIDEST = 10_000  # columns of a table that no terminal shows
 MOST_PARTS = 24  # of one step, in a table
 MARKS = {
     State.SUCCEEDED: "[green]✓[/]",
@@ -90,7 +92,19 @@ class Display:
         for row in rows:
             table.add_row(*[_draw_cell(cell) for cell in row])
         table.columns[0].no_wrap = True  # names, which are typed whole
-        self.console.print(table)
+        self._print(table)
+
+    def _print(self, table: Table) -> None:
+        """In a frame as wide as the terminal; elsewhere, for a program, a line for each row."""
+        if self.console.is_terminal:
+            self.console.print(table)
+            return
+        table.box, table.pad_edge = None, False
+        wide = Console(file=io.StringIO(), width=WIDEST, color_system=None, force_terminal=False)
+        with wide.capture() as shown:
+            wide.print(table)
+        for line in shown.get().splitlines():
+            self.console.out(line.rstrip())
 
     @contextmanager
     def progress(self, description: str, total: int | None) -> Iterator[Advance]:
@@ -121,9 +135,9 @@ class Display:
         """
         problems, steps = list_problems(run), [unfold(step) for step in run.steps]
         if run.pipeline:
-            self.console.print(_steps_table(steps))
+            self._print(_steps_table(steps))
         if any(part and part.metrics for part in (run.notebook, run.pipeline)):
-            self.console.print(_metrics_table(run))
+            self._print(_metrics_table(run))
         for name, value in run.pipeline.outputs.items() if run.pipeline else ():
             text = str(value)
             cut = f"… ({len(text):,} characters, whole in run.json)" if len(text) > LONGEST else ""

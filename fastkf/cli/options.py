@@ -96,7 +96,9 @@ def find_notebooks(names: list[str] | None) -> list[Path]:
     """
     found = [find_notebook(name) for name in names] if names else list(read_labs().all)
     if not found:
-        raise UsageError("name a notebook; there is no course here whose labs could be meant")
+        raise UsageError(
+            "there is no course here whose labs could be meant", "name a notebook, as in my.ipynb"
+        )
     return found
 
 

@@ -21,6 +21,16 @@ def show(tmp_path):
     return call
 
 
+def test_a_table_is_plain_where_no_terminal_is():
+    rows = [("train", "load, prepare, " * 20 + "end"), ("test", "")]
+    file = io.StringIO()
+    Display(Console(file=file, width=80)).show_table(("step", "after"), rows)
+    assert [line.split()[0] for line in file.getvalue().splitlines()] == ["step", "train", "test"]
+    file = io.StringIO()
+    Display(Console(file=file, width=80, force_terminal=True)).show_table(("step", "after"), rows)
+    assert "┃" in file.getvalue()
+
+
 def loop(iterations: int, failing: int) -> Step:
     steps = [
         Step(f"train.{n}", "train", state=State.FAILED if n == failing else State.SUCCEEDED)

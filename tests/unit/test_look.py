@@ -495,8 +495,8 @@ def test_the_command_ends_with_the_table(pages, monkeypatch, tmp_path):
     assert result.code == 0, result.output
     after = result.output.partition("Deployments: not looked at")[2]
     assert "The labs on this cluster" in after
-    assert re.search(r"01_first_pipeline +│ ✓", after)
-    assert re.search(r"07, its service +│ –", after)
+    assert re.search(r"01_first_pipeline +✓", after)
+    assert re.search(r"07, its service +–", after)
 
 
 def test_names_of_deployments_are_those_of_kubeflow_pipelines():

@@ -150,7 +150,7 @@ def test_a_terminal_without_unicode_gets_every_line(encoding, tmp_path):
     words = [sys.executable, "-m", "fastkf.cli", "check", path]
     ended = subprocess.run(words, env=environment, capture_output=True, timeout=120)
     assert (ended.returncode, ended.stderr) == (0, b"")
-    assert ended.stdout == b"+ 1 notebooks, no findings\n"
+    assert ended.stdout == b"+ 1 notebook, no findings\n"
 
 
 def test_no_text_from_elsewhere_steers_the_terminal(capsys):

@@ -47,6 +47,11 @@ def read_prepared() -> dict[str, Prepared]:
         FastkfError: there is no course here, or it is damaged.
     """
     path = places.PROJECT / START / "sets.toml"
+    if not places.COURSE:
+        raise FastkfError(
+            "there is no course here, so a project has nothing to begin with",
+            f"run it in the folder of the course, or let {places.COURSE_VARIABLE} name that folder",
+        )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return {
