@@ -78,7 +78,7 @@ class LabServer(ForkServer):
         settings, statements = read_heavy(request["imports"])
         if statements:
             name = json.dumps([settings, sorted(statements)])
-            if name not in self.below and (taken := self.fork_server_for(name)):
+            if name not in self.below and (taken := self.fork_server_for(name, descriptors)):
                 return taken
             socket.send_fds(self.below[name], [content], descriptors)
             for descriptor in descriptors:
@@ -95,8 +95,12 @@ class LabServer(ForkServer):
             opened.close()
         os.close(self.owner)
 
-    def fork_server_for(self, name: str) -> dict | None:
-        """Forks a server that has imported heavy packages; in its children, what they carry out."""
+    def fork_server_for(self, name: str, descriptors: list[int]) -> dict | None:
+        """Forks a server that has imported heavy packages; in its children, what they carry out.
+
+        Args:
+            descriptors: of the request that it is forked for, which it gets as any other request.
+        """
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, fork_server.MESSAGE_BYTES)
         if os.fork():
@@ -105,7 +109,8 @@ class LabServer(ForkServer):
             return None
         for opened in (here, self.control, *self.children.values()):
             opened.close()
-        os.close(self.ended)
+        for opened in (self.ended, *descriptors):
+            os.close(opened)
         self.close_all()
         server = ForkServer(there)
         import_heavy(*json.loads(name))
