@@ -27,6 +27,7 @@ IMPORTED_BY_STEPS_OF_NOTEBOOKS = (
     "fastkf.engine.warm.kale_runtime",
     "fastkf.engine.warm.kernel",
 )
+IMPORTED_WITHOUT_DEBUGGER = ("ipykernel.debugger",)
 DEBUGGER = "debugpy"
 
 
@@ -77,7 +78,7 @@ def _import_kernel_without_debugger() -> None:
         return
     sys.modules[DEBUGGER] = None  # type: ignore[assignment]  # documented: it cannot be imported
     try:
-        importlib.import_module("ipykernel.debugger")
+        _import_modules(IMPORTED_WITHOUT_DEBUGGER)
     finally:
         del sys.modules[DEBUGGER]
 
