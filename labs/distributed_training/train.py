@@ -153,7 +153,7 @@ def read_options():
     parser = argparse.ArgumentParser(description="Trains a network to read digits.")
     parser.add_argument("--data", required=True, help="a CSV file or its URL: 784 pixels, digit")
     parser.add_argument("--output", required=True, help="a folder that all workers share")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=100, help="of all workers together")
     parser.add_argument("--learning-rate", type=float, default=0.003)
     parser.add_argument("--seed", type=int, default=42)

@@ -11,7 +11,6 @@ COSTLY = (
     "_two",
     '{"mlPolicy"',
     "start_workers(2",
-    "undisturbed",
     "fastkf.cli",
     "print(equal",
     "share = min(",

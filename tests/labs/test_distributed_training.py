@@ -3,16 +3,16 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 import yaml
-from conftest import fastkf, start
+from conftest import start
 from guides import fastkf_commands, read_text
 from waiting import wait_until_gone
 
@@ -23,38 +23,48 @@ from fastkf.train.manifest import check_tfjob
 LAB = places.PROJECT / "labs" / "distributed_training"
 NOTEBOOK = places.NOTEBOOKS / "05_distributed_training.ipynb"
 DIGITS = places.DATA / "mnist_5k" / "mnist_5k.csv.gz"
+STEPS = 120
 
 
-@pytest.fixture
-def course(tmp_path):
-    """A folder that looks like the course's, for what commands write."""
-    for name in ("labs", "data"):
-        (tmp_path / name).symlink_to(places.PROJECT / name)
-    return tmp_path
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What train.py does without TF_CONFIG, in one process: TensorFlow takes seconds to start."""
+    folder = tmp_path_factory.mktemp("alone")
+    data.fetch(["mnist_5k"], progress=print)
+    words = [f"--data={DIGITS}", f"--output={folder}", "--test-size=1000", "--threads=1"]
+    command = [sys.executable, "-c", ALONE, *words]
+    return folder, subprocess.run(command, cwd=LAB, capture_output=True, text=True)
 
 
-def write_job(folder, *options):
-    """The lab's job with other options."""
-    manifest = yaml.safe_load((LAB / "tfjob.yaml").read_text())
-    manifest["metadata"]["annotations"]["fastkf/volume.data"] = str(DIGITS.parent)
-    pod = manifest["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]
-    pod["containers"][0]["args"] += options
-    shutil.copy(LAB / "train.py", folder)
-    (folder / "tfjob.yaml").write_text(yaml.safe_dump(manifest))
-    return folder / "tfjob.yaml"
-
-
-def test_the_commands_of_the_guide(course):
-    import pandas as pd
-
+@pytest.fixture(scope="module")
+def disturbed(tmp_path_factory):
+    """The job of the guide, by its command, whose worker 1 is killed at step 20."""
+    folder = tmp_path_factory.mktemp("course")
+    for name in ("labs", "data"):  # like the course's, for what commands write
+        (folder / name).symlink_to(places.PROJECT / name)
     train, serve = fastkf_commands(LAB / "README.md")
     assert (train[0], serve[0]) == ("train", "serve")
-    trained = fastkf(*train, cwd=course)
-    assert trained.code == 0, trained.output
-    assert "test accuracy 0.9" in trained.output
-    history = pd.read_csv(course / "runs" / "digits" / "history.csv")
-    assert len(history) == 240
-    server = start(*serve[: serve.index("--port")], cwd=course)
+    job = start(*train, cwd=folder)
+    groups, killed, output = {}, None, ""
+    for line in job.stdout:
+        output += line
+        if match := re.match(r"(worker-\d) \| started, process group (\d+)", line):
+            groups[match[1]] = int(match[2])
+        if killed is None and "worker-1 | step 20:" in line:
+            killed = groups["worker-1"]
+            os.killpg(killed, signal.SIGKILL)
+    assert job.wait() == 0, output
+    return SimpleNamespace(folder=folder, killed=killed, output=output, serve=serve)
+
+
+def test_the_commands_of_the_guide(disturbed):
+    import pandas as pd
+
+    assert "test accuracy 0.9" in disturbed.output
+    history = pd.read_csv(disturbed.folder / "runs" / "digits" / "history.csv")
+    assert len(history) == STEPS
+    words = disturbed.serve[: disturbed.serve.index("--port")]
+    server = start(*words, cwd=disturbed.folder)
     try:
         url = find_url(server)
         check_answers(url)
@@ -89,50 +99,35 @@ def check_answers(url):
     assert np.shape(columns.json()["outputs"]) == (50, 10)
 
 
-def test_a_killed_worker_goes_on_from_the_last_checkpoint(tmp_path):
+def test_a_killed_worker_goes_on_from_the_last_checkpoint(disturbed, alone):
     """And nothing of it shows in the losses: they are those of a single worker, step by step."""
     import pandas as pd
 
-    options = ("--epochs=1", "--save-every=5")
-    alone = train_alone(tmp_path / "alone", "--test-size=1000", "--threads=1", *options)
-    job = start("train", write_job(tmp_path, *options), "--output", tmp_path / "run")
-    groups, killed, output = {}, None, ""
-    for line in job.stdout:
-        output += line
-        if match := re.match(r"(worker-\d) \| started, process group (\d+)", line):
-            groups[match[1]] = int(match[2])
-        if killed is None and "worker-1 | step 15:" in line:
-            killed = groups["worker-1"]
-            os.killpg(killed, signal.SIGKILL)
-    assert job.wait() == 0, output
-    assert "worker-1 | ended with exit code 137; it will be started again" in output
-    assert wait_until_gone([killed]) == set()
-    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert "worker-1 | ended with exit code 137; it will be started again" in disturbed.output
+    assert wait_until_gone([disturbed.killed]) == set()
+    [run] = (disturbed.folder / "runs" / "mnist").iterdir()
+    record = json.loads((run / "run.json").read_text())
     assert all(one["restarts"] >= 1 for one in record["replicas"])
     for name in ("worker-0", "worker-1"):
-        log = (tmp_path / "run" / "logs" / f"{name}.log").read_text()
+        log = (run / "logs" / f"{name}.log").read_text()
         steps = [int(step) for step in re.findall(r"goes on from step (\d+)", log)]
         assert steps
-        assert 15 <= steps[-1] < 40
-    history = pd.read_csv(tmp_path / "run" / "volumes" / "output" / "history.csv")
-    assert len(history) == len(alone) == 40
-    assert (history["loss"] - alone["loss"]).abs().max() < 1e-5
+        assert 20 <= steps[-1] < STEPS
+    folder, result = alone
+    assert result.returncode == 1, result.stderr  # of what comes after the training
+    single = pd.read_csv(folder / "history.csv")
+    history = pd.read_csv(disturbed.folder / "runs" / "digits" / "history.csv")
+    assert len(history) == len(single) == STEPS
+    assert (history["loss"] - single["loss"]).abs().max() < 1e-5
 
 
-def train_alone(folder, *options):
-    """The history of one worker, without TF_CONFIG."""
-    import pandas as pd
-
-    data.fetch(["mnist_5k"], progress=print)
-    command = [sys.executable, LAB / "train.py", f"--data={DIGITS}", f"--output={folder}"]
-    result = subprocess.run([*command, *options], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return pd.read_csv(folder / "history.csv")
-
-
-DISAGREE = """
+ALONE = """
 import sys
+sys.modules |= dict.fromkeys(["jax", "matplotlib", "sklearn"])  # as in the image of the workers
+import tempfile
 import train
+
+train.main()
 
 class Strategy:
     def run(self, function):
@@ -141,15 +136,14 @@ class Strategy:
         return (float(value) + 40) / 2  # the other worker is at step 40
 
 checkpoint = train.tf.train.Checkpoint(step=train.tf.Variable(0, dtype="int64"))
-train.restore(Strategy(), checkpoint, sys.argv[1])
+train.restore(Strategy(), checkpoint, tempfile.gettempdir() + "/nothing-here")
 """
 
 
-def test_workers_that_do_not_share_their_folder_are_told_so(tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-c", DISAGREE, str(tmp_path)], cwd=LAB, capture_output=True, text=True
-    )
+def test_workers_that_do_not_share_their_folder_are_told_so(alone):
+    folder, result = alone
     assert result.returncode == 1
+    assert f"exported {folder}/export/mnist/1" in result.stdout
     assert "the workers find different checkpoints there; they must share it" in result.stderr
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 FOLDER = places.PROJECT / "labs" / "trainer"
 ARGUMENTS = {
-    "epochs": 5,
+    "epochs": 3,
     "batch_size": 1000,
     "learning_rate": 0.2,
     "width": 512,

@@ -13,6 +13,7 @@ from tools.figures import (
     marshalling,
     pod_and_image,
     retraining,
+    shared_step,
 )
 
 FIGURES = [
@@ -27,5 +28,6 @@ FIGURES = [
     bayesian_search,
     canary,
     retraining,
+    shared_step,
     causal_attention,
 ]
