@@ -92,6 +92,10 @@ clean: ## remove the environment and what tools leave behind (not your runs and 
 	rm -rf .venv .coverage .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+.DEFAULT:
+	@echo 'make: there is no target $@; `make` alone lists them' >&2
+	@exit 2
+
 # Written last, so a set-up that was interrupted is done again; so is one for another folder, and
 # one with another Python than the one named.
 $(READY): requirements.txt pyproject.toml tools/set_up.py

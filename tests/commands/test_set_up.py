@@ -287,6 +287,9 @@ def test_make_lists_its_targets():
     result = subprocess.run(["make", "-C", str(PROJECT)], capture_output=True, text=True)
     for target in ("run", "test", "lab", "lint", "bench", "lock", "clean"):
         assert f"make {target} " in result.stdout
+    wrong = subprocess.run(["make", "-C", str(PROJECT), "lap"], capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert "no target lap; `make` alone lists them" in wrong.stderr
 
 
 def test_conda_gets_a_supported_python_and_the_lock():
