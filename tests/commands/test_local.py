@@ -294,7 +294,7 @@ def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, own_tmp, numb
     processes = processes_with(own_tmp)
     assert len(processes) > 2
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     wait_for(lambda: not any(other.is_running() for other in processes))
     wait_for(lambda: not list(own_tmp.iterdir()))
     record = json.loads((tmp_path / "run" / "run.json").read_text())

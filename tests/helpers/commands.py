@@ -187,9 +187,15 @@ def launch_fresh(words, command=(), **settings) -> subprocess.Popen:
         [*command, sys.executable, "-m", "fastkf.cli", *map(str, words)],
         text=True,
         stdin=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_signals,
         **settings,
     )
+
+
+def heed_signals() -> None:
+    """As in a terminal, though a shell has started the tests with `&`, or nohup has."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def start(*words, **settings):

@@ -170,6 +170,7 @@ def carry_out(request: dict) -> int:
     """Becomes `python -m MODULE WORDS...`; returns the exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # though nohup runs the tests
     # Those that are there think that they write to /dev/null, and could not be set up anew.
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
