@@ -6,12 +6,14 @@ Here is what one answer is made of; test_cluster_runs.py has whole runs of a rea
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import kfp_server_api
 import pytest
 from build import write_notebook
 from faulty import Proxy, answer, drop, page
 from real_kubeflow import grpc_web_answer
+from waiting import wait_for
 
 from fastkf.base.files import BYTES_OF_AN_END
 from fastkf.cluster import grpc_web, logs, metrics
@@ -261,11 +263,13 @@ def hang(handler, request):
 
 
 def test_a_server_that_is_slow_with_logs_is_not_asked_everywhere(kubeflow, connection, monkeypatch):
+    clock = iter([0, 0.1, 0.2])  # at first, and after each answer
+    monkeypatch.setattr(logs, "time", SimpleNamespace(monotonic=clock.__next__))
     monkeypatch.setattr(logs, "SECONDS_FOR_ALL", 0.15)
     monkeypatch.setattr(logs, "SECONDS_TO_BEGIN", 0.1)
     kubeflow.hinder(".", hang)
     assert logs.fetch_log(connection, "r1", "", ["a", "b", "c"]) == ("", logs.SILENT)
-    assert len(kubeflow.seen) == 2
+    wait_for(lambda: len(kubeflow.seen) == 2)
 
 
 def metadata_of(kubeflow, *artifacts):
