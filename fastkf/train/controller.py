@@ -39,13 +39,13 @@ class JobController:
         logs = run.folder / LOGS
         logs.mkdir(exist_ok=True)
         self.replicas = [Replica(pod, logs / f"{pod.name}.log") for pod in pods]
-        self.status = JobStatus(job.kind)
+        self.status = JobStatus(job.kind.name)
         self.began = time.monotonic()
         self.error: str | None = None
 
     def work(self) -> Run:
         """Runs the job to its end, whatever that is."""
-        self.status.set("Created", f"{self.job.kind} {self.job.name} is created.")
+        self.status.set("Created", f"{self.job.title} is created.")
         try:
             while not self.status.has_ended:
                 self._advance()
@@ -100,9 +100,7 @@ class JobController:
         self.progress.relay(name, f"ended with exit code {code}; it will be started again")
         if pod.restart_policy == "ExitCode":
             message = f"{pod.type} replica {pod.index} failed: exit code {code}"
-            self.status.set(
-                "Restarting", f"{self.job.kind} {self.job.name} is restarting: {message}."
-            )
+            self.status.set("Restarting", f"{self.job.title} is restarting: {message}.")
 
     def _has_reached_limit(self) -> bool:
         """Whether one more restart is too many; the operator ends a job that reaches its limit."""
@@ -114,21 +112,21 @@ class JobController:
         replica.state = "failed"
         lines = "".join(f"\n  {line}" for line in replica.tail)
         self.error = f"{message}; its last lines (all of them: {shown_path(replica.log)}):{lines}"
-        self.status.set("Failed", f"{self.job.kind} {self.job.name} has failed because {message}.")
+        self.status.set("Failed", f"{self.job.title} has failed because {message}.")
 
     def _judge(self) -> None:
         """Whether the job runs, has succeeded, or has taken too long."""
         if all(replica.state != "pending" for replica in self.replicas):
-            self.status.set("Running", f"{self.job.kind} {self.job.name} is running.")
+            self.status.set("Running", f"{self.job.title} is running.")
         deciding = [one for one in self.replicas if one.pod.type == self.job.deciding_type]
         if self.job.deciding_type == "Worker" and self.job.success_policy != "AllWorkers":
             deciding = [one for one in deciding if one.pod.index == 0]
         if deciding and all(one.state == "succeeded" for one in deciding):
-            self.status.set("Succeeded", f"{self.job.kind} {self.job.name} successfully completed.")
+            self.status.set("Succeeded", f"{self.job.title} successfully completed.")
         deadline = self.job.run_policy.get("activeDeadlineSeconds")
         if deadline and self.status.last != "Succeeded" and self._seconds >= deadline:
             self.error = f"still active after {deadline} s (activeDeadlineSeconds)"
-            self.status.set("Failed", f"{self.job.kind} {self.job.name} has failed: {self.error}.")
+            self.status.set("Failed", f"{self.job.title} has failed: {self.error}.")
 
     def _let_finish(self) -> None:
         """With cleanPodPolicy None, the pods beside the deciding ones run on; here not for long."""
@@ -169,4 +167,4 @@ def _describe_failure(replica: Replica) -> str:
 
 def new_run(job: TrainingJob, folder: Path) -> Run:
     """The run of a job that starts now."""
-    return Run(folder=folder, name=job.name, title=f"{job.kind} {job.name}", started=clock.now())
+    return Run(folder=folder, name=job.name, title=job.title, started=clock.now())

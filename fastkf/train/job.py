@@ -12,8 +12,9 @@ from fastkf.runs.folder import discard_run_folder, make_run_folder
 from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Progress
 from fastkf.train.controller import JobController, Wrap, new_run
+from fastkf.train.kinds import TRAIN_JOB
 from fastkf.train.loopback import Loopback
-from fastkf.train.manifest import TRAIN_JOB, TrainingJob, read_documents, read_tfjob
+from fastkf.train.manifest import TrainingJob, read_documents, read_tfjob
 from fastkf.train.pods import Pod, Volume, find_volumes, plan_pods
 from fastkf.train.replica import Replica
 from fastkf.train.trainjob import read_trainjob
@@ -82,7 +83,7 @@ def run_job(
 def _read_job(path: Path) -> TrainingJob:
     documents = read_documents(path)
     manifests = [one for one in documents if isinstance(one, dict)]
-    found = [one for one in manifests if one.get("kind") == TRAIN_JOB]
+    found = [one for one in manifests if one.get("kind") == TRAIN_JOB.name]
     if len(found) == 1:
         return read_trainjob(path, found[0], manifests)
     return read_tfjob(path, documents)
@@ -107,8 +108,7 @@ def _count_replicas(job: TrainingJob) -> int:
 
 def _check_can_run(job: TrainingJob) -> None:
     if job.run_policy.get("suspend"):
-        field = "spec.suspend" if job.kind == TRAIN_JOB else "spec.runPolicy.suspend"
-        raise UsageError(f"{job.path}: {field} is true, so no replica would start")
+        raise UsageError(f"{job.path}: {job.kind.suspend} is true, so no replica would start")
     if job.deciding_type not in [spec.type for spec in job.specs]:
         raise UsageError(f"{job.path}: without a Chief, Master or Worker a job never succeeds")
     for spec in job.specs:
@@ -135,7 +135,7 @@ def _describe(job: TrainingJob, volumes: Mapping[str, Volume], is_private: bool)
     counts = ", ".join(f"{spec.count} {spec.type}" for spec in job.specs)
     images = ", ".join(dict.fromkeys(spec.container["image"] for spec in job.specs))
     lines = [
-        f"{job.kind} {job.name}: {counts}",
+        f"{job.title}: {counts}",
         f"  image {images}: not used; programs of this machine",
     ]
     for name, volume in volumes.items():
@@ -143,10 +143,7 @@ def _describe(job: TrainingJob, volumes: Mapping[str, Volume], is_private: bool)
     if is_private:
         lines.append("  network: the replicas have one of their own, and reach nothing else")
     else:
-        listens = "TensorFlow listens on all its devices"
-        if job.kind == TRAIN_JOB:
-            listens = "Gloo listens at the address of its name"
-        lines.append(f"  network: this machine's; {listens}")
+        lines.append(f"  network: this machine's; {job.kind.listens}")
     return lines
 
 

@@ -12,10 +12,10 @@ from fastkf.base.errors import UsageError
 from fastkf.base.manifests import find_misfits
 from fastkf.base.yaml_text import read_yaml
 from fastkf.train.fields import Manifest
+from fastkf.train.kinds import TF_JOB, TRAIN_JOB, JobKind
 
-API, KIND = "kubeflow.org/v1", "TFJob"
+API = "kubeflow.org/v1"
 CONTAINER = "tensorflow"
-TRAIN_JOB, NODE = "TrainJob", "node"  # of Trainer v2: the kind; its job, container and step
 TYPES = ("Chief", "Master", "PS", "Worker", "Evaluator")
 CHIEFS = ("Chief", "Master")
 RESTART_POLICIES = ("Always", "OnFailure", "Never", "ExitCode")
@@ -49,7 +49,11 @@ class TrainingJob:
     specs: list[ReplicaSpec]
     run_policy: dict = field(default_factory=dict)
     success_policy: str = ""
-    kind: str = KIND
+    kind: JobKind = TF_JOB
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind.name} {self.name}"
 
     @property
     def clean_pod_policy(self) -> str:
@@ -63,9 +67,7 @@ class TrainingJob:
     def deciding_type(self) -> str:
         """The type whose replicas decide whether the job has succeeded."""
         types = [spec.type for spec in self.specs]
-        if self.kind == TRAIN_JOB:
-            return NODE
-        return next((one for one in CHIEFS if one in types), "Worker")
+        return next((one for one in self.kind.deciding if one in types), self.kind.deciding[-1])
 
     @property
     def is_distributed(self) -> bool:
@@ -137,11 +139,12 @@ def read_documents(path: Path) -> list[object]:
 
 def _choose(path: Path, documents: Sequence[object]) -> dict:
     manifests = [one for one in documents if isinstance(one, dict)]
-    jobs = [one for one in manifests if (one.get("apiVersion"), one.get("kind")) == (API, KIND)]
+    wanted = (API, TF_JOB.name)
+    jobs = [one for one in manifests if (one.get("apiVersion"), one.get("kind")) == wanted]
     if len(jobs) != 1:
         found = ", ".join(f"{one.get('kind')} ({one.get('apiVersion')})" for one in manifests)
         raise UsageError(
-            f"{path}: wants one {KIND} of {API}, or one {TRAIN_JOB}",
+            f"{path}: wants one {TF_JOB.name} of {API}, or one {TRAIN_JOB.name}",
             f"there is: {found or 'no manifest'}",
         )
     return jobs[0]

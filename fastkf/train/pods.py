@@ -1,6 +1,5 @@
 """The pods of a TFJob as processes of this machine: their commands, variables and volumes."""
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from fastkf.base.errors import UsageError
 from fastkf.base.processes import with_own_python
-from fastkf.train.manifest import NODE, TRAIN_JOB, ReplicaSpec, TrainingJob
+from fastkf.train.manifest import ReplicaSpec, TrainingJob
 
 # The annotation fastkf/volume.NAME of a TFJob says which folder, as seen from the manifest, is the
 # volume NAME here. Kubernetes makes nothing of it.
@@ -103,8 +102,7 @@ def plan_pods(
         volumes: the folder of each volume.
         given: values of variables that only a cluster knows, or other values than the manifest's.
         ports: a port for each replica.
-        home: where the pods of a TrainJob have their working folders. A function that the SDK has
-            sent is written there first, by each pod, so they must not share one.
+        home: where pods have working folders of their own, if the job's kind wants them.
 
     Raises:
         UsageError: a container has no command, or a variable has no value here.
@@ -141,31 +139,20 @@ def _plan_pod(
     variables |= _tell_place(job, spec, index, cluster)
     words = [*container["command"], *(container.get("args") or [])]
     # Whoever runs this may be a replica of another job.
-    own = {name: value for name, value in os.environ.items() if name not in PLACE}
-    environment = with_own_python(own)
+    inherited = {name: value for name, value in os.environ.items() if name not in PLACE}
+    environment = with_own_python(inherited)
     environment |= {name: _to_local(value, mounts) for name, value in variables.items()}
     command = [_to_local(_expand(word, variables), mounts) for word in words]
-    is_trainjob = job.kind == TRAIN_JOB
-    folder = home.resolve() / f"{NODE}-{index}" if is_trainjob else job.path.parent
+    own = home.resolve() / f"{spec.type}-{index}"
+    folder = own if job.kind.own_folders else job.path.parent
     return Pod(spec.type, index, spec.restart_policy, command, environment, mounts, folder)
 
 
 def _tell_place(job: TrainingJob, spec: ReplicaSpec, index: int, cluster) -> dict[str, str]:
     """The variables that tell a replica which one it is, and where the others are."""
-    if job.kind == TRAIN_JOB:
-        address = cluster[NODE][0]
-        return {
-            "JAX_NUM_PROCESSES": str(spec.count),
-            "JAX_PROCESS_ID": str(index),
-            "JAX_COORDINATOR_ADDRESS": address,
-            "JAX_COORDINATOR_PORT": address.rpartition(":")[2],
-            "JAX_COORDINATOR_BIND_ADDRESS": address,  # else it listens on all devices
-            "JOB_COMPLETION_INDEX": str(index),
-        }
-    if not job.is_distributed:
+    if not (job.is_distributed or job.kind.tells_one):
         return {}
-    task = {"type": spec.type.lower(), "index": index}
-    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task, "environment": "cloud"})}
+    return job.kind.tell_place(spec.type, index, spec.count, cluster)
 
 
 def _find_mounts(spec: ReplicaSpec, index: int, volumes: Mapping[str, Volume]) -> list[Mount]:

@@ -8,7 +8,7 @@ import yaml
 from fastkf.base.files import write_text
 from fastkf.runs import model
 from fastkf.runs.record import write_run
-from fastkf.train.manifest import TRAIN_JOB, TrainingJob
+from fastkf.train.manifest import TrainingJob
 from fastkf.train.replica import Replica
 from fastkf.train.status import JobStatus
 
@@ -18,9 +18,9 @@ def write_record(
 ) -> None:
     """Writes both files, each as a whole."""
     counts = _count(status, replicas)
-    state = status.to_trainer_dict(counts) if job.kind == TRAIN_JOB else status.to_dict(counts)
-    manifest = {**job.manifest, "status": state}
-    write_text(run.folder / f"{job.kind.lower()}.yaml", yaml.safe_dump(manifest, sort_keys=False))
+    manifest = {**job.manifest, "status": job.kind.describe(status, counts)}
+    name = f"{job.kind.name.lower()}.yaml"
+    write_text(run.folder / name, yaml.safe_dump(manifest, sort_keys=False))
     write_run(replace(run, replicas=tuple(_describe(one) for one in replicas)))
 
 

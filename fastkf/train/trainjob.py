@@ -22,7 +22,8 @@ from fastkf.base.files import read_inside
 from fastkf.base.manifests import find_misfits
 from fastkf.base.yaml_text import read_yaml
 from fastkf.train.fields import Fields
-from fastkf.train.manifest import NODE, TRAIN_JOB, ReplicaSpec, TrainingJob
+from fastkf.train.kinds import NODE, TRAIN_JOB
+from fastkf.train.manifest import ReplicaSpec, TrainingJob
 
 API = "trainer.kubeflow.org/v1alpha1"
 RUNTIMES = ("TrainingRuntime", "ClusterTrainingRuntime")

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from statistics import mean
 from xml.etree import ElementTree
 
 import pytest
@@ -70,11 +71,14 @@ def test_text_stays_in_its_box_and_in_the_figure():
 
 
 def test_numbers_are_computed():
-    from tools.figures import all_reduce, convolution_and_pooling
+    from tools.figures import all_reduce, convolution_and_pooling, shared_step
 
     rows, _ = all_reduce.reduce_in_ring(all_reduce.GRADIENTS)[-1]
     sums = [sum(some) for some in zip(*all_reduce.GRADIENTS, strict=True)]
     assert rows == [sums] * len(all_reduce.GRADIENTS)
+    gradients = [shared_step.gradient(shared_step.WEIGHT, *one) for one in shared_step.BATCH]
+    means = [mean(gradients[worker :: shared_step.WORKERS]) for worker in range(2)]
+    assert mean(means) == mean(gradients) == -2.25
     found = convolution_and_pooling.convolve(
         convolution_and_pooling.IMAGE, convolution_and_pooling.FILTER
     )
