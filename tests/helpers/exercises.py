@@ -1,9 +1,10 @@
 """The exercises of a lab, answered as a learner does: in the lab's kernel, then the check."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import nbformat
@@ -67,11 +68,14 @@ class Lab:
 
 
 @contextmanager
-def open_lab(name: str, without: tuple[str, ...] = ()) -> Iterator[Lab]:
+def open_lab(
+    name: str, without: tuple[str, ...] = (), changed: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Lab]:
     """Runs a lab with its quick parameters, up to its exercises.
 
     Args:
         without: texts; a cell with one of them is left out, such as a long plot.
+        changed: texts that are in cells, to what stands in their place, such as a smaller network.
     """
     path = places.NOTEBOOKS / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
@@ -89,10 +93,15 @@ def open_lab(name: str, without: tuple[str, ...] = ()) -> Iterator[Lab]:
         ),
     )
     lab = Lab(client, checks=checks, empty=empty)
+    sources = "".join(cell.source for cell in notebook.cells[:first])
+    assert [text for text in (*without, *changed) if text not in sources] == []
     with client.setup_kernel():
         for cell in notebook.cells[:first]:
             if cell.cell_type == "code" and not any(text in cell.source for text in without):
-                lab.execute(cell.source)
+                source = cell.source
+                for old, new in changed.items():
+                    source = source.replace(old, new)
+                lab.execute(source)
                 if "pipeline-parameters" in cell.metadata.get("tags", []):
                     quick = notebook.metadata["fastkf"]["quick"]
                     lab.execute("\n".join(f"{key} = {value!r}" for key, value in quick.items()))
