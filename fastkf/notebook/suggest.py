@@ -20,6 +20,7 @@ from fastkf.notebook.step_names import free_name, name_of
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+BRACKETS = (ast.Tuple, ast.List, ast.expr_context)  # of `ONE, TWO = 1, 2`, beside its names
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.M)
 SAYS_STEP = re.compile(r"^(?:steps?|stage)\s+\d", re.I)
 
@@ -150,7 +151,9 @@ def _is_set_up(node: ast.stmt) -> bool:
 
 def _is_constant(node: ast.stmt) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else []
-    return bool(targets) and all(isinstance(t, ast.Name) and t.id.isupper() for t in targets)
+    parts = [part for target in targets for part in ast.walk(target)]
+    names = [part for part in parts if not isinstance(part, BRACKETS)]
+    return bool(names) and all(isinstance(name, ast.Name) and name.id.isupper() for name in names)
 
 
 def _is_parameters(cell: Cell) -> bool:
