@@ -3,12 +3,16 @@
 Nothing is fetched when the site is built or read.
 """
 
+import gc
 import json
 import os
 import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+# Looking for garbage among millions of nodes that stay took an eighth of the time of a build.
+gc.set_threshold(100_000, 20, 20)
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
