@@ -6,7 +6,8 @@ A command costs its own work then, and not two seconds of imports. It is still a
 own, which can be signalled and killed. `commands.py` speaks to it over CONTROL, the number of a
 socket: one message a command, JSON with `words`, `folder` and `environment`, and four descriptors
 beside it: the three standard streams, and a socket that is sent the process's id, later its exit
-code. With `module` it is another program than `fastkf`.
+code. With `module` it is another program than `fastkf`,
+with `bound` it ends when the other end of that socket is closed.
 """
 
 import array
@@ -21,7 +22,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 import traceback
 import warnings
 from contextlib import suppress
@@ -82,6 +82,7 @@ class ForkServer:
 
     def __init__(self, control: socket.socket):
         self.control = control
+        self.selector = selectors.DefaultSelector()
         self.children: dict[int, socket.socket] = {}
         self.ready: set[str] = set()
         self.ended, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -90,22 +91,23 @@ class ForkServer:
 
     def serve(self) -> dict | None:
         """Returns the request in the child that is to carry it out, None in the server's end."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.control, selectors.EVENT_READ)
-            selector.register(self.ended, selectors.EVENT_READ)
-            while True:
-                for key, _ in selector.select():
-                    if key.fileobj is self.control:
-                        content, descriptors, _, _ = socket.recv_fds(
-                            self.control, MESSAGE_BYTES, STREAMS_AND_REPLY
-                        )
-                        if not content:
-                            return None
-                        request = json.loads(content)
-                        if self.fork(request, descriptors):
-                            return request
-                    else:
-                        self.reap()
+        self.selector.register(self.control, selectors.EVENT_READ)
+        self.selector.register(self.ended, selectors.EVENT_READ)
+        while True:
+            for key, _ in self.selector.select():
+                if key.fileobj is self.control:
+                    content, descriptors, _, _ = socket.recv_fds(
+                        self.control, MESSAGE_BYTES, STREAMS_AND_REPLY
+                    )
+                    if not content:
+                        return None
+                    request = json.loads(content)
+                    if self.fork(request, descriptors):
+                        return request
+                elif key.fileobj == self.ended:
+                    self.reap()
+                else:
+                    self.leave(key.fileobj)
 
     def fork(self, request: dict, descriptors: list[int]) -> bool:
         """Whether this is the child."""
@@ -114,12 +116,9 @@ class ForkServer:
         process = os.fork()
         if process == 0:
             signal.set_wakeup_fd(-1)
-            for opened in (self.control, *self.children.values()):
+            self.selector.close()
+            for opened in (self.control, reply, *self.children.values()):
                 opened.close()
-            if request.get("module") == KERNEL:
-                end_with(reply)
-            else:
-                reply.close()
             os.close(self.ended)
             for target, stream in enumerate(descriptors):
                 os.dup2(stream, target)
@@ -128,8 +127,17 @@ class ForkServer:
         for stream in descriptors:
             os.close(stream)
         self.children[process] = reply
+        if request.get("bound"):
+            self.selector.register(reply, selectors.EVENT_READ)
         send_number(reply, process)
         return False
+
+    def leave(self, reply) -> None:
+        """Ends a process when who has asked for it is gone."""
+        for process, other in list(self.children.items()):
+            if other is reply:
+                self.selector.unregister(reply)
+                os.kill(process, signal.SIGTERM)
 
     def reap(self) -> None:
         with suppress(BlockingIOError):
@@ -137,6 +145,8 @@ class ForkServer:
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 reply = self.children.pop(ended[0])
+                if reply in self.selector.get_map():
+                    self.selector.unregister(reply)
                 send_number(reply, os.waitstatus_to_exitcode(ended[1]))
                 reply.close()
 
@@ -149,16 +159,6 @@ class ForkServer:
             for module in IMPORTED.get(command, ()):
                 importlib.import_module(module)
         gc.freeze()  # a collection in a child would copy every page
-
-
-def end_with(other: socket.socket) -> None:
-    """Ends this process when the other end of a connection is closed: who asked is gone."""
-
-    def wait() -> None:
-        if not other.recv(1):
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def send_number(reply: socket.socket, number: int) -> None:
@@ -184,6 +184,8 @@ def carry_out(request: dict) -> int:
         sys.modules["numpy.random"].seed()
     try:
         module = request.get("module", "fastkf.cli")
+        if module == KERNEL:
+            sys.executable = os.path.join(os.environ["FASTKF_TEST_LABS"], "python")
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):

@@ -4,9 +4,11 @@ Where the system cannot do that, they are fresh ones.
 """
 
 import atexit
+import functools
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -14,9 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import lab_kernel
+import lab_client
 import lab_server
-from commands import Forked, can_fork
+from commands import SECONDS, Forked, can_fork
 from filelock import FileLock
 from waiting import wait_for
 
@@ -26,6 +28,11 @@ from fastkf.engine.kernels import PrivateKernelManager
 FOLDER = "FASTKF_TEST_LABS"  # of what the processes of one session of tests share
 OWNER = "FASTKF_TEST_LABS_OWNER"
 CAN_FORK = can_fork(os.environ)
+PYTHON = """\
+#!/bin/sh
+[ "$1 $2" = "-m fastkf.cli" ] && shift && exec {ask} "$@"
+exec {python} "$@"
+"""
 
 
 def make_folder() -> None:
@@ -70,8 +77,21 @@ def launch(module: str, words: list[str], imports: str, folder: Path, **variable
     return process
 
 
-def run(module: str, words: list[str], imports: str, folder: Path, seconds: float, **variables):
-    """The same to its end; returns its exit code and its output."""
+def run(
+    module: str, words: list[str], imports: str, folder: Path, seconds: float, **variables: str
+) -> tuple[int, str]:
+    """The same to its end, fresh where it cannot be forked; returns its exit code and output."""
+    if not CAN_FORK:
+        result = subprocess.run(
+            [sys.executable, "-m", module, *words],
+            cwd=folder,
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+        )
+        return result.returncode, result.stdout
     process = launch(module, words, imports, folder, **variables)
     try:
         output, _ = process.communicate(timeout=seconds)
@@ -82,18 +102,36 @@ def run(module: str, words: list[str], imports: str, folder: Path, seconds: floa
     return process.returncode, output
 
 
+@functools.cache
+def wait_until_imported(imports: str) -> None:
+    """So that a kernel answers in time, also where the machine is busy."""
+    code, output = run("platform", [], imports, Path.cwd(), SECONDS)
+    assert code == 0, output
+
+
 def words_of_kernel(imports: str) -> list[str]:
-    """The command of a kernel, without its arguments."""
-    file = Path(os.environ[FOLDER], f"{hashlib.sha256(imports.encode()).hexdigest()}.py")
+    """The command of a kernel, without its arguments.
+
+    Where its cells start `fastkf` with `sys.executable`, that is forked as well.
+    """
+    wait_until_imported(imports)
+    address, folder = address_of_server(), Path(os.environ[FOLDER])
+    file = folder / f"{hashlib.sha256(imports.encode()).hexdigest()}.py"
+    nothing, python = folder / "nothing.py", folder / "python"
+    ask = [sys.executable, "-I", "-S", lab_client.__file__, str(address)]
     write_text(file, imports)
-    address = str(address_of_server())
-    return [sys.executable, "-I", "-S", lab_kernel.__file__, address, str(file)]
+    write_text(nothing, "")
+    words = {"ask": shlex.join([*ask, str(nothing)]), "python": shlex.quote(sys.executable)}
+    write_text(python, PYTHON.format(**words))
+    python.chmod(0o700)
+    # It is no child of the process that it could be told to end with.
+    return [*ask, str(file), "ipykernel_launcher", "--IPKernelApp.parent_handle=1"]
 
 
 def describe_kernel(imports: str) -> Path:
     """A folder for JUPYTER_PATH, in which the kernel `python3` is a forked one."""
     command = words_of_kernel(imports)
-    folder = Path(command[-1]).with_suffix("")
+    folder = Path(os.environ[FOLDER], hashlib.sha256(imports.encode()).hexdigest())
     spec = folder / "kernels" / "python3" / "kernel.json"
     spec.parent.mkdir(parents=True, exist_ok=True)
     argv = [*command, "-f", "{connection_file}"]

@@ -53,17 +53,18 @@ class LabServer(ForkServer):
         self.below: dict[str, socket.socket] = {}
 
     def serve(self) -> dict | None:
-        with selectors.DefaultSelector() as selector:
-            for watched in (self.control, self.ended, self.owner):
-                selector.register(watched, selectors.EVENT_READ)
-            while True:
-                for key, _ in selector.select():
-                    if key.fileobj == self.owner:
-                        return None
-                    if key.fileobj == self.ended:
-                        self.reap()
-                    elif (request := self.take()) is not None:
-                        return request
+        for watched in (self.control, self.ended, self.owner):
+            self.selector.register(watched, selectors.EVENT_READ)
+        while True:
+            for key, _ in self.selector.select():
+                if key.fileobj == self.owner:
+                    return None
+                if key.fileobj == self.ended:
+                    self.reap()
+                elif key.fileobj is not self.control:
+                    self.leave(key.fileobj)
+                elif (request := self.take()) is not None:
+                    return request
 
     def take(self) -> dict | None:
         """The request of one connection, where this is the child that is to carry it out."""
@@ -111,6 +112,7 @@ class LabServer(ForkServer):
             opened.close()
         for opened in (self.ended, *descriptors):
             os.close(opened)
+        self.selector.close()
         self.close_all()
         server = ForkServer(there)
         import_heavy(*json.loads(name))

@@ -1,11 +1,10 @@
 """The lab on control flow: its package is what the compiler makes, and runs as the text says."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from conftest import fastkf
+from lab_processes import run
 
 from fastkf.course import places
 from fastkf.course.data import fetch
@@ -17,7 +16,8 @@ LAB = places.PROJECT / "labs" / "control_flow"
 
 def test_the_committed_package_is_what_the_compiler_makes(tmp_path):
     made = tmp_path / "pipeline.yaml"
-    subprocess.run([sys.executable, LAB / "pipeline.py", made], check=True, capture_output=True)
+    code, told = run("pipeline", [str(made)], "", LAB, seconds=300)
+    assert code == 0, told
     assert made.read_text() == (LAB / "pipeline.yaml").read_text(), (
         "compile it again: python labs/control_flow/pipeline.py labs/control_flow/pipeline.yaml"
     )
@@ -26,10 +26,10 @@ def test_the_committed_package_is_what_the_compiler_makes(tmp_path):
 def test_few_flights_get_the_baseline_and_enough_of_them_a_model(tmp_path):
     folder = fetch(["flights"], progress=lambda line: None)["flights"]
     options = ["-p", f"data_dir={folder}", "-p", 'airports=["JFK", "LGA"]', "-p", "month=2"]
-    run = fastkf(
+    done = fastkf(
         "run", LAB / "pipeline.yaml", *options, "-p", "least_flights=7500", folder=tmp_path / "run"
     )
-    assert run.code == 0, run.output
+    assert done.code == 0, done.output
     steps = {
         one["name"]: one
         for step in json.loads((tmp_path / "run" / "run.json").read_text())["pipeline"]["steps"]

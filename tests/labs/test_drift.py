@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from lab_processes import run
 from servers import Server
 from waiting import wait_for
 
@@ -24,7 +25,8 @@ ROWS = 1500  # of each month: the conditions are what is tried here, not the mod
 
 def test_the_committed_packages_are_what_the_compiler_makes(tmp_path):
     made = tmp_path / "pipeline.yaml"
-    subprocess.run([sys.executable, LAB / "pipeline.py", made], check=True, capture_output=True)
+    code, told = run("pipeline", [str(made)], "", LAB, seconds=300)
+    assert code == 0, told
     assert made.read_text() == (LAB / "pipeline.yaml").read_text(), (
         "compile it again: python labs/drift/pipeline.py labs/drift/pipeline.yaml"
     )
@@ -128,6 +130,7 @@ print(json.dumps(read_versions(place)))
 TWICE = """
 import sys
 from types import SimpleNamespace
+sys.path.insert(0, sys.argv[2])
 from components import promote, register
 from registry import read_versions
 folder = sys.argv[1]
@@ -148,10 +151,10 @@ print(open(service.path).read())
 
 
 def test_a_month_that_comes_twice_does_not_take_the_champion_away(tmp_path):
-    command = [sys.executable, "-c", TWICE, str(tmp_path)]
-    said = subprocess.run(command, cwd=LAB, capture_output=True, text=True)
-    assert said.returncode == 0, said.stderr
-    stages, manifest = said.stdout.split("\n", 1)
+    (tmp_path / "twice.py").write_text(TWICE)
+    code, said = run("twice", [str(tmp_path), str(LAB)], "", tmp_path, seconds=300)
+    assert code == 0, said
+    stages, manifest = said.split("\n", 1)
     assert stages == "['replaced', 'champion']"
     spec = json.loads(manifest)["spec"]["predictor"]
     [written] = yaml.safe_load_all((LAB / "canary.yaml").read_text())

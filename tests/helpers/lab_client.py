@@ -1,9 +1,10 @@
-"""Stands in for the Python of a kernel: asks the server of the labs for one (lab_server.py).
+"""Stands in for a Python: asks the server of the labs for one that has imported what is needed.
 
-    python -I -S lab_kernel.py ADDRESS IMPORTS WORDS...
+    python -I -S lab_client.py ADDRESS IMPORTS MODULE WORDS...
 
-IMPORTS is a file with the lab's imports. It hands on its environment, its folder, its streams and
-the signals that it gets, and ends as the kernel ends; when it is killed, the kernel ends too.
+IMPORTS is a file with a lab's imports. It hands on its environment, its folder, its streams and
+the signals that it gets, and ends as `python -m MODULE WORDS...` ends; when it is killed, that ends
+too.
 """
 
 import json
@@ -14,23 +15,23 @@ import sys
 
 
 def main() -> None:
-    address, imports, *words = sys.argv[1:]
+    address, imports, module, *words = sys.argv[1:]
     here, there = socket.socketpair()
     with open(imports, encoding="utf-8") as file:
         request = {
-            "module": "ipykernel_launcher",
-            # It is no child of the process that it could be told to end with.
-            "words": [*words, "--IPKernelApp.parent_handle=1"],
+            "module": module,
+            "words": words,
             "folder": os.getcwd(),
             "environment": dict(os.environ),
             "imports": file.read(),
+            "bound": True,
         }
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control, there:
         control.connect(address)
         socket.send_fds(control, [json.dumps(request).encode()], [0, 1, 2, there.fileno()])
-    kernel = int.from_bytes(here.recv(8, socket.MSG_WAITALL), sys.byteorder)
+    process = int.from_bytes(here.recv(8, socket.MSG_WAITALL), sys.byteorder)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: os.kill(kernel, number))
+        signal.signal(number, lambda number, _: os.kill(process, number))
     code = int.from_bytes(here.recv(8, socket.MSG_WAITALL), sys.byteorder, signed=True)
     os._exit(code & 0xFF)
 
