@@ -69,12 +69,6 @@ def _list_asked(executors: Iterable[Mapping[str, Any]]) -> Iterator[Asked]:
             yield asked
 
 
-def ask_for_command(command: Sequence[str]) -> Asked | None:
-    """What is to be installed for the command of a Python component, which ends with its source."""
-    *script, source = command
-    return ask(find_installs(script), list_runtime(source))
-
-
 def ask_for_kernel(
     asked: Sequence[Asked], missing: Sequence[str], pins: Pins | None
 ) -> Asked | None:

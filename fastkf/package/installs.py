@@ -105,11 +105,24 @@ def _trust(options: Sequence[str]) -> Iterator[str]:
 
 def find_installs(command: Iterable[str]) -> Iterator[Install]:
     """What the scripts among the words of a command install, as far as it is known before."""
+    return map(read_install, _list_words(command))
+
+
+def list_present(command: Iterable[str]) -> Iterator[str]:
+    """The words after `pip install` in those scripts, where all that they ask for is here."""
+    for words in _list_words(command):
+        asked = read_install(words)
+        is_whole = asked.is_known and not list_files(asked.options)
+        if is_whole and not any(map(find_lack, asked.requirements)):
+            yield " ".join(words)
+
+
+def _list_words(command: Iterable[str]) -> Iterator[list[str]]:
     for script in command:
         if "install" in script:
             for words in _split(script):
                 if words and not any("$" in word or "`" in word for word in words):
-                    yield read_install(words)
+                    yield words
 
 
 def _split(script: str) -> Iterator[list[str]]:

@@ -3,8 +3,15 @@
 import pytest
 from kfp import dsl
 
-from fastkf.package.asked import ask, ask_for_command
-from fastkf.package.installs import Install, find_installs, find_lack, read_install
+from fastkf.package.asked import ask
+from fastkf.package.installs import (
+    Install,
+    find_installs,
+    find_lack,
+    list_present,
+    list_runtime,
+    read_install,
+)
 
 KFP = "PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --no-warn-script-location "
 
@@ -68,7 +75,8 @@ def test_a_component_asks_for_its_packages_alone():
         pass
 
     container = one.component_spec.implementation.container
-    asked = ask_for_command(container.command)
+    *script, source = container.command
+    asked = ask(find_installs(script), list_runtime(source))
     assert asked is not None
     assert asked.requirements == ("nothing-like-it==1", "packaging")
     assert asked.lacking == ("nothing-like-it==1 (here: not installed)",)
@@ -79,3 +87,17 @@ def test_a_component_asks_for_its_packages_alone():
 def test_nothing_is_asked_for_that_is_here():
     assert ask([Install(("packaging", "kfp==2.0"))]) is None
     assert ask([Install(("nbclient==0.1",))], ["nbclient"]) is None
+
+
+@pytest.mark.parametrize(
+    ("script", "present"),
+    [
+        (KFP + "'packaging' 'pip>=1'", ["--quiet --no-warn-script-location packaging pip>=1"]),
+        ("pip install packaging && pip3 install 'kfp==0.1'", ["packaging"]),
+        ("pip install \"gone==1; python_version<'3'\"", ["gone==1; python_version<'3'"]),
+        ("pip install nothing-like-it; pip install -r packages.txt packaging", []),
+        ("pip install --target=here packaging; pip install $NAME", []),
+    ],
+)
+def test_installs_of_what_is_here(script, present):
+    assert list(list_present(["sh", "-c", script])) == present

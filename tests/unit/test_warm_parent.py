@@ -1,13 +1,15 @@
-"""The warm parent's beginning and end. How steps run in its forks: tests/commands."""
+"""The warm parent, and the stub before it. How steps run in its forks: tests/commands."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from fastkf.engine.warm.parent import CAN_FORK
+from fastkf.engine.warm.interpreter import PRESENT
+from fastkf.engine.warm.parent import CAN_FORK, write_stub
 
-pytestmark = pytest.mark.skipif(not CAN_FORK, reason="there is no warm parent here")
+needs_fork = pytest.mark.skipif(not CAN_FORK, reason="there is no warm parent here")
 
 SLOW = "import time\nfrom pathlib import Path\nPath({mark!r}).touch()\ntime.sleep(60)\n"
 PROGRAM = """
@@ -41,9 +43,28 @@ def begin(tmp_path):
     return begin
 
 
+@needs_fork
 def test_imports_that_nobody_needs_any_more_are_not_waited_for(begin):
     assert begin() == "False\n"
 
 
+@needs_fork
 def test_steps_of_a_warm_parent_that_is_not_wanted_have_fresh_interpreters(begin):
     assert begin("-m", "pip", "install", "packaging") == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "present", "started"),
+    [
+        ("-m pip install -q a>=1 b", "-m pip install c\n-m pip install -q a>=1 b", False),
+        ("-m pip install -q a>=1", "-m pip install -q a>=1 b", True),
+        ("-m pip install *", "-m pip install a", True),
+        ("-m pip install", "", True),
+        ("", "", True),
+        ("-m kfp.dsl.executor_main", "-m kfp.dsl.executor_main", True),
+    ],
+)
+def test_only_an_install_of_what_is_here_starts_no_interpreter(tmp_path, words, present, started):
+    write_stub(stub := tmp_path / "python3", ["false"])
+    ended = subprocess.run([stub, *words.split()], env={**os.environ, PRESENT: present})
+    assert (ended.returncode != 0) == started

@@ -28,9 +28,9 @@ from fastkf.engine.tasks import (
 )
 from fastkf.engine.warm import interpreter, parent
 from fastkf.engine.warm.shared import Shared
-from fastkf.package.asked import ask_for_command
+from fastkf.package.asked import Asked, ask
 from fastkf.package.given import Given
-from fastkf.package.installs import find_kfp, list_runtime
+from fastkf.package.installs import find_installs, find_kfp, list_present, list_runtime
 from fastkf.package.pins import installed_version
 from fastkf.runs.model import Failure
 
@@ -77,6 +77,7 @@ class PythonTasks:
         self._imports, self._shared, self._warm, self._given = imports, shared, warm, given
         self._environments = environments or Environments()
         self._children = Children()
+        self._installs: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Asked | None, str]] = {}
         self._resources = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -132,7 +133,7 @@ class PythonTasks:
             )
         may_write = job.task.component.is_root
         start = self._provisions.make_folder(folder, may_write)
-        asked = ask_for_command(command[: place + 1])
+        asked, present = self._ask(command[: place + 1])
         try:
             base = self._environments.provide(asked, log, start) if asked else None
         except FastkfError as error:
@@ -143,6 +144,7 @@ class PythonTasks:
         if mounts := job.list_mounts(self._given, folder):
             environment[interpreter.MOUNTS] = dump(mounts)
             environment[interpreter.KEPT] = json.dumps([str(self._folder), str(job.run_folder)])
+        environment[interpreter.PRESENT] = "" if base else present
         environment |= _describe_runtime(command[:place], command[place])
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
         limits = find_limits(job, self._given, folder / interpreter.KEEPERS)
@@ -151,6 +153,15 @@ class PythonTasks:
             (folder / interpreter.KEEPERS).mkdir()
         ending = self._children.run(command, environment, log, start, job.seconds, limits, job.mask)
         return with_remedy(read_failure(folder, ending), may_write) if ending.code else None
+
+    def _ask(self, command: list[str]) -> tuple[Asked | None, str]:
+        """What a component's command asks for that is not here, and its installs of what is."""
+        *script, source = command
+        key = tuple(script), list_runtime(source)
+        if key not in self._installs:  # the steps of a notebook have it in common
+            present = "\n".join(f"-m pip install {words}" for words in list_present(script))
+            self._installs[key] = ask(find_installs(script), key[1]), present
+        return self._installs[key]
 
     def _make_folder(self, name: str) -> Path:
         steps = self._folder / "steps"

@@ -40,6 +40,7 @@ OBEYS_PERMISSIONS = "FASTKF_OBEYS_PERMISSIONS"  # set for a step that is not roo
 LAYER = "FASTKF_LAYER"  # the folder of the step's own layer, as `fastkf.engine.layer` makes it
 OWN_STUB = "FASTKF_OWN_PYTHON"  # the layer's Python, but for kernels, which are isolated as steps
 OFFLINE = "FASTKF_OFFLINE"  # nothing is fetched
+PRESENT = "FASTKF_PRESENT"  # the words after python3 of installs of which all is here, one a line
 RUNTIME = "FASTKF_RUNTIME"  # names of packages of which a step takes the version that is here
 EXECUTOR, KERNEL, PIP = "kfp.dsl.executor_main", "ipykernel_launcher", "pip"
 VENV = "venv"

@@ -38,6 +38,16 @@ from fastkf.engine.warm.keeper import look_after_worker
 from fastkf.engine.warm.shared import Shared
 
 CAN_FORK = sys.platform == "linux"
+# An install of what is here is answered at once: an interpreter would cost as much as the step.
+STUB = """\
+#!/bin/sh
+[ "$1 $2 $3" = "-m pip install" ] && case "
+${present}
+" in *"
+$*
+"*) exit 0 ;; esac
+exec {command} "$@"
+"""
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,8 @@ def write_stub(stub: Path, command: Sequence[str]) -> None:
             f"{stub.parent}: the name of the folder holds a {os.pathsep!r}, which PATH cannot hold",
             "set TMPDIR to another folder",
         )
-    stub.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+    program = STUB.format(present=interpreter.PRESENT, command=shlex.join(command))
+    stub.write_text(program, encoding="utf-8")
     stub.chmod(0o700)
     if not os.access(stub, os.X_OK):
         raise FastkfError(
