@@ -220,6 +220,14 @@ def test_one_click_behind_a_base_url(lab, chromium):
         assert f"image: {IMAGE}" in package
 
 
+def test_they_end_with_their_parent_however_it_ends(lab):
+    """The last test that uses the lab of the module: another would take ten seconds to start."""
+    processes = processes_of(lab)
+    assert len(modules_of(lab)) == 2
+    assert lab.end(signal.SIGKILL)[0] == -signal.SIGKILL
+    wait_until_gone(processes)
+
+
 class Upstream(http.server.BaseHTTPRequestHandler):
     """In the place of the pipelines server: says what it was asked, and streams."""
 
@@ -412,13 +420,6 @@ def test_ctrl_c_ends_all_and_leaves_the_settings_of_the_user_alone(own, tmp_path
         (".jupyter", "migrated")  # of every Jupyter's first start
     }
     assert shared == {p: p.read_bytes() for p in SHARED_SETTINGS.rglob("*") if p.is_file()}
-
-
-def test_they_end_with_their_parent_however_it_ends(own):
-    with own() as lab:
-        processes = processes_of(lab)
-        assert lab.end(signal.SIGKILL)[0] == -signal.SIGKILL
-        wait_until_gone(processes)
 
 
 def test_a_kubeflow_that_does_not_answer_is_named_and_jupyterlab_works(own):
