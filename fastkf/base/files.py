@@ -60,17 +60,19 @@ def write_bytes(path: Path, content: bytes, mode: int | None = None) -> None:
     draft = path.with_name(DRAFTS.replace("*", secrets.token_hex(8)))
     # A file with secrets must never be open to others, not for a moment before a chmod.
     first_mode = 0o666 if mode is None else 0o600
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, first_mode)
     try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, first_mode)
         with open(descriptor, "wb") as file:
             file.write(content)
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
         os.replace(draft, path)
     except BaseException as error:
-        draft.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno and error.filename is None:
-            error.filename = str(path)
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        if isinstance(error, OSError) and error.errno:
+            # With the name that the user knows.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

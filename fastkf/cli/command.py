@@ -1,5 +1,6 @@
 """What every command does around its own work."""
 
+import errno
 import functools
 import inspect
 import os
@@ -16,6 +17,13 @@ from fastkf.cli.extras import require
 from fastkf.cli.process import INTERRUPTED, check_limits, check_names
 from fastkf.runs.text import clean_text
 
+OWN_FOLDER = "use a file and a folder that are yours (ls -ld shows whose they are)"
+REMEDIES = {
+    errno.EACCES: OWN_FOLDER,
+    errno.EPERM: OWN_FOLDER,
+    errno.EROFS: "nothing can be written to this disk: use a folder of another one",
+    errno.ENOSPC: "make room on the disk; `fastkf clean` removes old runs",
+}
 DEBUG_VARIABLE = "FASTKF_DEBUG"
 
 
@@ -68,6 +76,8 @@ def report(error: FastkfError | OSError | KeyboardInterrupt) -> int:
         text, code = str(error), error.exit_code
     elif isinstance(error, OSError):
         text, code = f"{error.filename or 'a file'}: {error.strerror or error}", 1
+        remedy = REMEDIES.get(error.errno or 0)
+        text += f"; {remedy}" if remedy else ""
     else:
         text, code = "interrupted", INTERRUPTED
     print(f"fastkf: {clean_text(text)}", file=sys.stderr)

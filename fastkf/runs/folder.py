@@ -130,4 +130,7 @@ def _order(folder: Path) -> tuple[str, int]:
 
 
 def _cannot_be_made(folder: Path, error: OSError) -> UsageError:
-    return UsageError(f"{folder}: cannot be made the run's folder ({error.strerror})")
+    return UsageError(
+        f"{folder}: cannot be made the run's folder ({error.strerror})",
+        "run it where you may write, or name another folder: --output FOLDER",
+    )

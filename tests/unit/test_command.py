@@ -71,7 +71,13 @@ def test_what_a_command_returns_is_its_exit_code(one, result, code):
             "the file is damaged; make it anew",
         ),
         (UsageError("no such word"), 2, "no such word"),
-        (PermissionError(13, "Permission denied", "a.txt"), 1, "a.txt: Permission denied"),
+        (
+            PermissionError(13, "Permission denied", "a.txt"),
+            1,
+            "a.txt: Permission denied; use a file and a folder that are yours "
+            "(ls -ld shows whose they are)",
+        ),
+        (FileNotFoundError(2, "No such file", "a.txt"), 1, "a.txt: No such file"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )

@@ -34,6 +34,13 @@ def test_a_file_is_written_whole_with_the_mode_that_was_asked_for(tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["keys.json", "plain"]
 
 
+def test_a_write_that_fails_names_the_file_and_not_its_draft(tmp_path):
+    for path in (tmp_path / "missing" / "run.json", tmp_path):
+        with pytest.raises(OSError, match=path.name) as raised:
+            write_text(path, "new")
+        assert str(raised.value).endswith(f"'{path}'")
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
     path.write_text("old")
