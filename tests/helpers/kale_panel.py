@@ -160,7 +160,6 @@ class NotebookPage:
             self.page.wait_for_function(
                 f"expected => JSON.stringify({READ_TAGS}) === JSON.stringify(expected)",
                 arg=expected,
-                timeout=30_000,
             )
         return self.page.evaluate(READ_TAGS)
 
