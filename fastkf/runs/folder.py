@@ -28,7 +28,7 @@ def make_run_folder(name: str, output: Path | None, home: Path) -> Path:
     parent = home / (folder_name(name) or "run")
     check_name((output or parent).absolute())
     if output is None:
-        return _make_new_folder(parent)
+        return make_new_folder(parent)
     try:
         output.mkdir(parents=True, exist_ok=True)
         is_free = not any(output.iterdir())
@@ -107,7 +107,12 @@ def _claim(folder: Path) -> bool:
     return True
 
 
-def _make_new_folder(parent: Path) -> Path:
+def make_new_folder(parent: Path) -> Path:
+    """Makes a folder that is named after the time, and that no other process has made.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
     started = clock.format_name(clock.now())
     for attempt in range(1, MOST_AT_ONCE):
         folder = parent / (started if attempt == 1 else f"{started}_{attempt}")
@@ -123,7 +128,7 @@ def _make_new_folder(parent: Path) -> Path:
 
 
 def _order(folder: Path) -> tuple[str, int]:
-    """The order in which `_make_new_folder` has made folders: by time, then by its own count."""
+    """The order in which `make_new_folder` has made folders: by time, then by its own count."""
     moment, _, count = folder.name.rpartition("_")
     is_counted = count.isdecimal() and moment.count("_") == 1
     return (moment, int(count)) if is_counted else (folder.name, 1)

@@ -9,6 +9,8 @@ import pytest
 
 from fastkf.base import clock
 from fastkf.base.errors import UsageError
+from fastkf.course import places
+from fastkf.course.regression.run import run_suite
 from fastkf.runs.folder import discard_run_folder, make_run_folder
 
 AT_ONCE = 8
@@ -77,3 +79,16 @@ def test_a_file_in_the_way_is_named(tmp_path, output):
     (tmp_path / "lab").touch()
     with pytest.raises(UsageError, match=r"lab.*cannot be made the run's folder"):
         make_run_folder("lab", tmp_path / "lab" if output else None, tmp_path)
+
+
+def test_suites_that_start_in_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    moment = clock.now()
+    started = []
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    monkeypatch.setattr(places, "RUNS", tmp_path)
+    monkeypatch.setattr(pytest, "main", started.append)
+    for _ in range(2):
+        run_suite([], quick=True, changed=False, jobs=1, output=None)
+    folders = [options[options.index("--kale-output") + 1] for options in started]
+    assert len(set(folders)) == 2
+    assert all(Path(folder).parent == tmp_path / "regression" for folder in folders)

@@ -6,6 +6,7 @@ r"""The regression suite: what is proven of every Kale notebook in a folder, as 
 Each notebook gives one test a check, named NOTEBOOK::CHECK. `fastkf test` calls it.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,8 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--kale-output"):
-        started = format_name(now())
-        config.option.kale_output = str(places.RUNS / "regression" / started)
+        name = f"{format_name(now())}_{os.getpid()}"  # others may start in the same second
+        config.option.kale_output = str(places.RUNS / "regression" / name)
     if config.getoption("--kale") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(GreenRecord(config))
 

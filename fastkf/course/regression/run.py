@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fastkf.base.clock import format_name, now
 from fastkf.course import places
+from fastkf.runs.folder import make_new_folder
 
 BYTES_OF_A_CHECK = 3e9  # what a deep-learning lab may take
 
@@ -24,8 +24,7 @@ def run_suite(
         jobs: how many checks run at a time; as many as fit when None.
         output: gets junit.xml, summary.html and what failed checks leave.
     """
-    started = format_name(now())
-    output = output or places.RUNS / "regression" / started
+    output = output or make_new_folder(places.RUNS / "regression")
     options = ["-p", "no:nbval"]  # its import takes a second; the check `execution` starts its own
     options += ["-p", "fastkf.course.regression.plugin", "--kale", "--verbose"]
     options += ["--kale-output", str(output)]
