@@ -160,6 +160,7 @@ def import_light() -> None:
         warnings.simplefilter("ignore")
         for module in (*IMPORTED_BY_ALL, *IMPORTED["run"], *IMPORTED["test"], *LABS):
             importlib.import_module(module)
+    sys.modules["pandas"].set_option("display.max_columns", 20)  # as it decides in a kernel
     fork_server.forget_project()
     gc.freeze()  # a collection in a child would copy every page
 
