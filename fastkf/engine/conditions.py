@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.python_syntax import parse_expression
 
 TOKENS = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|&&|\|\||!(?!=)""")
 IN_PYTHON = {"&&": " and ", "||": " or ", "!": " not "}
@@ -38,7 +39,7 @@ def holds(condition: str, inputs: Mapping[str, Any]) -> bool:
     """
     try:
         text = TOKENS.sub(lambda found: IN_PYTHON.get(found[0], found[0]), condition)
-        return bool(_evaluate(ast.parse(text.strip(), mode="eval").body, inputs))
+        return bool(_evaluate(parse_expression(text.strip()), inputs))
     except SyntaxError as error:
         raise FastkfError(
             f"the condition {condition} cannot be judged",

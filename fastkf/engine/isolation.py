@@ -14,6 +14,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fastkf.base.python_syntax import parse_python
+
 MARSHAL = "/tmp/marshal"
 MARSHAL_PATH = "marshal_path"  # in the metadata of an artifact: where Kale has saved the variable
 OWN_BLOCKS = ("_kale_data_loading_block", "_kale_data_saving_block")
@@ -117,7 +119,7 @@ def _is_metrics_block(statements: list[ast.stmt]) -> bool:
 
 def _parse(source: str) -> ast.Module | None:
     try:
-        return ast.parse(source)
+        return parse_python(source)
     except (SyntaxError, ValueError):  # a cell may be anything, such as a magic of IPython
         return None
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastkf.base.errors import show_value
 from fastkf.base.masks import Mask
+from fastkf.base.python_syntax import parse_expression
 from fastkf.engine.pipeline import Component, Identity, Task
 from fastkf.engine.placeholders import Placeholders
 from fastkf.engine.task_config import (
@@ -279,7 +280,7 @@ def _select(value: Any, selector: str) -> Any:
         ValueError: it has no such part.
     """
     try:
-        return _follow(ast.parse(selector, mode="eval").body, value)
+        return _follow(parse_expression(selector), value)
     except (SyntaxError, LookupError, TypeError, ValueError) as error:
         raise ValueError(f"{show_value(value)} has no part {selector}") from error
 

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from fastkf.base.python_syntax import parse_python
 from fastkf.migrate.draft import Draft, DraftCell
 from fastkf.migrate.magics import python_of
 from fastkf.notebook.check.modules import explain_package, imported_modules, written_modules
@@ -204,7 +205,7 @@ def imports_in(sources: list[str]) -> set[str]:
     found = set()
     for source in sources:
         try:
-            tree = ast.parse(source)
+            tree = parse_python(source)
         except SyntaxError:
             continue
         found |= {ast.unparse(node) for node in tree.body if isinstance(node, IMPORTS)}

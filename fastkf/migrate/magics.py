@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fastkf.base.python_syntax import parse_python
 from fastkf.migrate.draft import Draft, DraftCell
 from fastkf.notebook.check.code import is_automagic, is_ipython
 from fastkf.notebook.model import Cell
@@ -111,7 +112,7 @@ def find_magics(lines: list[str]) -> dict[int, int] | None:
         for number, line in enumerate(lines)
     ]
     try:
-        body = ast.parse("".join(marked)).body
+        body = parse_python("".join(marked)).body
     except (SyntaxError, ValueError):
         return None
     found = {n.value.id for n in body if isinstance(n, ast.Expr) and isinstance(n.value, ast.Name)}
@@ -127,7 +128,7 @@ def join_comments(pieces: list[Piece]) -> list[Piece]:
     """Code that is no more than comments goes with the magics beside it."""
     joined: list[Piece] = []
     for piece in pieces:
-        is_magic = piece.is_magic or not ast.parse(piece.text).body
+        is_magic = piece.is_magic or not parse_python(piece.text).body
         if joined and joined[-1].is_magic == is_magic:
             joined[-1].text = joined[-1].text.rstrip("\n") + "\n" + piece.text
         else:
@@ -141,7 +142,7 @@ def python_of(cell: DraftCell, seen: Cell) -> ast.Module | None:
         return seen.tree
     pieces = split_cell(cell.source)
     code = "".join(piece.text for piece in pieces if not piece.is_magic)
-    return ast.parse(code) if pieces else None
+    return parse_python(code) if pieces else None
 
 
 def replace_cell(draft: Draft, cell: DraftCell, seen: Cell, pieces: list[Piece]) -> None:

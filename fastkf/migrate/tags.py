@@ -4,9 +4,9 @@ Sources: kale/nbparser/parser.py of Kale 0.2.2, 0.3.4, 0.4.0 and 0.5.1,
 kale/processors/nbprocessor.py of Kale 0.7.0 and 2.3.0.
 """
 
-import ast
 import re
 
+from fastkf.base.python_syntax import parse_python
 from fastkf.migrate.draft import Draft, DraftCell, order_tags
 from fastkf.notebook.check.parameters import explain_parameter
 from fastkf.notebook.check.tags import MODIFIERS, NAMES_THAT_ARE_TAGS
@@ -113,7 +113,7 @@ def translate_special(draft: Draft, cell: DraftCell, special: str) -> str:
 
 def has_only_values(source: str) -> bool:
     try:
-        return not any(explain_parameter(node) for node in ast.parse(source).body)
+        return not any(explain_parameter(node) for node in parse_python(source).body)
     except SyntaxError:
         return False
 

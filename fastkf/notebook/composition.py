@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.errors import KaleError
 from fastkf.notebook.file import read_content, readable_copy
 from fastkf.notebook.metadata import list_files, set_files
@@ -198,7 +199,7 @@ def _yield_to(node: dict[str, Any], names: set[str]) -> None:
     """Leaves a part's parameters cell without those that the root has: the root's count."""
     node["metadata"] = {**node["metadata"], "tags": ["skip"]}
     try:
-        tree = ast.parse("".join(node.get("source") or ""))
+        tree = parse_python("".join(node.get("source") or ""))
     except (SyntaxError, ValueError):
         return
     body = [one for one in tree.body if not (isinstance(one, ast.Assign) and _sets(one) & names)]

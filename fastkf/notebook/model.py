@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.errors import KaleError
 from fastkf.notebook.file import read_content
 from fastkf.notebook.kale import read_pipeline
@@ -60,7 +61,7 @@ class Cell:
         """
         try:
             with warnings.catch_warnings(action="ignore"):
-                return ast.parse(self.source)
+                return parse_python(self.source)
         except (SyntaxError, ValueError):
             return None
         except (RecursionError, MemoryError) as error:

@@ -1,10 +1,10 @@
 """The packages that a notebook imports and that are not here."""
 
-import ast
 import importlib.util
 import sys
 from collections.abc import Iterator
 
+from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.check.modules import imported_modules, is_local, modules_of, path_calls
 from fastkf.notebook.check.packages import WELL_KNOWN
 from fastkf.notebook.kale import package_of
@@ -37,7 +37,7 @@ def _list_modules(cell: Cell) -> Iterator[str]:
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
-        tree = ast.parse(TransformerManager().transform_cell(cell.source))
+        tree = parse_python(TransformerManager().transform_cell(cell.source))
     except (SyntaxError, ValueError):  # what is no code of IPython either, its kernel says
         return
     yield from modules_of(tree)

@@ -31,6 +31,7 @@ from packaging.requirements import InvalidRequirement
 
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.iri import import_jsonschema
+from fastkf.base.python_syntax import parse_python
 from fastkf.base.quiet import quiet_logging
 from fastkf.base.versions import check_version
 from fastkf.notebook.errors import CompileError
@@ -66,7 +67,7 @@ def pin_packages(script: Script, pin: Callable[[str], str], keep_indexes: bool) 
 
 def _pin(source: str, pin: Callable[[str], str], keep_indexes: bool) -> str:
     replaced: list[tuple[ast.expr, list[str]]] = []
-    for call in _find_decorators(ast.parse(source)):
+    for call in _find_decorators(parse_python(source)):
         keywords = {keyword.arg: keyword.value for keyword in call.keywords}
         if not {PACKAGES, INDEXES} <= set(keywords):
             raise FastkfError(

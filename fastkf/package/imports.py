@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fastkf.base.python_syntax import parse_python
 from fastkf.package.graph import is_loop
 from fastkf.package.model import Package
 from fastkf.package.settings import for_executors
@@ -35,7 +36,7 @@ def list_shared(package: Package) -> list[tuple[str, str]]:
     for name, source in package.python_sources.items():
         container = package.executors[name].get("container") or {}
         try:
-            tree = ast.parse(source)
+            tree = parse_python(source)
         except (SyntaxError, ValueError, RecursionError):
             continue
         if container.get("env") or _has_variables(settings.get(name) or {}) or _alters(tree):

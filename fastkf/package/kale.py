@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastkf.base.errors import CONTROLS
+from fastkf.base.python_syntax import parse_python
 
 BLOCK = re.compile(r"_kale_block\d+")
 EXECUTOR = "kfp.dsl.executor_main"
@@ -45,7 +46,7 @@ def read_blocks(sources: Iterable[str]) -> list[str]:
     blocks: dict[str, None] = {}
     for source in sources:
         try:
-            tree = ast.parse(source)
+            tree = parse_python(source)
         except (SyntaxError, ValueError, RecursionError):
             continue
         for node in ast.walk(tree):

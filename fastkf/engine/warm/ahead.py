@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from fastkf.base.iri import import_jsonschema
+from fastkf.base.python_syntax import parse_python
 from fastkf.engine.warm.shared import Shared, import_installed
 
 IMPORTED_BY_EVERY_STEP = ("kfp.dsl.executor",)
@@ -54,7 +55,7 @@ def import_ahead(imports: str | None, shared: Shared = ()) -> None:
     importlib.import_module("nbformat.v4").new_code_cell()
     names: dict[str, Any] = {}
     with suppress(SyntaxError):
-        for node in ast.parse(imports).body:
+        for node in parse_python(imports).body:
             if not (isinstance(node, ast.Import | ast.ImportFrom) or _sets_variable(node)):
                 break
             try:

@@ -6,6 +6,7 @@ import re
 import tokenize
 import warnings
 
+from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.model import Cell, Notebook
 
@@ -43,7 +44,7 @@ def is_ipython(cell: Cell) -> bool:
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
-        ast.parse(TransformerManager().transform_cell(cell.source))
+        parse_python(TransformerManager().transform_cell(cell.source))
     except (SyntaxError, ValueError):
         return False
     return True

@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.check.shell import files_of_command
 from fastkf.notebook.model import Cell, Notebook
 
@@ -68,7 +69,7 @@ def tree_of(cell: Cell) -> ast.Module | None:
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
-        return ast.parse(TransformerManager().transform_cell(cell.source))
+        return parse_python(TransformerManager().transform_cell(cell.source))
     except (SyntaxError, ValueError):
         return None
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cache
 
+from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.reading.errors import NotPlainError
 
 _MAGIC = re.compile(r"^(\s*%%?.*)$", re.M)
@@ -30,7 +31,7 @@ def parse(code: str) -> ast.Module:
     """
     try:
         with warnings.catch_warnings(action="ignore"):
-            return ast.parse(code)
+            return parse_python(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotPlainError(str(error)) from error
 

@@ -1,0 +1,27 @@
+"""Syntax trees of Python code, also where several threads read code at once."""
+
+import ast
+import threading
+
+# Python before 3.11.8 and 3.12.1 counts the depth of all trees that are being made in one number.
+# Where another thread gets its turn within a tree, both end with "SystemError: AST constructor
+# recursion depth mismatch": https://github.com/python/cpython/issues/106905
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def parse_python(source: str) -> ast.Module:
+    """The syntax tree of a module.
+
+    Raises:
+        SyntaxError: it is no Python.
+        ValueError: it has a zero byte.
+        RecursionError, MemoryError: it is too deep for Python to read.
+    """
+    with _ONE_AT_A_TIME:
+        return ast.parse(source)
+
+
+def parse_expression(source: str) -> ast.expr:
+    """The syntax tree of one expression; raises what `parse_python` raises."""
+    with _ONE_AT_A_TIME:
+        return ast.parse(source, mode="eval").body
