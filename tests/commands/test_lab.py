@@ -223,7 +223,7 @@ def test_one_click_behind_a_base_url(lab, chromium):
 def test_they_end_with_their_parent_however_it_ends(lab):
     """The last test that uses the lab of the module: another would take ten seconds to start."""
     processes = processes_of(lab)
-    assert len(modules_of(lab)) == 2
+    assert modules_of(lab).keys() >= {"jupyterlab", "fastkf.cli"}  # and kernels of other tests
     assert lab.end(signal.SIGKILL)[0] == -signal.SIGKILL
     wait_until_gone(processes)
 
