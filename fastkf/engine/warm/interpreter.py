@@ -246,6 +246,7 @@ def finish(code: int) -> NoReturn:
     """
     # Threads first: exit handlers close what threads still use.
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
+    _wait_for_control_thread()
     atexit._run_exitfuncs()  # noqa: SLF001
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -254,6 +255,25 @@ def finish(code: int) -> NoReturn:
             if error.errno != errno.EBADF:
                 raise
     os._exit(code)
+
+
+def _wait_for_control_thread() -> None:
+    """Waits until a kernel's thread for shutdown requests has answered the one that ends it.
+
+    The thread flushes the output after it has stopped the kernel's loop. Where the kernel's exit
+    handler (ipykernel/kernelapp.py, `close`) has ended the thread that carries the output by then,
+    it would wait for that for ten seconds, and the handler for it.
+    """
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    if kernel is None or not kernel.IPKernelApp.initialized():
+        return
+    thread = kernel.IPKernelApp.instance().control_thread
+    if thread is None:  # it has not come to start one
+        return
+    has_answered = threading.Event()
+    thread.io_loop.add_callback(has_answered.set)  # its loop does one thing after the other
+    while thread.is_alive() and not has_answered.wait(0.01):
+        pass
 
 
 def _exit_code(code: Any) -> int:
