@@ -201,20 +201,22 @@ def test_a_package_that_is_not_installed_is_one_message(tmp_path, monkeypatch):
     assert "no-such-package==1.0 (here: not installed)" in missing
 
 
-def test_unseeded_steps_draw_different_numbers(tmp_path):
+def test_forked_steps_draw_different_numbers_and_show_tables_as_fresh_ones(tmp_path):
+    columns = "import pandas\ncolumns = float(pandas.get_option('display.max_columns'))"
     draw = "import numpy\n{name} = float(numpy.random.rand())"
     path = write_notebook(
         tmp_path / "random.ipynb",
         [
-            ("step:load", "number = 1"),
+            ("step:load", f"number = 1\n{columns}"),
             (["step:left", "prev:load"], "number\n" + draw.format(name="left")),
             (["step:right", "prev:load"], "number\n" + draw.format(name="right")),
             (["step:end", "prev:left", "prev:right"], "difference = abs(left - right)"),
-            ("pipeline-metrics", "print(difference)"),
+            ("pipeline-metrics", "print(difference)\nprint(columns)"),
         ],
     )
-    run = run_notebook_here(path, tmp_path / "run", imports="import numpy.random")
+    run = run_notebook_here(path, tmp_path / "run", imports="import numpy.random, pandas")
     assert run.metrics["difference"] > 0
+    assert run.metrics["columns"] == 20
 
 
 def test_metrics_travel_in_a_file_of_the_steps_own(tmp_path):

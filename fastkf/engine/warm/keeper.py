@@ -131,6 +131,8 @@ def _be_worker(
         os.environ.update(environment)
         tempfile.tempdir = None  # computed from the environment when it is asked for again
         _seed_numpy()
+        if module == interpreter.KERNEL:
+            _show_tables_as_kernels_do()
         code = interpreter.run(module, arguments)
     finally:
         interpreter.finish(code)
@@ -155,3 +157,9 @@ def _seed_numpy() -> None:
     """A fresh interpreter's numpy seeds itself from the system; a forked one repeats its parent."""
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
+
+
+def _show_tables_as_kernels_do() -> None:
+    """While it is imported, pandas looks whether it is in a kernel (pandas/core/config_init.py)."""
+    if "pandas" in sys.modules:
+        sys.modules["pandas"].set_option("display.max_columns", 20)
