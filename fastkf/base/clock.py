@@ -1,4 +1,4 @@
-"""The time as text, in the three forms that files and answers have."""
+"""The time as text, in the two forms that files and answers have."""
 
 from datetime import UTC, datetime
 from typing import Literal
@@ -12,11 +12,6 @@ def now() -> datetime:
 def format_utc(moment: datetime, unit: Literal["seconds", "milliseconds"] = "milliseconds") -> str:
     """RFC 3339 in UTC, such as 2026-11-24T12:40:51.204Z: what Kubernetes and its APIs write."""
     return moment.astimezone(UTC).isoformat(timespec=unit).replace("+00:00", "Z")
-
-
-def format_local(moment: datetime) -> str:
-    """RFC 3339 in the local time zone, to the second, such as 2026-11-24T13:40:51+01:00."""
-    return moment.astimezone().isoformat(timespec="seconds")
 
 
 def format_name(moment: datetime) -> str:

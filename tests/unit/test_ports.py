@@ -50,5 +50,4 @@ def test_time_is_written_as_kubernetes_writes_it():
     moment = clock.datetime(2026, 11, 24, 12, 40, 51, 204999, tzinfo=clock.UTC)
     assert clock.format_utc(moment) == "2026-11-24T12:40:51.204Z"
     assert clock.format_utc(moment.astimezone(), "seconds") == "2026-11-24T12:40:51Z"
-    assert clock.datetime.fromisoformat(clock.format_local(moment)) == moment.replace(microsecond=0)
     assert clock.now().tzinfo is clock.UTC
