@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from fastkf.base.errors import FastkfError
+from fastkf.base.turns import take_turn
 from fastkf.course import places
 from fastkf.course.archives import FORMS
 from fastkf.course.recipes import RECIPES
@@ -141,7 +140,7 @@ def fetch_source(source: Source, root: Path, progress: Callable[[str], None]) ->
     if not is_complete(source, folder):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / ".lock"):
+            with take_turn(folder / ".lock", f"the data set {source.name} ready", progress):
                 if not is_complete(source, folder):
                     bring_files(source, folder, progress)
         except OSError as error:

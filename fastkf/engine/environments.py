@@ -23,11 +23,11 @@ from importlib import metadata
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock
 from packaging.utils import canonicalize_name
 
 from fastkf.base.errors import FastkfError, shorten
 from fastkf.base.files import PROJECT, read_end, write_text
+from fastkf.base.turns import take_turn
 from fastkf.engine.children import Children
 from fastkf.engine.layer import Layer
 from fastkf.engine.pip_settings import read_pip_settings
@@ -102,14 +102,14 @@ class Environments:
         if found := self.find(asked):
             return found
         self.check([asked])
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"fastkf: into an environment of its own: {', '.join(asked.requirements)}\n")
+        _note(log, f"into an environment of its own: {', '.join(asked.requirements)}")
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=self._folder) as draft:
             maker = _Maker(self._children, Path(draft), working_folder, log, asked)
             chosen = maker.choose()
             layer = Layer(self._folder / _key(chosen))
-            with FileLock(f"{layer.folder}.lock"):
+            lock = Path(f"{layer.folder}.lock")
+            with take_turn(lock, "the same environment", lambda said: _note(log, said)):
                 if not self._is_whole(layer.folder):
                     maker.install(chosen)
                     shutil.rmtree(layer.folder, ignore_errors=True)
@@ -234,6 +234,11 @@ class _Maker:
             "here either",
             "pip install 'fastkf[packages]', or install the packages here",
         )
+
+
+def _note(log: Path, said: str) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"fastkf: {said}\n")
 
 
 def _without_files(options: Sequence[str]) -> list[str]:

@@ -170,7 +170,7 @@ def test_does_not_download_what_is_there(tmp_path, sources, monkeypatch):
 
 def test_reads_from_a_folder_it_cannot_write(tmp_path, sources, monkeypatch):
     fetch(tmp_path / "data", sources)
-    monkeypatch.setattr(data, "FileLock", None)
+    monkeypatch.setattr(data, "take_turn", None)
     fetch(tmp_path / "data", sources)
 
 
