@@ -3,13 +3,16 @@
 # each of its containers. Without it, this worker is the only one.
 
 import os
+import sys
 
 # TensorFlow reads these when it is imported. With them it computes alike on different processors.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
 
+# Keras and TensorFlow import these three where they find them, which takes long. We need none.
+sys.modules |= dict.fromkeys(["jax", "matplotlib", "sklearn"])  # as if they were not there
+
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path

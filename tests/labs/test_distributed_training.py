@@ -123,7 +123,6 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(disturbed, alone):
 
 ALONE = """
 import sys
-sys.modules |= dict.fromkeys(["jax", "matplotlib", "sklearn"])  # as in the image of the workers
 import tempfile
 import train
 

@@ -41,6 +41,7 @@ import os
 import sys
 
 imports, *programs = sys.argv[1:]
+sys.modules["jax"] = None  # TensorFlow imports it where it is found, and no step needs it
 exec(compile(open(imports).read(), imports, "exec"), {})
 for program in programs:
     if os.fork() == 0:
