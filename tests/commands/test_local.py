@@ -65,9 +65,19 @@ def own_tmp():
 
 @pytest.mark.parametrize("warm", [True, False], ids=["forked", "fresh"])
 def test_steps_pass_data_and_report_metrics(tmp_path, warm):
-    run = run_notebook_here(chain(tmp_path, value="[1, 2]"), tmp_path / "run", warm=warm)
-    assert {step.state for step in run.steps} == {State.SUCCEEDED}
-    assert run.metrics == {"total": 8.0}
+    path = write_notebook(
+        tmp_path / "pair.ipynb",
+        [
+            ("imports", "import math"),
+            (["pipeline-parameters", "parameters"], "offset = 1"),
+            ("step:load", "y = [1, 2]"),
+            (["step:add", "prev:load"], "total = math.fsum(y) + offset"),
+            ("pipeline-metrics", "print(total)"),
+        ],
+    )
+    run = run_notebook_here(path, tmp_path / "run", warm=warm)
+    assert [step.state for step in run.steps] == [State.SUCCEEDED] * 2
+    assert run.metrics == {"total": 4.0}
     assert (tmp_path / "run" / "outputs" / "load.html").exists()
 
 
