@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import browser
+import lab_processes
 import pytest
 from build import write_notebook
 from conftest import LABS, SOLUTIONS, WELCOME
@@ -40,17 +41,25 @@ def notebooks(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(chromium, notebooks):
-    """One `fastkf lab` for all tests of this file, with a data folder of its own."""
+    """One `fastkf lab` for all tests of this file, with a data folder of its own.
+
+    Its kernels are forked, as those of the labs: each of two dozen would import Kale otherwise.
+    """
     import matplotlib
 
-    server = notebooks.parent / "server"
-    fonts = matplotlib.get_cachedir()
-    with start_lab(notebooks, FASTKF_SERVER=str(server), MPLCONFIGDIR=fonts) as lab:
+    own = {
+        "FASTKF_SERVER": str(notebooks.parent / "server"),
+        "MPLCONFIGDIR": matplotlib.get_cachedir(),
+    }
+    if lab_processes.CAN_FORK:
+        own["JUPYTER_PATH"] = str(lab_processes.describe_kernel(""))
+    with start_lab(notebooks, **own) as lab:
         yield lab
 
 
-@pytest.fixture
-def page(chromium, lab, request):
+@pytest.fixture(scope="module")
+def page(chromium):
+    """One page for all: what Chromium has compiled of JupyterLab stays with its context."""
     with browser.open_page(chromium, viewport=SIZE) as page:
         yield page
 

@@ -135,7 +135,9 @@ def describe_kernel(imports: str) -> Path:
     spec = folder / "kernels" / "python3" / "kernel.json"
     spec.parent.mkdir(parents=True, exist_ok=True)
     argv = [*command, "-f", "{connection_file}"]
-    write_text(spec, json.dumps({"argv": argv, "display_name": "Python", "language": "python"}))
+    # By its usual name, which JupyterLab writes into the notebooks that it saves.
+    described = {"argv": argv, "display_name": "Python 3 (ipykernel)", "language": "python"}
+    write_text(spec, json.dumps(described))
     return folder
 
 
