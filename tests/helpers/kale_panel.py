@@ -27,6 +27,7 @@ from fastkf.notebook.model import Notebook
 SECONDS_TO_START = 200
 SECONDS_TO_ANSWER = 150  # of a page, on a busy machine
 SECONDS_TO_RUN = 500
+MILLISECONDS = 200  # between two looks; else Playwright looks at, and so draws, 60 frames a second
 
 NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 READ_TAGS = f"""Array.from(
@@ -149,6 +150,7 @@ class NotebookPage:
             """name => Array.from(document.querySelectorAll(".kubeflow-widget input"))
                 .some(input => input.value === name)""",
             arg=notebook.pipeline_name,
+            polling=MILLISECONDS,
         )
 
     def tags(self, expected: list) -> list:
@@ -160,6 +162,7 @@ class NotebookPage:
             self.page.wait_for_function(
                 f"expected => JSON.stringify({READ_TAGS}) === JSON.stringify(expected)",
                 arg=expected,
+                polling=MILLISECONDS,
             )
         return self.page.evaluate(READ_TAGS)
 
@@ -176,6 +179,7 @@ class NotebookPage:
             """link => document.querySelector(".jp-Dialog")
                 || ["Done", "Failed"].includes(document.querySelector(link)?.textContent)""",
             arg=RUN_LINK,
+            polling=MILLISECONDS,
             timeout=SECONDS_TO_RUN * 1000,
         )
         dialogs = self.page.locator(".jp-Dialog").all_inner_texts()
