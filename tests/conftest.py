@@ -9,6 +9,7 @@ import browser
 import images
 import lab_processes
 import pytest
+import remembered
 from commands import Command, fastkf, start
 
 from fastkf.base.iri import import_jsonschema
@@ -17,6 +18,7 @@ from fastkf.course.labs import read_labs
 from fastkf.course.regression import checks, once
 
 import_jsonschema()  # quickly, before a test imports nbformat
+remembered.remember()
 
 __all__ = ["LABS", "SOLUTIONS", "WELCOME", "Command", "fastkf", "start"]
 

@@ -17,7 +17,6 @@ in processes of their own.
 import ast
 import atexit
 import gc
-import importlib
 import json
 import os
 import selectors
@@ -27,7 +26,8 @@ import sys
 import warnings
 
 import fork_server
-from fork_server import IMPORTED, IMPORTED_BY_ALL, ForkServer
+import remembered
+from fork_server import IMPORTED, IMPORTED_BY_ALL, ForkServer, import_all
 
 from fastkf.base.iri import import_jsonschema
 
@@ -53,13 +53,15 @@ class LabServer(ForkServer):
         self.below: dict[str, socket.socket] = {}
 
     def serve(self) -> dict | None:
-        for watched in (self.control, self.ended, self.owner):
+        for watched in (self.control, self.ended, self.told, self.owner):
             self.selector.register(watched, selectors.EVENT_READ)
         while True:
             for key, _ in self.selector.select():
                 if key.fileobj == self.owner:
                     return None
-                if key.fileobj == self.ended:
+                if key.fileobj is self.told:
+                    self.learn()
+                elif key.fileobj == self.ended:
                     self.reap()
                 elif key.fileobj is not self.control:
                     self.leave(key.fileobj)
@@ -108,7 +110,7 @@ class LabServer(ForkServer):
             there.close()
             self.below[name] = here
             return None
-        for opened in (here, self.control, *self.children.values()):
+        for opened in (here, self.control, self.told, self.tell, *self.children.values()):
             opened.close()
         for opened in (self.ended, *descriptors):
             os.close(opened)
@@ -156,13 +158,9 @@ def import_heavy(settings: dict[str, str], statements: list[str]) -> None:
 
 def import_light() -> None:
     import_jsonschema()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for module in (*IMPORTED_BY_ALL, *IMPORTED["run"], *IMPORTED["test"], *LABS):
-            importlib.import_module(module)
+    remembered.remember()
+    import_all((*IMPORTED_BY_ALL, *IMPORTED["run"], *IMPORTED["test"], *LABS))
     sys.modules["pandas"].set_option("display.max_columns", 20)  # as it decides in a kernel
-    fork_server.forget_project()
-    gc.freeze()  # a collection in a child would copy every page
 
 
 def main() -> None:
