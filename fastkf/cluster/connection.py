@@ -22,7 +22,7 @@ from fastkf.cluster import errors
 from fastkf.cluster.auth import Credentials
 from fastkf.cluster.errors import NotKubeflowError, Response, SignInNeededError
 from fastkf.cluster.form import find_misfit
-from fastkf.cluster.tls import trust
+from fastkf.cluster.tls import trust_at
 
 SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 10, 60
 LOCAL = "fastkf"  # how the version of fastkf's own server begins
@@ -61,7 +61,8 @@ class Connection(kfp_server_api.ApiClient):
         super().__init__(configuration)
         self.host, self.credentials = host, credentials
         timeout = httpx.Timeout(SECONDS_TO_ANSWER, connect=SECONDS_TO_CONNECT)
-        self.http = httpx.Client(timeout=timeout, verify=trust(ca_file), trust_env=False)
+        verify = trust_at(host, ca_file)
+        self.http = httpx.Client(timeout=timeout, verify=verify, trust_env=False)
 
     @property
     def pages(self) -> str:

@@ -23,6 +23,7 @@ from traitlets.config import Configurable
 
 from fastkf.base import local_server
 from fastkf.base.errors import FastkfError
+from fastkf.cluster.tls import trust_at
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -144,7 +145,10 @@ def _jupyter_server_extension_points() -> list[dict]:
 
 def _load_jupyter_server_extension(server: "ServerApp") -> None:
     config = PipelinesPages(parent=server)
-    client = httpx.AsyncClient(base_url=config.address, timeout=None, trust_env=False)
+    verify = trust_at(config.address)
+    client = httpx.AsyncClient(
+        base_url=config.address, timeout=None, verify=verify, trust_env=False
+    )
     path = url_path_join(server.base_url, PATH)
     handlers = [
         (path, web.RedirectHandler, {"url": f"{path}/"}),

@@ -81,9 +81,9 @@ def _get(parts: SplitResult, origin: str, is_named: bool, deadline: float) -> by
     address = _find_address(host, port, is_named)
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     with socket.create_connection((address, port), timeout=_left(deadline)) as plain:
-        secure = parts.scheme == "https"
-        context = ssl.create_default_context()
-        wire = context.wrap_socket(plain, server_hostname=host) if secure else plain
+        wire = plain
+        if parts.scheme == "https":
+            wire = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
         connection.sock = wire
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", path, headers={"Accept-Encoding": "identity"})

@@ -16,6 +16,7 @@ from unittest import mock
 
 import guides
 import httpx
+import plain
 import psutil
 import pytest
 import yaml
@@ -146,11 +147,11 @@ def ask(server):
 
     def call(path, body=None, **options):
         if body is None:
-            answer = httpx.get(server[1] + path, **options)
+            answer = plain.get(server[1] + path, **options)
         else:
             text = body if isinstance(body, str) else json.dumps(body)
             headers = {"content-type": "application/json"}
-            answer = httpx.post(server[1] + path, content=text, headers=headers, **options)
+            answer = plain.post(server[1] + path, content=text, headers=headers, **options)
         return answer.status_code, answer.json()
 
     return call
@@ -184,7 +185,7 @@ def test_says_that_it_is_ready(ask):
 
 def test_counts_the_requests(server, ask):
     def count():
-        page = httpx.get(server[1] + "/metrics").text
+        page = plain.get(server[1] + "/metrics").text
         found = re.search(r'request_predict_seconds_count\{model_name="numbers"\} (\S+)', page)
         return float(found[1]) if found else 0.0
 
@@ -215,7 +216,7 @@ def test_v1_takes_arrays(ask):
 def as_a_form(server, model, content):
     """What `curl --data` sends."""
     form = {"content-type": "application/x-www-form-urlencoded"}
-    return httpx.post(f"{server[1]}/v1/models/{model}:predict", content=content, headers=form)
+    return plain.post(f"{server[1]}/v1/models/{model}:predict", content=content, headers=form)
 
 
 def test_tensorflow_serving_takes_json_of_any_content_type(server):
@@ -260,7 +261,7 @@ def test_v2_takes_binary_data(server):
         "content-type": "application/octet-stream",
         "inference-header-content-length": str(len(text)),
     }
-    answer = httpx.post(
+    answer = plain.post(
         server[1] + "/v2/models/scale/infer", content=text + data, headers=headers
     ).json()
     assert answer["outputs"][0]["data"] == [10.0] * 4
@@ -414,7 +415,7 @@ def test_headers_that_lie_get_a_reason(server):
             "content-type": "application/octet-stream",
             "inference-header-content-length": length,
         }
-        answer = httpx.post(
+        answer = plain.post(
             server[1] + "/v2/models/two/infer", content=b'{"a": []}   ', headers=headers
         )
         assert (answer.status_code, list(answer.json())) == (400, ["error"])
@@ -464,21 +465,21 @@ def test_reads_a_folder_again_when_asked(models, tmp_path):
     with serving(tmp_path / "scale") as (_, address):
 
         def scaled():
-            answer = httpx.post(f"{address}/v1/models/scale:predict", json={"instances": [ONES]})
+            answer = plain.post(f"{address}/v1/models/scale:predict", json={"instances": [ONES]})
             return answer.status_code, answer.json().get("predictions", [[[None]]])[0][0][0]
 
         repository = f"{address}/v2/repository/models"
         assert scaled() == (200, 1)
         shutil.copytree(models / "scale" / "2", tmp_path / "scale" / "2")
         assert scaled() == (200, 1)
-        assert httpx.post(f"{repository}/scale/load").json() == {"name": "scale", "load": True}
+        assert plain.post(f"{repository}/scale/load").json() == {"name": "scale", "load": True}
         assert scaled() == (200, 2)
-        assert httpx.post(f"{repository}/scale/unload").status_code == 200
+        assert plain.post(f"{repository}/scale/unload").status_code == 200
         assert scaled()[0] == 404
         shutil.move(tmp_path / "scale", tmp_path / "gone")
-        answer = httpx.post(f"{repository}/scale/load")
+        answer = plain.post(f"{repository}/scale/load")
         assert (answer.status_code, "no such folder" in answer.json()["error"]) == (503, True)
-        assert httpx.post(f"{repository}/titanic/load").status_code == 404
+        assert plain.post(f"{repository}/titanic/load").status_code == 404
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -487,7 +488,7 @@ def test_takes_the_port_it_is_given_and_ends_well(models, number):
     process = start("serve", models / "numbers", "--port", port, OPEN)
     address = read_address(process)
     assert address == f"http://127.0.0.1:{port}"
-    assert httpx.get(f"{address}/v2/health/ready").status_code == 200
+    assert plain.get(f"{address}/v2/health/ready").status_code == 200
     process.send_signal(number)
     rest = process.communicate(timeout=60)[0]
     assert (process.returncode, rest) == (0, "Stopped\n")
@@ -635,17 +636,17 @@ def test_requests_carry_the_token_that_is_shown(models):
             ("POST", "/v2/repository/models/numbers/unload"),
             ("POST", "/v2/repository/models/numbers/load"),
         ]:
-            answer = httpx.request(method, url + path)
+            answer = plain.request(method, url + path)
             assert (answer.status_code, "a token is needed" in answer.json()["error"]) == (
                 401,
                 True,
             )
             wrong = {"Authorization": f"Bearer {token[:-1]}"}
-            assert httpx.request(method, url + path, headers=wrong).status_code == 401
-        assert httpx.get(f"{url}/v1/models", headers=header).json() == {"models": ["numbers"]}
-        loaded = httpx.post(f"{url}/v2/repository/models/numbers/load", headers=header)
+            assert plain.request(method, url + path, headers=wrong).status_code == 401
+        assert plain.get(f"{url}/v1/models", headers=header).json() == {"models": ["numbers"]}
+        loaded = plain.post(f"{url}/v2/repository/models/numbers/load", headers=header)
         assert loaded.status_code == 200
-        assert httpx.get(f"{url}/v1/models?token={token}").headers["location"] == "./models"
+        assert plain.get(f"{url}/v1/models?token={token}").headers["location"] == "./models"
     finally:
         process.terminate()
         rest = process.communicate(timeout=60)[0]
@@ -659,8 +660,8 @@ def test_the_token_can_be_in_a_file(models, tmp_path):
     with serving(models / "numbers", access=["--token-file", file]) as (_, url):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         header = {"Authorization": f"Bearer {file.read_text().strip()}"}
-        assert httpx.get(f"{url}/v1/models").status_code == 401
-        assert httpx.get(f"{url}/v1/models", headers=header).status_code == 200
+        assert plain.get(f"{url}/v1/models").status_code == 401
+        assert plain.get(f"{url}/v1/models", headers=header).status_code == 200
 
 
 @pytest.mark.security
@@ -688,8 +689,8 @@ def test_no_web_page_of_another_origin_asks_or_unloads(server, headers):
     """Also without a token: a page must not reach it by the name of another host (rebinding)."""
     url = server[1]
     for method, path in [("GET", "/v1/models"), ("POST", "/v2/repository/models/titanic/unload")]:
-        assert httpx.request(method, url + path, headers=headers).status_code == 403
-    assert httpx.get(f"{url}/v2/models/titanic/ready").status_code == 200
+        assert plain.request(method, url + path, headers=headers).status_code == 403
+    assert plain.get(f"{url}/v2/models/titanic/ready").status_code == 200
 
 
 @pytest.mark.security
@@ -744,7 +745,7 @@ def test_the_guide_serves_and_the_transformer_answers_as_the_model(published, tm
             opened = [one for each in held for one in each.connections(kind="inet")]
             addresses = {one.laddr for one in opened if one.status == psutil.CONN_LISTEN}
             assert addresses == {("127.0.0.1", transformer_port)}
-            answer = httpx.post(f"{url}:predict", json={"instances": rows}, timeout=60)
+            answer = plain.post(f"{url}:predict", json={"instances": rows}, timeout=60)
             features = lab_functions()["add_features"](passengers)
             model = joblib.load(published / "titanic" / "model.joblib")
             assert answer.json() == {"predictions": model.predict(features).tolist()}
@@ -755,7 +756,7 @@ def test_the_guide_serves_and_the_transformer_answers_as_the_model(published, tm
                 ({"instances": [rows[0] | {"age": "old"}]}, "titanic: "),
                 ({"rows": []}, "instances"),
             ):
-                answer = httpx.post(f"{url}:predict", json=wrong)
+                answer = plain.post(f"{url}:predict", json=wrong)
                 assert (answer.status_code, text in answer.json()["error"]) == (400, True)
         finally:
             processes.end([process])
@@ -764,7 +765,7 @@ def test_the_guide_serves_and_the_transformer_answers_as_the_model(published, tm
 def wait_for(url, process):
     for _ in range(600):
         try:
-            if httpx.get(url).status_code == 200:
+            if plain.get(url).status_code == 200:
                 return
         except httpx.TransportError:
             assert process.poll() is None
