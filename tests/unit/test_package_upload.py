@@ -10,8 +10,7 @@ import zipfile
 
 import pytest
 import yaml
-from fuzz import bounded
-from hypothesis import given
+from fuzz import holds
 from hypothesis import strategies as st
 from servers import chain
 
@@ -116,8 +115,7 @@ def test_a_tar_whose_headers_lead_to_headers():
         Package.from_upload(gzip.compress(name.tobuf(tarfile.GNU_FORMAT) * 5000))
 
 
-@bounded(100)
-@given(st.sampled_from(sorted(WHOLE)), st.data())
+@holds(100, st.sampled_from(sorted(WHOLE)), st.data())
 def test_broken_files(kind, data):
     """Bytes of a good one are changed, taken away, and put in."""
     content = bytearray(WHOLE[kind])
@@ -128,8 +126,7 @@ def test_broken_files(kind, data):
     is_package_or_refused(bytes(content))
 
 
-@bounded(100)
-@given(st.sampled_from(["zip", "tar.gz"]), st.binary(max_size=200))
+@holds(100, st.sampled_from(["zip", "tar.gz"]), st.binary(max_size=200))
 def test_broken_contents_in_a_whole_archive(kind, content):
     name = "pipeline.yaml"
     member = (name, tarfile.REGTYPE, content)
@@ -149,8 +146,7 @@ PATHS = list(paths(PACKAGE))
 
 
 @pytest.mark.slow
-@bounded(80)
-@given(st.sampled_from(PATHS[1:]), JSON)
+@holds(80, st.sampled_from(PATHS[1:]), JSON)
 def test_any_value_in_any_place(path, value):
     package = copy.deepcopy(PACKAGE)
     place = package

@@ -5,8 +5,7 @@ import time
 
 import pytest
 import yaml
-from fuzz import bounded
-from hypothesis import given
+from fuzz import holds
 from hypothesis import strategies as st
 
 from fastkf.base.yaml_text import Limits, YamlError, read_yaml
@@ -121,14 +120,14 @@ def test_the_time_is_limited():
         read_yaml("a: 1", Limits(seconds=-1))
 
 
-@bounded(60)
-@given(JSON | st.lists(ALIKE) | st.dictionaries(ALIKE, ALIKE))
+@holds(60, JSON | st.lists(ALIKE) | st.dictionaries(ALIKE, ALIKE))
 def test_what_pyyaml_writes_comes_back(value):
     assert read_yaml(yaml.safe_dump(value, allow_unicode=True)) == [value]
 
 
-@bounded(150)
-@given(st.text(st.sampled_from("-?:,[]{}#&*!|>%@`'\"\\ \n\t0.1aeo<=~\x00\x85\ud800"), max_size=40))
+@holds(
+    150, st.text(st.sampled_from("-?:,[]{}#&*!|>%@`'\"\\ \n\t0.1aeo<=~\x00\x85\ud800"), max_size=40)
+)
 def test_any_text_is_read_or_refused(text):
     with contextlib.suppress(YamlError):
         read_yaml(text, OF_TEST)
