@@ -69,6 +69,10 @@ class Cell:
             raise FastkfError(problem, "write it in smaller parts") from error
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree)) if self.tree else ()
+
+    @cached_property
     def names(self) -> Names:
         """The names in the cell; none when it is not plain Python."""
         return Names.of(self.tree)
@@ -249,9 +253,8 @@ def read(path: str | Path) -> Notebook:
     content = read_content(path)
     cells = classify(content["cells"])
     if not any(c.type == "code" and (c.source.strip() or c.role == "notebook") for c in cells):
-        raise FastkfError(
-            f"{path}: the notebook has no code cells", "add cells and Kale tags to it"
-        )
+        problem = f"{path}: the notebook has no code cells"
+        raise FastkfError(problem, "add cells and Kale tags to it")
     return Notebook(path, cells, dict(content.get("metadata") or {}))
 
 

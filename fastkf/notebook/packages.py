@@ -1,5 +1,6 @@
 """The packages that a notebook imports and that are not here."""
 
+import ast
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def _list_modules(cell: Cell) -> Iterator[str]:
         tree = parse_python(TransformerManager().transform_cell(cell.source))
     except (SyntaxError, ValueError):  # what is no code of IPython either, its kernel says
         return
-    yield from modules_of(tree)
+    yield from modules_of(ast.walk(tree))
 
 
 def _find_missing(tops: dict[str, str], is_told: bool) -> Iterator[tuple[str, str]]:

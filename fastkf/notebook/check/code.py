@@ -102,7 +102,7 @@ def syntax_error(notebook: Notebook) -> Found:
 def interactive_input(notebook: Notebook) -> Found:
     """`input()` or `getpass()`: neither papermill nor a pipeline can answer."""
     for cell in notebook.code_cells:
-        for node in ast.walk(cell.tree) if cell.tree else []:
+        for node in cell.nodes:
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             if called in ("input", "getpass", "getpass.getpass"):
                 yield (

@@ -77,7 +77,7 @@ def hidden_name(notebook: Notebook) -> Found:
 
 def names_in_texts(cell: Cell) -> Iterator[str]:
     """The variables named in what a cell gives to query, eval, exec, globals and locals."""
-    for node in ast.walk(cell.tree) if cell.tree else ():
+    for node in cell.nodes:
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) in TABLES_OF_NAMES:
             yield from texts_in(node.slice)
         if not isinstance(node, ast.Call):
@@ -110,7 +110,7 @@ class Draws:
         self._names = names
 
     def are_in(self, cell: Cell) -> bool:
-        nodes = ast.walk(cell.tree) if cell.tree else ()
+        nodes = cell.nodes
         return any(isinstance(node, ast.Call) and self._is_draw(node) for node in nodes)
 
     def _is_draw(self, call: ast.Call) -> bool:

@@ -258,7 +258,7 @@ def imported_names(notebook: Notebook) -> dict[str, str]:
     """Each name that an import of the notebook binds, with the module or object it stands for."""
     names: dict[str, str] = {}
     for cell in notebook.code_cells:
-        for node in ast.walk(cell.tree) if cell.tree else ():
+        for node in cell.nodes:
             if isinstance(node, ast.Import):
                 names |= {n.asname: n.name for n in node.names if n.asname}
             elif isinstance(node, ast.ImportFrom) and node.module:

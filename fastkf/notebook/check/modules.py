@@ -26,13 +26,12 @@ KERAS_BACKENDS = {"tensorflow", "torch", "jax"}
 
 def imported_modules(cell: Cell) -> Iterator[str]:
     """The modules a cell imports, dotted; a relative import begins with a dot."""
-    if cell.tree:
-        yield from modules_of(cell.tree)
+    return modules_of(cell.nodes)
 
 
-def modules_of(tree: ast.Module) -> Iterator[str]:
-    """The same of code."""
-    for node in ast.walk(tree):
+def modules_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The same of nodes of code."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -77,7 +76,7 @@ def path_calls(notebook: Notebook) -> Iterator[list[Path]]:
     for cell in notebook.code_cells:
         if "sys.path" not in cell.source or cell.tree is None:
             continue
-        for node in ast.walk(cell.tree):
+        for node in cell.nodes:
             if puts_on_path(node):
                 texts = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
                 folders = [notebook.path.parent / one for one in texts if isinstance(one, str)]
@@ -251,7 +250,7 @@ def keras_without_backend(notebook: Notebook) -> Found:
 def star_import(notebook: Notebook) -> Found:
     """`from x import *`: with it, Kale no longer sees which variables a step needs."""
     for cell in running_cells(notebook):
-        for node in ast.walk(cell.tree) if cell.tree else []:
+        for node in cell.nodes:
             if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
                 yield (
                     cell,

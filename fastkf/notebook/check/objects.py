@@ -132,7 +132,7 @@ def functions_class(notebook: Notebook) -> Found:
 
 def values_of(cell: Cell, name: str) -> Iterator[ast.expr]:
     """The expressions that a cell gives a variable."""
-    for node in ast.walk(cell.tree) if cell.tree else ():
+    for node in cell.nodes:
         targets = node.targets if isinstance(node, ast.Assign) else []
         if any(isinstance(t, ast.Name) and t.id == name for t in targets):
             assert isinstance(node, ast.Assign)

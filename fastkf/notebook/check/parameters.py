@@ -63,7 +63,7 @@ def parameter_not_literal(notebook: Notebook) -> Found:
 def parameter_quote(notebook: Notebook) -> Found:
     """A text parameter that Kale's generated code cannot hold, such as one with a quote."""
     for cell in parameter_cells(notebook):
-        for node in ast.walk(cell.tree) if cell.tree else []:
+        for node in cell.nodes:
             value = node.value if isinstance(node, ast.Constant) else None
             if isinstance(value, str) and (found := find_break(value)):
                 problem = f"{value!r} holds {found}, which breaks the code that Kale generates"
