@@ -18,6 +18,10 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent
 sys.path.insert(0, str(HERE))
 
+from fastkf.base.iri import import_jsonschema  # noqa: E402
+
+import_jsonschema()  # quickly, before nbformat is imported
+
 from sources import adapt_links, adapt_notebook  # noqa: E402 - a module beside this one
 
 from fastkf.course.labs import read_labs  # noqa: E402
@@ -42,6 +46,8 @@ include_patterns = [
     "notebooks/*.ipynb",
     "notebooks/solutions/*.ipynb",
 ]
+# Folders of many files and no page: to look through an environment took a sixth of a build.
+exclude_patterns = [".*", "runs", "workbook"]
 extensions = ["myst_nb", "sphinx_copybutton", "diagrams"]
 nb_execution_mode = "off"
 nb_merge_streams = True
