@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from unittest import mock
 
 import guides
@@ -268,6 +269,13 @@ def test_v2_takes_binary_data(server):
 
 
 ONES = [[1, 1], [1, 1]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_tensorflow_does_not_bring_jax_along(server):
+    libraries = Path(f"/proc/{server[0].pid}/maps").read_text()
+    assert "tensorflow" in libraries
+    assert "jaxlib" not in libraries
 
 
 @pytest.mark.parametrize(
