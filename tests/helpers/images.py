@@ -4,16 +4,13 @@ A Debian root file system, made by mmdebstrap, takes the place of the official i
 the packages from a folder of wheels that this process serves.
 """
 
-import hashlib
 import http.server
-import io
 import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
@@ -24,7 +21,6 @@ from pathlib import Path
 from filelock import FileLock
 
 BASE = "localhost/debian-python:1"
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # as images call them
 PACKAGES = "base-files,base-passwd,bash,coreutils,dash,findutils,grep,sed,libstdc++6"
 PACKAGES += ",python3,python3-pip,python3-venv"
 # The packages are unpacked, and their scripts are not run: those compile all of Python, and would
@@ -119,63 +115,21 @@ def open_workshop(folder: Path, root: "DebianRoot") -> Iterator[Workshop]:
     handler = partial(QuietHandler, directory=str(workshop.wheels))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        configuration = (
+        (folder / "pip.conf").write_text(
             f"[global]\nno-index = true\nfind-links = http://127.0.0.1:{server.server_port}/\n"
             "disable-pip-version-check = true\n[install]\ncompile = false\n"
         )
-        layout = folder / "base"
-        layout.mkdir()
+        (folder / "Dockerfile").write_text(
+            "FROM scratch\nADD root.tar /\nCOPY pip.conf /etc/pip.conf\n"
+        )
         try:
-            root.put(layout / "root.tar")
-            write_archive(layout / "pip.tar", "etc/pip.conf", configuration.encode())
-            write_layout(layout, [layout / "root.tar", layout / "pip.tar"])
-            image = workshop.call("buildah", "pull", "-q", f"oci:{layout}")
-            workshop.call("buildah", "tag", image, BASE)
-            shutil.rmtree(layout)
+            root.put(folder / "root.tar")
+            workshop.build("-q", "-t", BASE, folder)
+            (folder / "root.tar").unlink()
             yield workshop
         finally:
             server.shutdown()
             workshop.close()
-
-
-def write_archive(path: Path, name: str, content: bytes) -> None:
-    """An archive of one file, for all to read."""
-    with tarfile.open(path, "w") as archive:
-        about = tarfile.TarInfo(name)
-        about.size, about.mode = len(content), 0o644
-        archive.addfile(about, io.BytesIO(content))
-
-
-def write_layout(folder: Path, archives: Iterable[Path]) -> None:
-    """Makes of archives in a folder an image of these layers, there, in OCI's layout.
-
-    To build it from a Dockerfile would pack and unpack all of it once more.
-    """
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-
-    def put(path: Path, kind: str) -> dict:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = path.rename(blobs / digest).stat().st_size
-        kind = f"application/vnd.oci.image.{kind}"
-        return {"mediaType": kind, "digest": f"sha256:{digest}", "size": size}
-
-    def put_json(content: dict, kind: str) -> dict:
-        (folder / "content.json").write_text(json.dumps(content))
-        return put(folder / "content.json", f"{kind}+json")
-
-    layers = [put(path, "layer.v1.tar") for path in archives]
-    about = {
-        "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
-        "os": "linux",
-        "config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
-        "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
-    }
-    manifest = {"schemaVersion": 2, "config": put_json(about, "config.v1"), "layers": layers}
-    index = {"schemaVersion": 2, "manifests": [put_json(manifest, "manifest.v1")]}
-    (folder / "index.json").write_text(json.dumps(index))
-    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
