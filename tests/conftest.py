@@ -9,7 +9,6 @@ import browser
 import images
 import lab_processes
 import pytest
-import remembered
 from commands import Command, fastkf, start
 
 from fastkf.base.iri import import_jsonschema
@@ -18,7 +17,6 @@ from fastkf.course.labs import read_labs
 from fastkf.course.regression import checks, once
 
 import_jsonschema()  # quickly, before a test imports nbformat
-remembered.remember()
 
 __all__ = ["LABS", "SOLUTIONS", "WELCOME", "Command", "fastkf", "start"]
 

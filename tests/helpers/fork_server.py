@@ -24,23 +24,15 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Set
 from contextlib import suppress
-from pathlib import Path
-
-import remembered
-from watched_imports import watched
 
 from fastkf.base.iri import import_jsonschema
 
 MESSAGE_BYTES = 1 << 20
 STREAMS_AND_REPLY = 4
 KERNEL = "ipykernel_launcher"
-TOLD_BYTES = 1 << 18
-OWN_PROJECT = Path(__file__).resolve().parents[2]
-# These two rooms of the project may read the environment and the working folder on import: they are
-# imported anew in each command. The others may not, see watched_imports.py.
-READ_ON_IMPORT = ("fastkf.cli", "fastkf.course")
+# Only packages of others: those of the project are imported anew in each command, so what they do
+# on import (read the environment, say) is tested too.
 READING = ("pyflakes.checker", "astor", "autopep8", "jinja2")
 KALE = (*READING, "nbformat", "kale.compiler", "kfp.local", "kfp.kubernetes", "papermill", "docker")
 STEPS = (
@@ -93,21 +85,17 @@ class ForkServer:
         self.selector = selectors.DefaultSelector()
         self.children: dict[int, socket.socket] = {}
         self.ready: set[str] = set()
-        self.told, self.tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.tell.setblocking(False)
         self.ended, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(write_end)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> dict | None:
         """Returns the request in the child that is to carry it out, None in the server's end."""
-        for source in (self.control, self.ended, self.told):
-            self.selector.register(source, selectors.EVENT_READ)
+        self.selector.register(self.control, selectors.EVENT_READ)
+        self.selector.register(self.ended, selectors.EVENT_READ)
         while True:
             for key, _ in self.selector.select():
-                if key.fileobj is self.told:
-                    self.learn()
-                elif key.fileobj is self.control:
+                if key.fileobj is self.control:
                     content, descriptors, _, _ = socket.recv_fds(
                         self.control, MESSAGE_BYTES, STREAMS_AND_REPLY
                     )
@@ -129,13 +117,12 @@ class ForkServer:
         if process == 0:
             signal.set_wakeup_fd(-1)
             self.selector.close()
-            for opened in (self.control, self.told, reply, *self.children.values()):
+            for opened in (self.control, reply, *self.children.values()):
                 opened.close()
             os.close(self.ended)
             for target, stream in enumerate(descriptors):
                 os.dup2(stream, target)
                 os.close(stream)
-            atexit.register(self.teach, {*sys.modules, *remembered.TEMPLATES.programs})
             return True
         for stream in descriptors:
             os.close(stream)
@@ -167,39 +154,11 @@ class ForkServer:
         if command in self.ready:
             return
         self.ready.add(command)
-        import_all(IMPORTED.get(command, ()))
-
-    def learn(self) -> None:
-        """Imports what a command has imported of the project, for the next ones."""
-        told = json.loads(self.told.recv(TOLD_BYTES))
-        import_all(told["modules"])
-        remembered.take(told["programs"])
-
-    def teach(self, known: Set[str]) -> None:
-        """In the end of a command, tells the server what it could have imported and compiled."""
-        names = [name for name in sys.modules if name not in known and may_be_shared(name)]
-        programs = remembered.tell(known)
-        if (names or programs) and is_own_project():
-            with suppress(OSError):
-                self.tell.send(json.dumps({"modules": names, "programs": programs}).encode())
-
-
-def is_own_project() -> bool:
-    """Whether a command imports the project that this file is part of, not a copy in its folder."""
-    here, path = OWN_PROJECT / "fastkf", Path(sys.path[0], "fastkf")
-    return not path.exists() or path.samefile(here)
-
-
-def may_be_shared(name: str) -> bool:
-    return name.startswith("fastkf.") and ".".join(name.split(".")[:2]) not in READ_ON_IMPORT
-
-
-def import_all(modules) -> None:
-    with warnings.catch_warnings(), watched():
-        warnings.simplefilter("ignore")
-        for module in modules:
-            importlib.import_module(module)
-    gc.freeze()  # a collection in a child would copy every page
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for module in IMPORTED.get(command, ()):
+                importlib.import_module(module)
+        gc.freeze()  # a collection in a child would copy every page
 
 
 def send_number(reply: socket.socket, number: int) -> None:
@@ -220,8 +179,6 @@ def carry_out(request: dict) -> int:
     os.environ.update(request["environment"])
     tempfile.tempdir = None
     sys.path[0] = os.getcwd()
-    if not is_own_project():
-        forget_project()
     sys.argv = ["-m", *request["words"]]
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
@@ -242,7 +199,7 @@ def carry_out(request: dict) -> int:
 
 
 def forget_project() -> None:
-    """Takes the project's modules away again."""
+    """Takes the project's own modules away again, which each command imports anew."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "fastkf"]:
         del sys.modules[name]
 
@@ -252,8 +209,9 @@ def main() -> None:
     atexit.register(last)  # before any import registers one: exit handlers run last in, first out
     server = ForkServer(socket.socket(fileno=int(sys.argv[1])))
     import_jsonschema()
-    remembered.remember()
-    import_all(IMPORTED_BY_ALL)
+    for module in IMPORTED_BY_ALL:
+        importlib.import_module(module)
+    forget_project()
     request = server.serve()
     if request is not None:
         last.code = carry_out(request)

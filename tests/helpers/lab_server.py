@@ -17,6 +17,7 @@ in processes of their own.
 import ast
 import atexit
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -26,8 +27,7 @@ import sys
 import warnings
 
 import fork_server
-import remembered
-from fork_server import IMPORTED, IMPORTED_BY_ALL, ForkServer, import_all
+from fork_server import IMPORTED, IMPORTED_BY_ALL, ForkServer
 
 from fastkf.base.iri import import_jsonschema
 
@@ -53,15 +53,13 @@ class LabServer(ForkServer):
         self.below: dict[str, socket.socket] = {}
 
     def serve(self) -> dict | None:
-        for watched in (self.control, self.ended, self.told, self.owner):
+        for watched in (self.control, self.ended, self.owner):
             self.selector.register(watched, selectors.EVENT_READ)
         while True:
             for key, _ in self.selector.select():
                 if key.fileobj == self.owner:
                     return None
-                if key.fileobj is self.told:
-                    self.learn()
-                elif key.fileobj == self.ended:
+                if key.fileobj == self.ended:
                     self.reap()
                 elif key.fileobj is not self.control:
                     self.leave(key.fileobj)
@@ -110,7 +108,7 @@ class LabServer(ForkServer):
             there.close()
             self.below[name] = here
             return None
-        for opened in (here, self.control, self.told, self.tell, *self.children.values()):
+        for opened in (here, self.control, *self.children.values()):
             opened.close()
         for opened in (self.ended, *descriptors):
             os.close(opened)
@@ -158,9 +156,13 @@ def import_heavy(settings: dict[str, str], statements: list[str]) -> None:
 
 def import_light() -> None:
     import_jsonschema()
-    remembered.remember()
-    import_all((*IMPORTED_BY_ALL, *IMPORTED["run"], *IMPORTED["test"], *LABS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in (*IMPORTED_BY_ALL, *IMPORTED["run"], *IMPORTED["test"], *LABS):
+            importlib.import_module(module)
     sys.modules["pandas"].set_option("display.max_columns", 20)  # as it decides in a kernel
+    fork_server.forget_project()
+    gc.freeze()  # a collection in a child would copy every page
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-import watched_imports
 
 from fastkf.base.quiet import quiet_logging
 
@@ -68,35 +67,3 @@ def test_what_was_logged_before_is_logged_afterwards(before, monkeypatch):
         fail()
     assert inside == [logging.CRITICAL]
     assert logging.root.manager.disable == before
-
-
-@pytest.mark.parametrize(
-    ("line", "code"),
-    [
-        ("folder = os.environ.get('HOME')", 1),
-        ("folder = pathlib.Path.cwd()", 1),
-        ("names = list(os.environ)", 1),
-        ("def find(): return os.environ['HOME']", 0),
-        ("import of_others", 0),
-        ("import of_others; of_others.find()", 0),
-    ],
-)
-def test_a_module_that_is_shared_by_commands_asks_nothing_on_import(tmp_path, line, code):
-    (tmp_path / "fastkf").mkdir()
-    (tmp_path / "fastkf" / "__init__.py").touch()
-    (tmp_path / "fastkf" / "module.py").write_text(f"import os, pathlib\n{line}\n")
-    (tmp_path / "of_others.py").write_text(
-        "import os\nhome = os.environ.get('HOME')\ndef find(): return os.getcwd()\n"
-    )
-    program = "import watched_imports\nwith watched_imports.watched(): import fastkf.module"
-    path = os.pathsep.join([str(tmp_path), os.path.dirname(watched_imports.__file__)])
-    command = [sys.executable, "-S", "-c", program]
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == code, done.stderr
-    assert ("AsksOnImportError: fastkf.module" in done.stderr) == bool(code)
