@@ -3,13 +3,16 @@
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fastkf.base.absent import absent
 from fastkf.serving.folders import find_pickled, find_versions
 from fastkf.serving.model import ServedModel
 
-GUESTS = ("jax", "matplotlib", "sklearn")
+# Keras and TensorFlow import them where they find them, which takes two fifths of their own import.
+NOT_NEEDED = ("jax", "matplotlib", "sklearn")
 
 
 def load_model(folder: Path, warn: Callable[[str], None]) -> ServedModel:
@@ -26,7 +29,9 @@ def load_model(folder: Path, warn: Callable[[str], None]) -> ServedModel:
 
         warn(f"{pickled[0]}: a pickle, loading it runs the code in it")
         return PickledModel(folder.name, pickled[0])
-    with _silent_import(), _without_guests():
+    # A server that is up has other threads, which may import what they need.
+    is_alone = threading.current_thread() is threading.main_thread()
+    with _silent_import(), absent(NOT_NEEDED if is_alone else ()):
         from fastkf.serving.saved_model import SavedModel
     return SavedModel(folder.name, find_versions(folder))
 
@@ -51,21 +56,3 @@ def _silent_import() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-@contextlib.contextmanager
-def _without_guests() -> Iterator[None]:
-    """Keeps from TensorFlow and Keras what they import where they find it, and a server never asks.
-
-    It would take two fifths of the time of the import. Afterwards all of it can be imported.
-    """
-    if "tensorflow" in sys.modules:
-        yield
-        return
-    absent = [name for name in GUESTS if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: cannot be imported
-    try:
-        yield
-    finally:
-        for name in absent:
-            sys.modules.pop(name, None)

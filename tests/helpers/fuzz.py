@@ -1,13 +1,8 @@
 """Generated input for tests: the same in each run, with nothing kept on the disk."""
 
 import functools
-import gzip
 import inspect
-import json
-import sys
 import tempfile
-import unicodedata
-from pathlib import Path
 
 import hypothesis.configuration
 from hypothesis import HealthCheck, given, settings
@@ -15,12 +10,6 @@ from hypothesis import HealthCheck, given, settings
 # What hypothesis would keep between runs goes with the process.
 HOME = tempfile.TemporaryDirectory(prefix="hypothesis-")
 hypothesis.configuration.set_hypothesis_home_dir(HOME.name)
-# hypothesis would find them by trying each of a million characters, which takes it seconds, and
-# keep them so.
-IN_UTF_8 = [(0, 0xD7FF), (0xE000, sys.maxunicode)]
-UTF_8 = Path(HOME.name, "unicode_data", unicodedata.unidata_version, "codec-v2-utf-8.json.gz")
-UTF_8.parent.mkdir(parents=True)
-UTF_8.write_bytes(gzip.compress(json.dumps([IN_UTF_8, []]).encode()))
 
 
 def bounded(examples: int) -> settings:

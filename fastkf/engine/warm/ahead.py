@@ -3,11 +3,11 @@
 import ast
 import importlib
 import os
-import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+from fastkf.base.absent import absent
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.python_syntax import parse_python
 from fastkf.engine.warm.shared import Shared, import_installed
@@ -75,13 +75,8 @@ def _import_kernel_without_debugger() -> None:
     Nobody can reach a step's kernel to debug it, and the debugger takes a quarter of all the time
     here. A kernel does without one that cannot be imported. Steps can: nothing of this is left.
     """
-    if DEBUGGER in sys.modules:
-        return
-    sys.modules[DEBUGGER] = None  # type: ignore[assignment]  # documented: it cannot be imported
-    try:
+    with absent([DEBUGGER]):
         _import_modules(IMPORTED_WITHOUT_DEBUGGER)
-    finally:
-        del sys.modules[DEBUGGER]
 
 
 def _sets_variable(node: ast.stmt) -> bool:
