@@ -31,11 +31,13 @@ LONGEST_FIRST = Path(__file__).with_name("longest_first.txt")
 
 
 def run_forked(notebook, folder, options):
-    """`checks.run_command` in a process that is forked (see lab_processes.py)."""
+    """`checks.run_command` in a process that is forked (see lab_processes.py), as its kernel is."""
     output = folder / "run"
     words = ["run", str(notebook.path.resolve()), *options, "--output", str(output)]
-    here = Path.cwd()
-    code, told = lab_processes.run("fastkf.cli", words, notebook.imports, here, SECONDS_OF_A_LAB)
+    here, kernel = Path.cwd(), lab_processes.describe_kernel(notebook.imports)
+    code, told = lab_processes.run(
+        "fastkf.cli", words, notebook.imports, here, SECONDS_OF_A_LAB, JUPYTER_PATH=str(kernel)
+    )
     if code:
         raise checks.CheckError(told)
     return json.loads((output / "run.json").read_text())

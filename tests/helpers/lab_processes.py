@@ -16,9 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import commands
 import lab_client
 import lab_server
-from commands import SECONDS, Forked, can_fork
+from commands import SECONDS, Command, Forked, can_fork
 from filelock import FileLock
 from waiting import wait_for
 
@@ -36,9 +37,12 @@ exec {python} "$@"
 
 
 def make_folder() -> None:
-    """For this session, in the process that ends last; its workers inherit the variable."""
+    """For this session, in the process that ends last; its workers inherit the variables."""
     os.environ[FOLDER] = folder = tempfile.mkdtemp(prefix="fastkf-labs-")
     os.environ[OWNER] = str(os.getpid())
+    # A lab runs as a notebook and as a pipeline, and JAX need not compile the same programs twice.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(folder, "jax"))
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
@@ -100,6 +104,20 @@ def run(
         process.wait()
         raise
     return process.returncode, output
+
+
+def fastkf(*words, imports: str = "", cwd: Path | None = None, **variables: str) -> Command:
+    """As `commands.fastkf`, for what runs a notebook with these imports: its kernel is forked, too.
+
+    Args:
+        variables: of the environment, beside this process's own.
+    """
+    named = [str(word) for word in words]
+    if not CAN_FORK:
+        return commands.fastkf(*named, cwd=cwd, env=os.environ | variables)
+    variables["JUPYTER_PATH"] = str(describe_kernel(imports))
+    code, output = run("fastkf.cli", named, imports, cwd or Path.cwd(), SECONDS, **variables)
+    return Command(code, output, Path())
 
 
 @functools.cache

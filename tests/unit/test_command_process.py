@@ -34,7 +34,8 @@ from fastkf.cli.command import command
 def work():
     try:
         print("ready", flush=True)
-        time.sleep(60)
+        for _ in range(600):  # a signal just before a sleep is handled after it
+            time.sleep(0.1)
     finally:
         print("ending", flush=True)
         open(sys.argv[1], "w").write("ended")
