@@ -12,6 +12,7 @@ import pytest
 import typer
 from build import notebook_metadata, write_notebook
 from conftest import LABS, fastkf, start
+from typer.testing import CliRunner
 
 from fastkf.base.errors import FastkfError
 from fastkf.cli import app, completion
@@ -36,8 +37,8 @@ def notebook(tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command):
-    result = fastkf(command, "--help", fresh=True)
-    assert result.code == 0
+    result = CliRunner().invoke(app, [command, "--help"], prog_name="fastkf")
+    assert result.exit_code == 0
     assert "Example" in result.output
     assert f"fastkf {command}" in result.output
 

@@ -39,6 +39,7 @@ def run(layer, code):
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_is_made_once_and_kept(tmp_path, wheels):
     made = Environments(folder=tmp_path / "kept")
     layer = made.provide(ask(wheels, "own-a"), tmp_path / "log", tmp_path)
@@ -51,6 +52,7 @@ def test_what_is_asked_for_is_made_once_and_kept(tmp_path, wheels):
     assert again.provide(ask(wheels, "own-a"), tmp_path / "log", tmp_path).folder == layer.folder
 
 
+@pytest.mark.slow
 def test_another_version_than_the_one_here(tmp_path, wheels):
     asked = ask(wheels, "packaging==0.1")
     layer = Environments(folder=tmp_path / "kept").provide(asked, tmp_path / "log", tmp_path)

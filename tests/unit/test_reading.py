@@ -204,6 +204,7 @@ def cells():
     return st.lists(st.tuples(tags, st.sampled_from(CODE)), min_size=2, max_size=9)
 
 
+@pytest.mark.slow
 @holds(60, cells(), st.sampled_from(["", "print(b)", "print(e)\nprint(model)", "print(A)"]))
 def test_a_notebook_of_any_cells_is_read_as_kale_reads_it(tmp_path_factory, made, metrics):
     path = tmp_path_factory.mktemp("notebook") / "any.ipynb"
