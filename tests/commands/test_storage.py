@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
-import lab_processes
 import nbformat
 import psutil
 import pytest
@@ -668,12 +667,7 @@ def test_every_command_of_the_guide_works_in_its_order(folder, tmp_path):
         if stopped and "AWS_ENDPOINT_URL_S3" not in variables:  # for the cluster's store
             Store(folder).start()
             variables |= Store(folder).environment()
-        if words[0] == "run":
-            imports = read(places.NOTEBOOKS / f"{words[1]}.ipynb").imports
-            given = {name: value for name, value in variables.items() if name not in os.environ}
-            result = lab_processes.fastkf(*words, imports=imports, cwd=tmp_path, **given)
-        else:
-            result = fastkf(*words, env=variables, cwd=tmp_path)
+        result = fastkf(*words, env=variables, cwd=tmp_path)
         assert result.code == 0, f"{words}: {result.output}"
         if words[:2] == ["storage", "start"]:
             variables |= Store(folder).environment()

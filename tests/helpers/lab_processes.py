@@ -16,10 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import commands
 import lab_client
 import lab_server
-from commands import SECONDS, Command, Forked, can_fork
+from commands import SECONDS, Forked, can_fork
 from filelock import FileLock
 from waiting import wait_for
 
@@ -104,20 +103,6 @@ def run(
         process.wait()
         raise
     return process.returncode, output
-
-
-def fastkf(*words, imports: str = "", cwd: Path | None = None, **variables: str) -> Command:
-    """As `commands.fastkf`, for what runs a notebook with these imports: its kernel is forked, too.
-
-    Args:
-        variables: of the environment, beside this process's own.
-    """
-    named = [str(word) for word in words]
-    if not CAN_FORK:
-        return commands.fastkf(*named, cwd=cwd, env=os.environ | variables)
-    variables["JUPYTER_PATH"] = str(describe_kernel(imports))
-    code, output = run("fastkf.cli", named, imports, cwd or Path.cwd(), SECONDS, **variables)
-    return Command(code, output, Path())
 
 
 @functools.cache
