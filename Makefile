@@ -37,8 +37,9 @@ run: $(READY) ## run a lab as notebook and as pipeline: LAB=02_titanic ARGS="-p 
 test: $(READY) ## run every test: ARGS="tests/commands/test_cli.py -x"
 	@$(PYTEST) --durations 15 $(ARGS)
 
+# These hardly wait, and each worker imports for itself.
 test-fast: $(READY) ## run the tests of a minute: units, checks, commands
-	@$(PYTEST) -m 'not slow' \
+	@$(PYTEST) -n 2 -m 'not slow' \
 	  tests/unit tests/commands $(ARGS)
 
 coverage: $(READY) ## run every test, and measure what they run of fastkf

@@ -70,6 +70,7 @@ def test_alone_it_names_five_things_to_do(tmp_path):
     assert all(words.split()[1] in group.commands for words in todo)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_completes_commands(shell):
     typed = {"COMP_WORDS": "fastkf mig", "COMP_CWORD": "1"}  # as each shell's script says it
@@ -96,6 +97,7 @@ def complete(words: str, cwd) -> list[str]:
     return result.stdout.split()
 
 
+@pytest.mark.slow
 def test_a_shell_completes_names(tmp_path, monkeypatch):
     assert complete("check 01", tmp_path) == ["01_first_pipeline", "01b_custom_images"]
     assert complete("run my", tmp_path) == []  # so the shell offers files

@@ -232,6 +232,7 @@ class Upstream(http.server.BaseHTTPRequestHandler):
     """In the place of the pipelines server: says what it was asked, and streams."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer is sent in two parts
 
     def do_GET(self):
         if self.path == "/redirect":

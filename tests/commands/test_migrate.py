@@ -177,6 +177,7 @@ def test_any_combination_of_tags_means_the_same(version, tmp_path):
         assert translate(new) == new.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*LABS, *SOLUTIONS], ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_a_lab_is_current(path):
     before = json.loads(path.read_text(encoding="utf-8"))

@@ -57,6 +57,8 @@ class Proxy:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # An answer is sent in two parts, and the second would wait until the first is received.
+            disable_nagle_algorithm = True
 
             def handle_any(self):
                 length = int(self.headers.get("content-length") or 0)

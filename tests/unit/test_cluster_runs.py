@@ -31,6 +31,8 @@ from fastkf.package.model import Package
 from fastkf.runs.model import Run, State
 from fastkf.runs.problems import list_problems
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "localhost/no-such-image:1"
 
 

@@ -19,6 +19,8 @@ from fastkf.base import endpoint, local_server
 from fastkf.base.diagnosis import Check
 from fastkf.course import data, doctor, places
 
+pytestmark = pytest.mark.slow
+
 Usage = namedtuple("Usage", "total used free")
 SLEEP = shutil.which("sleep")
 

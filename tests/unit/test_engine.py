@@ -530,6 +530,7 @@ def test_a_step_that_waits_for_its_next_attempt_lets_others_run(tmp_path):
     assert calls.index("add") < len(calls) - 1 - calls[::-1].index("many")
 
 
+@pytest.mark.slow
 def test_many_iterations_cost_as_much_each_as_few(tmp_path):
     """Each change of one was told with all the others: the cost of a loop grew with its square."""
 

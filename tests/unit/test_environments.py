@@ -17,6 +17,8 @@ from fastkf.engine.environments import CONTENTS, Environments
 from fastkf.engine.layer import Layer
 from fastkf.package.asked import Asked
 
+pytestmark = pytest.mark.slow
+
 SITE = Path(sysconfig.get_path("purelib"))
 
 

@@ -13,6 +13,8 @@ from fastkf.base.errors import UsageError
 from fastkf.cluster import examine, registry
 from fastkf.cluster.target import Endpoint
 
+pytestmark = pytest.mark.slow
+
 HEALTH = {"tag_name": "2.17.0", "commit_sha": "c", "multi_user": False}
 FORBIDDEN = answer(403, '{"error":"e","code":7,"message":"not authorized to do it"}')
 NO_KEY = answer(500, "Failed to get object in bucket: NoSuchKey", content_type="text/plain")

@@ -15,6 +15,8 @@ from wheel import list_closure
 
 from fastkf.course.places import CHECKOUT
 
+pytestmark = pytest.mark.slow
+
 HOUSE = CHECKOUT / "fastkf"
 FILES = sorted(HOUSE.rglob("*.py"))
 FILE_LINES, CLASS_LINES, FUNCTION_LINES = 300, 200, 40

@@ -9,6 +9,8 @@ import pytest
 
 from fastkf.base.quiet import quiet_logging
 
+pytestmark = pytest.mark.slow
+
 # In the place of the package of that name, which may not be installed.
 GRAMMAR = """
 print("built")

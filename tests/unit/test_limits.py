@@ -15,6 +15,8 @@ from fastkf.package.model import Package
 from fastkf.package.quantities import read_quantity
 from fastkf.package.settings import describe_settings
 
+pytestmark = pytest.mark.slow
+
 HOLD = "held = bytearray(b'x') * {size}; import time; time.sleep({seconds})"
 MEGABYTE = 1_000_000
 

@@ -15,6 +15,8 @@ from fastkf.cluster.look.kubectl import Kubectl, NotSeenError
 from fastkf.cluster.look.labs import Seen, judge_labs
 from fastkf.cluster.target import Endpoint, connect
 
+pytestmark = pytest.mark.slow
+
 COMMAND = re.compile(r"\b(kubectl|fastkf|docker|sed) [-\w]")
 IMAGE = "localhost/fast-kubeflow/step:1.0"
 # As Kubeflow Pipelines 2.17.0 calls them.

@@ -110,6 +110,7 @@ def test_papermill_gets_what_it_asks_for(path, recwarn):
     assert content["cells"][0]["metadata"]["tags"] == ["pipeline-parameters", "parameters"]
 
 
+@pytest.mark.slow
 def test_other_parameters_reach_a_notebook_without_papermills_tag(tmp_path):
     path = change(write_notebook(tmp_path / "a.ipynb", CELLS), without_metadata)
     output = tmp_path / "out.ipynb"

@@ -18,7 +18,7 @@ from fastkf.package.errors import PackageError
 from fastkf.package.model import Package
 from fastkf.package.settings import describe_settings
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.slow]
 PACKAGE = chain("return 1", "return 2", name="small", parameters={"folds": 3, "place": "a"})
 YAML = yaml.safe_dump(PACKAGE).encode()
 JSON = st.recursive(
@@ -145,7 +145,6 @@ def paths(value, path=()):
 PATHS = list(paths(PACKAGE))
 
 
-@pytest.mark.slow
 @holds(80, st.sampled_from(PATHS[1:]), JSON)
 def test_any_value_in_any_place(path, value):
     package = copy.deepcopy(PACKAGE)

@@ -11,6 +11,8 @@ from waiting import is_alive, wait_until_gone
 
 from fastkf.base import leash, oom, processes
 
+pytestmark = pytest.mark.slow
+
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -30,6 +30,8 @@ from fastkf.course.project.folder import Folder
 from fastkf.course.project.leaks import tells
 from fastkf.course.project.rubric import PASS_MARK, RUBRIC, check_project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):

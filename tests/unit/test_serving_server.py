@@ -2,7 +2,11 @@
 
 import socket
 
+import pytest
+
 from fastkf.base.guard import Access
+
+pytestmark = pytest.mark.slow
 
 
 def paths(server) -> list[str]:

@@ -15,6 +15,8 @@ sys.path.insert(0, str(places.PROJECT))  # tools/ is no package that is installe
 from tools.slides.divide import LITTLE, ROOM, divide
 from tools.slides.page import write_page
 
+pytestmark = pytest.mark.slow
+
 
 def slides_of(*cells):
     return divide(new_notebook(cells=list(cells)))

@@ -8,6 +8,8 @@ from fastkf.engine.warm import kale_runtime, kernel
 from fastkf.runs.model import Failure
 from fastkf.runs.problems import explain
 
+pytestmark = pytest.mark.slow
+
 FAILING_TEXT = """
 class Odd(Exception):
     def __str__(self):

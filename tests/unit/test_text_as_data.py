@@ -26,7 +26,7 @@ from fastkf.package.kale import component_sources
 from fastkf.package.model import Package
 from fastkf.package.parameters import Parameter, read_value
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.slow]
 
 
 def attacks(mark: Path) -> list[str]:

@@ -15,6 +15,8 @@ from fastkf.base.errors import FastkfError
 from fastkf.engine import isolation, placeholders
 from fastkf.engine.warm import kale_runtime
 
+pytestmark = pytest.mark.slow
+
 SIGNATURES = {
     # engine/warm: what stands in for Kale's functions has their parameters, and calls this one.
     "kale.common.jputils:run_code": "source, kernel_name",

@@ -4,8 +4,12 @@ import asyncio
 import os
 import sys
 
+import pytest
+
 from fastkf.engine.kernels import PrivateKernelManager
 from fastkf.engine.warm import interpreter
+
+pytestmark = pytest.mark.slow
 
 # The request that ends the kernel is answered while the thread that carries the output ends: it
 # has left its loop, and is there still.

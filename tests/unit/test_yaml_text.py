@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fastkf.base.yaml_text import Limits, YamlError, read_yaml
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.slow]
 OF_TEST = Limits(letters=2**20, values=10_000, levels=50, seconds=5)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -18,7 +18,7 @@ JSON = st.recursive(
     max_leaves=10,
 )
 # Text that looks like something else in one of YAML's versions.
-ALIKE = st.from_regex(r"[-+.0-9eExXoObB_:a-fA-F<=~yYnNtT]{1,8}", fullmatch=True)
+ALIKE = st.text("-+.0123456789eExXoObB_:abcdfABCDF<=~yYnNtT", min_size=1, max_size=8)
 
 
 @pytest.mark.parametrize(

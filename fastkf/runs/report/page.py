@@ -6,6 +6,7 @@ security policy, which the frames inherit, allows nothing from elsewhere.
 """
 
 import base64
+import functools
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
@@ -86,8 +87,12 @@ def render_report(run: Run) -> str:
     )
 
 
+@functools.cache
 def make_environment(*folders: Path) -> jinja2.Environment:
-    """What renders the templates of the report, and those of other folders before them."""
+    """What renders the templates of the report, and those of other folders before them.
+
+    One for all pages: each would compile the templates anew.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
