@@ -133,7 +133,9 @@ def run_project(folder: Path, display: Display) -> list[Path]:
     try:
         notebook = Project(place, read_settings(place)).notebook
         options = Options(places.RUNS, bring=fetch_data, pins=read_lock())
-        return [run_notebook(notebook, {}, options, display).folder]
+        run = run_notebook(notebook, {}, options, display)
+        display.show_run(run)
+        return [run.folder]
     except UsageError:
         raise
     except FastkfError as error:

@@ -50,3 +50,23 @@ def test_a_wrong_use_is_told(tmp_path, words):
     assert result.code == 2
     assert "Traceback" not in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_notebook_that_is_run_first_counts(tmp_path):
+    assert fastkf("project", "new", "visits", "--data", "own", cwd=tmp_path).code == 0
+    result = fastkf("project", "check", "visits", "--run", cwd=tmp_path)
+    assert "visits succeeded" in result.output
+    assert "pipeline 2/2" in result.output
+    assert "4 of 20 points" in result.output
+    assert list(tmp_path.glob("runs/visits/*/run.json"))
+
+
+@pytest.mark.slow
+def test_why_a_notebook_failed_when_it_was_run_is_told(tmp_path):
+    folder = make_project(tmp_path / "visits")  # its data are not there
+    result = fastkf("project", "check", folder, "--run", cwd=tmp_path)
+    assert "FileNotFoundError" in result.output
+    assert "as a notebook the run has failed, so no pipeline ran" in result.output
+    assert "pipeline 0/2" in result.output
+    assert "15 of 20 points" in result.output

@@ -97,6 +97,21 @@ SPOILED = {
         ),
         "load_rows",
     ),
+    "the notebook failed": (
+        "both-ways",
+        lambda f: write_run(
+            f,
+            status="failed",
+            notebook={"status": "failed", "error": "ValueError: no rows (cell 3)"},
+            pipeline=None,
+        ),
+        "failed, so no pipeline ran: ValueError: no rows (cell 3)",
+    ),
+    "no value of a metric to state": (
+        "numbers",
+        lambda f: write_run(f, notebook={"status": "failed", "metrics": {}}),
+        "the run has no value of validation_auc",
+    ),
     "one way only": ("both-ways", lambda f: write_run(f, notebook=None), "as a notebook"),
     "changed after its run": ("same-code", edit("step:train", "C=strength", "C=2"), "changed"),
     "run with other values": (

@@ -4,7 +4,7 @@ import re
 
 from fastkf.course.project.folder import Refused, as_number
 from fastkf.course.project.project import Found, Project
-from fastkf.course.project.running import find_run
+from fastkf.course.project.running import RUN_IT, find_run, name_of
 
 README = "README.md"
 FEWEST_WORDS = 30  # of a section, without code and without the hints of the start
@@ -52,10 +52,13 @@ def numbers(project: Project) -> Found:
     metrics = run.notebook.metrics if run.notebook else {}
     for name in project.notebook.metrics:
         value = as_number(metrics.get(name))
-        if value is None or not any(_means(word, value) for word in said):
+        if value is None:
+            found = f"the run has no value of {name}"
+            raise Refused(name_of(project, run), found, f"correct it, then {RUN_IT}")
+        if not any(_means(word, value) for word in said):
             raise Refused(
                 README,
-                f"{name} ({metrics.get(name)} in the run) is not there",
+                f"{name} ({value:g} in the run) is not there",
                 "state it with two decimals or more, as the newest run has it",
             )
     return Found(README, f"{len(project.notebook.metrics)} metrics, as the run has them")

@@ -5,19 +5,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, shorten
 from fastkf.course.project.folder import LARGEST, Refused, as_number
 from fastkf.course.project.project import Found, Project, read_notebook
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.runs.compare import SAME, is_equal
 from fastkf.runs.folder import FILE
 from fastkf.runs.model import NotebookResult, PipelineResult, Run, State
-from fastkf.runs.problems import clean_source
+from fastkf.runs.problems import clean_source, list_problems
 from fastkf.runs.record import read_run
 
 EXECUTED = "notebook.ipynb"
 INJECTED = "injected-parameters"
 BASELINE = "baseline_"
+LONGEST_CAUSE = 300  # characters
 EVER = datetime.min.replace(tzinfo=UTC)
 RUN_IT = "fastkf run NOTEBOOK --output evidence/run (in the project's folder)"
 
@@ -144,6 +145,10 @@ def _list_folders(project: Project) -> Iterator[Path]:
 
 
 def _ways(run: Run, where: str) -> tuple[NotebookResult, PipelineResult]:
+    if run.notebook and run.pipeline is None and run.notebook.state is not State.SUCCEEDED:
+        cause = " ".join(one.text for one in list_problems(run)[:1])
+        said = f"as a notebook the run has {run.notebook.state}, so no pipeline ran: {cause}"
+        raise Refused(where, shorten(said, LONGEST_CAUSE), f"correct it, then {RUN_IT}")
     if run.notebook is None or run.pipeline is None:
         missing = "as a notebook" if run.notebook is None else "as a pipeline"
         raise Refused(where, f"this run did not go {missing}", f"leave --only out: {RUN_IT}")
