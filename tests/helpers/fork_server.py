@@ -46,6 +46,7 @@ CLIENT = ("kfp_server_api", "httpx", "tenacity", "bs4")
 SERVER = ("fastapi", "uvicorn", "sqlalchemy.orm", "jinja2")
 TERMINAL = ("typer", "rich.console", "rich.table", "rich.progress")
 FILES = ("yaml", "nbformat", "filelock", "pydantic", "packaging.requirements", "platformdirs")
+TUNING = ("optuna", "alembic.command", "scipy.stats", "sklearn.ensemble")
 IMPORTED_BY_ALL = (*TERMINAL, *FILES)
 IMPORTED = {
     "check": READING,
@@ -59,8 +60,8 @@ IMPORTED = {
     "storage": ("s3fs", "minio"),
     "submit": (*KALE, *CLIENT),
     "test": ("pytest", "psutil"),
-    "train": ("kubernetes.client.models",),
-    "tune": (*KALE, *STEPS, "optuna", "kubeflow_katib_api.models", "numpy", "pandas"),
+    "train": ("kubernetes.client.models", "kubeflow_katib_api.models"),
+    "tune": (*KALE, *STEPS, *TUNING, "kubeflow_katib_api.models", "numpy", "pandas"),
 }
 
 

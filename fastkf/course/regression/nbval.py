@@ -15,7 +15,6 @@ import_jsonschema()  # quickly, before nbval imports nbformat
 
 import nbformat  # noqa: E402
 import pytest  # noqa: E402
-from nbval.plugin import IPyNbCell  # noqa: E402
 
 from fastkf.base.errors import FastkfError  # noqa: E402
 from fastkf.course.exercises import group_cells  # noqa: E402
@@ -68,6 +67,8 @@ class Answers:
     """
 
     def __init__(self, config, file):
+        from nbval.plugin import IPyNbCell  # pytest must import it first, to rewrite its asserts
+
         self.path = Path(config.getoption("--kale-answers"))
         self.exercises = sum(group_cells(file.nb.cells), [])
         solution = Path(config.getoption("--kale-solution"))

@@ -56,8 +56,9 @@ def execute_once(notebook: Notebook, solution: Path, folder: Path) -> Execution:
 
 def _execute(notebook: Notebook, solution: Path, answers: Path) -> Execution:
     command = ["--nbval", "--nbval-sanitize-with", str(SANITISING)]
-    command += ["-q", "--color=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
-    command += ["-p", "fastkf.course.regression.nbval"]
+    command += ["-q", "--color=no", "-p", "no:cacheprovider", "-c", os.devnull]
+    # Other plugins that are installed have nothing to do here, and take a second to import.
+    command += ["--disable-plugin-autoload", "-p", f"{__package__}.nbval", "-p", "nbval.plugin"]
     if solution.exists():
         command += ["--kale-solution", str(solution.resolve()), "--kale-answers", str(answers)]
     with whole_file(notebook) as path:
