@@ -231,6 +231,44 @@ SPOILED = {
         ),
         "on test rows",
     ),
+    "training months that reach into the test month": (
+        "split-first",
+        edit("step:set_aside", 'rows["month"] <= 4', 'rows["month"] <= 6'),
+        "rows that are test rows, too (month 6)",
+    ),
+    "training months in a list": (
+        "split-first",
+        edit("step:set_aside", 'rows["month"] <= 4', 'rows["month"].isin([1, 2, 6])'),
+        "month 6",
+    ),
+    "fitted on a choice of its own": (
+        "split-first",
+        edit(
+            "step:train",
+            "training[features], training",
+            'rows.loc[rows["month"] >= 5, features], training',
+        ),
+        "month 6",
+    ),
+    "a query that reaches into the test month": (
+        "split-first",
+        edit("step:set_aside", 'rows[rows["month"] <= 4]', "rows.query('month <= 3 or month > 5')"),
+        "month 6",
+    ),
+    "validation months that reach into the test month": (
+        "tested-once",
+        edit("step:set_aside", 'rows["month"] == 5', 'rows["month"] >= 5'),
+        "2 places",
+    ),
+    "test rows under another name": (
+        "tested-once",
+        edit(
+            "step:train",
+            "chance = ",
+            "junes = rows[rows.month == 6]\nmodel.predict(junes[features])\nchance = ",
+        ),
+        "2 places",
+    ),
     "tested twice": (
         "tested-once",
         edit("step:train", "chance = ", "model.score(test_rows[features], 1)\nchance = "),

@@ -9,6 +9,7 @@ made while it runs, and what other modules do.
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastkf.course.project.derived import read_tables
 from fastkf.course.project.expressions import (
@@ -20,6 +21,7 @@ from fastkf.course.project.expressions import (
     keeps_all_rows,
     read_texts,
 )
+from fastkf.course.project.selections import Selection, Selections
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names
 
@@ -84,6 +86,11 @@ class Place:
                     yield call, self.looped or id(call) in inner
 
 
+# Where rows are fitted or predicted for, whether many times, whether it fits, whether they are test
+# rows by their name, and which rows.
+Given = tuple[Place, bool, bool, bool, list[Selection]]
+
+
 @dataclass
 class Flow:
     """What was seen.
@@ -93,6 +100,8 @@ class Flow:
         split: where test rows are made first.
         fitted_on_test: the places where something is fitted on them.
         fitted_on_all: the places where something is fitted on the rows that they are taken from.
+        fitted_on_shared: the places where something is fitted on rows that are among them all the
+            same, each with what both have.
         asked: the places where something predicts for them, each with whether in a loop.
         fits: the calls that fit, each with its place.
         touched: the names that what comes of test rows ends up in.
@@ -104,6 +113,7 @@ class Flow:
     split: Place | None = None
     fitted_on_test: list[Place] = field(default_factory=list)
     fitted_on_all: list[Place] = field(default_factory=list)
+    fitted_on_shared: list[tuple[Place, str]] = field(default_factory=list)
     asked: list[tuple[Place, bool]] = field(default_factory=list)
     fits: list[tuple[ast.Call, Place]] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
@@ -121,7 +131,10 @@ def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
     flow = Flow(unbound=test_rows - made, lists=read_lists(places))
     flow.tables = read_tables((node for place in places for node in place.nodes), flow.lists)
     flow.split = next((one for one in places if one.bound & test_rows), None)
-    whole = find_whole(places, flow.split, test_rows) - find_constants(places)
+    constants = find_constants(places)
+    whole = find_whole(places, flow.split, test_rows) - constants.keys()
+    fixed = {name: value for name, value in constants.items() if _is_bound_once(name, places)}
+    chosen, given_rows = Selections(flow.lists, fixed), []
     touched: set[str] = set()
     for place in places:
         for call, looped in place.calls:
@@ -134,11 +147,35 @@ def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
                     flow.fitted_on_all.append(place)
             elif call_name(call) in asking and on_test:
                 flow.asked.append((place, looped))
+            if call_name(call) in fitting | asking:
+                rows = [found for one in given if (found := chosen.of(one))]
+                given_rows.append((place, looped, call_name(call) in fitting, on_test, rows))
+        for node in place.nodes:
+            chosen.bind(node)
         _pass_on(place, touched, whole, flow.lists)
         whole -= test_rows
         touched |= place.bound & test_rows
         flow.touched |= touched
+    _find_shared(flow, given_rows, [chosen.of(ast.Name(name)) for name in sorted(test_rows)])
     return flow
+
+
+def _find_shared(flow: Flow, given: Iterable[Given], tests: Iterable[Selection | None]) -> None:
+    """Finds test rows under another name: those that are chosen by the same values."""
+    known = [one for one in tests if one]
+    for place, looped, fits, on_test, rows in given:
+        shared = [
+            f"{one.column} {', '.join(map(repr, values[:3]))}"
+            for one in rows
+            for test in known
+            if (values := one.shares(test))
+        ]
+        if not shared or on_test:
+            continue
+        if fits:
+            flow.fitted_on_shared.append((place, shared[0]))
+        else:
+            flow.asked.append((place, looped))
 
 
 def _pass_on(place: Place, touched: set[str], whole: set[str], lists: Lists) -> None:
@@ -204,15 +241,19 @@ def find_whole(places: list[Place], split: Place | None, test_rows: frozenset[st
     return wanted
 
 
-def find_constants(places: Iterable[Place]) -> frozenset[str]:
-    """The names that are set to a number or a text somewhere: a seed, a share, no rows."""
-    return frozenset(
-        name
+def find_constants(places: Iterable[Place]) -> dict[str, Any]:
+    """Names that are set to a number or a text, and to which: a seed, a share, no rows."""
+    return {
+        name: node.value.value
         for place in places
         for node in place.nodes
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
         for name in Names.of(node).bound
-    )
+    }
+
+
+def _is_bound_once(name: str, places: Iterable[Place]) -> bool:
+    return sum(name in place.bound for place in places) == 1
 
 
 def _sources(place: Place) -> set[str]:

@@ -41,7 +41,12 @@ def columns(project: Project) -> Found:
             )
     _check_names(project)
     _check_derived(project)
-    return Found(where, f"{len(project.features)} features, none of which alone tells the target")
+    late = ", ".join(sorted(settings.known_afterwards)) or "none named"
+    return Found(
+        where,
+        f"{len(project.features)} features, none of which alone tells the target; known only "
+        f"afterwards, as project.toml says: {late}",
+    )
 
 
 def _check_names(project: Project) -> None:
@@ -147,7 +152,12 @@ def split_first(project: Project) -> Found:
     where = f"{name}, {flow.split.cell.label}" if flow.split else name
     if not flow.fits:
         raise Refused(name, "nothing is fitted in the steps", "call fit there, where it is seen")
+    shared = [
+        (place, f"on rows that are test rows, too ({both})")
+        for place, both in flow.fitted_on_shared
+    ]
     for places, rows in (
+        *(([place], rows) for place, rows in shared),
         (flow.fitted_on_test, "on test rows"),
         (flow.fitted_on_all, "on all rows, the test rows among them"),
     ):
@@ -157,11 +167,11 @@ def split_first(project: Project) -> Found:
                 f"something is fitted {rows}",
                 "set the test rows aside first, and fit on training rows alone",
             )
-    return Found(where, f"{len(flow.fits)} calls fit, none of them on test rows")
+    return Found(where, f"calls that fit: {len(flow.fits)}, none of them on test rows")
 
 
 def tested_once(project: Project) -> Found:
-    """The test rows are asked about in one place, once, and nothing is chosen by them."""
+    """The test rows are asked about in one place, once: models are compared on other rows."""
     flow, name = project.flow, project.notebook.path.name
     _check_known(project)
     places = list(dict.fromkeys(place.step for place, _ in flow.asked))

@@ -36,7 +36,9 @@ RUBRIC: tuple[tuple[str, Criterion], ...] = (
 )
 BY_HAND = (
     "whether the question is one that somebody has, and the baseline a fair one",
+    "whether known_afterwards in project.toml names every column that is known too late",
     "columns that are computed from the outcome, and statistics computed by hand on all rows",
+    "whether anything, such as a threshold, is chosen by how the test rows come out",
     "whether the runs, the load test and the recurring run are the learner's own: each of these "
     "files can be written by hand, and only looking over a shoulder shows that it was not",
     "whether what the README claims follows from its numbers",
