@@ -7,10 +7,8 @@ Or it is one of @yearly, @monthly, @weekly, @daily, @hourly, and @every with a d
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-
-from fastkf.server.columns import EPOCH
 
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
@@ -81,7 +79,7 @@ class Cron:
         self._either = all(not one.startswith(("*", "?")) for one in (fields[3], fields[5]))
 
     def after(self, moment: datetime) -> datetime | None:
-        moment = (moment.astimezone(EPOCH.tzinfo) + timedelta(seconds=1)).replace(microsecond=0)
+        moment = (moment.astimezone(UTC) + timedelta(seconds=1)).replace(microsecond=0)
         last = moment.year + MOST_YEARS
         while moment.year <= last:
             if moment.month not in self._months:

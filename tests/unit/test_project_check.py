@@ -297,6 +297,13 @@ SPOILED = {
         "storageUri",
     ),
     "no limits": ("manifest", lambda f: write_service(f, resources={}), "requests"),
+    "an amount that is none": (
+        "manifest",
+        lambda f: write_service(
+            f, resources={"requests": {"cpu": "banana"}, "limits": {"cpu": "1"}}
+        ),
+        "resources.requests.cpu: 'banana' is no quantity",
+    ),
     "asked with other columns": (
         "answer",
         lambda f: write_json(f, "request", {"instances": [{"hour": [1]}]}),
@@ -341,6 +348,15 @@ SPOILED = {
         "recurring",
         lambda f: write_json(f, "recurring_run", make_recurring(trigger={})),
         "no cron",
+    ),
+    "a time that never comes": (
+        "recurring",
+        lambda f: write_json(
+            f,
+            "recurring_run",
+            make_recurring(trigger={"cron_schedule": {"cron": "99 99 99 99 99 99"}}),
+        ),
+        "'99' is no seconds of cron",
     ),
     "a time of words": (
         "recurring",

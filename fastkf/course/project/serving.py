@@ -1,10 +1,12 @@
 """Four points for the service: its manifest, an answer of it, and what load it bears."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from fastkf.course.project.folder import Refused, as_list, as_number, as_table
 from fastkf.course.project.project import Found, Project
+from fastkf.package.quantities import read_quantity
 
 STATS = "*_stats.csv"
 FEWEST_REQUESTS = 300
@@ -21,7 +23,7 @@ LOAD_IT = "locust --headless --csv evidence/load ... (labs/kserve/locustfile.py 
 
 
 def manifest(project: Project) -> Found:
-    """An InferenceService that KServe takes: format, place of the model, resources."""
+    """An InferenceService with what each needs: format, place of the model, resources."""
     where, service = find_service(project)
     name = str(as_table(service.get("metadata")).get("name"))
     model = as_table(as_table(as_table(service.get("spec")).get("predictor")).get("model"))
@@ -38,7 +40,19 @@ def manifest(project: Project) -> Found:
     for field, value in needed.items():
         if not value:
             raise Refused(where, f"{field} is missing or not right", "see labs/kserve/manifests/")
+    for field in ("requests", "limits"):
+        _check_amounts(where, f"resources.{field}", as_table(resources.get(field)))
     return Found(where, f"InferenceService {name}")
+
+
+def _check_amounts(where: str, field: str, amounts: Mapping[str, Any]) -> None:
+    for name, amount in amounts.items():
+        try:
+            read_quantity(str(amount))
+        except ValueError as error:
+            raise Refused(
+                where, f"{field}.{name}: {error}", "see labs/kserve/manifests/"
+            ) from error
 
 
 def answer(project: Project) -> Found:

@@ -8,15 +8,10 @@ from typing import Any
 
 from fastkf.course.project.folder import Refused, as_list, as_number, as_table
 from fastkf.course.project.project import Found, Project
+from fastkf.server.schedule import ScheduleError, read_schedule
 
 FEWEST_PERIODS = 2
 MOST_TAGS = 50_000  # of an HTML page
-CRON_FIELDS = (5, 6, 7)
-CRON = re.compile(
-    r"([-0-9*/,?LW#]|sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)+"
-    "|@(hourly|daily|weekly|monthly|yearly|annually)",
-    re.IGNORECASE,
-)
 SHIFT = {"psi", "population_stability_index"}
 DISTANCE = {"ks", "kolmogorov_smirnov", "ks_statistic"}
 OUTCOME = {
@@ -47,12 +42,11 @@ def recurring(project: Project) -> Found:
     trigger = as_table(run.get("trigger"))
     schedule = as_table(trigger.get("cron_schedule") or trigger.get("cronSchedule"))
     period = as_table(trigger.get("periodic_schedule") or trigger.get("periodicSchedule"))
-    cron = str(schedule.get("cron") or "").split()
+    cron = " ".join(str(schedule.get("cron") or "").split())
     seconds = as_number(period.get("interval_second") or period.get("intervalSecond"))
-    is_cron = (len(cron) in CRON_FIELDS or cron[:1] != [] and cron[0][0] == "@") and all(
-        CRON.fullmatch(one) for one in cron
-    )
-    if not is_cron and not (seconds and seconds > 0):
+    if cron:
+        _check_cron(cron, where)
+    elif not (seconds and seconds > 0):
         raise Refused(where, "no cron expression and no interval that says when", SCHEDULE_IT)
     modes = {str(run.get(key)).upper() for key in ("mode", "status", "enabled") if key in run}
     if not modes & {"ENABLE", "ENABLED", "TRUE"} or modes & {"DISABLE", "DISABLED", "FALSE"}:
@@ -65,7 +59,14 @@ def recurring(project: Project) -> Found:
             "take the package that `fastkf compile` makes of the notebook, and name the "
             f"recurring run after it: {own}-monthly",
         )
-    return Found(where, f"{' '.join(cron)}" if is_cron else f"every {seconds:g} s")
+    return Found(where, cron or f"every {seconds:g} s")
+
+
+def _check_cron(cron: str, where: str) -> None:
+    try:
+        read_schedule({"cron_schedule": {"cron": cron}})
+    except ScheduleError as error:
+        raise Refused(where, f"no cron expression that says when: {error}", SCHEDULE_IT) from error
 
 
 def _find_recurring(documents: list[Any]) -> dict[str, Any]:
