@@ -58,6 +58,8 @@ def command(
                 if extra:
                     require(extra, typed)
                 succeeded = function(*args, **kwargs, **terminal)
+            except BrokenPipeError:  # whoever read the output has enough: Typer ends quietly
+                raise
             except (FastkfError, OSError, KeyboardInterrupt) as error:
                 raise typer.Exit(report(error)) from error
             raise typer.Exit(1 if succeeded is False else 0)

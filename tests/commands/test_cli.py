@@ -320,3 +320,13 @@ def test_a_damaged_block_of_the_course_is_one_finding(tmp_path, run, block):
         assert result.code == 1
         assert result.output.count("course-metadata") == 1
         assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_reader_who_has_enough_is_no_error(options):
+    reader, writer = os.pipe()
+    os.close(reader)  # as `| head -1` does
+    command = [sys.executable, "-m", "fastkf.cli", "list", *options]
+    with open(writer, "wb") as output:
+        ended = subprocess.run(command, stdout=output, stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (1, b"")
