@@ -123,7 +123,10 @@ def compare(
     flights: Input[Dataset], champion: Input[Model], challenger: Input[Model], months: list,
     metrics: Output[Metrics],
 ) -> float:  # fmt: skip
-    """Returns the lower end of what the challenger gains, in log loss a flight, with 95 %."""
+    """Returns the lower end of what the challenger gains, in log loss a flight, with 95 %.
+
+    Without a champion nothing is measured: it returns 1.0, so that the challenger is promoted.
+    """
     import joblib
     import pandas as pd
     from sklearn.metrics import roc_auc_score
@@ -169,7 +172,9 @@ def register(
         fsspec.open(f"{uri}/model.joblib", "wb", auto_mkdir=True) as target,
     ):
         target.write(source.read())
-    properties = {"stage": "challenger", "months": " ".join(map(str, months)), "gain_low": gain_low}
+    properties = {"stage": "challenger", "months": " ".join(map(str, months))}
+    if champion:  # without one there was nothing to compare with
+        properties["gain_low"] = gain_low
     artifact = {
         "uri": uri,
         "model_format_name": "sklearn",
