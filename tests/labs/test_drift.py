@@ -56,6 +56,32 @@ def test_the_notebook_has_the_functions_of_the_pipeline():
     assert {name: there.get(name) for name in here} == here
 
 
+WRONG_PARAMETER = """
+import itertools, json, subprocess, sys
+from pathlib import Path
+from kfp import dsl
+folder, numbers = Path(sys.argv[1]), itertools.count(1)
+
+@dsl.component
+def add(number: int) -> int:
+    return number + 1
+
+@dsl.pipeline
+def small(number: int = 1):
+    add(number=number)
+
+"""
+
+
+def test_the_notebook_says_why_a_run_has_not_begun(tmp_path):
+    notebook = read(places.NOTEBOOKS / "10_drift.ipynb")
+    [cell] = [cell.source for cell in notebook.code_cells if "def run(" in cell.source]
+    (tmp_path / "wrong.py").write_text(f"{WRONG_PARAMETER}{cell}\n\nrun(small, amount=2)\n")
+    code, said = run("wrong", [str(tmp_path)], "", tmp_path, seconds=300)
+    assert code != 0
+    assert "no parameter amount" in said.splitlines()[-1], said
+
+
 @pytest.fixture(scope="module")
 def months(tmp_path_factory) -> Path:
     """A folder with the weather and a part of each of three months."""
