@@ -50,7 +50,9 @@ def late_flights(
                     flights=loaded.outputs["flights"], first_test_day=first_test_day
                 )
             with dsl.Else(name="too few"):
-                baseline = always_on_time(flights=loaded.outputs["flights"])
+                baseline = always_on_time(
+                    flights=loaded.outputs["flights"], first_test_day=first_test_day
+                )
             tested = test_model(
                 flights=loaded.outputs["flights"],
                 model=dsl.OneOf(better.output, baseline.outputs["model"]),
