@@ -17,6 +17,8 @@ lab = fixture_of(
         "display(",
         "kubernetes.",
         "unsteady",
+        "confusionMatrix",
+        "kale_metrics_artifact",
     ),
 )
 
@@ -72,7 +74,13 @@ WRONG = [
      "only 12 has more"),
     (2, pipeline(LOOP, SHARE, "    with dsl.If(share.output > 0.3):", WARN),
      "only 12 has more"),
+    (2, pipeline(LOOP.replace("months", "all_months"), SHARE).replace("(months:", "(all_months:"),
+     "no parameter months"),
+    (2, pipeline(LOOP, SHARE).replace("limit: float", "limit: float, most: int"),
+     "most has no default"),
     (3, "my_daily = 'daily'", "@dsl.pipeline"),
+    (3, daily(RATE, "slow_report(rate=rate.output)").replace("version:", "edition:"),
+     "no parameter version"),
     (3, "my_daily = daily", "the file has changed"),
     (3, daily("slow_report(rate=1.25)"), "the file has changed"),
     (3, daily(RATE), "no report"),
