@@ -44,14 +44,13 @@ def command(
         typed = name or function.__name__
         signature = inspect.signature(function)
         options = [one for key, one in signature.parameters.items() if key != "display"]
-        has_display = len(options) < len(signature.parameters)
 
         @functools.wraps(function)
         def run(*args: object, **kwargs: object) -> None:
             on_end(interrupt)
             # With --json, standard output is for the data alone.
             console = open_console(sys.stderr) if kwargs.get("as_json") else None
-            terminal = {"display": Display(console)} if has_display else {}
+            terminal = {"display": Display(console)} if "display" in signature.parameters else {}
             try:
                 check_limits()
                 check_names([*args, *kwargs.values()])

@@ -139,11 +139,15 @@ def find_all_notebooks(names: list[str] | None) -> list[Path]:
 
 
 def list_notebooks(folder: Path) -> list[Path]:
-    """The notebooks in a folder and below, without those in hidden folders."""
+    """The notebooks in a folder and below, without those in hidden folders.
+
+    Links that lead nowhere, and pipes, are passed over: the other notebooks can be read.
+    """
     return [
         path
         for path in sorted(folder.rglob("*.ipynb"))
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
     ]
 
 
@@ -164,7 +168,7 @@ def find_tested(name: str) -> Path:
     path = Path(name) if Path(name).is_dir() else find_notebook(name)
     if not path.exists():
         raise UsageError(f"{name}: no such notebook or folder")
-    if path.is_dir() and not any(path.rglob("*.ipynb")):
+    if path.is_dir() and not list_notebooks(path):
         raise UsageError(f"{name}: no notebook (.ipynb) is in this folder or below it")
     return path
 

@@ -88,8 +88,9 @@ def leave_out_parts(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         with suppress(FastkfError):
             notebook = read(path)
-            parts |= {find_part(notebook, c).resolve() for c in notebook.references.values()}
-    return [path for path in paths if path.resolve() not in parts]
+            found = (find_part(notebook, c) for c in notebook.references.values())
+            parts |= {os.path.realpath(one) for one in found}
+    return [path for path in paths if os.path.realpath(path) not in parts]
 
 
 def whole(notebook: Notebook) -> Notebook:

@@ -31,8 +31,9 @@ def read_content(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise UsageError(f"{path}: no such file", "`fastkf list` shows the labs")
-    if path.is_dir():
-        raise UsageError(f"{path}: this is a folder", "name one notebook (.ipynb) in it")
+    if not path.is_file():  # reading a pipe would wait for somebody to write into it
+        kind, where = ("a folder", " in it") if path.is_dir() else ("a device or a pipe", "")
+        raise UsageError(f"{path}: this is {kind}", f"name one notebook (.ipynb){where}")
     try:
         text = path.read_text(encoding="utf-8-sig")
         content: Any = json.loads(text)
@@ -62,6 +63,9 @@ def _find_misfit(content: dict[str, Any]) -> str | None:
     """The first part of a notebook that has a wrong type; null is as good as nothing."""
     if not isinstance(content.get("metadata") or {}, dict):
         return "its metadata"
+    minor = content.get("nbformat_minor", 0)
+    if not isinstance(minor, int) or isinstance(minor, bool) or minor < 0:
+        return "its nbformat_minor"
     for number, cell in enumerate(content["cells"], start=1):
         metadata = cell.get("metadata") or {}
         source = cell.get("source") or ""

@@ -330,3 +330,14 @@ def test_a_reader_who_has_enough_is_no_error(options):
     with open(writer, "wb") as output:
         ended = subprocess.run(command, stdout=output, stderr=subprocess.PIPE)
     assert (ended.returncode, ended.stderr) == (1, b"")
+
+
+def test_what_is_no_file_is_told_and_passed_over_in_a_folder(tmp_path):
+    write_notebook(tmp_path / "good.ipynb", [("step:load", "x = 1")])
+    (tmp_path / "loop.ipynb").symlink_to("loop.ipynb")
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    assert fastkf("check", tmp_path).code == 0
+    for name, said in (("loop.ipynb", "no such file"), ("pipe.ipynb", "a device or a pipe")):
+        result = fastkf("check", tmp_path / name)
+        assert result.code == 2
+        assert said in result.output

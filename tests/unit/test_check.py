@@ -279,6 +279,20 @@ CODE = [
         STOPS,
     ),
     Example(
+        "line-separator",
+        2,
+        "line 2 holds LINE SEPARATOR (U+2028)",
+        [LOAD, (["step:train", "prev:load"], "y = x\nz = y  # was\u2028z = 9")],
+        [LOAD, (["step:train", "prev:load"], "y = x\n\x0c\nz = '\\u2028'")],
+    ),
+    Example(
+        "line-separator",
+        2,
+        "write it in a text as \\x85",
+        [LOAD, (["step:train", "prev:load"], "y = 'a\x85b' * x")],
+        [LOAD, (["step:train", "prev:load"], "y = 'a\\x85b' * x")],
+    ),
+    Example(
         "syntax-error",
         2,
         "in line 2; correct the code",
@@ -796,6 +810,15 @@ METADATA = [
     Example(
         "metadata-invalid",
         None,
+        "has 129 letters, and KFP takes 128",
+        [LOAD],
+        [LOAD],
+        DOES_NOT_COMPILE,
+        {"pipeline_name": "a" * 129},
+    ),
+    Example(
+        "metadata-invalid",
+        None,
         "write it on one line, without the quote",
         [LOAD],
         [LOAD],
@@ -1078,8 +1101,8 @@ OBJECTS = [
             (["step:use", "prev:load"], "score = functions['times'](2)"),
         ],
         [
-            ("step:load", "k = 3\nfunctions = {'times': lambda x, k: x * k}"),
-            (["step:use", "prev:load"], "score = functions['times'](2, k)"),
+            ("step:load", "k = 3\nfunctions = {'times': lambda x, k=k: x * k}"),
+            (["step:use", "prev:load"], "score = functions['times'](2)"),
             ("step:use", "order = sorted([2, 1], key=lambda x: x * score)"),
             (["step:last", "prev:use"], "print(order)"),
         ],

@@ -223,3 +223,11 @@ def test_what_kale_refuses_is_one_clear_error(write, cells):
     notebook = write(*cells)
     with pytest.raises(FastkfError, match="Kale cannot turn this notebook into a pipeline"):
         notebook.pipeline  # noqa: B018
+
+
+@pytest.mark.parametrize("minor", ["x", -1, True, None, 2.5])
+def test_a_minor_format_that_is_no_number_is_refused(tmp_path, minor):
+    path = write_notebook(tmp_path / "a.ipynb", [("step:load", "x = 1")])
+    path.write_text(json.dumps({**json.loads(path.read_text()), "nbformat_minor": minor}))
+    with pytest.raises(FastkfError, match=r"not a valid notebook \(its nbformat_minor\)"):
+        read(path)

@@ -4,12 +4,14 @@ import ast
 import io
 import re
 import tokenize
+import unicodedata
 import warnings
 
 from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.model import Cell, Notebook
 
+ENDS_LINE = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # str.splitlines
 TO_SKIP = "move it to a cell of its own tagged `skip`, or remove it"
 
 
@@ -83,6 +85,26 @@ def leading_percent(notebook: Notebook) -> Found:
                 )
 
 
+def line_separator(notebook: Notebook) -> Found:
+    """A character that ends a line for Kale, and does not for Python."""
+    for cell in pipeline_cells(notebook):
+        found = ENDS_LINE.search(cell.source)
+        if not found or cell.tree is None:
+            continue
+        try:  # as Kale takes it apart and puts it together (kale/compiler.py, 2.3)
+            same = ast.dump(parse_python("\n".join(cell.source.splitlines())))
+        except SyntaxError:
+            same = None
+        if same != ast.dump(cell.tree):
+            number = cell.source[: found.start()].count("\n") + 1
+            yield (
+                cell,
+                f"line {number} holds {unicodedata.name(found[0], 'the control character')} "
+                f"(U+{ord(found[0]):04X}), where Kale ends the line, and Python does not",
+                f"remove it, or write it in a text as {found[0].encode('unicode_escape').decode()}",
+            )
+
+
 def syntax_error(notebook: Notebook) -> Found:
     """Code that Python cannot read."""
     for cell in notebook.code_cells:
@@ -116,6 +138,7 @@ def interactive_input(notebook: Notebook) -> Found:
 RULES = (
     Rule(magic),
     Rule(leading_percent),
+    Rule(line_separator),
     Rule(syntax_error),
     Rule(interactive_input),
 )

@@ -8,6 +8,7 @@ from fastkf.notebook.fields import DESCRIPTION
 from fastkf.notebook.metadata import REMEDY, find_problems
 from fastkf.notebook.model import Notebook
 
+LONGEST_NAME = 128  # letters of a pipeline's name (kfp/dsl/utils.py, validate_pipeline_name, 2.17)
 SAVE_IN_JUPYTERLAB = (
     "open the notebook in JupyterLab with Kale's extension, switch Kale on in its panel, and save"
 )
@@ -39,6 +40,13 @@ def metadata_invalid(notebook: Notebook) -> Found:
             None,
             f"Kale refuses its settings: {refusal}",
             "correct kubeflow_notebook in the metadata",
+        )
+    elif len(notebook.pipeline_name) > LONGEST_NAME:
+        yield (
+            None,
+            f"the pipeline's name has {len(notebook.pipeline_name)} letters, and KFP takes "
+            f"{LONGEST_NAME}",
+            "shorten it in Kale's panel, or the name of the file where it stands for it",
         )
     description = settings.get("pipeline_description")
     if isinstance(description, str) and not DESCRIPTION.takes(description):

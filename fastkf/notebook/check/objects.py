@@ -1,6 +1,7 @@
 """Rules on what can go from step to step: Kale saves each variable, and loads it elsewhere."""
 
 import ast
+import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -167,12 +168,34 @@ def code_in(notebook: Notebook, step: str, value: ast.expr) -> list[ast.AST]:
 
 
 def free_names(notebook: Notebook, node: ast.AST) -> frozenset[str]:
-    """The variables that code uses and neither makes nor finds in every step."""
-    source = ast.unparse(node)
-    one = Cell(0, "code", source)
+    """The variables that code uses when it is called, and neither makes nor finds in every step."""
+    one = Cell(0, "code", ast.unparse(_Called().visit(copy.deepcopy(node))))
     return undefined_names(notebook, [*shared_cells(notebook), one]) | {
         name for name in one.names.used if name in notebook.parameters
     }
+
+
+class _Called(ast.NodeTransformer):
+    """Leaves of code what is computed when it is called, not when it is made: no defaults."""
+
+    def visit_arguments(self, node: ast.arguments) -> ast.arguments:
+        node.defaults = [ast.Constant(None) for _ in node.defaults]
+        node.kw_defaults = [one and ast.Constant(None) for one in node.kw_defaults]
+        for one in ast.walk(node):
+            if isinstance(one, ast.arg):
+                one.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.decorator_list, node.returns = [], None
+        return self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Its methods alone; those of the classes that it is made from come with their own."""
+        kept = [one for one in node.body if isinstance(one, ast.FunctionDef | ast.ClassDef)]
+        node.bases, node.keywords, node.decorator_list = [], [], []
+        node.body = [*kept, ast.Pass()]
+        return self.generic_visit(node)
 
 
 def parameters_of(notebook: Notebook, step: PipelineStep) -> set[str]:

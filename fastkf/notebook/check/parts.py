@@ -1,5 +1,7 @@
 """Rules on the cells that stand for other notebooks."""
 
+import os
+
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.composition import find_part
@@ -43,7 +45,7 @@ def _find_fault(notebook: Notebook, cell: Cell) -> tuple[str, str] | None:
             f"correct `notebook_path` in the cell's metadata, {cell.refers_to!r}: it counts from "
             f"the folder of {notebook.path.name}",
         )
-    if path.resolve() == notebook.path.resolve():
+    if os.path.realpath(path) == os.path.realpath(notebook.path):
         return "the notebook refers to itself", "refer to another notebook"
     try:
         inner = read(path)
