@@ -142,6 +142,16 @@ def test_the_placeholders_of_a_job(outcomes):
     assert rest == "{{$.inputs.parameters['not there']}}"
 
 
+def test_a_log_says_that_a_pod_cannot_start_with_a_long_argument(outcomes, place):
+    logs = place / FOLDERS["long values"] / "run" / "logs"
+    assert re.search(
+        r"an argument .* has 4\d\d,\d\d\d bytes. Linux takes 131,071",
+        (logs / "length.log").read_text(),
+    )
+    logs = place / FOLDERS["placeholders"] / "run" / "logs"
+    assert all("Linux takes" not in log.read_text() for log in logs.iterdir())
+
+
 def test_a_log_says_which_kfp_runs_and_what_is_not_applied(outcomes, place):
     logs = place / FOLDERS["packages of another release"] / "run" / "logs"
     assert "kfp==2.14.6 is asked for; the step runs with" in (logs / "show.log").read_text()

@@ -41,6 +41,7 @@ c.InteractiveShellApp.extensions = ["fastkf.engine.warm.kernel"]
 """
 
 LONGEST_ARGUMENT = 100_000  # bytes
+MOST_OF_LINUX = 2**17 - 1  # bytes of an argument (linux/binfmts.h, MAX_ARG_STRLEN)
 FROM_FILE = """\
 with open({path}, encoding="utf-8") as _file:
     exec(compile(_file.read(), {path}, "exec"))
@@ -146,6 +147,7 @@ class PythonTasks:
             environment[interpreter.KEPT] = json.dumps([str(self._folder), str(job.run_folder)])
         environment[interpreter.PRESENT] = "" if base else present
         environment |= _describe_runtime(command[:place], command[place])
+        _tell_long(command, log)
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
         limits = find_limits(job, self._given, folder / interpreter.KEEPERS)
         tell_left_out(job, limits, log)
@@ -222,6 +224,18 @@ def _shorten(command: list[str], place: int, source: str, folder: Path) -> list[
             path.write_text(word, encoding="utf-8")
             shorter[number] = f"{interpreter.IN_FILE}{path}"
     return shorter
+
+
+def _tell_long(command: list[str], log: Path) -> None:
+    """Says in the log that no pod could be started with an argument as long as one of these."""
+    longest = max(len(word.encode()) for word in command)
+    if longest > MOST_OF_LINUX:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(
+                f"fastkf: an argument of the step's command has {longest:,} bytes. Linux takes "
+                f"{MOST_OF_LINUX:,}, so a pod could not start it: pass what is long as an "
+                "artifact, and keep it out of the step's code\n"
+            )
 
 
 def _describe_runtime(command: list[str], source: str) -> dict[str, str]:
