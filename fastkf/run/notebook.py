@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.engine.environments import Environments
 from fastkf.engine.layer import Layer
@@ -75,6 +76,7 @@ def run_notebook(
     together = gate.tell_findings(notebook, progress)
     brought = brought_files(together)  # or it says what is wrong with them before anything runs
     parameters = read_parameters(notebook, given)
+    _check_tolerance(options.tolerance, together.metrics)
     if options.bring and DATA not in given:
         options.bring(notebook.course.needs)
     folder = make_run_folder(notebook.name, options.output, options.home)
@@ -88,6 +90,14 @@ def run_notebook(
         _run_both_ways(together, parameters, provisions, options, keeper, progress)
         keeper.update(compared=say_what_is_compared(keeper.run))
     return keeper.run
+
+
+def _check_tolerance(tolerance: Tolerance, metrics: Sequence[str]) -> None:
+    """Without metrics, what the steps print is compared, and its names are known only later."""
+    unknown = sorted(set(tolerance.named) - set(metrics)) if metrics else []
+    if unknown:
+        there = ", ".join(metrics)
+        raise UsageError(f"--tolerance {unknown[0]}=...: no such metric; there are: {there}")
 
 
 def _run_both_ways(

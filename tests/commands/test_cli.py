@@ -130,6 +130,7 @@ def test_completion_says_nothing_of_a_fault(monkeypatch):
         ["run", "02_titanic", "-p", "colour=red"],
         ["run", "02_titanic", "-p", "cv_folds=many"],
         ["run", "02_titanic", "--only", "half"],
+        ["run", "02_titanic", "--tolerance", "accuracies=0.1"],
         ["compile"],
         ["data", "no_such_data"],
     ],

@@ -134,7 +134,7 @@ def metrics_line(notebook: Notebook) -> Found:
             yield (
                 cell,
                 f"`{wrong[0]}`: a metrics cell has only lines `print(name)`, the name in lower "
-                "case",
+                "case and of 64 letters at most",
                 "compute the value in a step, and put other code in another cell",
             )
 
