@@ -67,7 +67,8 @@ def _kernels_of_a_layer(below: Layer | None, offline: bool) -> Iterator[type[Qui
         own = Layer(Path(folder) / "python")
         own.make(below)
         # papermill takes a class, and makes the manager itself.
-        yield type("KernelManager", (QuietKernelManager,), {"layer": own, "offline": offline})
+        settings = {"layer": own, "offline": offline, "home": folder}
+        yield type("KernelManager", (QuietKernelManager,), settings)
 
 
 def execute_notebook(

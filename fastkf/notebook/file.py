@@ -32,8 +32,8 @@ def read_content(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise UsageError(f"{path}: no such file", "`fastkf list` shows the labs")
     if not path.is_file():  # reading a pipe would wait for somebody to write into it
-        kind, where = ("a folder", " in it") if path.is_dir() else ("a device or a pipe", "")
-        raise UsageError(f"{path}: this is {kind}", f"name one notebook (.ipynb){where}")
+        kind, inside = ("a folder", " in it") if path.is_dir() else ("a device or a pipe", "")
+        raise UsageError(f"{path}: this is {kind}", f"name one notebook (.ipynb){inside}")
     try:
         text = path.read_text(encoding="utf-8-sig")
         content: Any = json.loads(text)

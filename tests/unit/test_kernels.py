@@ -7,8 +7,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from build import write_notebook
 
 from fastkf.engine.kernels import PrivateKernelManager
+from fastkf.engine.notebook import QuietKernelManager, execute_notebook
+from fastkf.notebook.model import read
 
 
 @pytest.fixture
@@ -56,4 +59,18 @@ def test_the_kernel_answers_and_leaves_nothing_behind(short_folder):
         return sockets
 
     assert len(asyncio.run(start_and_end())) == 5
+    assert [*short_folder.iterdir()] == []
+
+
+def test_a_kernel_that_is_interrupted_while_it_starts_leaves_nothing(
+    short_folder, tmp_path, monkeypatch
+):
+    def interrupt(manager, **options):
+        assert Path(manager.connection_file).exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(QuietKernelManager, "start_kernel", interrupt)
+    notebook = read(write_notebook(tmp_path / "a.ipynb", [("step:load", "x = 1")]))
+    with pytest.raises(KeyboardInterrupt):
+        execute_notebook(notebook, tmp_path / "out.ipynb", {}, lambda done, total: None)
     assert [*short_folder.iterdir()] == []
