@@ -1,7 +1,20 @@
 """Syntax trees of Python code, also where several threads read code at once."""
 
 import ast
+import operator
 import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda one, many: one in many,
+}
 
 # Python before 3.11.8 and 3.12.1 counts the depth of all trees that are being made in one number.
 # Where another thread gets its turn within a tree, both end with "SystemError: AST constructor

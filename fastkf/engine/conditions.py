@@ -6,26 +6,16 @@ int(), double(), string() and bool().
 """
 
 import ast
-import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastkf.base.errors import FastkfError
-from fastkf.base.python_syntax import parse_expression
+from fastkf.base.python_syntax import COMPARISONS, parse_expression
 
 TOKENS = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|&&|\|\||!(?!=)""")
 IN_PYTHON = {"&&": " and ", "||": " or ", "!": " not "}
 NAMES = {"true": True, "false": False, "null": None}
-COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda one, many: one in many,
-}
 
 
 def holds(condition: str, inputs: Mapping[str, Any]) -> bool:

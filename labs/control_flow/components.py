@@ -119,7 +119,7 @@ def test_model(
         [float(found[i]) for i in some],
         [min(float(thresholds[i]), 1.0) for i in some],
     )
-    # The threshold comes with the model, from the days before: these flights set none of it.
+    # The threshold comes with the model, from the days before; these flights have no say in it.
     matrix = confusion_matrix(table["late"], probability > model.metadata["threshold"])
     curve.log_confusion_matrix(["on time", "late"], matrix.tolist())
     metrics.log_metric("auc", auc)

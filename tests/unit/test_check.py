@@ -1097,6 +1097,19 @@ OBJECTS = [
         1,
         "does not get `k`",
         [
+            ("step:load", "k = 3\nf = lambda x: (lambda y=k: x * y)()"),
+            (["step:use", "prev:load"], "score = f(2)"),
+        ],
+        [
+            ("step:load", "k = 3\nf = lambda x, k=k: (lambda y=k: x * y)()"),
+            (["step:use", "prev:load"], "score = f(2)"),
+        ],
+    ),
+    Example(
+        "function-of-step",
+        1,
+        "does not get `k`",
+        [
             ("step:load", "k = 3\nfunctions = {'times': lambda x: x * k}"),
             (["step:use", "prev:load"], "score = functions['times'](2)"),
         ],

@@ -7,7 +7,8 @@ made while it runs, and what other modules do.
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,9 +87,20 @@ class Place:
                     yield call, self.looped or id(call) in inner
 
 
-# Where rows are fitted or predicted for, whether many times, whether it fits, whether they are test
-# rows by their name, and which rows.
-Given = tuple[Place, bool, bool, bool, list[Selection]]
+@dataclass(frozen=True)
+class Use:
+    """A call that fits or predicts, and is given no test rows by their name.
+
+    Attributes:
+        looped: whether it may be carried out many times.
+        fits: whether it fits; else it predicts.
+        rows: those that it is given, as far as they are known.
+    """
+
+    place: Place
+    looped: bool
+    fits: bool
+    rows: tuple[Selection, ...]
 
 
 @dataclass
@@ -133,8 +145,9 @@ def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
     flow.split = next((one for one in places if one.bound & test_rows), None)
     constants = find_constants(places)
     whole = find_whole(places, flow.split, test_rows) - constants.keys()
-    fixed = {name: value for name, value in constants.items() if _is_bound_once(name, places)}
-    chosen, given_rows = Selections(flow.lists, fixed), []
+    bindings = Counter(name for place in places for name in place.bound)
+    fixed = {name: value for name, value in constants.items() if bindings[name] == 1}
+    chosen, uses = Selections(flow.lists, fixed), list[Use]()
     touched: set[str] = set()
     for place in places:
         for call, looped in place.calls:
@@ -147,35 +160,37 @@ def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
                     flow.fitted_on_all.append(place)
             elif call_name(call) in asking and on_test:
                 flow.asked.append((place, looped))
-            if call_name(call) in fitting | asking:
-                rows = [found for one in given if (found := chosen.of(one))]
-                given_rows.append((place, looped, call_name(call) in fitting, on_test, rows))
+            if call_name(call) in fitting | asking and not on_test:
+                rows = tuple(found for one in given if (found := chosen.of(one)))
+                uses.append(Use(place, looped, call_name(call) in fitting, rows))
         for node in place.nodes:
             chosen.bind(node)
         _pass_on(place, touched, whole, flow.lists)
         whole -= test_rows
         touched |= place.bound & test_rows
         flow.touched |= touched
-    _find_shared(flow, given_rows, [chosen.of(ast.Name(name)) for name in sorted(test_rows)])
+    _find_shared(flow, uses, [chosen.of(ast.Name(name)) for name in sorted(test_rows)])
     return flow
 
 
-def _find_shared(flow: Flow, given: Iterable[Given], tests: Iterable[Selection | None]) -> None:
+def _find_shared(flow: Flow, uses: Iterable[Use], tests: Iterable[Selection | None]) -> None:
     """Finds test rows under another name: those that are chosen by the same values."""
     known = [one for one in tests if one]
-    for place, looped, fits, on_test, rows in given:
-        shared = [
-            f"{one.column} {', '.join(map(repr, values[:3]))}"
-            for one in rows
-            for test in known
-            if (values := one.shares(test))
-        ]
-        if not shared or on_test:
-            continue
-        if fits:
-            flow.fitted_on_shared.append((place, shared[0]))
-        else:
-            flow.asked.append((place, looped))
+    for use in uses:
+        shared = _tell_shared(use.rows, known)
+        if shared and use.fits:
+            flow.fitted_on_shared.append((use.place, shared))
+        elif shared:
+            flow.asked.append((use.place, use.looped))
+
+
+def _tell_shared(rows: Iterable[Selection], tests: Sequence[Selection]) -> str | None:
+    """What rows have in common with test rows, such as "month 6, 7"."""
+    for one in rows:
+        for test in tests:
+            if values := one.shares(test):
+                return f"{one.column} {', '.join(map(repr, values[:3]))}"
+    return None
 
 
 def _pass_on(place: Place, touched: set[str], whole: set[str], lists: Lists) -> None:
@@ -250,10 +265,6 @@ def find_constants(places: Iterable[Place]) -> dict[str, Any]:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
         for name in Names.of(node).bound
     }
-
-
-def _is_bound_once(name: str, places: Iterable[Place]) -> bool:
-    return sum(name in place.bound for place in places) == 1
 
 
 def _sources(place: Place) -> set[str]:

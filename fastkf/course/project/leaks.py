@@ -152,21 +152,18 @@ def split_first(project: Project) -> Found:
     where = f"{name}, {flow.split.cell.label}" if flow.split else name
     if not flow.fits:
         raise Refused(name, "nothing is fitted in the steps", "call fit there, where it is seen")
-    shared = [
-        (place, f"on rows that are test rows, too ({both})")
-        for place, both in flow.fitted_on_shared
-    ]
-    for places, rows in (
-        *(([place], rows) for place, rows in shared),
-        (flow.fitted_on_test, "on test rows"),
-        (flow.fitted_on_all, "on all rows, the test rows among them"),
-    ):
-        if places:
-            raise Refused(
-                f"{name}, {places[0].cell.label}",
-                f"something is fitted {rows}",
-                "set the test rows aside first, and fit on training rows alone",
-            )
+    found = [(place, "on test rows") for place in flow.fitted_on_test]
+    for place, both in flow.fitted_on_shared:
+        found.append((place, f"on rows that are test rows, too ({both})"))
+    for place in flow.fitted_on_all:
+        found.append((place, "on all rows, the test rows among them"))
+    if found:
+        place, rows = found[0]
+        raise Refused(
+            f"{name}, {place.cell.label}",
+            f"something is fitted {rows}",
+            "set the test rows aside first, and fit on training rows alone",
+        )
     return Found(where, f"calls that fit: {len(flow.fits)}, none of them on test rows")
 
 

@@ -6,13 +6,12 @@ to it. All other choices are not known, and nothing is said of them.
 """
 
 import ast
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from fastkf.base.python_syntax import parse_expression
+from fastkf.base.python_syntax import COMPARISONS, parse_expression
 from fastkf.course.project.expressions import (
     KEEPING,
     Lists,
@@ -21,14 +20,6 @@ from fastkf.course.project.expressions import (
     read_texts,
 )
 
-COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
 MOMENTS = ("Timestamp", "to_datetime")  # of pandas: a time that is given as text
 
 
@@ -132,7 +123,7 @@ class Selections:
     def _narrow(self, rows: Selection, condition: Selection | None) -> Selection | None:
         if condition is None or condition.table != rows.table:
             return None
-        if rows.column is None or rows is condition:
+        if rows.column is None:
             return condition
         return _both(rows, condition, all)
 

@@ -3,7 +3,7 @@
 import ast
 import copy
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.flow import shared_cells, undefined_names
@@ -169,33 +169,31 @@ def code_in(notebook: Notebook, step: str, value: ast.expr) -> list[ast.AST]:
 
 def free_names(notebook: Notebook, node: ast.AST) -> frozenset[str]:
     """The variables that code uses when it is called, and neither makes nor finds in every step."""
-    one = Cell(0, "code", ast.unparse(_Called().visit(copy.deepcopy(node))))
+    one = Cell(0, "code", ast.unparse(_without_defaults(node)))
     return undefined_names(notebook, [*shared_cells(notebook), one]) | {
         name for name in one.names.used if name in notebook.parameters
     }
 
 
-class _Called(ast.NodeTransformer):
-    """Leaves of code what is computed when it is called, not when it is made: no defaults."""
+def _without_defaults(node: Any) -> Any:
+    """Code without what is computed when it is made: defaults, decorators, a class's own values.
 
-    def visit_arguments(self, node: ast.arguments) -> ast.arguments:
-        node.defaults = [ast.Constant(None) for _ in node.defaults]
-        node.kw_defaults = [one and ast.Constant(None) for one in node.kw_defaults]
-        for one in ast.walk(node):
+    Of a function inside it nothing is left out: that one is made when the code is called.
+    """
+    if isinstance(node, ast.ClassDef):
+        methods = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        kept = [_without_defaults(one) for one in node.body if isinstance(one, methods)]
+        return ast.ClassDef(node.name, [], [], [*kept, ast.Pass()], [])
+    made = copy.deepcopy(node)
+    if isinstance(made, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
+        made.args.defaults = [ast.Constant(None) for _ in made.args.defaults]
+        made.args.kw_defaults = [one and ast.Constant(None) for one in made.args.kw_defaults]
+        for one in ast.walk(made.args):
             if isinstance(one, ast.arg):
                 one.annotation = None
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.decorator_list, node.returns = [], None
-        return self.generic_visit(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Its methods alone; those of the classes that it is made from come with their own."""
-        kept = [one for one in node.body if isinstance(one, ast.FunctionDef | ast.ClassDef)]
-        node.bases, node.keywords, node.decorator_list = [], [], []
-        node.body = [*kept, ast.Pass()]
-        return self.generic_visit(node)
+    if isinstance(made, ast.FunctionDef | ast.AsyncFunctionDef):
+        made.decorator_list, made.returns = [], None
+    return made
 
 
 def parameters_of(notebook: Notebook, step: PipelineStep) -> set[str]:
