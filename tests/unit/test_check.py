@@ -1211,7 +1211,38 @@ FILES = [
     ),
 ]
 
-EXAMPLES = [*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA, *CHANGES, *OBJECTS, *FILES]
+OS = ("imports", "import os")
+READ_KEY = "key = os.environ['KEY']"
+SET_KEY = "os.environ['KEY'] = 'k'"
+READ_IN_FUNCTION = ("functions", f"def read():\n    {READ_KEY}\n    return key")
+ENVIRONMENT = [
+    Example(
+        "environment-variable",
+        2,
+        "tag the step `secret:NAME:KEY:KEY`",
+        [OS, ("step:load", READ_KEY)],
+        [OS, (["step:load", "secret:api:key:KEY"], READ_KEY)],
+    ),
+    Example(
+        "environment-variable",
+        3,
+        "step `load` reads the environment variable KEY",
+        [OS, READ_IN_FUNCTION, ("step:load", "x = read()")],
+        [OS, READ_IN_FUNCTION, (["step:load", "secret:api:key:KEY"], "x = read()")],
+    ),
+    Example(
+        "environment-variable",
+        3,
+        "step `train` reads",
+        [OS, ("step:load", f"{SET_KEY}\nx = 1"), (["step:train", "prev:load"], f"{READ_KEY} * x")],
+        [OS, LOAD, (["step:train", "prev:load"], f"{SET_KEY}\n{READ_KEY} * x")],
+    ),
+]
+
+EXAMPLES = [
+    *(*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA, *CHANGES, *OBJECTS, *FILES),
+    *ENVIRONMENT,
+]
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[f"{number}-{e.rule}" for number, e in enumerate(EXAMPLES)]
 )
@@ -1255,6 +1286,34 @@ def test_kale_agrees(example, write, tmp_path):
     if example.kale == DOES_NOT_COMPILE:
         with pytest.raises(FastkfError):
             compile_notebook(notebook, tmp_path / "pipeline.yaml")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "key = os.environ.get('KEY')",
+        "path = os.environ['PATH']",
+        f"if 'KEY' in os.environ:\n    {READ_KEY}",
+        "if 'KEY' not in os.environ:\n    raise SystemExit\n" + READ_KEY,
+        f"try:\n    {READ_KEY}\nexcept KeyError:\n    key = ''",
+        f"os.environ.update(KEY='k')\n{READ_KEY}",
+        f"os.environ.setdefault('KEY', 'k')\n{READ_KEY}",
+        f"os.environ |= dict(KEY='k')\n{READ_KEY}",
+        f"for name in ['KEY']:\n    os.environ[name] = 'k'\n{READ_KEY}",
+        f"%env KEY=k\n{READ_KEY}",
+        f"def train():\n    {READ_KEY}",
+        f"use = False\nif use:\n    {READ_KEY}",
+    ],
+)
+def test_a_variable_that_the_code_sees_to_is_no_finding(code, write):
+    found = check(write([OS, ("step:load", code)]))
+    assert [one for one in found if one.rule == "environment-variable"] == []
+
+
+def test_a_secret_of_all_steps_gives_each_its_variable(write):
+    cells = [OS, ("step:load", READ_KEY)]
+    found = check(write(cells, kale={"steps_defaults": ["secret:api:key:KEY"]}))
+    assert [one for one in found if one.rule == "environment-variable"] == []
 
 
 def test_every_rule_has_examples_and_an_explanation():

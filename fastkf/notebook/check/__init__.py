@@ -11,6 +11,7 @@ from fastkf.base.errors import FastkfError
 from fastkf.notebook.check import (
     changes,
     code,
+    environment,
     flow,
     hidden,
     metadata,
@@ -54,6 +55,7 @@ LAST_RULE = Rule(rejected_by_kale)
 RULES = (
     *changes.RULES,
     *code.RULES,
+    *environment.RULES,
     *flow.RULES,
     *hidden.RULES,
     *metadata.RULES,

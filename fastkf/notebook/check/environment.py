@@ -1,0 +1,134 @@
+"""The rule on environment variables: a pod has those of its image, and what Secrets give it."""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeGuard
+
+from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.check.opened import tree_of
+from fastkf.notebook.model import Cell, Notebook
+
+# Kubernetes and the shell of an image set these in every container.
+ALWAYS = {"PATH", "HOME", "HOSTNAME", "PWD", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
+WRITES_ONE = ("setdefault", "putenv", "setenv")
+# What may set variables whose names do not stand in the code.
+WRITES_ANY = ("load_dotenv", "run_line_magic", "run_cell_magic", "login")
+CATCHES = ("KeyError", "LookupError", "Exception")
+# What is inside these may never be executed.
+LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+MAYBE = (ast.If, ast.IfExp, ast.BoolOp, ast.Match)
+
+
+class Variables:
+    """The environment variables that code names.
+
+    Attributes:
+        read: those whose absence ends the step for certain, each with the cell that reads it.
+        written: those that the code sets, or looks for before it reads them.
+        writes_any: whether it may set others, too.
+    """
+
+    def __init__(self, cells: Iterable[Cell]):
+        self.read: dict[str, Cell] = {}
+        self.written: set[str] = set()
+        self.writes_any = False
+        trees = [(cell, tree) for cell in cells if (tree := tree_of(cell))]
+        bodies = {one.name: one.body for _, tree in trees for one in tree.body if _is_def(one)}
+        for cell, tree in trees:
+            for node in ast.walk(tree):
+                self._look_for_writes(node)
+            for name in _reads(tree.body, bodies):
+                self.read.setdefault(name, cell)
+
+    def _look_for_writes(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Call):
+            self._look_at_call(node)
+        elif isinstance(node, ast.Compare) and any(map(_is_environ, node.comparators)):
+            self.written |= _texts([node.left])
+        elif isinstance(node, ast.AugAssign) and _is_environ(node.target):
+            self.writes_any = True
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+            self._write(node.slice, _is_environ(node.value))
+
+    def _look_at_call(self, call: ast.Call) -> None:
+        last = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+        if last in WRITES_ONE and call.args:
+            self._write(call.args[0], True)
+        elif last in WRITES_ANY or any(map(_is_environ, call.args)):
+            self.writes_any = True
+        elif last == "update" and isinstance(call.func, ast.Attribute):
+            self.writes_any |= _is_environ(call.func.value)
+
+    def _write(self, name: ast.expr, is_variable: bool) -> None:
+        names = _texts([name]) if is_variable else set()
+        self.written |= names
+        self.writes_any |= is_variable and not names
+
+
+def _reads(statements: Iterable[ast.AST], bodies: Mapping[str, list[ast.stmt]]) -> Iterator[str]:
+    """The variables that statements read, whatever they decide, functions that they call too."""
+    waiting, called = list(statements), set[str]()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (*LATER, *MAYBE)) or (isinstance(node, ast.Try) and _catches(node)):
+            continue
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            yield from _texts([node.slice]) if _is_environ(node.value) else ()
+        elif isinstance(node, ast.Call) and (name := ast.unparse(node.func)) not in called:
+            called.add(name)
+            waiting += bodies.get(name, [])
+        waiting += ast.iter_child_nodes(node)
+
+
+def _is_def(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
+    return isinstance(node, ast.FunctionDef)
+
+
+def _is_environ(node: ast.expr) -> bool:
+    return ast.unparse(node) in ("os.environ", "environ")
+
+
+def _texts(nodes: Iterable[ast.expr]) -> set[str]:
+    return {
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def _catches(node: ast.Try) -> bool:
+    return any(
+        handler.type is None or any(name in ast.unparse(handler.type) for name in CATCHES)
+        for handler in node.handlers
+    )
+
+
+def environment_variable(notebook: Notebook) -> Found:
+    """An environment variable that a step reads and nothing in the notebook gives it."""
+    # Only what is sure is said: a function that nothing calls here may be another process's.
+    shared = [c for c in notebook.code_cells if c.role in ("imports", "functions")]
+    told: set[str] = set()
+    for step, cells in notebook.steps.items():
+        variables = Variables([*shared, *cells])
+        given = ALWAYS | variables.written | _from_secrets(notebook, cells) | told
+        if variables.writes_any:
+            continue
+        for name in [name for name in variables.read if name not in given]:
+            told.add(name)
+            yield (
+                variables.read[name],
+                f"step `{step}` reads the environment variable {name}, and its pod has no more "
+                "variables than its image and a Secret give it",
+                f"tag the step `secret:NAME:KEY:{name}`, or make it a pipeline parameter where it "
+                "is no secret",
+            )
+
+
+def _from_secrets(notebook: Notebook, cells: Iterable[Cell]) -> set[str]:
+    defaults = notebook.kale.get("steps_defaults")
+    tags = [str(tag) for tag in defaults] if isinstance(defaults, list) else []
+    tags += [tag for cell in cells for tag in cell.tags]
+    return {tag.rsplit(":", 1)[-1] for tag in tags if tag.startswith("secret:")}
+
+
+RULES = (Rule(environment_variable, Severity.WARNING),)
