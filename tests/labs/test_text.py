@@ -206,7 +206,7 @@ IN_REPOSITORY = re.compile(
     r"(?<![\w/.:{-])(?:labs|notebooks|tests|fastkf|benchmarks|tools|data|\.github)/[\w./*<>-]*"
 )
 # Of the lab that CONTRIBUTING.md adds as an example, and of a reader's own files.
-EXAMPLES = re.compile(r"10_iris|my|<|\*|\.\.\.")
+EXAMPLES = re.compile(r"13_iris|my|<|\*|\.\.\.")
 ANNOTATIONS = {"fastkf/folder", "fastkf/volume.NAME"}
 
 

@@ -83,6 +83,17 @@ def test_the_pins_fit_the_lock():
     assert minor(PINS["katib"]["version"]) == minor(lock["kubeflow-katib-api"])
 
 
+IMAGES = sorted((places.PROJECT / "labs").rglob("requirements.txt"))
+
+
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: path.parent.name)
+def test_an_image_installs_the_versions_of_the_lock(path):
+    lock = read_versions()
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", path.read_text(encoding="utf-8"), re.M))
+    assert pins
+    assert pins == {name: lock.get(name) for name in pins}
+
+
 def read_versions() -> dict[str, str]:
     text = (places.PROJECT / "requirements.txt").read_text(encoding="utf-8")
     return dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.M))
