@@ -10,6 +10,7 @@ from fastkf.runs.drawing.layout import ARROW, Box, Picture, Point, box_size, lay
 from fastkf.runs.model import State
 from fastkf.runs.text import format_seconds
 
+LARGE = 1200  # units; wider pictures can no longer be read where they are made to fit a page
 STATUSES = (State.SUCCEEDED, State.FAILED, State.SKIPPED, State.RUNNING, State.PENDING)
 
 GLYPHS: dict[str, str] = {
@@ -201,9 +202,10 @@ def wrap(
 ) -> str:
     width, height = number(picture.width), number(picture.height)
     content = f"{title}{description}".encode(errors="surrogatepass")
+    classes = "fastkf-graph large" if picture.width > LARGE else "fastkf-graph"
     ids = "fastkf-" + hashlib.sha256(content).hexdigest()[:8]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="fastkf-graph" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{classes}" '
         f'role="{"group" if interactive else "img"}" '
         f'aria-labelledby="{ids}-title {ids}-desc" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}">\n'
