@@ -1293,6 +1293,7 @@ def test_kale_agrees(example, write, tmp_path):
     [
         "key = os.environ.get('KEY')",
         "path = os.environ['PATH']",
+        "pod = os.environ['KFP_POD_NAME'] + os.environ['MINIO_SERVICE_SERVICE_HOST']",
         f"if 'KEY' in os.environ:\n    {READ_KEY}",
         "if 'KEY' not in os.environ:\n    raise SystemExit\n" + READ_KEY,
         f"try:\n    {READ_KEY}\nexcept KeyError:\n    key = ''",

@@ -1,6 +1,7 @@
 """The rule on environment variables: a pod has those of its image, and what Secrets give it."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
@@ -8,8 +9,8 @@ from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.opened import tree_of
 from fastkf.notebook.model import Cell, Notebook
 
-# Kubernetes and the shell of an image set these in every container.
-ALWAYS = {"PATH", "HOME", "HOSTNAME", "PWD", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
+# What every step's container has: from its image, Kubernetes, Argo and KFP.
+ALWAYS = re.compile(r"PATH|HOME|HOSTNAME|PWD|(KUBERNETES|ARGO|KFP)_\w+|\w+_SERVICE_(HOST|PORT)")
 WRITES_ONE = ("setdefault", "putenv", "setenv")
 # What may set variables whose names do not stand in the code.
 WRITES_ANY = ("load_dotenv", "run_line_magic", "run_cell_magic", "login")
@@ -110,10 +111,10 @@ def environment_variable(notebook: Notebook) -> Found:
     told: set[str] = set()
     for step, cells in notebook.steps.items():
         variables = Variables([*shared, *cells])
-        given = ALWAYS | variables.written | _from_secrets(notebook, cells) | told
+        given = variables.written | _from_secrets(notebook, cells) | told
         if variables.writes_any:
             continue
-        for name in [name for name in variables.read if name not in given]:
+        for name in [n for n in variables.read if n not in given and not ALWAYS.fullmatch(n)]:
             told.add(name)
             yield (
                 variables.read[name],
