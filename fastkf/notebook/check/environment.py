@@ -52,7 +52,7 @@ class Variables:
             self._write(node.slice, _is_environ(node.value))
 
     def _look_at_call(self, call: ast.Call) -> None:
-        last = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+        last = _last_name(call.func)
         if last in WRITES_ONE and call.args:
             self._write(call.args[0], True)
         elif last in WRITES_ANY or any(map(_is_environ, call.args)):
@@ -75,9 +75,9 @@ def _reads(statements: Iterable[ast.AST], bodies: Mapping[str, list[ast.stmt]]) 
             continue
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             yield from _texts([node.slice]) if _is_environ(node.value) else ()
-        elif isinstance(node, ast.Call) and (name := ast.unparse(node.func)) not in called:
-            called.add(name)
-            waiting += bodies.get(name, [])
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            waiting += bodies.get(node.func.id, []) if node.func.id not in called else []
+            called.add(node.func.id)
         waiting += ast.iter_child_nodes(node)
 
 
@@ -86,7 +86,14 @@ def _is_def(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
 
 
 def _is_environ(node: ast.expr) -> bool:
-    return ast.unparse(node) in ("os.environ", "environ")
+    return _last_name(node) == "environ"
+
+
+def _last_name(node: ast.expr) -> str:
+    """The last part of a dotted name; empty for what is none."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _texts(nodes: Iterable[ast.expr]) -> set[str]:
@@ -110,6 +117,8 @@ def environment_variable(notebook: Notebook) -> Found:
     shared = [c for c in notebook.code_cells if c.role in ("imports", "functions")]
     told: set[str] = set()
     for step, cells in notebook.steps.items():
+        if not any("environ" in cell.source for cell in (*shared, *cells)):
+            continue
         variables = Variables([*shared, *cells])
         given = variables.written | _from_secrets(notebook, cells) | told
         if variables.writes_any:
