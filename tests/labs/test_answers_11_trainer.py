@@ -36,6 +36,16 @@ COUNT = """n = 1
         if n > 10000:
             return None
     return n"""
+LOOP = """if share and wanted >= 1 / share:
+        return None
+    n = 1
+    while 1 / (share + (1 - share) / n) < wanted:
+        n += 1
+    return n"""
+CEILING = """import math
+    if share * wanted {} 1:
+        return None
+    return math.ceil((1 - share) / (1 / wanted - share))"""
 REPORT = """
 {}
 def my_report(price):
@@ -73,9 +83,10 @@ WRONG = [
     (2, SHARES.format("1 / speed_up", COUNT), "means a share of 0.25"),
     (2, SHARES.format("1 - speed_up / workers", COUNT), "means a share of 0.25"),
     (2, SHARES.format("'a quarter'", COUNT), "return a number"),
-    (2, SHARES.format(SHARE, "return None"), "my_workers(0.25, 1.6) should be 2"),
+    (2, SHARES.format(SHARE, "return None"), "my_workers(0.25, 2) should be 3"),
     (2, SHARES.format(SHARE, "return int((1 - share) / (1 / wanted - share))"), "never reached"),
-    (2, SHARES.format(SHARE, "return 2"), "my_workers(0.2, 2.5)"),
+    (2, SHARES.format(SHARE, "return 2"), "my_workers(0.25, 2)"),
+    (2, SHARES.format(SHARE, CEILING.format("==")), "my_workers(0.5, 3) should be None"),
     (2, SHARES.format("workers / 0", COUNT), "ZeroDivisionError"),
     (3, "my_report = 'worker 1 of 3: $5'", "it should print"),
     (3, report(NUMBER, WORKERS, PRINT, before="import os"), "import within it"),
@@ -109,6 +120,8 @@ RIGHT = [
         "    return {f'JAX_{name}': str(value) for name, value in zip(names, values)}",
     ),
     (2, SHARES.format(SHARE, COUNT)),
+    (2, SHARES.format(SHARE, LOOP)),
+    (2, SHARES.format(SHARE, CEILING.format(">="))),
     (2, SHARES.format("(1 / speed_up - 1 / workers) / (1 - 1 / workers)", COUNT)),
     (
         2,
