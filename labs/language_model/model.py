@@ -64,7 +64,7 @@ class LanguageModel:
             self.weights = {name: arrays[name] for name in arrays.files}
         names = {name.partition("/")[0] for name in self.weights}
         self.blocks = sorted({name.rpartition("_")[0] for name in names if name.endswith("_query")})
-        # What a stranger writes is text: "<|end|>" in it is five letters and four signs.
+        # What a stranger writes is text: "<|end|>" in it is three letters and four signs.
         self.tokenizer.encode_special_tokens = True
         self.end, self.topic = map(self.tokenizer.token_to_id, (END, TOPIC))
 
