@@ -31,7 +31,7 @@ def draw() -> Figure:
     figure.box((15, 428, 14, 14), kind="warm", round=2)
     figure.text((35, 440), "computed now", style="soft")
     figure.box((145, 428, 14, 14), kind="grey", round=2)
-    figure.text((165, 440), "masked, or kept", style="soft")
+    figure.text((165, 440), "masked, or not needed", style="soft")
     return figure
 
 
