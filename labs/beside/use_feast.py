@@ -81,9 +81,7 @@ def join_features(data_dir: str, month: int, rows: int, training: Output[Dataset
     }
 
 
-@dsl.component(
-    base_image="python:3.12", packages_to_install=["scikit-learn>=1.9,<1.10", *FEAST[1:]]
-)
+@dsl.component(base_image="python:3.12", packages_to_install=LEARNING)
 def measure(training: dsl.Input[Dataset], metrics: Output[dsl.Metrics]):
     """The AUC of a model with the joined feature, and of one with the careless join."""
     import pandas as pd
