@@ -74,6 +74,7 @@ WRONG = [
     (3, nucleus(*CUT, "return kept"), "divide"),
     (3, nucleus(CUT[0][:-4], *CUT[1:], "return kept / kept.sum()"), "too few"),
     (3, nucleus(CUT[0][:-1] + "2", *CUT[1:], "return kept / kept.sum()"), "too many"),
+    (3, nucleus(CUT[0].replace("1e-9", "-1e-9"), *CUT[1:], "return kept / kept.sum()"), "exactly"),
     (3, nucleus(*CUT, "kept = kept[order]", "return kept / kept.sum()"), "order"),
     (3, nucleus("order = order[::-1]", *CUT, "return kept / kept.sum()"), "likeliest"),
     (3, nucleus("return chances"), "nothing is cut"),
