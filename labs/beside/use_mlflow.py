@@ -25,7 +25,7 @@ def begin(tracking_uri: str, name: str) -> str:
 
 @dsl.component(base_image="python:3.12", packages_to_install=LEARNING)
 def train(tracking_uri: str, experiment: str, run: str, data_dir: str, depth: int) -> float:
-    """Trains on June's first twenty days, tests on the others, and writes both down."""
+    """Trains on June's first twenty days, measures on the others, and writes both down."""
     import mlflow
     import pandas as pd
     from sklearn.ensemble import HistGradientBoostingClassifier

@@ -16,11 +16,13 @@ def count_late(data_dir: str, processors: int, late: Output[Dataset]) -> dict:
     Raises:
         RuntimeError: there is no Java, in which Spark runs.
     """
-    import shutil
+    import subprocess
     import time
 
-    if not shutil.which("java"):
-        raise RuntimeError("Spark runs in Java, which is not installed here: `java` is not found")
+    try:  # on macOS there always is a `java`, which may only say that Java is missing
+        subprocess.run(["java", "-version"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeError("Spark runs in Java, which is not installed here") from error
 
     from pyspark.sql import SparkSession
     from pyspark.sql import functions as sql

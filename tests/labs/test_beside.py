@@ -63,8 +63,12 @@ def test_each_package_has_a_version_which_its_page_names(tool):
     assert version in (LAB / f"{tool}.md").read_text()
 
 
-def test_without_java_the_step_says_so(monkeypatch, tmp_path):
+@pytest.mark.parametrize("there", [False, True], ids=["no java", "a java that only says so"])
+def test_without_java_the_step_says_so(there, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
+    if there:
+        (tmp_path / "java").write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "java").chmod(0o755)
     with pytest.raises(RuntimeError, match="Java, which is not installed here"):
         load("spark").count_late.python_func(data_dir="", processors=2, late=None)
 
