@@ -1042,6 +1042,30 @@ OBJECTS = [
                 "the History of a Keras model",
             ),
             ("from concurrent.futures import ThreadPoolExecutor", "ThreadPoolExecutor()", "a pool"),
+            ("import re", "re.search('a+', 'baa')", "a match of a regular expression"),
+            ("import numpy as np", "np.random.PCG64(1)", "a random generator of NumPy"),
+            ("import numpy as np", "np.matrix([[1, 2]])", "a matrix of NumPy"),
+            ("import numpy as np", "np.poly1d([1, 2])", "a polynomial of NumPy"),
+            ("import numpy as np", "np.polynomial.Polynomial.fit([0, 1], [0, 1], 1)", "a polyn"),
+            ("import numpy as np", "np.rec.array([(1, 2.0)])", "a record array of NumPy"),
+            ("import numpy as np", "np.vectorize(abs)", "an object of NumPy that is no array"),
+            ("import numpy as np", "np.array([{}], dtype=object)", "an array of Python objects"),
+            ("import pandas as pd", "pd.DataFrame({'a': [1]}).itertuples()", "a generator"),
+            (
+                "from sklearn.model_selection import KFold",
+                "KFold(2).split([1, 2])",
+                "a generator",
+            ),
+            (
+                "import tensorflow\nfrom keras import layers",
+                "layers.TextVectorization()",
+                "a part of a Keras model",
+            ),
+            (
+                "from tensorflow import keras",
+                "keras.optimizers.schedules.CosineDecay(0.1, 9)",
+                "a part of a Keras model",
+            ),
         ]
     ),
     Example(
@@ -1309,6 +1333,25 @@ def test_kale_agrees(example, write, tmp_path):
 def test_a_variable_that_the_code_sees_to_is_no_finding(code, write):
     found = check(write([OS, ("step:load", code)]))
     assert [one for one in found if one.rule == "environment-variable"] == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "np.random.rand(3)",
+        "np.polynomial.polynomial.polyfit([0, 1], [0, 1], 1)",
+        "np.array([1.0], dtype=float)",
+        "re.findall('a', 'aa')",
+        "re.compile('a')",
+        "KFold(2)",
+        "list(KFold(2).split([1, 2]))",
+    ],
+)
+def test_what_kale_can_save_is_no_finding(value, write):
+    imports = "import re\n\nimport numpy as np\nfrom sklearn.model_selection import KFold"
+    assert (
+        check(write([("imports", imports), ("step:load", f"x = 1\nv = {value}"), USE_BOTH])) == []
+    )
 
 
 def test_a_secret_of_all_steps_gives_each_its_variable(write):

@@ -64,7 +64,10 @@ def _look_through(error: BaseException) -> tuple[str, str]:
                 )
             elif "basename" in frame.f_locals:
                 name = str(frame.f_locals["basename"]).removesuffix(ARTIFACT)
-                said += f"; `{name}` cannot be read in this step as the step above has written it"
+                said += (
+                    f"; `{name}` cannot be read in this step as the step above has written it: "
+                    "pass on a list of its values, or what it is made from"
+                )
             break
     return type(reason).__name__, said
 

@@ -8,90 +8,36 @@ tell, which is most often.
 import ast
 import re
 
+from fastkf.notebook.check.calls import (
+    CALLS,
+    CLASSES,
+    DENSE,
+    FILE,
+    FUNCTION,
+    GENERATOR,
+    GROUPS,
+    HISTORY,
+    KEEP_OBJECTS,
+    KERAS_MODELS,
+    KERAS_PART,
+    KERAS_PARTS,
+    NUMPY,
+    OBJECTS,
+    OF_PANDAS,
+    PANDAS,
+    PLAIN,
+    PREFIXES,
+    SEVERAL,
+    SKLEARN,
+    TABLE_METHODS,
+    TF_DATA,
+)
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import Names
 
-PANDAS, NUMPY, SKLEARN, FUNCTION, PLAIN = "pdpkl", "npy", "joblib", "pyfn", "dillpkl"
-
-# What cannot go from step to step, and why. Each was saved and loaded by Kale 2.3.
-GROUPS = "a groupby object"
-GENERATOR = "a generator"
-RANDOM = "a random generator of NumPy"
-MASKED = "a masked array"
-CONNECTION = "a connection"
-POOL = "a pool of workers"
-FILE = "an open file"
-HISTORY = "the History of a Keras model"
-TF_DATA = "a tf.data.Dataset"
-# What Kale passes on as a copy that has no part in what the original goes on to do.
-LOCK = "a lock"
-ITERATOR = "an iterator"
-CANNOT_TRAVEL = (GROUPS, GENERATOR, RANDOM, MASKED, CONNECTION, POOL, FILE, HISTORY, TF_DATA)
-
-CALLS = {
-    "open": FILE,
-    "gzip.open": FILE,
-    "bz2.open": FILE,
-    "lzma.open": FILE,
-    "zipfile.ZipFile": FILE,
-    "tarfile.open": FILE,
-    "h5py.File": FILE,
-    "tempfile.TemporaryFile": FILE,
-    "tempfile.NamedTemporaryFile": FILE,
-    "sqlite3.connect": CONNECTION,
-    "psycopg2.connect": CONNECTION,
-    "pymysql.connect": CONNECTION,
-    "duckdb.connect": CONNECTION,
-    "sqlalchemy.create_engine": CONNECTION,
-    "socket.socket": CONNECTION,
-    "ssl.create_default_context": CONNECTION,
-    "concurrent.futures.ThreadPoolExecutor": POOL,
-    "concurrent.futures.ProcessPoolExecutor": POOL,
-    "multiprocessing.Pool": POOL,
-    "numpy.random.default_rng": RANDOM,
-    "numpy.random.RandomState": RANDOM,
-    "threading.Lock": LOCK,
-    "threading.RLock": LOCK,
-    "threading.Semaphore": LOCK,
-    "threading.Event": LOCK,
-    "threading.Condition": LOCK,
-    **dict.fromkeys(("iter", "zip", "map", "filter", "enumerate", "reversed"), ITERATOR),
-    **dict.fromkeys(("csv.reader", "csv.DictReader", "os.scandir"), GENERATOR),
-    **dict.fromkeys(("list", "dict", "set", "tuple", "str", "int", "float", "bool"), PLAIN),
-    **dict.fromkeys(("len", "sorted", "range", "repr"), PLAIN),
-}
 LITERALS = (
     *(ast.Constant, ast.JoinedStr, ast.List, ast.Dict, ast.Set, ast.Tuple),
     *(ast.ListComp, ast.DictComp, ast.SetComp),
-)
-KERAS_MODELS = (".Sequential", ".Model", ".load_model")
-# Functions of NumPy that give several arrays, or nothing.
-SEVERAL = tuple(
-    f"numpy.{name}"
-    for name in ("unique", "where", "nonzero", "histogram", "meshgrid", "split", "array_split")
-)
-PREFIXES = {
-    "numpy.ma.": MASKED,
-    "tensorflow.data.Dataset.": TF_DATA,
-    "itertools.": ITERATOR,
-    "numpy.": NUMPY,
-}
-OF_PANDAS = ("DataFrame", "Series", "concat", "merge", "get_dummies", "to_datetime", "to_numeric")
-# Transformers of scikit-learn that give a NumPy array for a table.
-DENSE = (
-    *("StandardScaler", "MinMaxScaler", "RobustScaler", "MaxAbsScaler", "Normalizer", "PCA"),
-    *("SimpleImputer", "KNNImputer", "PolynomialFeatures", "PowerTransformer", "Binarizer"),
-    *("QuantileTransformer", "KBinsDiscretizer", "OrdinalEncoder", "LabelEncoder"),
-)
-# Methods of a table that give a table.
-TABLE_METHODS = frozenset(
-    """
-    abs add append apply applymap assign astype bfill clip copy corr cumsum diff div drop
-    drop_duplicates dropna explode ffill fillna filter groupby_agg head infer_objects interpolate
-    isin isna isnull join map mask melt merge mul nlargest notna nsmallest pivot pivot_table pow
-    query rank reindex rename replace reset_index round sample select_dtypes set_index shift
-    sort_index sort_values stack sub tail to_frame transpose unstack where
-    """.split()  # noqa: SIM905
 )
 
 
@@ -213,11 +159,11 @@ class Kinds:
             return CALLS[name]
         if name in self._functions and _yields(self._functions[name]):
             return GENERATOR
-        if name in SEVERAL:
-            return None
-        for prefix, kind in PREFIXES.items():
-            if name.startswith(prefix):
-                return kind
+        kind = _of_class(name) or _of_objects(name, call)
+        if kind or name in SEVERAL:
+            return kind
+        for prefix in (one for one in PREFIXES if name.startswith(one)):
+            return PREFIXES[prefix]
         if name.startswith("pandas."):
             last = name.removeprefix("pandas.")
             if {word.arg for word in call.keywords} & {"chunksize", "iterator"}:
@@ -234,6 +180,8 @@ class Kinds:
         if inner in (PANDAS, NUMPY) and method in ("to_numpy", "tolist", "to_dict"):
             return NUMPY if method == "to_numpy" else PLAIN
         if inner == PANDAS:
+            if method in ("itertuples", "iterrows"):
+                return GENERATOR
             if method == "groupby":
                 return GROUPS
             return PANDAS if method in TABLE_METHODS else None
@@ -248,10 +196,30 @@ class Kinds:
     def _of_estimator(self, method: str, maker: str) -> str | None:
         if method in ("fit", "set_params"):
             return SKLEARN
+        if method == "split":
+            return GENERATOR
         if method in ("predict", "predict_proba", "decision_function"):
             return NUMPY
         is_dense = maker.rsplit(".", 1)[-1] in DENSE and not self._keeps_tables
         return NUMPY if method in ("transform", "fit_transform") and is_dense else None
+
+
+def _of_class(name: str) -> str | None:
+    """The kind of an object whose class is in a module of such classes."""
+    modules, _, last = name.rpartition(".")
+    if not last[:1].isupper():
+        modules, _, last = modules.rpartition(".")  # a class's own way to make one
+    words = modules.split(".")
+    if "keras" in words[:2] and not set(words).isdisjoint(KERAS_PARTS) and last[:1].isupper():
+        return KERAS_PART
+    found = [kind for prefix, kind in CLASSES.items() if name.startswith(prefix)]
+    return found[0] if found and last[:1].isupper() else None
+
+
+def _of_objects(name: str, call: ast.Call) -> str | None:
+    """Whether an array is made for Python objects."""
+    types = [ast.unparse(word.value) for word in call.keywords if word.arg == "dtype"]
+    return OBJECTS if name in KEEP_OBJECTS and {*types} & {"object", "'O'", "'object'"} else None
 
 
 def imported_names(notebook: Notebook) -> dict[str, str]:

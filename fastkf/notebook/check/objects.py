@@ -5,24 +5,36 @@ import copy
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from fastkf.notebook.check.finding import Found, Rule, Severity
-from fastkf.notebook.check.flow import shared_cells, undefined_names
-from fastkf.notebook.check.held import Held, held_lambdas
-from fastkf.notebook.check.kinds import (
+from fastkf.notebook.check.calls import (
     CANNOT_TRAVEL,
+    ENDINGS,
     GROUPS,
     HISTORY,
     ITERATOR,
+    KERAS_PART,
     LOCK,
+    MATCH,
+    MATRIX,
+    OBJECTS,
+    POLYNOMIAL,
+    RECORDS,
     SKLEARN,
     TF_DATA,
-    Kinds,
 )
+from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.check.flow import shared_cells, undefined_names
+from fastkf.notebook.check.held import Held, held_lambdas
+from fastkf.notebook.check.kinds import Kinds
 from fastkf.notebook.check.steps import is_understood
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.pipeline import PipelineStep
 
+PLAIN_ARRAY = "pass on a plain array, which is what would arrive, and make it where it is used"
 INSTEAD = {
+    **dict.fromkeys((MATRIX, POLYNOMIAL, RECORDS), PLAIN_ARRAY),
+    OBJECTS: "pass on a list, such as `.tolist()` makes",
+    MATCH: "pass on what it has found, such as `.group()` gives",
+    KERAS_PART: "pass on the whole model, or make it in the step that uses it",
     HISTORY: "pass on its dictionary, `history.history`",
     GROUPS: "pass on the table, and group it in the step that needs the groups",
     TF_DATA: "pass on the arrays, and make the dataset in the step that reads it",
@@ -103,7 +115,7 @@ def type_change(notebook: Notebook) -> Found:
     for step, name, cell in passed_on(notebook):
         before, after = around[step.name].before.get(name), around[step.name].after.get(name)
         kinds = {before, after}
-        if name in step.ins and len(kinds) == 2 and None not in kinds:
+        if name in step.ins and len(kinds) == 2 and kinds <= set(ENDINGS):
             yield (
                 cell,
                 f"`{name}` comes into step `{step.name}` as one type and leaves it as another, and "
