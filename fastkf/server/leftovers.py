@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import uuid
 from pathlib import Path
 
 from sqlalchemy import select
@@ -17,19 +18,24 @@ from fastkf.server.settings import Settings
 def remove(settings: Settings, session: Session) -> None:
     """Removes folders of runs and packages of versions that no row is of.
 
-    No client was told of them, or it was told that they are deleted: the rows come first.
+    No client was told of them, or it was told that they are deleted: the rows come first. What no
+    server has named is somebody's own, such as the runs of `fastkf run` in the same folder.
     """
-    known = {*session.scalars(select(db.Run.id))}
-    for path in settings.run_folder("any").parent.iterdir():
-        if path.name not in known:
+    known = {*session.scalars(select(db.Run.id)), *session.scalars(select(db.PipelineVersion.id))}
+    packages = settings.version_file("any").parent
+    for path in (*settings.run_folder("any").parent.iterdir(), *packages.iterdir()):
+        if _is_id(path.stem) and path.stem not in known:
             _remove(path)
-    known = {f"{id}.yaml" for id in session.scalars(select(db.PipelineVersion.id))}
-    for path in settings.version_file("any").parent.iterdir():
-        if path.name not in known:
-            _remove(path)
-    for path in settings.folder.glob(DRAFTS):
+    for path in (*settings.folder.glob(DRAFTS), *packages.glob(DRAFTS)):
         _remove(path)
     Store.of_server(settings.folder).forget_lost()
+
+
+def _is_id(name: str) -> bool:
+    try:
+        return str(uuid.UUID(name)) == name
+    except ValueError:
+        return False
 
 
 def _remove(path: Path) -> None:

@@ -18,6 +18,7 @@ from fastkf.server.app import create_app
 from fastkf.server.settings import Settings
 
 SECONDS_TO_ANSWER = 3  # what is asked when the server is told to end
+BROUGHT = {local_server.TOKEN, local_server.PANEL_TOKEN, "lost+found"}  # into a new folder
 
 
 def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> None:
@@ -30,8 +31,8 @@ def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> No
         on_ready: called when requests are answered, with the address and the token, if it has one.
 
     Raises:
-        UsageError: the server was to be open to all on an address that others reach, or the port
-            is taken.
+        UsageError: the server was to be open to all on an address that others reach, the port is
+            taken, or the folder has other files in it.
         FastkfError: another server has the folder, or the files are unusable.
     """
     with _lock(settings), bind(settings.host, settings.port) as listener:
@@ -77,7 +78,7 @@ class _Server(Server):
 
 def _lock(settings: Settings) -> FileLock:
     """Makes the folder, and takes it for this process."""
-    settings.folder.mkdir(parents=True, exist_ok=True)
+    _make_own_folder(settings)
     settings.folder.chmod(0o700)  # before there is anything in it
     lock = FileLock(settings.folder / local_server.LOCK)
     try:
@@ -88,6 +89,20 @@ def _lock(settings: Settings) -> FileLock:
             "use that one, end it, or name another --folder",
         ) from error
     return lock
+
+
+def _make_own_folder(settings: Settings) -> None:
+    """Makes the folder, if it is not there; one that holds anything else is not taken.
+
+    A server closes its folder to others, and tidies it up.
+    """
+    try:
+        settings.folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{settings.folder}: is no folder", "name a new --folder") from error
+    names = {path.name for path in settings.folder.iterdir()} - BROUGHT
+    if names and names.isdisjoint({local_server.LOCK, settings.database.name}):
+        raise UsageError(f"{settings.folder}: other files are in it", "name a new --folder")
 
 
 def _check_access(settings: Settings, listener: socket.socket) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+import stat
 import uuid
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from fastkf.base import clock, local_server
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, UsageError
 from fastkf.server import database as db
 from fastkf.server import leftovers, main, runs
 from fastkf.server.settings import Settings
@@ -98,16 +99,46 @@ def test_what_no_row_knows_of_is_removed_at_the_next_start(database, settings):
     lost = settings.run_folder(str(uuid.uuid4()))
     (lost / "work").mkdir(parents=True)
     (lost / "data").symlink_to(settings.folder)  # is not followed
-    settings.version_file("lost").touch()
-    draft = settings.folder / ".0123456789abcdef.new"
-    draft.touch()
+    package = settings.version_file(str(uuid.uuid4()))
+    package.touch()
+    drafts = [place / ".0123456789abcdef.new" for place in (settings.folder, package.parent)]
+    for draft in drafts:
+        draft.touch()
     with database.read() as session:
         leftovers.remove(settings, session)
     assert kept.is_dir()
     assert not lost.exists()
-    assert not settings.version_file("lost").exists()
-    assert not draft.exists()
+    assert not package.exists()
+    assert not any(draft.exists() for draft in drafts)
     assert settings.database.exists()
+
+
+def test_what_a_user_has_put_beside_the_runs_stays(database, settings):
+    own = settings.run_folder("titanic") / "2026-11-30_10-00-00"
+    own.mkdir(parents=True)
+    note = settings.version_file("any").with_name("notes.yaml")
+    note.touch()
+    with database.read() as session:
+        leftovers.remove(settings, session)
+    assert own.is_dir()
+    assert note.exists()
+
+
+def test_a_folder_with_other_files_is_not_taken(tmp_path):
+    folder = tmp_path / "work"
+    (folder / "runs" / "titanic").mkdir(parents=True)
+    folder.chmod(0o755)
+    with pytest.raises(UsageError, match="other files are in it; name a new --folder"):
+        main.serve(Settings(folder), lambda *_: None)
+    assert [path.name for path in folder.iterdir()] == ["runs"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_what_is_no_folder_is_said_to_be_none(tmp_path, place):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is no folder"):
+        main.serve(Settings(tmp_path / place), lambda *_: None)
 
 
 def test_what_a_running_server_has_is_left_where_it_is(settings, tmp_path):
