@@ -2,8 +2,9 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import BigInteger, String, Text, TypeDecorator
+from sqlalchemy import BigInteger, ColumnElement, String, Text, TypeDecorator, func
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -62,3 +63,13 @@ class Words(TypeDecorator):
 
 
 Name = Words(collation="NOCASE")
+
+
+def fold(value: Any) -> str | None:
+    """A text without its case, for SQLite, which knows that of ASCII alone."""
+    return None if value is None else str(value).casefold()
+
+
+def contains(column: Any, text: str) -> ColumnElement[bool]:
+    """Whether a column's text has another in it, whatever their case."""
+    return func.instr(func.fold(column), fold(text)) > 0

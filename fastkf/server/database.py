@@ -22,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, deferred, mapped_co
 from sqlalchemy.schema import CreateIndex
 
 from fastkf.base.errors import FastkfError
-from fastkf.server.columns import Data, Name, Time, Words
+from fastkf.server.columns import Data, Name, Time, Words, fold
 
 # The states in which a run goes on, of those that the API knows (V2beta1RuntimeState).
 GOING = ("PENDING", "RUNNING", "CANCELING")
@@ -273,6 +273,7 @@ class Database:
 def _set_up_connection(connection, record) -> None:
     connection.isolation_level = None  # transactions begin in _begin
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    connection.create_function(fold.__name__, 1, fold, deterministic=True)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 

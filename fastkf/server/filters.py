@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from sqlalchemy import ColumnElement, Integer, case, func, literal_column, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
-from fastkf.server.columns import EPOCH, Time, Words
+from fastkf.server.columns import EPOCH, Time, Words, contains, fold
 from fastkf.server.errors import invalid, read_json
 from fastkf.server.messages import Message, read_message, read_time
 
@@ -42,7 +42,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], ColumnElement]] = {
     "LESS_THAN": lambda column, value: column < value,
     "LESS_THAN_EQUALS": lambda column, value: column <= value,
     "IN": lambda column, value: column.in_(value),
-    "IS_SUBSTRING": lambda column, value: func.instr(func.lower(column), value.lower()) > 0,
+    "IS_SUBSTRING": contains,
 }
 VALUES = (
     "int_value",
@@ -112,8 +112,18 @@ def _read_predicate(predicate: Message, fields: Fields) -> ColumnElement:
     column = fields[key]
     if isinstance(column.type, Time):
         return _compare_time(key, column, operation, value)
-    texts = [_as_text(one) for one in value] if isinstance(value, list) else _as_text(value)
-    return COMPARISONS[operation](ignore_case(column), texts)
+    return _compare_text(column, operation, value)
+
+
+def _compare_text(column: Column, operation: str, value: Any) -> ColumnElement:
+    """ASCII by SQLite's own means, which are ten times as fast."""
+    if operation == "IS_SUBSTRING":
+        return contains(column, value)
+    texts = [_as_text(one) for one in (value if isinstance(value, list) else [value])]
+    key: ColumnElement = ignore_case(column)
+    if not all(one.isascii() for one in texts):
+        key, texts = func.fold(key), [fold(one) or "" for one in texts]
+    return COMPARISONS[operation](key, texts if isinstance(value, list) else texts[0])
 
 
 def _as_text(value: Any) -> str:

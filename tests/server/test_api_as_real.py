@@ -172,6 +172,16 @@ def test_predicates(asked, key, operation, value, count):
     assert (status, bool(answer.get("total_size"))) == (200, count), answer
 
 
+@pytest.mark.parametrize("operation", ["EQUALS", "IN", "IS_SUBSTRING"])
+@pytest.mark.parametrize("text", ["École", "école", "ÉCOLE"])
+def test_letters_of_any_alphabet_are_found_in_any_case(asked, text, operation):
+    asked.ask("POST", "/experiments", {"display_name": "École"})
+    many = operation == "IN"
+    value = {"string_values": {"values": ["x", text]}} if many else {"string_value": text}
+    status, answer = find(asked, "experiments", "display_name", operation, **value)
+    assert (status, answer.get("total_size")) == (200, 1)
+
+
 def test_a_time_is_compared_as_it_is_shown(asked):
     [one] = find(asked, "experiments", "name", 1, string_value="default")[1]["experiments"]
     shown = one["created_at"].partition(".")[0] + "Z"

@@ -256,6 +256,14 @@ def test_the_list_filters_by_state_and_name_and_hides_the_archived(get, place):
     assert "No run fits" in get("/fragments/runs?name=none").text
 
 
+def test_names_in_any_alphabet_are_found_in_any_case(get, place):
+    place.add_run("Über Öl")
+    place.add_pipeline("Über Öl")
+    for address in ("runs", "pipelines"):
+        for name in ("Über", "über", "ÖL"):
+            assert len(rows(get(f"/fragments/{address}?name={quote(name)}").page)) == 1
+
+
 def test_a_long_list_has_pages(get, place):
     for number in range(30):
         place.add_run(f"run {number}")

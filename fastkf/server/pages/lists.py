@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from fastkf.runs.model import Run
 from fastkf.server import database as db
+from fastkf.server.columns import contains
 from fastkf.server.pages.run_page import summarise
 from fastkf.server.pages.versions import describe_tags
 
@@ -70,7 +71,7 @@ def list_runs(
     if wanted.state:
         query = query.where(db.Run.state.in_(STATES[wanted.state]))
     if wanted.name:
-        query = query.where(func.instr(func.lower(db.Run.display_name), wanted.name.lower()) > 0)
+        query = query.where(contains(db.Run.display_name, wanted.name))
     counted = query.with_only_columns(func.count(), maintain_column_froms=True)
     total = session.scalar(counted) or 0
     pages = max(1, -(-total // ROWS))
@@ -98,7 +99,7 @@ def list_pipelines(session: Session, name: str) -> list[dict]:
     """The pipelines, the newest first, with their latest version and their latest run."""
     query = select(db.Pipeline).order_by(db.Pipeline.created_at.desc())
     if name:
-        query = query.where(func.instr(func.lower(db.Pipeline.display_name), name.lower()) > 0)
+        query = query.where(contains(db.Pipeline.display_name, name))
     pipelines = []
     for row in session.scalars(query):
         versions = list_versions(session, row.id)
