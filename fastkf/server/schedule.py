@@ -79,6 +79,12 @@ class Cron:
         self._either = all(not one.startswith(("*", "?")) for one in (fields[3], fields[5]))
 
     def after(self, moment: datetime) -> datetime | None:
+        try:
+            return self._find_after(moment)
+        except (OverflowError, ValueError):  # after the year 9999, which is the last here
+            return None
+
+    def _find_after(self, moment: datetime) -> datetime | None:
         moment = (moment.astimezone(UTC) + timedelta(seconds=1)).replace(microsecond=0)
         last = moment.year + MOST_YEARS
         while moment.year <= last:

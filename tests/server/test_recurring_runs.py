@@ -41,6 +41,16 @@ def test_a_time_that_never_comes():
     assert Cron("0 0 0 30 2 *").after(NOON) is None
 
 
+@pytest.mark.parametrize("cron", ["* * * * * *", "0 0 6 * * *", "0 0 0 1 1 *"])
+def test_after_the_last_year_there_is_no_time(asked, cron):
+    """One such schedule keeps no other from its runs, and the page shows it."""
+    end = "9999-12-31T23:59:59Z"
+    create(asked, trigger={"cron_schedule": {"cron": cron, "start_time": end}})
+    create(asked)
+    assert len(make(asked, 61)) == 1
+    assert asked.client.get("/fragments/recurringruns").status_code == 200
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "* * * *", "60 * * * * *", "a * * * * *", "*/0 * * * * *", "5-1 * * * * *", "@every 1x"]
