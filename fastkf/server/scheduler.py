@@ -125,9 +125,8 @@ def read_limits(trigger: dict[str, Any]) -> tuple[datetime | None, datetime | No
 def _first_after(
     schedule: Schedule, limits: tuple[datetime | None, datetime | None], row: db.RecurringRun
 ) -> datetime | None:
-    start = limits[0]
-    since = row.last_at or (start if start and start > row.since else row.since)
-    return schedule.after(since)
+    """A schedule whose start has passed already is behind from there on, as on a Kubeflow."""
+    return schedule.after(row.last_at or limits[0] or row.since)
 
 
 def _latest(schedule: Schedule, moment: datetime, end: datetime, now: datetime) -> datetime:

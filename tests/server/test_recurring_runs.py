@@ -177,6 +177,18 @@ def test_it_begins_and_ends_when_it_should(asked):
     assert len(make(asked, 5000)) == 2
 
 
+@pytest.mark.parametrize(("no_catchup", "count"), [(False, 4), (True, 1)])
+def test_a_start_that_has_passed_is_caught_up_from(asked, no_catchup, count):
+    start = clock.now() - timedelta(seconds=250)
+    schedule = {"interval_second": 60, "start_time": clock.format_utc(start)}
+    trigger = {"periodic_schedule": schedule}
+    create(asked, trigger=trigger, max_concurrency=10, no_catchup=no_catchup)
+    runs = make(asked, 0)
+    assert len(runs) == count
+    last = datetime.fromisoformat(runs[-1]["scheduled_at"])
+    assert last - start == pytest.approx(timedelta(seconds=240), abs=timedelta(seconds=1))
+
+
 def test_it_goes_on_with_the_next_server(asked):
     create(asked, max_concurrency=10)
     assert len(make(asked, 61)) == 1
