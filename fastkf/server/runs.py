@@ -5,6 +5,7 @@ neither, and can be tried again.
 """
 
 import logging
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from fastkf.base import clock
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, shorten
 from fastkf.base.files import write_text
 from fastkf.package.arguments import complete_arguments
 from fastkf.package.model import Package
@@ -82,9 +83,10 @@ def find_missing(settings: Settings, parameters: Mapping[str, object]) -> str | 
         for name, shared in settings.shared.items():
             if not isinstance(value, str) or not value.startswith(f"../{name}/"):
                 continue
-            if not (shared.path / value.removeprefix(f"../{name}/")).exists():
+            # Not Path's, which raises for a name that is too long: the queue would wait for it.
+            if not os.path.exists(shared.path / value.removeprefix(f"../{name}/")):
                 where = f"there is no such folder or file in {shared.path}"
-                return f"{parameter} = {value}: {where}; {shared.remedy}"
+                return f"{parameter} = {shorten(value)}: {where}; {shared.remedy}"
     return None
 
 

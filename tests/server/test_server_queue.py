@@ -3,6 +3,7 @@
 import errno
 import sys
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from fastkf.server import database as db
 from fastkf.server import queue as queues
 from fastkf.server import runs
 from fastkf.server.queue import RunQueue
-from fastkf.server.settings import Settings
+from fastkf.server.settings import Settings, SharedFolder
 
 pytestmark = pytest.mark.security
 
@@ -166,6 +167,16 @@ def test_the_record_of_a_run_that_cannot_be_started_is_written_when_there_is_roo
     assert ended(database, run_id).error == "there is no such folder"
     assert not errors
     assert read_run(settings.run_folder(run_id)).state is State.FAILED
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/below"])
+def test_a_shared_file_that_cannot_be_looked_for_is_not_there(settings, tmp_path, name):
+    """An error would hold up the queue: its run, and all that wait behind it, for ever."""
+    (tmp_path / "file").touch()
+    settings = replace(settings, shared={"data": SharedFolder(tmp_path, "fetch it")})
+    found = runs.find_missing(settings, {"place": f"../data/{name}"})
+    assert "there is no such folder or file" in found
+    assert "fetch it" in found
 
 
 def test_a_record_that_may_not_be_written_holds_nothing_up(database, settings, monkeypatch, caplog):
