@@ -1,6 +1,7 @@
 """TCP ports: whether they are free, some that are, and a socket on one. Unix sockets' names."""
 
 import contextlib
+import errno
 import ipaddress
 import socket
 
@@ -52,7 +53,7 @@ def bind(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a text that is no name of a host
         raise _refuse(host, port, error) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -76,8 +77,12 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _refuse(host: str, port: int, error: OSError) -> PortError:
+def _refuse(host: str, port: int, error: OSError | UnicodeError) -> PortError:
+    reason = getattr(error, "strerror", None) or error
+    of_host = isinstance(error, socket.gaierror | UnicodeError)
     return PortError(
-        f"{host}:{port}: cannot listen there ({error.strerror or error})",
-        "if another program has the port, choose another --port, or 0 for a free one",
+        f"{host}:{port}: cannot listen there ({reason})",
+        "give an address or a name of this machine, such as 127.0.0.1"
+        if of_host or getattr(error, "errno", None) == errno.EADDRNOTAVAIL
+        else "if another program has the port, choose another --port, or 0 for a free one",
     )

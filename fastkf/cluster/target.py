@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+
 from fastkf.base import endpoint, local_server
 from fastkf.base.errors import UsageError
 from fastkf.cluster import auth
@@ -100,7 +102,8 @@ def clean_address(host: str, named_by: str = "--host") -> str:
     try:
         parts = urlsplit(address)
         is_address = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
-    except ValueError:
+        httpx.URL(address).host.encode("idna")  # what no DNS can be asked for is no host
+    except (ValueError, httpx.InvalidURL):
         is_address = False
     if not is_address or any(character.isspace() for character in address):
         raise UsageError(

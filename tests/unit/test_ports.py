@@ -27,6 +27,13 @@ def test_a_port_on_a_name_that_is_not_this_machines():
         bind("no.such.host.invalid", 0)
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".com", "ü" * 64, "192.0.2.1"])
+def test_a_port_on_what_is_no_name_or_another_machines_address(host):
+    with pytest.raises(PortError, match="cannot listen there") as error:
+        bind(host, 0)
+    assert "a name of this machine" in error.value.remedy
+
+
 def test_a_bound_socket_does_not_listen_yet():
     with bind("127.0.0.1", 0) as listener, pytest.raises(ConnectionRefusedError):
         socket.create_connection(listener.getsockname(), timeout=5)
