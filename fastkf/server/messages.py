@@ -19,6 +19,8 @@ from fastkf.server.errors import invalid
 Message = dict[str, Any]
 SHOWN = 60  # characters of what a client has sent, in an answer to it
 SIGNED_32, SIGNED_64 = 2**31, 2**63
+# RFC 3339, as Go's package time reads it: with a zone.
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 BODY = "the body"  # of a request, whose fields are named alone
 LONGS = {  # what the models call a text, as JSON may write it, and is a number of 64 bits
     ("V2beta1Predicate", "long_value"): "long",
@@ -67,14 +69,14 @@ def read_time(value: Any, name: str) -> datetime:
     Raises:
         ApiError: it is none.
     """
+    shown = show_text(str(value)[:SHOWN])
+    fault = invalid(f"{name}: {shown!r} is no time with its zone, such as 2026-11-25T10:00:00Z")
+    if not isinstance(value, str) or not TIME.fullmatch(value):
+        raise fault
     try:
-        moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=EPOCH.tzinfo)).astimezone(
-            EPOCH.tzinfo
-        )
-    except (TypeError, ValueError, OverflowError) as error:
-        shown = show_text(str(value)[:SHOWN])
-        raise invalid(f"{name}: {shown!r} is no time such as 2026-11-25T10:00:00Z") from error
+        return datetime.fromisoformat(value).astimezone(EPOCH.tzinfo)
+    except (ValueError, OverflowError) as error:
+        raise fault from error
 
 
 def _read(value: Any, kind: str, name: str) -> Any:

@@ -19,7 +19,7 @@ FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
     ("hours", 0, 23, []),
     ("day of the month", 1, 31, []),
     ("month", 1, 12, MONTHS),
-    ("day of the week", 0, 7, DAYS),
+    ("day of the week", 0, 6, DAYS),
 )
 WORDS = {
     "@yearly": "0 0 0 1 1 *",
@@ -73,8 +73,7 @@ class Cron:
                 "day-of-month month day-of-week, such as 0 0 6 * * 1-5"
             )
         read = [_read_field(one, *kind) for one, kind in zip(fields, FIELDS, strict=True)]
-        self._seconds, self._minutes, self._hours, self._days, self._months, week = read
-        self._week = {day % 7 for day in week}
+        self._seconds, self._minutes, self._hours, self._days, self._months, self._week = read
         # With both days given, one of them is enough.
         self._either = all(not one.startswith(("*", "?")) for one in (fields[3], fields[5]))
 

@@ -28,7 +28,7 @@ AFTER = Cron.after
         ("0 0 0 1 JAN *", "2027-01-01 00:00:00"),
         ("0 0 0 31 * *", "2026-12-31 00:00:00"),
         ("0 0 0 13 * FRI", "2026-12-04 00:00:00"),
-        ("0 0 0 * * 7", "2026-11-29 00:00:00"),
+        ("0 0 0 * * 0", "2026-11-29 00:00:00"),
         ("0 5,35 10-14/2 * *", "2026-11-28 12:05:00"),
         ("0 0 0 29 2 *", "2028-02-29 00:00:00"),
     ],
@@ -54,7 +54,8 @@ def test_after_the_last_year_there_is_no_time(asked, cron):
 @pytest.mark.parametrize(
     "text",
     ["", "* * * *", "60 * * * * *", "a * * * * *", "*/0 * * * * *", "5-1 * * * * *", "@every 1x"]
-    + ["@every 0s", "@never", "1/x * * * * *", "², * * * * *", "* * * * * * *"],
+    + ["@every 0s", "@never", "1/x * * * * *", "², * * * * *", "* * * * * * *"]
+    + ["0 0 0 * * 7", "0 0 0 * * 5-7"],
 )
 def test_what_is_no_cron(text):
     with pytest.raises(ScheduleError):
@@ -219,6 +220,20 @@ def test_what_hinders_a_run_is_told(asked):
     assert "experiment is not there" in answer["error"]["message"]
 
 
+def at(time: str) -> dict:
+    return {"periodic_schedule": {"interval_second": "60", "start_time": time}}
+
+
+def test_one_whose_mode_is_not_given_makes_no_runs(asked):
+    made = create(asked, mode=None)
+    assert (made["mode"], made["status"]) == ("DISABLE", "DISABLED")
+    assert make(asked, 61) == []
+
+
+# No zone, no time, no T; Go's package time, which reads them on a Kubeflow, takes none.
+NO_TIMES = ["2026-11-25T10:00:00", "2026-11-25", "2026-11-25 10:00:00Z", "20261125T100000Z"]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -230,6 +245,8 @@ def test_what_hinders_a_run_is_told(asked):
         {"trigger": {"cron_schedule": {"cron": "0 0 6 * * *", "zone": "CET"}}},
         {"max_concurrency": "11"},
         {"max_concurrency": 0},
+        {"max_concurrency": None},
+        *({"trigger": at(time)} for time in NO_TIMES),
         {"runtime_config": {"parameters": {"other": 1}}},
         {"pipeline_spec": None},
         {"display_name": ""},
@@ -237,7 +254,8 @@ def test_what_hinders_a_run_is_told(asked):
 )
 def test_what_is_no_recurring_run(asked, fields):
     body = {"display_name": "never", "pipeline_spec": PACKAGE}
-    body |= {"trigger": {"periodic_schedule": {"interval_second": "60"}}, **fields}
+    body |= {"trigger": {"periodic_schedule": {"interval_second": "60"}}, "max_concurrency": 1}
+    body |= fields
     status, answer = asked.ask("POST", "/recurringruns", body)
     assert (status, answer["code"]) == (400, 3), answer
 

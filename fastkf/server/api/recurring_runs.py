@@ -49,9 +49,10 @@ def find_recurring_run(session: Session, id: str) -> db.RecurringRun:
 
 @router.post("", **takes(RECURRING_RUN))
 def create_recurring_run(body: Body, database: FromDatabase) -> dict:
+    """One whose mode is not given is disabled, and max_concurrency is needed, as on a Kubeflow."""
     asked = read_message(body, "V2beta1RecurringRun", BODY)
     wanted, trigger = RunRequest.read(asked), _read_trigger(asked)
-    at_once = asked.get("max_concurrency", 1)
+    at_once = asked.get("max_concurrency", 0)
     if not 1 <= at_once <= MOST_AT_ONCE:
         raise invalid(f"max_concurrency is at least 1 and at most {MOST_AT_ONCE}")
     sent = None if wanted.spec is None else Source(Package.from_spec(wanted.spec))
@@ -78,7 +79,7 @@ def create_recurring_run(body: Body, database: FromDatabase) -> dict:
             trigger=trigger,
             max_concurrency=at_once,
             no_catchup=asked.get("no_catchup", False),
-            is_enabled=asked.get("mode") not in ("DISABLE", 2),
+            is_enabled=asked.get("mode") in ("ENABLE", 1),
             count=0,
             since=moment,
             created_at=moment,
