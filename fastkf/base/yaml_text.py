@@ -21,6 +21,7 @@ import yaml
 from fastkf.base.errors import first_line
 
 CORE = "tag:yaml.org,2002:"
+MERGE = CORE + "merge"
 LONGEST_NUMBER = 400  # characters; the largest number that a double holds has 309 digits
 INTEGER = r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+"
 FLOAT = (
@@ -28,6 +29,7 @@ FLOAT = (
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 DIRECTIVE = re.compile(r"(?:^|[\r\n\x85\u2028\u2029])%")  # where libyaml begins a line
+SHOWN = 60  # characters of a key in a message
 MOST_DIRECTIVES = 20  # libyaml compares each %TAG with all before it
 START = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 END = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
@@ -83,6 +85,30 @@ class _CoreLoader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML has no type
     yaml_implicit_resolvers: dict[str | None, list[Any]] = {}
     yaml_constructors: dict[str | None, Any] = {}
 
+    def __init__(self, stream: str):
+        super().__init__(stream)
+        self._flat: set[yaml.MappingNode] = set()
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Puts in what `<<` names; a mapping's own keys go before it, and what is named first.
+
+        Not PyYAML's, which compares the keys by where they are in memory (6.0.4).
+        """
+        if node in self._flat:
+            return
+        self._flat.add(node)
+        own = [pair for pair in node.value if pair[0].tag != MERGE]
+        keys = _read_keys(node)
+        merged = []
+        for source in (one for key, value in node.value if key.tag == MERGE for one in _all(value)):
+            if not isinstance(source, yaml.MappingNode):
+                raise _fault("a mapping is expected to merge", source)
+            self.flatten_mapping(source)
+            new = [pair for pair in source.value if _name(pair[0]) not in keys]
+            keys |= {_name(key) for key, _ in new}
+            merged += new
+        node.value = merged + own
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
         """Keys as they are written, as a cluster has them: a number or `true` is a text."""
         if not isinstance(node, yaml.MappingNode):
@@ -137,6 +163,26 @@ for name, construct in (
 ):
     _CoreLoader.add_constructor(CORE + name, construct)
 _CoreLoader.add_constructor(None, _CoreLoader.refuse)
+
+
+def _read_keys(node: yaml.MappingNode) -> set[str | None]:
+    """The keys of a mapping; raises where one stands twice, as the first would be lost."""
+    keys: set[str | None] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.value in keys:
+            raise _fault(f"the key {key.value[:SHOWN]!r} stands twice here", key)
+        keys.add(_name(key))
+    return keys
+
+
+def _name(key: yaml.Node) -> str | None:
+    """None of what is no text, which `construct_mapping` refuses."""
+    return key.value if isinstance(key, yaml.ScalarNode) else None
+
+
+def _all(value: yaml.Node) -> list[yaml.Node]:
+    """What a merge key names: a mapping, or several."""
+    return list(value.value) if isinstance(value, yaml.SequenceNode) else [value]
 
 
 def _fault(problem: str, node: yaml.Node) -> yaml.YAMLError:

@@ -69,6 +69,11 @@ def test_a_value_is_what_both_versions_of_yaml_take_it_for(text, value):
         ("!local x", "!local"),
         ("!!map x", "a mapping is expected"),
         ("? [a]\n: b", "a key that is no text (line 1, column 3)"),
+        ("a: 1\nb: 2\na: 3", "the key 'a' stands twice here (line 3, column 1)"),
+        ("x: [{1: a, '1': b}]", "stands twice"),
+        ("{<<: {a: 1}, <<: {a: 2}}", "stands twice"),
+        ("{<<: [{a: 1}, b]}", "a mapping is expected to merge"),
+        ("{<<: {[a]: 1}}", "a key that is no text"),
         ("9" * 500, "a number that is too long"),
         ("a: \ud800", "surrogate"),
         ('"\\ud800"', "invalid Unicode"),
@@ -89,6 +94,18 @@ def test_what_json_cannot_hold_or_is_too_much_is_refused_in_one_line(text, probl
     with pytest.raises(YamlError, match="^[^\n]*$") as caught:
         read_yaml(text, OF_TEST)
     assert problem in str(caught.value)
+
+
+def test_what_is_merged_may_stand_in_the_mapping_too():
+    """In whatever order they are read: the one that is merged may be looked at first."""
+    text = "a: {b: &b {<<: {x: 1, y: 1}, x: 2}}\nc: {<<: *b, y: 3}\nd: *b"
+    [read] = read_yaml(text)
+    assert read == {"a": {"b": {"x": 2, "y": 1}}, "c": {"x": 2, "y": 3}, "d": {"x": 2, "y": 1}}
+
+
+def test_of_what_is_merged_the_first_counts():
+    [read] = read_yaml("a: &a {name: 1}\nb: &b {name: 2, more: 2}\nc: {<<: [*a, *b]}")
+    assert read["c"] == {"name": 1, "more": 2}
 
 
 COLLIDING = ",".join(f"{number * (2**61 - 1)}: 1" for number in range(4500))
