@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
-from fastkf.base.errors import first_line, shorten
+from fastkf.base.errors import FastkfError, first_line, shorten
 from fastkf.base.files import lacks_space
 from fastkf.base.plain_data import DataError, check_data, spell_numbers
 from fastkf.package.errors import PackageError, PackageTooLargeError
@@ -112,11 +112,9 @@ def add_handlers(app: FastAPI) -> None:
     async def answer_api_error(request: Request, error: ApiError):
         return answer_request(request, error.code, error.message)
 
-    @app.exception_handler(PackageError)
-    async def answer_package_error(request: Request, error: PackageError):
-        is_large = isinstance(error, PackageTooLargeError)
-        code = Code.TOO_LARGE if is_large else Code.INVALID_ARGUMENT
-        return answer_request(request, code, str(error))
+    @app.exception_handler(FastkfError)
+    async def answer_fastkf_error(request: Request, error: FastkfError):
+        return answer_request(request, _find_code(error), str(error))
 
     @app.exception_handler(RequestValidationError)
     async def answer_invalid_request(request: Request, error: RequestValidationError):
@@ -145,6 +143,14 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def answer_fault(request: Request, error: Exception):
         return answer(Code.INTERNAL, f"a fault of this server: {type(error).__name__}: {error}")
+
+
+def _find_code(error: FastkfError) -> Code:
+    """Of a package, its sender's fault; else of what is here, such as a folder that is gone."""
+    if isinstance(error, PackageTooLargeError):
+        return Code.TOO_LARGE
+    is_sent = isinstance(error, PackageError)
+    return Code.INVALID_ARGUMENT if is_sent else Code.FAILED_PRECONDITION
 
 
 def _write_json(content: Any) -> str:

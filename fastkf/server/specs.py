@@ -15,7 +15,11 @@ def load_package(settings: Settings, run_id: str) -> Package:
     Raises:
         FastkfError: it cannot be read.
     """
-    return Package.load(settings.run_folder(run_id) / "pipeline.yaml")
+    try:
+        return Package.load(settings.run_folder(run_id) / "pipeline.yaml")
+    except FastkfError as error:
+        problem = f"the package of the run cannot be read any more ({error.problem})"
+        raise FastkfError(problem, "start a new run of its pipeline") from error
 
 
 def read_spec(settings: Settings, row: db.Run) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import errno
 import json
+import shutil
 import sqlite3
 from urllib.parse import quote
 
@@ -328,3 +329,13 @@ def test_a_status_has_one_code_and_is_kept(status):
     assert answer.status_code == status
     code = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 409: 6, 413: 8, 500: 13, 501: 12, 503: 14}
     assert json.loads(answer.body)["code"] == code.get(status, 3)
+
+
+def test_a_run_whose_folder_was_removed_is_not_tried_again_but_told_of(asked):
+    run_id = run_of(asked, PACKAGE)
+    asked.ask("POST", f"/runs/{run_id}:terminate")
+    shutil.rmtree(asked.settings.run_folder(run_id))
+    status, answer = asked.ask("POST", f"/runs/{run_id}:retry")
+    assert (status, answer["code"]) == (400, 9)
+    assert "start a new run of its pipeline" in answer["message"]
+    assert asked.ask("GET", f"/runs/{run_id}")[1]["state"] == "FAILED"
