@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from filelock import FileLock, Timeout
+
 from fastkf.base import files, proof
 from fastkf.base.errors import FastkfError
 from fastkf.base.identity import ProcessIdentity
@@ -111,6 +113,19 @@ def read(folder: Path) -> LocalServer | None:
             "delete it, and start the server again",
         ) from error
     return server if server.process.is_own() else None
+
+
+def is_taken(folder: Path) -> bool:
+    """Whether a server works in a data folder, or starts to: it has the lock."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:  # no folder to work in
+        return False
+    lock.release()
+    return False
 
 
 def find(folder: Path) -> LocalServer | None:

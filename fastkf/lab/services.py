@@ -28,23 +28,39 @@ class Service:
     process: subprocess.Popen
     log: Path
 
-    def wait(self, is_ready: Callable[[], bool]) -> None:
+    def wait(
+        self, is_ready: Callable[[], bool], is_replaced: Callable[[], bool] = lambda: False
+    ) -> None:
         """Returns when it is ready.
+
+        Args:
+            is_replaced: whether another does its work, when it has ended.
 
         Raises:
             FastkfError: it has ended, or is silent for too long.
         """
         deadline = time.monotonic() + SECONDS_TO_START
         while not is_ready():
-            self.check()
+            if self.process.poll() is None or not is_replaced():
+                self.check()
             if time.monotonic() > deadline:
                 raise FastkfError(self._describe(f"gave no answer in {SECONDS_TO_START} s"))
             time.sleep(0.1)
 
     def listens_on(self, port: int) -> bool:
         """Whether it, or what it has started, is what listens on a port: nobody else's program."""
-        family = psutil.Process(self.process.pid).children(recursive=True)
-        return any(listens_on(one.pid, port) for one in family)
+        return any(listens_on(pid, port) for pid in self._list_pids())
+
+    def has(self, pid: int) -> bool:
+        """Whether a process is its own."""
+        return pid in self._list_pids()
+
+    def _list_pids(self) -> list[int]:
+        try:
+            family = psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+        return [self.process.pid, *(one.pid for one in family)]
 
     def check(self) -> None:
         """Raises FastkfError when it has ended."""

@@ -110,7 +110,11 @@ def is_own(server: Endpoint) -> bool:
 
 
 def find_server(start: Callable[..., Service], running: list[Service]) -> LocalServer:
-    """The server that runs already, or one that is started now, on a port of its own choice."""
+    """The server that runs already, or one that is started now, on a port of its own choice.
+
+    Another may be starting at the same moment (`fastkf server & fastkf lab`): one of the two gets
+    the folder, and is the one. Only one of our own is among what runs, and is looked after.
+    """
     folder = local_server.default_folder()
     if known := local_server.find(folder):
         return known
@@ -123,9 +127,10 @@ def find_server(start: Callable[..., Service], running: list[Service]) -> LocalS
         found = local_server.find(folder)
         return found is not None
 
-    service.wait(is_ready)
-    running.append(service)
+    service.wait(is_ready, lambda: local_server.is_taken(folder))
     assert found is not None
+    if service.has(found.pid):
+        running.append(service)
     return found
 
 

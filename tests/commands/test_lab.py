@@ -19,6 +19,7 @@ import pytest
 import urllib3
 from build import write_notebook
 from conftest import fastkf
+from filelock import FileLock
 from guides import fastkf_commands
 from kale_panel import NotebookPage, start_lab
 from notes import compute_proof, write_note
@@ -309,14 +310,50 @@ def test_the_note_of_a_server_that_was_killed_is_not_taken(upstream, tmp_path, m
     monkeypatch.setattr(upstream, "note", started)
 
     class Starting:
-        def wait(self, is_ready):
+        def wait(self, is_ready, *_):
             assert not is_ready()
             local_server.write(tmp_path, started)
             assert is_ready()
 
+        def has(self, pid):
+            return pid == started.pid
+
     running = []
     assert session.find_server(lambda *_: Starting(), running) == started
     assert len(running) == 1
+
+
+def test_of_two_servers_that_start_together_the_one_that_has_the_folder_is_used(
+    upstream, tmp_path, monkeypatch
+):
+    """The other ends at once; that is no end of the lab's."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    monkeypatch.setenv("FASTKF_SERVER", str(folder))
+    lock = FileLock(folder / local_server.LOCK)
+    lock.acquire()  # it starts, and has not said yet where it is
+    services, running = [], []
+
+    def start(name, command):
+        with (tmp_path / "log").open("wb") as log:
+            services.append(Service(name, processes.start(["false"], log), tmp_path / "log"))
+        services[0].process.wait()
+        return services[0]
+
+    def is_taken(folder):
+        taken = look(folder)
+        monkeypatch.setattr(upstream, "note", write_note(folder, upstream.url))
+        return taken
+
+    look = local_server.is_taken
+    monkeypatch.setattr(local_server, "is_taken", is_taken)
+    try:
+        assert session.find_server(start, running).url == upstream.url
+        assert running == []
+    finally:
+        lock.release()
+    with pytest.raises(FastkfError, match="has ended"):
+        services[0].wait(lambda: False, lambda: look(folder))
 
 
 @pytest.mark.security
