@@ -23,6 +23,7 @@ from sqlalchemy.schema import CreateIndex
 
 from fastkf.base.errors import FastkfError
 from fastkf.server.columns import Data, Name, Time, Words, fold
+from fastkf.server.lost import OpenFile
 
 # The states in which a run goes on, of those that the API knows (V2beta1RuntimeState).
 GOING = ("PENDING", "RUNNING", "CANCELING")
@@ -222,6 +223,7 @@ class Database:
                 f"{path}: cannot be used as the server's database ({error.orig})",
                 "start the server with another --folder, or move this file away",
             ) from error
+        self._file = OpenFile(path)
 
     def _prepare(self, path: Path) -> None:
         """Makes the tables of a new file; one without tables is new.
@@ -259,9 +261,14 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session that commits at the end, one at a time."""
+        """A session that commits at the end, one at a time.
+
+        Raises:
+            LostDatabaseError: what it writes would be lost.
+        """
         engine = self._engine.execution_options(is_writing=True)
         with self._writing:
+            self._file.check()
             with Session(engine, expire_on_commit=False) as session, session.begin():
                 yield session
             self._version += 1

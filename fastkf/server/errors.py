@@ -14,6 +14,7 @@ from fastkf.base.errors import FastkfError, first_line, shorten
 from fastkf.base.files import lacks_space
 from fastkf.base.plain_data import DataError, check_data, spell_numbers
 from fastkf.package.errors import PackageError, PackageTooLargeError
+from fastkf.server.lost import LostDatabaseError
 
 UPLOADS = "/apis/v2beta1/pipelines/upload"
 
@@ -135,10 +136,11 @@ def add_handlers(app: FastAPI) -> None:
         return answer(Code.UNAVAILABLE, f"nothing can be written down: {error.orig}; try again")
 
     @app.exception_handler(OSError)
-    async def answer_full_disk(request: Request, error: OSError):
-        if not lacks_space(error):
+    async def answer_no_place(request: Request, error: OSError):
+        reason = _explain_place(error)
+        if reason is None:
             raise error
-        return answer(Code.UNAVAILABLE, f"nothing can be written: {error.strerror}; make room")
+        return answer(Code.UNAVAILABLE, f"nothing can be written: {reason}")
 
     @app.exception_handler(Exception)
     async def answer_fault(request: Request, error: Exception):
@@ -151,6 +153,13 @@ def _find_code(error: FastkfError) -> Code:
         return Code.TOO_LARGE
     is_sent = isinstance(error, PackageError)
     return Code.INVALID_ARGUMENT if is_sent else Code.FAILED_PRECONDITION
+
+
+def _explain_place(error: OSError) -> str | None:
+    """Why nothing can be written, and what to do; None of another error."""
+    if isinstance(error, LostDatabaseError):
+        return f"{error.filename} {error.strerror}"
+    return f"{error.strerror}; make room" if lacks_space(error) else None
 
 
 def _write_json(content: Any) -> str:

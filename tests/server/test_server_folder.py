@@ -162,6 +162,21 @@ def test_runs_without_their_database_are_kept_aside(settings):
     assert (settings.folder / "pipelines").exists()
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_what_would_be_lost_is_refused(tmp_path, is_replaced):
+    """Somebody has removed the folder, or its database, under a server that runs."""
+    with Asked(tmp_path / "server") as asked:
+        asked.settings.database.unlink()
+        if is_replaced:
+            asked.settings.database.touch()
+        status, answer = asked.ask("POST", "/experiments", {"display_name": "lost"})
+        assert (status, answer["code"]) == (503, 14)
+        assert "server.db was removed; start the server again" in answer["message"]
+        assert asked.ask("GET", "/experiments")[0] == 200
+    with Asked(tmp_path / "server") as asked:
+        assert asked.ask("POST", "/experiments", {"display_name": "kept"})[0] == 200
+
+
 OLD = (
     Path(__file__).parents[1] / "fixtures" / "server_layout_1.sql"
 )  # as the release before wrote it
