@@ -1,5 +1,6 @@
 """The command `fastkf`: a module for each group of commands."""
 
+import sys
 from typing import Annotated
 
 try:
@@ -57,6 +58,15 @@ def start(
 def main() -> None:
     open_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:  # while the shell asked what could be typed here
         raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:  # whoever read the output has enough
+        raise SystemExit(1) from None
+    except OSError as error:  # of help, which is no command, or of the last lines
+        from fastkf.cli.command import report
+
+        raise SystemExit(report(error)) from None

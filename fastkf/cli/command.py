@@ -5,12 +5,15 @@ import functools
 import inspect
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import typer
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.files import is_full, lacks_space
 from fastkf.base.signals import interrupt, on_end
 from fastkf.cli.display import Display, open_console
 from fastkf.cli.extras import require
@@ -76,10 +79,16 @@ def report(error: FastkfError | OSError | KeyboardInterrupt) -> int:
     if isinstance(error, FastkfError):
         text, code = str(error), error.exit_code
     elif isinstance(error, OSError):
-        text, code = f"{error.filename or 'a file'}: {error.strerror or error}", 1
-        remedy = REMEDIES.get(error.errno or 0)
-        text += f"; {remedy}" if remedy else ""
+        text, code = _describe(error), 1
     else:
         text, code = "interrupted", INTERRUPTED
     print(f"fastkf: {clean_text(text)}", file=sys.stderr)
     return code
+
+
+def _describe(error: OSError) -> str:
+    place, remedy = error.filename, REMEDIES.get(error.errno or 0)
+    if place is None and lacks_space(error):  # of a file that is open, the system tells no name
+        here = {"this folder": Path(), tempfile.gettempdir(): Path(tempfile.gettempdir())}
+        place = " and ".join(name for name, folder in here.items() if is_full(folder))
+    return f"{place or 'a file'}: {error.strerror or error}" + (f"; {remedy}" if remedy else "")

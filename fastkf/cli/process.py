@@ -8,11 +8,13 @@ import resource
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, TextIO
 
 from fastkf.base.errors import UsageError
 from fastkf.base.files import check_name
 from fastkf.base.plain_data import show_text
 
+STDOUT, OUTPUT = 1, "standard output"
 INTERRUPTED = 130  # the exit code after Ctrl-C
 FEWEST_FILES = 64  # a run has some 40 open
 ENOUGH_FILES = 1024
@@ -36,11 +38,49 @@ def open_streams() -> None:
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
     register()
+    sys.stdout = _name_output(sys.stdout)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Refused by a stream that took its file for a disk's, and has had it exchanged.
             with contextlib.suppress(OSError):
                 stream.reconfigure(errors=ANY_TEXT)
+
+
+class StandardOutput(io.FileIO):
+    """Standard output: an error names it, and comes once; what is written after it is dropped.
+
+    Otherwise Python would write again what it still holds when it ends, and end with a traceback.
+    """
+
+    _is_lost = False
+
+    def write(self, content: Any, /) -> int:
+        size = memoryview(content).nbytes
+        if self._is_lost or not size:  # nothing is what Typer tries a stream with
+            return size
+        try:
+            return super().write(content)
+        except OSError as error:
+            self._is_lost = True
+            raise OSError(error.errno, error.strerror, OUTPUT) from error
+
+
+def _name_output(stream: TextIO) -> TextIO:
+    """The same stream by way of `StandardOutput`, where it is that of the process."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    with contextlib.suppress(OSError):  # a stream in memory has no number
+        if stream.fileno() == STDOUT:
+            output = StandardOutput(STDOUT, "w", closefd=False)
+            is_buffered = isinstance(stream.buffer, io.BufferedIOBase)  # not with python -u
+            return io.TextIOWrapper(
+                io.BufferedWriter(output) if is_buffered else output,
+                encoding=stream.encoding,
+                errors=stream.errors,
+                line_buffering=stream.line_buffering,
+                write_through=stream.write_through,
+            )
+    return stream
 
 
 def register() -> None:

@@ -1,8 +1,11 @@
 """Turns a notebook for Kale before 2.0 into one that today's Kale compiles."""
 
 import copy
+import secrets
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,16 +85,11 @@ def has_kale(draft: Draft) -> bool:
 
 def check_result(draft: Draft, new: Path) -> bool:
     """Adds to what is left what `fastkf check` finds, and tries to compile the result."""
-    # Beside the new file, where the modules that the notebook imports may be.
     with (
-        tempfile.NamedTemporaryFile(
-            "w", dir=new.parent, prefix=".migrate-", suffix=".ipynb", encoding="utf-8"
-        ) as file,
+        write_beside(draft.to_json(), new) as path,
         tempfile.TemporaryDirectory(prefix="fastkf-migrate-") as folder,
     ):
-        file.write(draft.to_json())
-        file.flush()
-        notebook = draft.notebook(Path(file.name))
+        notebook = draft.notebook(path)
         findings = [one for one in check(notebook) if one.severity is not Severity.NOTE]
         installed = installed_packages(notebook)
         try:
@@ -100,13 +98,27 @@ def check_result(draft: Draft, new: Path) -> bool:
         except FastkfError as error:
             compiles = False
             if not findings:
-                draft.leave(None, str(error).replace(file.name, str(new)))
+                draft.leave(None, str(error).replace(str(path), str(new)))
     for finding in findings:
         holder = draft.cells[finding.cell - 1] if finding.cell else None
         draft.leave(holder, f"{finding.rule}: {finding.message}")
     if installed is not None:
         explain_packages(draft, installed)
     return compiles
+
+
+@contextmanager
+def write_beside(text: str, new: Path) -> Iterator[Path]:
+    """A notebook for a while in the new one's folder, where modules that it imports may be."""
+    path = new.with_name(f".migrate-{secrets.token_hex(8)}.ipynb")
+    try:
+        write_text(path, text)
+    except OSError as error:  # with the name that the user knows
+        raise OSError(error.errno, error.strerror, str(new)) from error
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def explain_packages(draft: Draft, installed: set[str]) -> None:

@@ -8,6 +8,9 @@ import ast
 import json
 import random
 import re
+import resource
+import subprocess
+import sys
 
 import pytest
 from build import write_notebook
@@ -419,3 +422,17 @@ def test_the_import_of_a_module_that_a_cell_writes_stays_below_it(tmp_path):
         "%%writefile util_wf.py\ndef f():\n    return 3",
         "import util_wf\nx = util_wf.f()",
     ]
+
+
+def test_a_new_file_that_finds_no_room_is_told_with_its_name(old_notebook, tmp_path):
+    new = tmp_path / "new.ipynb"
+    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))  # noqa: E731
+    result = subprocess.run(
+        [sys.executable, "-m", "fastkf.cli", "migrate", old_notebook, "-o", new],
+        preexec_fn=small,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.returncode, result.stderr) == (1, f"fastkf: {new}: File too large\n")
+    assert list(tmp_path.iterdir()) == [old_notebook]

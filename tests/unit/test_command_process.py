@@ -134,3 +134,21 @@ def test_the_limit_on_files_is_raised():
     low = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 512))  # noqa: E731
     result = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, preexec_fn=low)
     assert int(result.stdout) == 512
+
+
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["run", "--help"], ["--version"]])
+@pytest.mark.parametrize("mode", [[], ["-u"]], ids=["buffered", "unbuffered"])
+def test_an_output_that_takes_nothing_is_one_line(words, mode):
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, *mode, "-m", "fastkf.cli", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            env=kept,
+        )
+    assert result.returncode == 1
+    assert result.stderr.startswith("fastkf: standard output: No space left on device; make room")
+    assert result.stderr.count("\n") == 1
