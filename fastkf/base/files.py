@@ -281,3 +281,9 @@ def user_folder(name: str) -> Path:
     folder = platformdirs.user_data_path(PROJECT) / name
     former = platformdirs.user_data_path(FORMER_PROJECT) / name
     return former if former.exists() and not folder.exists() else folder
+
+
+def is_user_folder(path: Path) -> bool:
+    """Whether a path is on the way to the folders of `user_folder`, or below them."""
+    kept = [platformdirs.user_data_path(name) for name in (PROJECT, FORMER_PROJECT)]
+    return any(path.is_relative_to(one) or one.is_relative_to(path) for one in kept)

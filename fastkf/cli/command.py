@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from fastkf.base.errors import FastkfError
-from fastkf.base.files import is_full, lacks_space
+from fastkf.base.files import is_full, is_user_folder, lacks_space
 from fastkf.base.signals import interrupt, on_end
 from fastkf.cli.display import Display, open_console
 from fastkf.cli.extras import require
@@ -27,6 +27,8 @@ REMEDIES = {
     errno.EROFS: "nothing can be written to this disk: use a folder of another one",
     errno.ENOSPC: "make room on the disk; `fastkf clean` removes old runs",
 }
+OWN_HOME = "your data are kept there: set HOME, or XDG_DATA_HOME, to a folder of your own"
+HAS_NO_HOME = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
 DEBUG_VARIABLE = "FASTKF_DEBUG"
 
 
@@ -91,4 +93,6 @@ def _describe(error: OSError) -> str:
     if place is None and lacks_space(error):  # of a file that is open, the system tells no name
         here = {"this folder": Path(), tempfile.gettempdir(): Path(tempfile.gettempdir())}
         place = " and ".join(name for name, folder in here.items() if is_full(folder))
+    if error.errno in HAS_NO_HOME and isinstance(place, str) and is_user_folder(Path(place)):
+        remedy = OWN_HOME
     return f"{place or 'a file'}: {error.strerror or error}" + (f"; {remedy}" if remedy else "")

@@ -152,3 +152,19 @@ def test_an_output_that_takes_nothing_is_one_line(words, mode):
     assert result.returncode == 1
     assert result.stderr.startswith("fastkf: standard output: No space left on device; make room")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_home_that_cannot_be_used_is_told_with_the_remedy(tmp_path):
+    home = tmp_path / "home"
+    home.write_text("a file")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG")}
+    command = [sys.executable, "-m", "fastkf.cli", "server", "--port", "0"]
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=kept | {"HOME": str(home)}
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"fastkf: {home}/.local")
+    assert result.stderr.endswith(
+        ": Not a directory; your data are kept there: set HOME, or XDG_DATA_HOME, to a folder of "
+        "your own\n"
+    )
