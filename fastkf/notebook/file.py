@@ -23,7 +23,7 @@ def read_content(path: Path) -> dict[str, Any]:
     A byte order mark is passed over, and a notebook of format 3 is converted.
 
     Source: the format's schema, nbformat/v4/nbformat.v4.schema.json; more lenient in that a part
-    may be missing or null.
+    may be missing or null, except the source of a code cell.
 
     Raises:
         UsageError: there is no such file, or it is a folder.
@@ -51,12 +51,22 @@ def read_content(path: Path) -> dict[str, Any]:
         raise FastkfError(
             f"{path}: not a notebook of format 4", "open it in JupyterLab and save it again"
         )
+    _check_parts(path, content)
+    return dict(content)
+
+
+def _check_parts(path: Path, content: dict[str, Any]) -> None:
     where = _find_misfit(content)
     if where:
         raise FastkfError(
             f"{path}: not a valid notebook ({where})", "open it in JupyterLab and save it again"
         )
-    return dict(content)
+    for number, cell in enumerate(content["cells"], start=1):
+        if cell.get("cell_type") == "code" and cell.get("source") is None:  # no kernel runs it
+            raise FastkfError(
+                f"{path}: cell {number} has no source",
+                'delete the cell, or give it "source": "" in the file',
+            )
 
 
 def _find_misfit(content: dict[str, Any]) -> str | None:

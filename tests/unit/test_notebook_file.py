@@ -13,6 +13,7 @@ from fastkf.notebook.compile import compile_notebook
 from fastkf.notebook.file import readable_copy
 from fastkf.notebook.model import read
 from fastkf.runs.model import State
+from fastkf.runs.report.contents import read_plots
 from fastkf.tune.notebook import Search, make_manifest
 from fastkf.tune.notebook_trial import write_steps
 
@@ -142,3 +143,27 @@ def test_references_alone_make_a_notebook(tmp_path):
 
     change(path, refer, "utf-8-sig")
     assert check(read(path)) == []
+
+
+@pytest.mark.parametrize("edit", [{"source": None}, {}], ids=["null", "missing"])
+def test_a_code_cell_without_a_source_is_named(tmp_path, edit):
+    def empty(content):
+        del content["cells"][1]["source"]
+        content["cells"][1].update(edit)
+        return content
+
+    path = change(write_notebook(tmp_path / "a.ipynb", CELLS), empty)
+    with pytest.raises(FastkfError) as told:
+        read(path)
+    assert told.value.problem == f"{path}: cell 2 has no source"
+    assert "delete the cell" in told.value.remedy
+
+
+def test_a_text_cell_without_a_source_is_as_good_as_empty(tmp_path):
+    def add(content):
+        text = {"cell_type": "markdown", "metadata": {}, "source": None}
+        return {**content, "cells": [text, *content["cells"]]}
+
+    path = change(write_notebook(tmp_path / "a.ipynb", CELLS), add)
+    assert "comp-load-step" in compile_notebook(read(path), tmp_path / "a.yaml").read_text()
+    assert read_plots(path) == ([], 0)

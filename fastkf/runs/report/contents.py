@@ -84,7 +84,7 @@ def read_plots(path: Path) -> tuple[list[Plot], int]:
     left_out, size, heading = 0, 0, ""
     for number, cell in enumerate(_read_cells(path), start=1):
         if cell.get("cell_type") == "markdown":
-            heading = _last_heading("".join(cell.get("source", ""))) or heading
+            heading = _last_heading("".join(cell.get("source") or "")) or heading
         for image in _images(cell):
             size += len(image)
             left_out += size > LARGEST_PLOTS
