@@ -22,6 +22,13 @@ from fastkf.package.parameters import find_unstorable
 
 _KEY = r"[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAME_OF_KEY = rf"(?=[^/]{{1,63}}\Z){_KEY}"
+# https://github.com/distribution/reference/blob/main/regexp.go
+_HOST = r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_REGISTRY = rf"({_HOST}(\.{_HOST})*|\[[a-fA-F0-9:]+\])(:[0-9]+)?"
+_REPOSITORY = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*"
+_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}"
+_DIGEST = "[a-zA-Z][a-zA-Z0-9]*([-_+.][a-zA-Z][a-zA-Z0-9]*)*:[0-9a-fA-F]{32,}"
 
 
 class Form:
@@ -69,13 +76,21 @@ class Pasted:
         )
 
 
-IMAGE = Form("[A-Za-z0-9][A-Za-z0-9._:/@-]*|", "the name of an image, such as python:3.12")
+IMAGE = Form(
+    rf"(({_REGISTRY}/)?{_REPOSITORY}(/{_REPOSITORY})*(:{_TAG})?(@{_DIGEST})?)?",
+    "the name of an image, such as python:3.12, with capital letters only in its registry and tag",
+)
 NAME = Form(_LABEL, "small letters, digits and -")
 STEP = Form("[_a-z][_a-z0-9]*", "small letters, digits and _")
 PATH = Form(rf'/[^"\\:{CONTROLS}]*', "an absolute path, such as /data")
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL = Form(rf"(?=.{{0,63}}\Z)({_KEY})?", "at most 63 letters, digits, dots, _ and -")
-KEY = Form(f"{_KEY}(/{_KEY})?", "letters, digits, dots, _ and -, after a prefix and / or not")
+KEY_RULE = (
+    "at most 63 letters, digits, dots, _ and -, after a domain of at most 253 and / or without it"
+)
+LABEL_KEY = Form(rf"((?=[^/]{{1,253}}/){_LABEL}(\.{_LABEL})*/)?{_NAME_OF_KEY}", KEY_RULE)
+# Kubernetes makes capital letters small before it looks at the key of an annotation.
+ANNOTATION_KEY = Form(rf"(?i:(?=[^/]{{1,253}}/){_LABEL}(\.{_LABEL})*/)?{_NAME_OF_KEY}", KEY_RULE)
 ANNOTATION = Form(rf'[^"\\{CONTROLS}]*', "one line without a double quote or a backslash")
 DESCRIPTION = Form(rf"[^'\\{CONTROLS}]*", "one line without a single quote or a backslash")
 COUNT = Form("0|[1-9][0-9]{0,8}", "a whole number")
@@ -122,12 +137,12 @@ def _list_pasted_of_step(step: Any) -> Iterator[Pasted]:
     name, config = step.name, step.config
     yield Pasted("step", name, STEP, name)
     yield Pasted("image", config.base_image, IMAGE, name)
-    for tag, form, values in (
-        ("label", LABEL, config.labels),
-        ("annotation", ANNOTATION, config.annotations),
+    for tag, key_form, form, values in (
+        ("label", LABEL_KEY, LABEL, config.labels),
+        ("annotation", ANNOTATION_KEY, ANNOTATION, config.annotations),
     ):
         for key, value in values.items():
-            yield Pasted(tag, key, KEY, name)
+            yield Pasted(tag, key, key_form, name)
             yield Pasted(f"{tag}:{key}", value, form, name)
     for key, value in config.limits.items():
         if key in GPU_LIMITS:

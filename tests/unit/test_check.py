@@ -851,6 +851,17 @@ METADATA = [
         ]
     ),
     *(
+        Example("unfit-value", 1, f"{says} but takes", [(["step:load", tag], "x = 1")], [LOAD])
+        for tag, says in [
+            ("image:team/Model:1.0", "image of step load is 'team/Model:1.0',"),
+            ("image:Python:3.12", "image of step load is 'Python:3.12',"),
+            ("image:python@sha256:abc", "image of step load is 'python@sha256:abc',"),
+            ("label:Team.org/model:a", "label of step load is 'Team.org/model',"),
+            ("annotation:my_team/model:a", "annotation of step load is 'my_team/model',"),
+            (f"annotation:{'a' * 64}:b", f"annotation of step load is '{'a' * 64}',"),
+        ]
+    ),
+    *(
         Example(
             "metadata-not-normalised",
             None,

@@ -9,7 +9,7 @@ REPORTED_BY_OTHERS = ("pipeline_description", "parameter ")
 
 
 def unfit_value(notebook: Notebook) -> Found:
-    """A value in the metadata or a tag that its field cannot hold; Kale would make code of it."""
+    """A value in the metadata or a tag that its field cannot hold: it breaks code or the pod."""
     try:
         misfits = notebook.pipeline.misfits
     except KaleError:
@@ -21,7 +21,8 @@ def unfit_value(notebook: Notebook) -> Found:
         where = "the tag" if cell else "kubeflow_notebook in the metadata"
         if misfit.notebook:
             where = f"it in {misfit.notebook}"
-        yield cell, f"{misfit.problem}, since Kale writes it into code", f"correct {where}"
+        problem = f"{misfit.problem}, since Kale writes it into the pipeline as it is"
+        yield cell, problem, f"correct {where}"
 
 
 def find_cell(notebook: Notebook, misfit: Pasted) -> Cell | None:
