@@ -85,7 +85,7 @@ class Experiment:
 
     @property
     def parallel(self) -> int:
-        return self.spec.get("parallelTrialCount", DEFAULT_PARALLEL)
+        return self.spec.get("parallelTrialCount") or DEFAULT_PARALLEL
 
     @property
     def max_trials(self) -> int | None:

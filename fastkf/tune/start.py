@@ -16,7 +16,13 @@ from fastkf.notebook.model import Notebook
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.progress import Progress
 from fastkf.tune import progress, status
-from fastkf.tune.experiment import FOLDER, NOTEBOOK, Experiment, read_manifest
+from fastkf.tune.experiment import (
+    DEFAULT_PARALLEL,
+    FOLDER,
+    NOTEBOOK,
+    Experiment,
+    read_manifest,
+)
 from fastkf.tune.files import write_yaml
 from fastkf.tune.notebook import Search, make_manifest
 from fastkf.tune.report import write_report, write_table
@@ -156,9 +162,10 @@ def set_counts(manifest: dict, options: Options) -> dict:
         spec["parallelTrialCount"] = options.parallel
     if options.trials is not None:
         spec["maxTrialCount"] = options.trials
-        for count in ("parallelTrialCount", "maxFailedTrialCount"):
-            if spec.get(count) is not None:
-                spec[count] = min(spec[count], options.trials)
+        defaults = {"parallelTrialCount": DEFAULT_PARALLEL, "maxFailedTrialCount": 0}
+        for count, default in defaults.items():
+            if (spec.get(count) or default) > options.trials:
+                spec[count] = options.trials
     if problems := check_experiment(manifest):
         raise UsageError("\n".join(problems))
     return manifest

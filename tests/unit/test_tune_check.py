@@ -9,7 +9,9 @@ from conftest import fastkf
 from experiments import COLOUR, UNITS, X, make_experiment
 
 from fastkf.course import places
+from fastkf.tune.experiment import Experiment
 from fastkf.tune.rules import check_experiment, find_differences
+from fastkf.tune.start import Options, set_counts
 
 LAB = places.PROJECT / "labs" / "katib" / "experiment.yaml"
 MISSING = object()
@@ -199,6 +201,30 @@ def test_a_grid_with_fewer_points_than_trials_is_found():
     manifest = make_experiment([UNITS], {"maxTrialCount": 5})
     manifest["spec"]["algorithm"]["algorithmName"] = "grid"
     assert check_experiment(manifest) == ["spec.maxTrialCount: 5 is more than the grid's 4 points"]
+
+
+@pytest.mark.parametrize(
+    ("most", "found"),
+    [
+        (
+            2,
+            "spec.parallelTrialCount: missing, so Katib takes 3, which is more than "
+            "maxTrialCount, 2; write 2",
+        ),
+        (3, None),
+    ],
+)
+@pytest.mark.parametrize("parallel", [MISSING, None])
+def test_the_count_that_katib_fills_in_is_checked_too(most, found, parallel):
+    manifest = make_experiment([X], {"maxTrialCount": most, "maxFailedTrialCount": 1})
+    manifest = change(manifest, "spec.parallelTrialCount", parallel)
+    assert check_experiment(manifest) == ([found] if found else [])
+    assert Experiment(manifest, LAB.parent).parallel == 3
+
+
+def test_fewer_trials_are_asked_for_at_a_time_where_there_are_fewer():
+    manifest = change(make_experiment(), "spec.parallelTrialCount", MISSING)
+    assert set_counts(manifest, Options(trials=2))["spec"]["parallelTrialCount"] == 2
 
 
 def test_a_trial_may_refer_to_itself():

@@ -2,6 +2,7 @@
 
 import re
 
+from fastkf.tune.experiment import DEFAULT_PARALLEL
 from fastkf.tune.rules.rule import Manifest, Problems, find_repeated
 
 LONGEST_NAME = 40  # the suggestion's service has the algorithm's name behind it
@@ -54,6 +55,11 @@ def counts(manifest: Manifest) -> Problems:
     for field, count in (("maxFailedTrialCount", failed), ("parallelTrialCount", parallel)):
         if most is not None and count is not None and count > most >= 1:
             yield f"spec.{field}: {count} is more than maxTrialCount, {most}"
+    if parallel is None and most is not None and DEFAULT_PARALLEL > most >= 1:
+        yield (
+            f"spec.parallelTrialCount: missing, so Katib takes {DEFAULT_PARALLEL}, which is more "
+            f"than maxTrialCount, {most}; write {most}"
+        )
     endless = most is None and (spec.get("objective") or {}).get("goal") is None
     if endless and (spec.get("algorithm") or {}).get("algorithmName") != "grid":
         yield "spec.maxTrialCount: missing, and there is no goal: this would never end"
