@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastkf.base.errors import UsageError
+from fastkf.base.expansion import expand
 from fastkf.base.processes import with_own_python
 from fastkf.train.manifest import ReplicaSpec, TrainingJob
 
@@ -15,7 +16,6 @@ from fastkf.train.manifest import ReplicaSpec, TrainingJob
 ANNOTATION = "fastkf/volume."
 # What is empty at first, here as there. What other volumes hold is known to a cluster only.
 EMPTY_AT_FIRST = {"emptyDir", "persistentVolumeClaim", "ephemeral", "nfs", "csi"}
-REFERENCE = re.compile(r"\$\$|\$\(([\w.-]+)\)")
 PLACE = {"TF_CONFIG", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID", "JAX_COORDINATOR_ADDRESS"}
 EDGE = r"[\s=:,;'\"]"  # what may stand before or after a path
 
@@ -142,7 +142,7 @@ def _plan_pod(
     inherited = {name: value for name, value in os.environ.items() if name not in PLACE}
     environment = with_own_python(inherited)
     environment |= {name: _to_local(value, mounts) for name, value in variables.items()}
-    command = [_to_local(_expand(word, variables), mounts) for word in words]
+    command = [_to_local(expand(word, variables), mounts) for word in words]
     own = home.resolve() / f"{spec.type}-{index}"
     folder = own if job.kind.own_folders else job.path.parent
     return Pod(spec.type, index, spec.restart_policy, command, environment, mounts, folder)
@@ -185,7 +185,7 @@ def _read_variables(job: TrainingJob, spec: ReplicaSpec, index: int, given) -> d
         if name in given:
             continue
         if source is None:
-            variables[name] = _expand(one.get("value") or "", variables)
+            variables[name] = expand(one.get("value") or "", variables)
         elif path in known:
             variables[name] = known[path]
         elif not any(isinstance(part, dict) and part.get("optional") for part in source.values()):
@@ -194,11 +194,6 @@ def _read_variables(job: TrainingJob, spec: ReplicaSpec, index: int, given) -> d
                 f"say what it is here: --env {name}=VALUE",
             )
     return variables
-
-
-def _expand(text: str, variables: Mapping[str, str]) -> str:
-    """$(NAME) becomes the variable's value, and $$ becomes $, as in Kubernetes."""
-    return REFERENCE.sub(lambda match: variables.get(match[1], match[0]) if match[1] else "$", text)
 
 
 def _to_local(text: str, mounts: list[Mount]) -> str:

@@ -150,6 +150,20 @@ def test_the_result_has_katibs_shape(tune):
     assert "python:3.12 is not used" in result.output
 
 
+def test_references_to_variables_are_expanded_as_the_kubelet_does(tune, tmp_path):
+    path = write_experiment(tmp_path, "print(f'score={x}', colour, os.environ['BOTH'])")
+    manifest = yaml.safe_load(path.read_text())
+    pod = manifest["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    container["env"] = [{"name": "A", "value": "red"}, {"name": "BOTH", "value": "$(A)-$(B)"}]
+    container["args"].append("--colour=$(A)$$(A)")
+    path.write_text(yaml.safe_dump(manifest))
+    options = Options(trials=1, output=tmp_path / "run")
+    assert tune_manifest(path, options, Display(Console(file=io.StringIO())))
+    [log] = (tmp_path / "run" / "trials").glob("*/output.log")
+    assert log.read_text().strip().endswith("red$(A) red-$(B)")
+
+
 def test_a_trial_gets_its_command_environment_and_folder(tune, tmp_path):
     spec = make_experiment()["spec"]
     container = spec["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"][0]

@@ -243,6 +243,15 @@ def test_a_trial_that_is_no_job_is_said_to_be_for_a_cluster(trial):
     assert ["on a cluster only" in one for one in find_differences(manifest)] == [True]
 
 
+def test_a_variable_that_only_the_shell_of_a_cluster_fills_in_is_said():
+    manifest = make_experiment()
+    pod = manifest["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]
+    pod["containers"][0]["env"] = [{"name": "RATE", "value": "1"}]
+    pod["containers"][0]["args"] += ["--rate=$(RATE)", "--home=$HOME"]
+    [note] = find_differences(manifest)
+    assert "will not leave '--home=$HOME' as it is" in note
+
+
 def test_what_a_cluster_would_do_otherwise_is_said():
     manifest = make_experiment([X, UNITS])
     assert find_differences(manifest) == []

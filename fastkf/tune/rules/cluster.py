@@ -2,6 +2,7 @@
 
 import re
 
+from fastkf.base.expansion import expand
 from fastkf.tune import algorithms
 from fastkf.tune.experiment import PLACEHOLDER
 
@@ -56,7 +57,7 @@ def _compare_trial(spec: dict) -> list[str]:
     command = _command(pod, primary)
     if command[:2] not in (["sh", "-c"], ["bash", "-c"]):
         for word in command:
-            if re.search(r"[^\w@%+=:,./${}-]", PLACEHOLDER.sub("", word), re.ASCII):
+            if re.search(r"[^\w@%+=:,./{}-]", PLACEHOLDER.sub("", word), re.ASCII):
                 notes.append(
                     f"spec.trialTemplate: Katib hands the command to sh -c as one line, which will "
                     f"not leave {word!r} as it is"
@@ -73,5 +74,7 @@ def _shares_user(pod: dict, primary: str) -> bool:
 
 
 def _command(pod: dict, primary: str) -> list[str]:
+    """The words of the trial's container, as the kubelet has expanded them."""
     container = next(one for one in pod["containers"] if one["name"] == primary)
-    return [*container["command"], *(container.get("args") or [])]
+    given = {one["name"]: one.get("value") or "" for one in container.get("env") or []}
+    return [expand(word, given) for word in (*container["command"], *(container.get("args") or []))]
