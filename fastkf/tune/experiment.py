@@ -1,6 +1,7 @@
 """A Katib Experiment (kubeflow.org/v1beta1), read from its manifest."""
 
 import copy
+import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,6 +124,12 @@ class Experiment:
         namespace = self.manifest["metadata"].get("namespace")
         own = {"name": trial} | ({"namespace": namespace} if namespace else {})
         return {**spec, "metadata": {**(spec.get("metadata") or {}), **own}}
+
+    def longest(self, run_spec: dict) -> float:
+        """The seconds that a trial may take by its Job, and by its pod."""
+        job, field = run_spec["spec"], "activeDeadlineSeconds"
+        given = [job.get(field), job["template"]["spec"].get(field)]
+        return min((one for one in given if one is not None), default=math.inf)
 
     def primary_container(self, run_spec: dict) -> dict:
         wanted = self.spec["trialTemplate"]["primaryContainerName"]

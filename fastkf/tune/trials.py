@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ ENDED = {
     "MetricsUnavailable": "MetricsUnavailable",
     "Killed": "TrialKilled",
 }
+DEADLINE_EXCEEDED = "Job was active longer than specified deadline (activeDeadlineSeconds)"
 
 
 @dataclass
@@ -122,6 +124,7 @@ class RunningTrial:
         self._log = (trial.folder / "output.log").open("wb")
         self._watch = Watch(trial.folder / "output.log", rules[0], experiment) if rules else None
         self._memory = processes.MemoryWatch()
+        self._deadline = time.monotonic() + experiment.longest(trial.resource["spec"]["runSpec"])
         self.process = self._start()
 
     def poll(self) -> bool:
@@ -130,6 +133,10 @@ class RunningTrial:
         if code is None and self._watch and self._watch.says_stop():
             processes.end([self.process])
             self._close("EarlyStopped", "Trial is early stopped")
+            return True
+        if code is None and time.monotonic() >= self._deadline:
+            processes.end([self.process])
+            self._close("Failed", DEADLINE_EXCEEDED)
             return True
         if code is None:
             return False

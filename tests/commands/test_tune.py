@@ -150,6 +150,18 @@ def test_the_result_has_katibs_shape(tune):
     assert "python:3.12 is not used" in result.output
 
 
+@pytest.mark.parametrize("place", ["Job", "pod"])
+def test_a_trial_fails_at_the_deadline_of_its_job_or_pod(tune, place):
+    spec = make_experiment()["spec"] | {"maxTrialCount": 1} | ONE
+    job = spec["trialTemplate"]["trialSpec"]["spec"]
+    (job if place == "Job" else job["template"]["spec"])["activeDeadlineSeconds"] = 1
+    result = tune("print(f'score={x}', flush=True); time.sleep(600)", spec=spec)
+    assert not result.succeeded
+    [trial] = result.trials
+    assert trial["status"]["conditions"][-1]["type"] == "Failed"
+    assert "longer than specified deadline" in trial["status"]["conditions"][-1]["message"]
+
+
 def test_references_to_variables_are_expanded_as_the_kubelet_does(tune, tmp_path):
     path = write_experiment(tmp_path, "print(f'score={x}', colour, os.environ['BOTH'])")
     manifest = yaml.safe_load(path.read_text())

@@ -117,6 +117,10 @@ WRONG = [
     (f"{JOB}.kind", "TFJob", r"trialSpec: batch/v1 TFJob does not run here"),
     (f"{JOB}.metadata", {"name": "mine"}, r"trialSpec\.metadata: leave name and namespace out"),
     (f"{POD}.restartPolicy", "Always", r"restartPolicy: 'Always'; a Job takes Never or OnFailure"),
+    (f"{JOB}.spec.backoffLimit", "0", r"spec\.backoffLimit: takes a whole number, not '0'"),
+    (f"{JOB}.spec.suspend", "no", r"spec\.suspend: takes true or false, not 'no'"),
+    (f"{JOB}.spec.suspend", True, r"spec\.suspend: is true, so no trial would start"),
+    (f"{JOB}.spec.activeDeadlineSeconds", -1, r"activeDeadlineSeconds: -1; must be 0 or more"),
     (f"{POD}.containers.0.command", MISSING, r"containers \(main\)\.command: missing"),
     (f"{POD}.containers.0.image", MISSING, r"containers \(main\)\.image: missing"),
     (

@@ -6,7 +6,7 @@ from kubeflow_katib_api.models import (
     IoK8sApiCoreV1PodSpec,
     IoK8sApimachineryPkgApisMetaV1ObjectMeta,
 )
-from pydantic import BaseModel, StrictStr
+from pydantic import BaseModel, StrictBool, StrictInt, StrictStr
 from pydantic.alias_generators import to_camel
 
 
@@ -20,22 +20,22 @@ class PodTemplate(BaseModel):
 class JobSpec(BaseModel, alias_generator=to_camel):
     """The pod, and what Kubernetes checks when it makes the Job."""
 
-    active_deadline_seconds: Any = None
-    backoff_limit: Any = None
-    backoff_limit_per_index: Any = None
-    completion_mode: Any = None
-    completions: Any = None
-    managed_by: Any = None
-    manual_selector: Any = None
-    max_failed_indexes: Any = None
-    parallelism: Any = None
+    active_deadline_seconds: StrictInt | None = None
+    backoff_limit: StrictInt | None = None
+    backoff_limit_per_index: StrictInt | None = None
+    completion_mode: StrictStr | None = None
+    completions: StrictInt | None = None
+    managed_by: StrictStr | None = None
+    manual_selector: StrictBool | None = None
+    max_failed_indexes: StrictInt | None = None
+    parallelism: StrictInt | None = None
     pod_failure_policy: Any = None
-    pod_replacement_policy: Any = None
+    pod_replacement_policy: StrictStr | None = None
     selector: Any = None
     success_policy: Any = None
-    suspend: Any = None
+    suspend: StrictBool | None = None
     template: PodTemplate
-    ttl_seconds_after_finished: Any = None
+    ttl_seconds_after_finished: StrictInt | None = None
 
 
 class Job(BaseModel, alias_generator=to_camel):

@@ -6,6 +6,8 @@ from fastkf.base.manifests import find_misfits
 from fastkf.tune.experiment import META_REFERENCE, PLACEHOLDER
 from fastkf.tune.rules.rule import Manifest, Problems, find_repeated
 
+COUNTS = ("activeDeadlineSeconds", "backoffLimit", "completions", "parallelism")  # of a Job
+
 
 def trial_parameters(manifest: Manifest) -> Problems:
     spec = manifest["spec"]
@@ -74,7 +76,16 @@ def _job(job: dict, where: str, primary: str | None) -> Problems:
     misfits = find_misfits(job, Job, where)
     yield from misfits
     if not misfits:
+        yield from _job_spec(job["spec"], f"{where}.spec")
         yield from _pod(job["spec"]["template"]["spec"], f"{where}.spec.template.spec", primary)
+
+
+def _job_spec(spec: dict, where: str) -> Problems:
+    for field in COUNTS:
+        if (spec.get(field) or 0) < 0:
+            yield f"{where}.{field}: {spec[field]}; must be 0 or more"
+    if spec.get("suspend"):
+        yield f"{where}.suspend: is true, so no trial would start; leave it out"
 
 
 def _pod(pod: dict, where: str, primary: str | None) -> Problems:
