@@ -52,6 +52,15 @@ def find_misfits(value: object, model: type[BaseModel], at: str = "") -> list[st
     return []
 
 
+def without_nulls(value: Any) -> Any:
+    """Plain data without the fields that are null, which the API server takes for left out."""
+    if isinstance(value, dict):
+        return {key: without_nulls(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [without_nulls(one) for one in value]
+    return value
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """What to do about a name that is not among the known ones."""
     known = sorted(known)

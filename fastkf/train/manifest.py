@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastkf.base.errors import UsageError
-from fastkf.base.manifests import find_misfits
+from fastkf.base.manifests import find_misfits, without_nulls
 from fastkf.base.yaml_text import read_yaml
 from fastkf.train.fields import Manifest
 from fastkf.train.kinds import TF_JOB, TRAIN_JOB, JobKind
@@ -130,7 +130,7 @@ def read_documents(path: Path) -> list[object]:
         UsageError: there is no such file, or it is no YAML.
     """
     try:
-        return list(read_yaml(path.read_text(encoding="utf-8")))
+        return [without_nulls(one) for one in read_yaml(path.read_text(encoding="utf-8"))]
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except ValueError as error:

@@ -78,8 +78,9 @@ def find_volumes(job: TrainingJob, given: Mapping[str, Path], folder: Path) -> d
             volumes[name] = Volume(given[name].resolve())
         elif near := annotations.get(ANNOTATION + name):
             volumes[name] = Volume((job.path.parent / near).resolve())
-        elif EMPTY_AT_FIRST & set(source):
-            volumes[name] = Volume(folder.resolve() / name, per_pod="emptyDir" in source)
+        elif EMPTY_AT_FIRST & set(source) or set(source) == {"name"}:  # which is an emptyDir, too
+            per_pod = "emptyDir" in source or set(source) == {"name"}
+            volumes[name] = Volume(folder.resolve() / name, per_pod)
         else:
             raise UsageError(
                 f"{job.path}: volume {name} is a {_kind(source)}, and only a cluster knows what "

@@ -19,7 +19,7 @@ from pydantic import StrictBool, StrictInt, StrictStr
 
 from fastkf.base.errors import UsageError
 from fastkf.base.files import read_inside
-from fastkf.base.manifests import find_misfits
+from fastkf.base.manifests import find_misfits, without_nulls
 from fastkf.base.yaml_text import read_yaml
 from fastkf.train.fields import Fields
 from fastkf.train.kinds import NODE, TRAIN_JOB
@@ -160,7 +160,8 @@ def _find_runtime(path: Path, wanted: dict, others: Sequence[dict]) -> dict:
 def _read_file(file: Path) -> list:
     """The documents of a file beside the job's; none where it is no YAML, a pipe or a link."""
     try:
-        return list(read_yaml(read_inside(file.parent, file.name, LARGEST).decode("utf-8")))
+        text = read_inside(file.parent, file.name, LARGEST).decode("utf-8")
+        return [without_nulls(one) for one in read_yaml(text)]
     except (OSError, ValueError):
         return []
 

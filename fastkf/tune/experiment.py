@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from fastkf.base.errors import UsageError
+from fastkf.base.manifests import without_nulls
 from fastkf.base.yaml_text import read_yaml
 
 API_VERSION = "kubeflow.org/v1beta1"
@@ -151,6 +152,7 @@ def read_manifest(path: Path) -> dict:
         reason = " ".join(str(error).split())
         raise UsageError(f"{path}: not a readable YAML file ({reason})") from error
     found = [one for one in documents if isinstance(one, dict) and one.get("kind") == "Experiment"]
+    found = [without_nulls(one) for one in found]
     if len(found) != 1:
         raise UsageError(
             f"{path}: {len(found) or 'no'} resources of kind Experiment",

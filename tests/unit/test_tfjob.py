@@ -13,7 +13,7 @@ from fastkf.base import processes
 from fastkf.base.errors import UsageError
 from fastkf.course import places
 from fastkf.train.manifest import check_tfjob, read_documents, read_tfjob
-from fastkf.train.pods import Pod
+from fastkf.train.pods import Pod, find_volumes, plan_pods
 from fastkf.train.replica import Replica
 
 LAB = places.PROJECT / "labs" / "distributed_training" / "tfjob.yaml"
@@ -109,6 +109,24 @@ def test_defaults_are_the_operators(tmp_path, manifest):
     assert (worker.type, worker.count, worker.restart_policy) == ("Worker", 1, "Never")
     assert (job.clean_pod_policy, job.backoff_limit, job.success_policy) == ("None", None, "")
     assert not job.is_distributed
+
+
+def test_a_field_that_is_null_is_one_that_is_left_out(tmp_path, manifest):
+    put(manifest, "spec.runPolicy", {"cleanPodPolicy": None, "backoffLimit": None})
+    worker = manifest["spec"]["tfReplicaSpecs"]["Worker"]
+    worker |= {"replicas": None, "restartPolicy": None}
+    pod = worker["template"]["spec"]
+    pod["volumes"] = [{"name": "scratch", "emptyDir": None}]
+    mount = {"name": "scratch", "mountPath": "/scratch", "subPath": None, "readOnly": None}
+    pod["containers"][0]["volumeMounts"] = [mount]
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(manifest))
+    job = read_tfjob(path, read_documents(path))
+    assert (job.specs[0].count, job.specs[0].restart_policy) == (1, "Never")
+    assert (job.clean_pod_policy, job.backoff_limit) == ("None", None)
+    volumes = find_volumes(job, {}, tmp_path)
+    [made] = plan_pods(job, volumes, {"MODEL": "x"}, [1], tmp_path)
+    assert made.mounts[0].folder == tmp_path / "scratch" / "worker-0"
 
 
 def test_the_end_of_a_replica_that_the_jobs_end_has_killed_is_a_shells(tmp_path):

@@ -97,6 +97,15 @@ def test_a_runtime_may_be_in_a_file_beside(tmp_path):
     assert read(path).specs[0].count == 2
 
 
+def test_a_field_that_is_null_is_one_that_is_left_out(tmp_path):
+    made = runtime(name="mine", container={"command": ["true"], "env": None}, backoffLimit=None)
+    ref = {"name": "mine", "kind": "TrainingRuntime", "apiGroup": None}
+    job = read(write(tmp_path, trainer={"numNodes": None, "env": None}, ref=ref, more=[made]))
+    assert (job.specs[0].count, job.run_policy["backoffLimit"]) == (2, 6)
+    built_in = {"name": "jax-distributed", "kind": None}
+    assert read(write(tmp_path, ref=built_in)).specs[0].count == 1
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
