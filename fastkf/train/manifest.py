@@ -21,6 +21,7 @@ CHIEFS = ("Chief", "Master")
 RESTART_POLICIES = ("Always", "OnFailure", "Never", "ExitCode")
 CLEAN_POD_POLICIES = ("All", "Running", "None")
 SUCCESS_POLICIES = ("", "AllWorkers")
+MANAGERS = ("kubeflow.org/training-operator",)  # Kueue's, which there may be too, runs no job here
 LONGEST_NAME = 63
 
 
@@ -176,6 +177,7 @@ def _check_policies(spec: dict) -> list[str]:
     policy = policy if isinstance(policy, dict) else {}
     at = "spec.runPolicy"
     problems = _check_choice(policy, "cleanPodPolicy", CLEAN_POD_POLICIES, at)
+    problems += _check_choice(policy, "managedBy", MANAGERS, at)
     problems += _check_choice(spec, "successPolicy", SUCCESS_POLICIES, "spec")
     for name, least in (
         ("backoffLimit", 0),

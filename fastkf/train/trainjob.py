@@ -25,7 +25,9 @@ from fastkf.train.fields import Fields
 from fastkf.train.kinds import NODE, TRAIN_JOB
 from fastkf.train.manifest import ReplicaSpec, TrainingJob
 
-API = "trainer.kubeflow.org/v1alpha1"
+GROUP = "trainer.kubeflow.org"
+API = f"{GROUP}/v1alpha1"
+CONTROLLER = f"{GROUP}/trainjob-controller"
 RUNTIMES = ("TrainingRuntime", "ClusterTrainingRuntime")
 STEP = "trainer.kubeflow.org/trainjob-ancestor-step"
 RESTARTS_OF_A_JOB = 6  # the backoffLimit of a Job that has none
@@ -76,8 +78,6 @@ class Spec(Fields):
     runtime_ref: RuntimeRef
     trainer: Trainer | None = None
     initializer: Any = None
-    labels: dict[str, StrictStr] | None = None
-    annotations: dict[str, StrictStr] | None = None
     runtime_patches: Any = None
     suspend: StrictBool | None = None
     managed_by: StrictStr | None = None
@@ -124,6 +124,8 @@ def read_trainjob(path: Path, manifest: dict, others: Sequence[dict]) -> Trainin
 def _check(manifest: dict) -> list[str]:
     """What the types of its fields do not say."""
     problems = []
+    if manifest["apiVersion"] != API:
+        problems.append(f"apiVersion: {manifest['apiVersion']!r}; a TrainJob is of {API}")
     name = manifest["metadata"].get("name")
     if not isinstance(name, str) or not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name):
         rule = "small letters, digits and -, a letter first"
@@ -133,8 +135,22 @@ def _check(manifest: dict) -> list[str]:
     nodes = (manifest["spec"].get("trainer") or {}).get("numNodes")
     if nodes is not None and nodes < 1:
         problems.append(f"spec.trainer.numNodes: takes 1 or more, not {nodes}")
+    return [*problems, *_check_spec(manifest["spec"])]
+
+
+def _check_spec(spec: dict) -> list[str]:
+    problems = []
+    seconds = spec.get("activeDeadlineSeconds")
+    if seconds is not None and seconds < 1:
+        problems.append(f"spec.activeDeadlineSeconds: takes 1 or more, not {seconds}")
+    manager = spec.get("managedBy", CONTROLLER)
+    if manager != CONTROLLER:
+        problems.append(f"spec.managedBy: {manager!r} runs no job here; leave it out")
+    group = spec["runtimeRef"].get("apiGroup", GROUP)
+    if group != GROUP:
+        problems.append(f"spec.runtimeRef.apiGroup: {group!r}; runtimes are of {GROUP}")
     for field in ("runtimePatches", "initializer"):
-        if manifest["spec"].get(field):
+        if spec.get(field):
             problems.append(f"spec.{field}: is not known here; put what it does into the runtime")
     return problems
 

@@ -57,6 +57,7 @@ MISTAKES = {
         "Sometimes",
         "Always, OnFailure, Never, ExitCode",
     ),
+    "managed-by": ("spec.runPolicy.managedBy", "foo", "'foo' is none of kubeflow.org/training-op"),
     "clean-pod-policy": ("spec.runPolicy.cleanPodPolicy", "Most", "'Most' is none of All, Running"),
     "success-policy": ("spec.successPolicy", "Any", "'Any' is none of"),
     "backoff-limit": ("spec.runPolicy.backoffLimit", -1, "takes 0 or more, not -1"),

@@ -119,6 +119,10 @@ def test_a_field_that_is_null_is_one_that_is_left_out(tmp_path):
         ({"ref": {}}, "spec.runtimeRef: the field name is missing"),
         ({"runtimePatches": [{"manager": "x"}]}, "spec.runtimePatches: is not known here"),
         ({"initializer": {"dataset": {}}}, "spec.initializer: is not known here"),
+        ({"labels": {"a": "b"}}, "spec.labels: there is no such field"),
+        ({"activeDeadlineSeconds": 0}, "spec.activeDeadlineSeconds: takes 1 or more, not 0"),
+        ({"managedBy": "kueue.x-k8s.io/multikueue"}, "spec.managedBy: .* runs no job here"),
+        ({"ref": {**REF, "apiGroup": "batch"}}, "apiGroup: 'batch'; runtimes are of trainer"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(tmp_path, change, expected):
@@ -155,6 +159,13 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path, change, expected):
 def test_a_runtime_that_is_not_for_here_is_refused(tmp_path, made, expected):
     with pytest.raises(UsageError, match=expected):
         read(write(tmp_path, ref={"kind": "TrainingRuntime", "name": "mine"}, more=[made]))
+
+
+def test_a_trainjob_is_of_trainers_api(tmp_path):
+    path = write(tmp_path)
+    path.write_text(path.read_text().replace("trainer.kubeflow.org/v1alpha1", "kubeflow.org/v1"))
+    with pytest.raises(UsageError, match=r"apiVersion: 'kubeflow.org/v1'; a TrainJob is of tra"):
+        read(path)
 
 
 def test_a_job_without_a_command_says_so(tmp_path):
