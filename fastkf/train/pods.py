@@ -180,6 +180,8 @@ def _read_variables(job: TrainingJob, spec: ReplicaSpec, index: int, given) -> d
         "status.podIP": "127.0.0.1",
     }
     variables = dict(given)
+    if not given:
+        _check_sources(job, spec)
     for one in spec.container.get("env") or []:
         name, source = one["name"], one.get("valueFrom")
         path = ((source or {}).get("fieldRef") or {}).get("fieldPath")
@@ -195,6 +197,18 @@ def _read_variables(job: TrainingJob, spec: ReplicaSpec, index: int, given) -> d
                 f"say what it is here: --env {name}=VALUE",
             )
     return variables
+
+
+def _check_sources(job: TrainingJob, spec: ReplicaSpec) -> None:
+    """Refuses `envFrom`: nothing here tells which variables it has, nor their values."""
+    for one in spec.container.get("envFrom") or []:
+        for kind, source in one.items():
+            if isinstance(source, dict) and not source.get("optional"):
+                raise UsageError(
+                    f"{job.path}: only a cluster knows the variables of {source.get('name')} "
+                    f"({kind} of envFrom)",
+                    "say what they are here: --env NAME=VALUE",
+                )
 
 
 def _to_local(text: str, mounts: list[Mount]) -> str:

@@ -161,6 +161,19 @@ def test_a_runtime_that_is_not_for_here_is_refused(tmp_path, made, expected):
         read(write(tmp_path, ref={"kind": "TrainingRuntime", "name": "mine"}, more=[made]))
 
 
+def test_variables_that_only_a_cluster_knows_are_asked_for(tmp_path):
+    source = {"secretRef": {"name": "keys"}}
+    container = {"command": ["true"], "envFrom": [source]}
+    ref = {"kind": "TrainingRuntime", "name": "mine"}
+    path = write(tmp_path, {"numNodes": 1}, ref=ref, more=[runtime(container=container)])
+    with pytest.raises(UsageError, match=r"variables of keys \(secretRef of envFrom\); .*--env"):
+        plan(path, tmp_path)
+    assert plan(path, tmp_path, {"KEY": "x"})[0].environment["KEY"] == "x"
+    source["secretRef"]["optional"] = True
+    path = write(tmp_path, {"numNodes": 1}, ref=ref, more=[runtime(container=container)])
+    assert len(plan(path, tmp_path)) == 1
+
+
 def test_a_trainjob_is_of_trainers_api(tmp_path):
     path = write(tmp_path)
     path.write_text(path.read_text().replace("trainer.kubeflow.org/v1alpha1", "kubeflow.org/v1"))

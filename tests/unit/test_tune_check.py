@@ -128,6 +128,11 @@ WRONG = [
         [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}],
         r"containers \(main\)\.env: KEY comes from the cluster",
     ),
+    (
+        f"{POD}.containers.0.envFrom",
+        [{"configMapRef": {"name": "a"}}, {"secretRef": {"name": "b", "optional": True}}],
+        r"containers \(main\)\.envFrom: configMapRef a comes from the cluster; give its variables",
+    ),
     # the rest
     (
         "spec.metricsCollectorSpec",

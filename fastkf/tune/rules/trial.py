@@ -99,11 +99,21 @@ def _pod(pod: dict, where: str, primary: str | None) -> Problems:
             + names
         )
     for container in containers:
-        place = f"{where}.containers ({primary})"
-        if not container.get("image"):
-            yield f"{place}.image: missing"
-        if not container.get("command"):
-            yield f"{place}.command: missing; without the image nobody knows what to run"
-        for variable in container.get("env") or []:
-            if variable.get("valueFrom"):
-                yield f"{place}.env: {variable['name']} comes from the cluster; give its value"
+        yield from _container(container, f"{where}.containers ({primary})")
+
+
+def _container(container: dict, where: str) -> Problems:
+    if not container.get("image"):
+        yield f"{where}.image: missing"
+    if not container.get("command"):
+        yield f"{where}.command: missing; without the image nobody knows what to run"
+    for variable in container.get("env") or []:
+        if variable.get("valueFrom"):
+            yield f"{where}.env: {variable['name']} comes from the cluster; give its value"
+    for source in container.get("envFrom") or []:
+        for kind, one in source.items():
+            if isinstance(one, dict) and not one.get("optional"):
+                yield (
+                    f"{where}.envFrom: {kind} {one.get('name')} comes from the cluster; give its "
+                    "variables under env"
+                )
