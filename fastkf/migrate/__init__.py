@@ -184,4 +184,5 @@ def write(migration: Migration, new: Path, old: Path, backup: Path | None) -> No
     if backup:
         with backup.open("xb") as file:
             file.write(old.read_bytes())
-    write_text(new, migration.text, mode=stat.S_IMODE(old.stat().st_mode))
+    # A link stays one: the file is the one that it leads to.
+    write_text(new.resolve(), migration.text, mode=stat.S_IMODE(old.stat().st_mode))

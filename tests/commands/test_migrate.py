@@ -303,6 +303,17 @@ def test_in_place_keeps_a_copy(old_notebook, tmp_path):
     assert old_notebook.read_bytes() == before
 
 
+def test_in_place_changes_the_notebook_that_a_link_leads_to(old_notebook, tmp_path):
+    before = old_notebook.read_bytes()
+    link = tmp_path / "link.ipynb"
+    link.symlink_to(old_notebook)
+    new, backup = room.name_new(link, None, True)
+    room.write(room.migrate(link, new), new, link, backup)
+    assert link.is_symlink()
+    assert old_notebook.read_bytes() != before
+    assert backup.read_bytes() == before
+
+
 def test_what_is_left_for_a_person_is_said(tmp_path):
     cells = [("block:a", "files = !ls\nx = 1"), (["block:b", "limit:cpu:2"], "y = 1")]
     write_notebook(tmp_path / "old.ipynb", cells, metadata=old_metadata())
