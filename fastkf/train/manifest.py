@@ -106,8 +106,9 @@ def read_tfjob(path: Path, documents: Sequence[object]) -> TrainingJob:
 
 def check_tfjob(manifest: dict) -> list[str]:
     """What is wrong with a TFJob manifest: each text begins with the field."""
-    problems = find_misfits(manifest, Manifest)
-    problems += _check_name(manifest)
+    if misfits := find_misfits(manifest, Manifest):
+        return misfits  # the checks below read fields that are what they should be
+    problems = _check_name(manifest)
     spec = manifest.get("spec")
     if not isinstance(spec, dict):
         return [*problems, "spec: is missing"]
