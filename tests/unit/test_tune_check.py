@@ -173,6 +173,42 @@ def test_each_problem_has_one_message_with_its_field(place, value, message):
     assert len(problems) == 1 or "trialParameters.0" in place or place == "spec.trialTemplate"
 
 
+def _problems_of_format(pattern: str) -> list[str]:
+    source = {"source": {"filter": {"metricsFormat": [pattern]}}}
+    return check_experiment(make_experiment(spec={"metricsCollectorSpec": source}))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "part"),
+    [
+        (r"(?<!my_)(\w+)=(\d+)", "(?<!"),
+        (r"(\w+)=(\d+)(?=,)", "(?="),
+        (r"(\w+)=(\d+) \1", r"\1"),
+        (r"(\w++)=(\d+)", "++"),
+        (r"(\w+)=(\d+)\Z", r"\Z"),
+        (r"(?ix)(\w+)=(\d+)", "(?ix"),
+    ],
+)
+def test_a_format_that_only_python_reads_is_found(pattern, part):
+    [problem] = _problems_of_format(pattern)
+    assert problem.endswith(
+        f"metricsFormat[0]: Go's regular expressions, which Katib's are, have no {part}"
+    )
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)",
+        r"(?i)(?P<name>\w+?)=(?P<value>[\d.]+)(?:,|$)",
+        r"\((\w+)\?=[(?=*+]+(\d+)\)\\",
+        r"([]\w]+)=(\d{1,3})",
+    ],
+)
+def test_a_format_that_go_reads_too_is_none_of_those(pattern):
+    assert _problems_of_format(pattern) == []
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [

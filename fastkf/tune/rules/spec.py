@@ -9,6 +9,10 @@ LONGEST_NAME = 40  # the suggestion's service has the algorithm's name behind it
 NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 METRIC = re.compile(r"[\w|-]+", re.ASCII)
 STRATEGIES = ("min", "max", "latest")
+# What a regular expression is made of: escaped letters, sets, beginnings of groups, repetitions.
+PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:<?[=!]|P=|[a-zA-Z]+|.)|[*+?]\+|.", re.S)
+# https://pkg.go.dev/regexp/syntax
+ONLY_PYTHONS = re.compile(r"\\[1-9Z]|\(\?(?:<?[=!]|P=|[(>#]|[a-zA-Z]*[aLux][a-zA-Z]*)|[*+?]\+")
 RESUME_POLICIES = ("Never", "LongRunning", "FromVolume")
 
 
@@ -81,6 +85,8 @@ def collector(manifest: Manifest) -> Problems:
         else:
             if groups < 2:
                 yield f"{place}: needs two groups in brackets, the name and the value"
+            for part in filter(ONLY_PYTHONS.fullmatch, PARTS.findall(pattern)):
+                yield f"{place}: Go's regular expressions, which Katib's are, have no {part}"
 
 
 def resume_policy(manifest: Manifest) -> Problems:
