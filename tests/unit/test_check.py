@@ -1005,6 +1005,20 @@ CHANGES = [
             (["step:use", "prev:load"], "a.append(1)\nn = len(b)"),
         ],
     ),
+    *(
+        Example(
+            "shared-state",
+            2,
+            f"step `load` gives `{name}` another value, and step `train` gets what cell 1 makes",
+            [shared, ("step:load", f"x = 1\n{name} = {value}"), train],
+            [shared, ("step:load", f"x = 1\ny = {value}"), (train[0], f"score = x + 1\n{name}")],
+        )
+        for shared, name, value in [
+            (("imports", "from math import sqrt"), "sqrt", "sqrt(4)"),
+            (("functions", "def double(n):\n    return 2 * n"), "double", "double(4)"),
+        ]
+        for train in [(["step:train", "prev:load"], f"score = x + {name}")]
+    ),
     Example(
         "shared-state",
         2,
@@ -1363,6 +1377,12 @@ def test_what_kale_can_save_is_no_finding(value, write):
     assert (
         check(write([("imports", imports), ("step:load", f"x = 1\nv = {value}"), USE_BOTH])) == []
     )
+
+
+def test_what_a_step_imports_once_more_is_the_same(write):
+    again = ("step:load", "from math import sqrt\nx = sqrt(4)")
+    found = check(write([("imports", "from math import sqrt"), again, (TRAIN[0], "sqrt(x)")]))
+    assert [one for one in found if one.rule == "shared-state"] == []
 
 
 def test_a_secret_of_all_steps_gives_each_its_variable(write):

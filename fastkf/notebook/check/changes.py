@@ -1,7 +1,7 @@
 """Rules on what steps change: each has a copy of its own, and hands on what it makes of that."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.flow import (
@@ -100,12 +100,19 @@ def rebound(notebook: Notebook, step: str) -> set[str]:
 
 
 def shared_state(notebook: Notebook) -> Found:
-    """A variable of the imports or functions cell that one step changes and another uses."""
-    shared = shared_cells(notebook)
+    """A name of the imports or functions cell that one step changes and another uses."""
     if not notebook.steps or not is_understood(notebook):
         return
+    shared = shared_cells(notebook)
     definitions = defs(shared)
     reached = {s: reachable_names(cells, definitions) for s, cells in notebook.steps.items()}
+    yield from changed_variables(notebook, shared, reached)
+    yield from reused_names(notebook, shared, reached)
+
+
+def changed_variables(
+    notebook: Notebook, shared: list[Cell], reached: Mapping[str, set[str]]
+) -> Found:
     altered = [(f.name, changed_globals(f)) for f in functions_in(shared)]
     for name in sorted({name for cell in shared for name in made_names(cell)}):
         altering = {function for function, names in altered if name in names}
@@ -122,6 +129,27 @@ def shared_state(notebook: Notebook) -> Found:
                     f"`{users[0]}` gets it as cell {find_maker(shared, name).number} makes it",
                     "make it in a step, and pass it on under this name",
                 )
+
+
+def reused_names(notebook: Notebook, shared: list[Cell], reached: Mapping[str, set[str]]) -> Found:
+    """What is imported or defined for all steps, and gets another value in one of them."""
+    for name in sorted({name for cell in shared for name in cell.names.bound - made_names(cell)}):
+        giving = [s for s, cells in notebook.steps.items() if any(map(gives(name), cells))]
+        for step in giving[:1]:
+            below = [s for s in notebook.steps if is_above(notebook, step, s)]
+            users = [s for s in below if name in reached[s] and name not in rebound(notebook, s)]
+            if users:
+                yield (
+                    find_change(notebook, step, name),
+                    f"step `{step}` gives `{name}` another value, and step `{users[0]}` gets what "
+                    f"cell {find_maker(shared, name).number} makes of it, as every step does",
+                    "give the new value a name of its own",
+                )
+
+
+def gives(name: str) -> Callable[[Cell], bool]:
+    """Whether a cell gives a name a value; to import it once more gives it the same."""
+    return lambda cell: name in cell.names.bound - cell.names.imported
 
 
 def made_names(cell: Cell) -> frozenset[str]:
