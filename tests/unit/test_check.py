@@ -1207,6 +1207,28 @@ OBJECTS = [
     ),
 ]
 
+SEEDED = "import random\n\nimport keras\nimport numpy as np\nimport tensorflow as tf"
+SEEDS = [
+    Example(
+        "seed-of-another-step",
+        3,
+        "only step `load` sets their seed",
+        [("imports", SEEDED), ("step:load", f"{seed}\nx = 1"), (TRAIN[0], f"score = x + {draw}")],
+        [
+            ("imports", SEEDED),
+            ("step:load", f"{seed}\nx = 1"),
+            (TRAIN[0], f"{seed}\nscore = x + {draw}"),
+        ],
+    )
+    for seed, draw in [
+        ("np.random.seed(1)", "np.random.rand()"),
+        ("random.seed(1)", "random.random()"),
+        ("tf.random.set_seed(1)", "float(tf.random.normal([]))"),
+        ("keras.utils.set_random_seed(1)", "len(keras.Sequential([]).layers)"),
+        ("keras.utils.set_random_seed(1)", "np.random.permutation(3)[0]"),
+    ]
+]
+
 FILES = [
     *(
         Example(
@@ -1290,7 +1312,7 @@ ENVIRONMENT = [
 
 EXAMPLES = [
     *(*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA, *CHANGES, *OBJECTS, *FILES),
-    *ENVIRONMENT,
+    *(*ENVIRONMENT, *SEEDS),
 ]
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[f"{number}-{e.rule}" for number, e in enumerate(EXAMPLES)]
@@ -1383,6 +1405,22 @@ def test_what_a_step_imports_once_more_is_the_same(write):
     again = ("step:load", "from math import sqrt\nx = sqrt(4)")
     found = check(write([("imports", "from math import sqrt"), again, (TRAIN[0], "sqrt(x)")]))
     assert [one for one in found if one.rule == "shared-state"] == []
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "random.random()",
+        "np.random.default_rng(2).random()",
+        "train_test_split([1, 2], random_state=3)",
+        "keras.random.normal((2,), seed=4)",
+    ],
+)
+def test_a_seed_of_another_generator_is_no_finding(draw, write):
+    imports = f"{SEEDED}\nfrom sklearn.model_selection import train_test_split"
+    seeded = ("step:load", "np.random.seed(1)\nx = np.random.rand()")
+    found = check(write([("imports", imports), seeded, (TRAIN[0], f"y = x\n{draw}")]))
+    assert [one for one in found if one.rule == "seed-of-another-step"] == []
 
 
 def test_a_secret_of_all_steps_gives_each_its_variable(write):

@@ -1,23 +1,17 @@
-"""Rules on names that Kale does not see: those of builtins, those inside texts, and seeds."""
+"""Rules on names that Kale does not see: those of builtins, and those inside texts."""
 
 import ast
 import builtins
 import re
 from collections.abc import Iterator
 
-from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.flow import shared_cells
-from fastkf.notebook.check.kinds import imported_names
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
 
 BUILTINS = frozenset(dir(builtins))
-SEEDS = ("seed", "set_seed", "manual_seed", "set_random_seed", "seed_everything")
-# Functions that draw numbers unless they are given a seed or a generator of their own.
-DRAWING = ("train_test_split", "sample")
-RANDOM_MODULES = ("random.", "numpy.random.", "tensorflow.random.", "torch.rand", "keras.random.")
 TABLES_OF_NAMES = ("globals()", "locals()")
-OWN_SEED = ("random_state", "seed", "generator", "rng")
 
 
 def builtin_name(notebook: Notebook) -> Found:
@@ -99,55 +93,7 @@ def names_of(text: str) -> set[str]:
     return set(Cell(0, "code", text).names.loaded)
 
 
-class Draws:
-    """Where random numbers are drawn from a generator that all share.
-
-    Args:
-        names: those that imports bind, with what they stand for.
-    """
-
-    def __init__(self, names: dict[str, str]) -> None:
-        self._names = names
-
-    def are_in(self, cell: Cell) -> bool:
-        nodes = cell.nodes
-        return any(isinstance(node, ast.Call) and self._is_draw(node) for node in nodes)
-
-    def _is_draw(self, call: ast.Call) -> bool:
-        text = ast.unparse(call.func)
-        top, dot, rest = text.partition(".")
-        name = self._names.get(top, top) + dot + rest
-        if name.rsplit(".", 1)[-1] in (*SEEDS, "default_rng", "RandomState", "Random"):
-            return False
-        has_own = any(word.arg in OWN_SEED for word in call.keywords)
-        is_random = name.startswith(RANDOM_MODULES) and "(" not in name
-        draws_by_default = name.rsplit(".", 1)[-1] in DRAWING
-        return not has_own and (is_random or draws_by_default)
-
-
-def seed_in_imports(notebook: Notebook) -> Found:
-    """A seed in the imports or functions cell: the random numbers begin anew in each step."""
-    if not is_understood(notebook):
-        return
-    draws = Draws(imported_names(notebook))
-    drawing = [step for step, cells in notebook.steps.items() if any(map(draws.are_in, cells))]
-    if len(drawing) < 2:
-        return
-    for cell in shared_cells(notebook):
-        for node in cell.tree.body if cell.tree else ():
-            call = node.value if isinstance(node, ast.Expr) else None
-            name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
-            if name.rsplit(".", 1)[-1] in SEEDS:
-                yield (
-                    cell,
-                    f"`{name}` runs in every step, so steps `{drawing[0]}` and `{drawing[1]}` draw "
-                    "the same numbers, where the notebook goes on to others",
-                    "set the seed in each step that draws, or give each call a seed of its own",
-                )
-
-
 RULES = (
     Rule(builtin_name),
     Rule(hidden_name),
-    Rule(seed_in_imports, Severity.WARNING),
 )

@@ -1,0 +1,125 @@
+"""Rules on random numbers: each step is a process, with generators of its own."""
+
+import ast
+from collections.abc import Iterator
+
+from fastkf.notebook.check.finding import Found, Rule, Severity
+from fastkf.notebook.check.flow import shared_cells
+from fastkf.notebook.check.kinds import imported_names
+from fastkf.notebook.check.steps import is_above, is_understood
+from fastkf.notebook.model import Cell, Notebook
+
+SEEDS = ("seed", "set_seed", "manual_seed", "set_random_seed", "seed_everything")
+SEEDS_OF_ALL = ("set_random_seed", "seed_everything")  # of Keras, and of Lightning
+# The modules that draw from a generator which a whole process shares.
+NUMPY, KERAS = "numpy.random.", "keras.random."
+SHARED = (NUMPY, KERAS, "random.", "tensorflow.random.", "torch.")
+# Functions that draw from NumPy's unless they are given a seed or a generator of their own.
+DRAWING = ("train_test_split", "sample")
+OWN_SEED = ("random_state", "seed", "generator", "rng")
+MAKES_OWN = ("default_rng", "RandomState", "Random")
+KERAS_MODELS = ("Sequential", "Model")  # whose weights begin at random
+
+
+class Generators:
+    """Which of the generators that a process shares are seeded, and drawn from.
+
+    Args:
+        notebook: its imports say what names stand for.
+    """
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._names = imported_names(notebook)
+
+    def drawn_in(self, cell: Cell) -> set[str]:
+        return {one for call in _calls(cell) if (one := self._drawn_by(call))}
+
+    def seeded_in(self, cell: Cell) -> set[str]:
+        return {one for call in _calls(cell) for one in self._seeded_by(call)}
+
+    def _full_name(self, call: ast.Call) -> str:
+        top, dot, rest = ast.unparse(call.func).partition(".")
+        return self._names.get(top, top) + dot + rest
+
+    def _drawn_by(self, call: ast.Call) -> str | None:
+        name = self._full_name(call)
+        last = name.rsplit(".", 1)[-1]
+        has_own = any(word.arg in OWN_SEED for word in call.keywords)
+        if has_own or "(" in name or last in (*SEEDS, *MAKES_OWN):
+            return NUMPY if last in DRAWING and not has_own else None
+        if last in DRAWING:
+            return NUMPY
+        if "keras." in name and last in KERAS_MODELS:
+            return KERAS
+        if name.startswith("torch.") and not name.startswith("torch.rand"):
+            return None
+        return next((one for one in SHARED if name.startswith(one)), None)
+
+    def _seeded_by(self, call: ast.Call) -> tuple[str, ...]:
+        name = self._full_name(call)
+        last = name.rsplit(".", 1)[-1]
+        if last in SEEDS_OF_ALL:
+            return SHARED
+        return tuple(one for one in SHARED if last in SEEDS and name.startswith(one))
+
+
+def _calls(cell: Cell) -> Iterator[ast.Call]:
+    return (node for node in cell.nodes if isinstance(node, ast.Call))
+
+
+def seed_in_imports(notebook: Notebook) -> Found:
+    """A seed in the imports or functions cell: the random numbers begin anew in each step."""
+    if not is_understood(notebook):
+        return
+    generators = Generators(notebook)
+    drawing = [s for s, cells in notebook.steps.items() if any(map(generators.drawn_in, cells))]
+    if len(drawing) < 2:
+        return
+    for cell in shared_cells(notebook):
+        for name in _seeds_of(cell):
+            yield (
+                cell,
+                f"`{name}` runs in every step, so steps `{drawing[0]}` and `{drawing[1]}` draw "
+                "the same numbers, where the notebook goes on to others",
+                "set the seed in each step that draws, or give each call a seed of its own",
+            )
+
+
+def _seeds_of(cell: Cell) -> Iterator[str]:
+    """The calls of a cell, outside of its functions, that set a seed."""
+    for node in cell.tree.body if cell.tree else ():
+        call = node.value if isinstance(node, ast.Expr) else None
+        name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+        if name.rsplit(".", 1)[-1] in SEEDS:
+            yield name
+
+
+def seed_of_another_step(notebook: Notebook) -> Found:
+    """A step that draws random numbers, where only a step above sets the seed."""
+    if not is_understood(notebook):
+        return
+    generators = Generators(notebook)
+    seeded = {
+        s: {one for cell in cells for one in generators.seeded_in(cell)}
+        for s, cells in notebook.steps.items()
+    }
+    everywhere = {one for cell in shared_cells(notebook) for one in generators.seeded_in(cell)}
+    told: set[str] = set()
+    for step, cells in notebook.steps.items():
+        for cell in cells:
+            lacking = generators.drawn_in(cell) - seeded[step] - everywhere
+            above = [s for s in seeded if is_above(notebook, s, step) and seeded[s] & lacking]
+            if above and step not in told:
+                told.add(step)
+                yield (
+                    cell,
+                    f"step `{step}` draws random numbers, and only step `{above[-1]}` sets their "
+                    "seed, in a process of its own: the numbers are other ones in each run",
+                    "set the seed in this step too, or give each call a seed of its own",
+                )
+
+
+RULES = (
+    Rule(seed_in_imports, Severity.WARNING),
+    Rule(seed_of_another_step, Severity.WARNING),
+)
