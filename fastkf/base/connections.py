@@ -5,6 +5,7 @@ long one of them may say nothing.
 """
 
 import asyncio
+import logging
 import resource
 import socket
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class Server(uvicorn.Server):
             "access_log": False,
         }
         super().__init__(uvicorn.Config(app, **limits, **settings))
+        logging.getLogger("uvicorn.error").addFilter(is_fault)
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -66,6 +68,15 @@ class Server(uvicorn.Server):
                 # asyncio takes one number for what it accepts at once and what the system holds.
                 listener.listen(WAITING)
             self._on_ready()
+
+
+def is_fault(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is of more than a request that the end of the server has cut off.
+
+    How many those are, uvicorn says in one line. Their tracebacks would fill the pipe of a parent
+    that reads no more of it, and the server would wait for that instead of ending.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def most_connections() -> int:

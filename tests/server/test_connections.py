@@ -1,5 +1,6 @@
 """Connections of strangers end; the owner's requests are answered."""
 
+import asyncio
 import contextlib
 import resource
 import socket
@@ -28,23 +29,29 @@ SHORT = 0.2  # seconds
 class Small:
     """A server in this process, of an application that answers with what it is sent."""
 
-    def __init__(self):
+    def __init__(self, **settings):
         self.going, self.may_answer = threading.Event(), threading.Event()
         routes = [
             Route("/", self.echo, methods=["GET", "POST"]),
             Route("/large", lambda request: Response(b"x" * 2**20)),
             Route("/slow", self.wait),
+            Route("/endless", self.work_on),
         ]
         ready = threading.Event()
         self.listener = bind("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.server = connections.Server(Starlette(routes=routes), ready.set)
+        self.server = connections.Server(Starlette(routes=routes), ready.set, **settings)
         self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
         self.thread.start()
         assert ready.wait(30)
 
     async def echo(self, request: Request) -> Response:
         return Response(b"<" + await request.body() + b">")
+
+    async def work_on(self, request: Request) -> Response:
+        self.going.set()
+        await asyncio.Event().wait()
+        return Response("never")
 
     def wait(self, request: Request) -> Response:
         self.going.set()
@@ -155,6 +162,18 @@ def test_long_headers_are_refused(monkeypatch, small, request_head):
 def test_headers_within_the_limit_are_read(small):
     with connect(small.url) as connection:
         assert b"200 OK" in answer_to(connection, ENDLESS + b"x: " + b"x" * 50_000 + b"\r\n\r\n")
+
+
+def test_what_the_end_of_a_server_cuts_off_is_told_once(capfd):
+    """Not with a traceback each: whoever reads none of it would keep the server from ending."""
+    server = Small(timeout_graceful_shutdown=0)
+    with connect(server.url) as connection:
+        connection.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert server.going.wait(30)
+        server.stop()
+    told = capfd.readouterr().err
+    assert "Cancel 1 running task(s)" in told
+    assert "Traceback" not in told
 
 
 def test_a_websocket_is_an_ordinary_request(small):
