@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from fastkf.base import local_server
 from fastkf.base.connections import Server
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.files import is_user_folder
 from fastkf.base.ports import bind, is_loopback, url_of
 from fastkf.base.signals import on_end
 from fastkf.base.tokens import make_token
@@ -99,6 +100,8 @@ def _make_own_folder(settings: Settings) -> None:
     try:
         settings.folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
+        if is_user_folder(settings.folder):  # nobody has named it
+            raise
         raise UsageError(f"{settings.folder}: is no folder", "name a new --folder") from error
     names = {path.name for path in settings.folder.iterdir()} - BROUGHT
     if names and names.isdisjoint({local_server.LOCK, settings.database.name}):

@@ -532,7 +532,7 @@ def test_every_page_fits_a_phone_and_can_be_read(place, visit, scheme):
     pipeline, (version, newer) = place.add_pipeline("a_pipeline_with_a_long_name", spec, other)
     experiment = place.add_experiment("an-experiment-with-a-long-name-too")
     body = {"display_name": "a_recurring_run_" * 8, "pipeline_spec": spec, "mode": "DISABLE"}
-    body |= {"trigger": {"periodic_schedule": {"interval_second": "60"}}}
+    body |= {"trigger": {"periodic_schedule": {"interval_second": "60"}}, "max_concurrency": "1"}
     recurring = place.server.call("POST", "/recurringruns", body)[1]["recurring_run_id"]
     steps = [step("load"), *(step(f"train_{n}_with_long_name", after=["load"]) for n in range(6))]
     made = {"uri": "artifacts/name/load-task/" + "artifact_" * 10, "metadata": {"rows_" * 9: 3}}

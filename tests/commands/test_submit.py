@@ -43,6 +43,7 @@ ADDING = [
     ("pipeline-metrics", "print(total_value)"),
 ]
 HOME = Path("runs")
+DIGEST = f"sha256:{12:064x}"
 OURS = "localhost/fast-kubeflow/step:1.0"
 HEALTH = json.dumps({"tag_name": "2.17.0", "multi_user": False})
 SHARED = json.dumps({"tag_name": "2.17.0", "multi_user": True})
@@ -358,7 +359,7 @@ def test_a_namespace_goes_with_all_that_is_made(proxy, package, shown):
         ({"data_dir": "/data"}, False),
         ({"image": OURS}, True),
         ({"image": OURS, "data_dir": "../data/titanic"}, False),
-        ({"image": "ghcr.io/ada/fast-kubeflow/step@sha256:12", "data_dir": "../data"}, False),
+        ({"image": f"ghcr.io/ada/fast-kubeflow/step@{DIGEST}", "data_dir": "../data"}, False),
         ({"image": "localhost/my-fast-kubeflow/step:1.0", "data_dir": "../data/titanic"}, True),
         ({"image": OURS, "data_dir": "../../data/titanic"}, True),
     ],
