@@ -13,7 +13,7 @@ from fastkf.base.files import shown_path
 from fastkf.base.local_server import default_folder
 from fastkf.cli.command import command
 from fastkf.cli.display import Display
-from fastkf.cli.options import ask
+from fastkf.cli.options import ask, parse_days
 from fastkf.course import places
 from fastkf.runs.cache import Entry, Store
 from fastkf.runs.text import count, format_time
@@ -28,7 +28,8 @@ def cache(
         typer.Argument(metavar="[PIPELINE]...", help="Of these pipelines; of all."),
     ] = None,
     older_than: Annotated[
-        float | None, typer.Option(min=0, metavar="DAYS", help="Only steps that are older.")
+        float | None,
+        typer.Option(parser=parse_days, metavar="DAYS", help="Only steps that are older."),
     ] = None,
     clear: Annotated[
         bool, typer.Option("--clear", help="Forget them, so that they run again.")

@@ -9,7 +9,7 @@ from fastkf.base.errors import UsageError
 from fastkf.cli.command import command
 from fastkf.cli.completion import offer_labs
 from fastkf.cli.display import Display
-from fastkf.cli.options import find_notebook, parse_parameters
+from fastkf.cli.options import find_notebook, parse_parameters, parse_seconds
 from fastkf.course import places
 from fastkf.runs.model import Run, State
 
@@ -77,7 +77,9 @@ def submit(
     ] = True,
     patience: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="How long to go on without a connection."),
+        typer.Option(
+            parser=parse_seconds, metavar="SECONDS", help="How long to go on without a connection."
+        ),
     ] = 600,
     output: Annotated[
         Path | None,

@@ -1,5 +1,6 @@
 """What the commands have in common: arguments that name notebooks and parameters."""
 
+import contextlib
 import glob
 import math
 import sys
@@ -246,6 +247,22 @@ def parse_tolerance(words: list[str]) -> Tolerance:
         else:
             usual = number
     return Tolerance(usual, named)
+
+
+def parse_days(text: str) -> float:
+    """Days of at most a hundred years, as Typer hands them over."""
+    return _parse_amount(text, 36_500)
+
+
+def parse_seconds(text: str) -> float:
+    return _parse_amount(text, 10**9)
+
+
+def _parse_amount(text: str, most: int) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (amount := float(text)) <= most:  # which no NaN is
+            return amount
+    raise typer.BadParameter(f"{text} is no number from 0 to {most}")
 
 
 def ask(question: str, remedy: str) -> bool:

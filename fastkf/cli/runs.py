@@ -17,7 +17,7 @@ from fastkf.base.plain_data import spell_numbers
 from fastkf.cli.command import command
 from fastkf.cli.completion import offer_runs
 from fastkf.cli.display import Display
-from fastkf.cli.options import AsJson, Tolerances, ask, parse_tolerance
+from fastkf.cli.options import AsJson, Tolerances, ask, parse_days, parse_tolerance
 from fastkf.course import places
 from fastkf.runs.cleaning import choose, look_at, measure
 from fastkf.runs.compare import ComparedStep, ComparedValue, RunsComparison, compare_runs
@@ -107,7 +107,8 @@ def clean(
         ),
     ] = None,
     older_than: Annotated[
-        float | None, typer.Option(min=0, metavar="DAYS", help="Only runs that are older.")
+        float | None,
+        typer.Option(parser=parse_days, metavar="DAYS", help="Only runs that are older."),
     ] = None,
     last: Annotated[
         int, typer.Option(min=0, metavar="N", help="Leave the last N runs of each name.")

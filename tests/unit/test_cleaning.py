@@ -96,3 +96,13 @@ def test_the_newest_report_is_opened(home, monkeypatch):
     assert fastkf("open")[0] == 0
     assert fastkf("open", "a")[0] == 0
     assert opened == [(new / "report.html").as_uri(), (old / "report.html").as_uri()]
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "-1", "1e9", "soon"])
+@pytest.mark.parametrize("command", [["clean"], ["cache"], ["cache", "--clear"]])
+def test_days_that_are_none_are_wrong_use(days, command, home):
+    add(home, "iris", 200)
+    code, told = fastkf(*command, "--older-than", days, "--yes")
+    assert code == 2
+    assert f"{days} is no number from 0 to 36500" in told
+    assert left(home) == [200]
