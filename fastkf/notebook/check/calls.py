@@ -75,18 +75,9 @@ KERAS_MODELS = (".Sequential", ".Model", ".load_model")
 # Classes in these modules.
 CLASSES = {"numpy.polynomial.": POLYNOMIAL, "numpy.random.": RANDOM}
 # Functions of NumPy that give several arrays, or what the code does not tell.
-SEVERAL = tuple(
-    f"numpy.{name}"
-    for name in (
-        "unique",
-        "where",
-        "nonzero",
-        "histogram",
-        "meshgrid",
-        "split",
-        "array_split",
-        "load",
-    )
+SEVERAL = (
+    *("numpy.unique", "numpy.where", "numpy.nonzero", "numpy.histogram", "numpy.meshgrid"),
+    *("numpy.split", "numpy.array_split", "numpy.load"),
 )
 PREFIXES = {
     "numpy.ma.": MASKED,

@@ -48,22 +48,22 @@ class Variables:
             self.written |= _texts([node.left])
         elif isinstance(node, ast.AugAssign) and _is_environ(node.target):
             self.writes_any = True
-        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-            self._write(node.slice, _is_environ(node.value))
+        elif _is_variable(node) and not isinstance(node.ctx, ast.Load):
+            self._write(node.slice)
 
     def _look_at_call(self, call: ast.Call) -> None:
         last = _last_name(call.func)
         if last in WRITES_ONE and call.args:
-            self._write(call.args[0], True)
+            self._write(call.args[0])
         elif last in WRITES_ANY or any(map(_is_environ, call.args)):
             self.writes_any = True
         elif last == "update" and isinstance(call.func, ast.Attribute):
             self.writes_any |= _is_environ(call.func.value)
 
-    def _write(self, name: ast.expr, is_variable: bool) -> None:
-        names = _texts([name]) if is_variable else set()
+    def _write(self, name: ast.expr) -> None:
+        names = _texts([name])
         self.written |= names
-        self.writes_any |= is_variable and not names
+        self.writes_any |= not names
 
 
 def _reads(statements: Iterable[ast.AST], bodies: Mapping[str, list[ast.stmt]]) -> Iterator[str]:
@@ -73,8 +73,8 @@ def _reads(statements: Iterable[ast.AST], bodies: Mapping[str, list[ast.stmt]]) 
         node = waiting.pop()
         if isinstance(node, (*LATER, *MAYBE)) or (isinstance(node, ast.Try) and _catches(node)):
             continue
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-            yield from _texts([node.slice]) if _is_environ(node.value) else ()
+        if _is_variable(node) and isinstance(node.ctx, ast.Load):
+            yield from _texts([node.slice])
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             waiting += bodies.get(node.func.id, []) if node.func.id not in called else []
             called.add(node.func.id)
@@ -83,6 +83,11 @@ def _reads(statements: Iterable[ast.AST], bodies: Mapping[str, list[ast.stmt]]) 
 
 def _is_def(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
     return isinstance(node, ast.FunctionDef)
+
+
+def _is_variable(node: ast.AST) -> TypeGuard[ast.Subscript]:
+    """Whether it is `os.environ[...]`."""
+    return isinstance(node, ast.Subscript) and _is_environ(node.value)
 
 
 def _is_environ(node: ast.expr) -> bool:

@@ -7,6 +7,7 @@ tell, which is most often.
 
 import ast
 import re
+from collections.abc import Mapping
 
 from fastkf.notebook.check.calls import (
     CALLS,
@@ -116,12 +117,7 @@ class Kinds:
         return self._of_call(node) if isinstance(node, ast.Call) else None
 
     def full_name(self, node: ast.expr) -> str:
-        """The dotted name of a function, with what its first part was imported as."""
-        text = ast.unparse(node)
-        if not re.fullmatch(r"\w+(\.\w+)*", text):
-            return ""
-        top, dot, rest = text.partition(".")
-        return self._names.get(top, top) + dot + rest
+        return full_name(node, self._names)
 
     def maker_of(self, node: ast.expr) -> str | None:
         """The class whose object an expression gives: `Ridge()`, `Ridge().fit(x, y)`, `model`."""
@@ -162,8 +158,8 @@ class Kinds:
         kind = _of_class(name) or _of_objects(name, call)
         if kind or name in SEVERAL:
             return kind
-        for prefix in (one for one in PREFIXES if name.startswith(one)):
-            return PREFIXES[prefix]
+        if kind := _by_prefix(name, PREFIXES):
+            return kind
         if name.startswith("pandas."):
             last = name.removeprefix("pandas.")
             if {word.arg for word in call.keywords} & {"chunksize", "iterator"}:
@@ -212,14 +208,30 @@ def _of_class(name: str) -> str | None:
     words = modules.split(".")
     if "keras" in words[:2] and not set(words).isdisjoint(KERAS_PARTS) and last[:1].isupper():
         return KERAS_PART
-    found = [kind for prefix, kind in CLASSES.items() if name.startswith(prefix)]
-    return found[0] if found and last[:1].isupper() else None
+    return _by_prefix(name, CLASSES) if last[:1].isupper() else None
+
+
+def _by_prefix(name: str, kinds: Mapping[str, str]) -> str | None:
+    return next((kind for prefix, kind in kinds.items() if name.startswith(prefix)), None)
 
 
 def _of_objects(name: str, call: ast.Call) -> str | None:
     """Whether an array is made for Python objects."""
     types = [ast.unparse(word.value) for word in call.keywords if word.arg == "dtype"]
     return OBJECTS if name in KEEP_OBJECTS and {*types} & {"object", "'O'", "'object'"} else None
+
+
+def full_name(node: ast.expr, names: Mapping[str, str]) -> str:
+    """The dotted name of a function, with what its first part was imported as; empty: it is none.
+
+    Args:
+        names: as `imported_names` returns them.
+    """
+    text = ast.unparse(node)
+    if not re.fullmatch(r"\w+(\.\w+)*", text):
+        return ""
+    top, dot, rest = text.partition(".")
+    return names.get(top, top) + dot + rest
 
 
 def imported_names(notebook: Notebook) -> dict[str, str]:

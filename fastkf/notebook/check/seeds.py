@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.flow import shared_cells
-from fastkf.notebook.check.kinds import imported_names
+from fastkf.notebook.check.kinds import full_name, imported_names
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
 
@@ -13,7 +13,9 @@ SEEDS = ("seed", "set_seed", "manual_seed", "set_random_seed", "seed_everything"
 SEEDS_OF_ALL = ("set_random_seed", "seed_everything")  # of Keras, and of Lightning
 # The modules that draw from a generator which a whole process shares.
 NUMPY, KERAS = "numpy.random.", "keras.random."
-SHARED = (NUMPY, KERAS, "random.", "tensorflow.random.", "torch.")
+TORCH = "torch."
+SHARED = (NUMPY, KERAS, "random.", "tensorflow.random.", TORCH)
+DRAWN = {**{one: one for one in SHARED if one != TORCH}, "torch.rand": TORCH}
 # Functions that draw from NumPy's unless they are given a seed or a generator of their own.
 DRAWING = ("train_test_split", "sample")
 OWN_SEED = ("random_state", "seed", "generator", "rng")
@@ -37,30 +39,27 @@ class Generators:
     def seeded_in(self, cell: Cell) -> set[str]:
         return {one for call in _calls(cell) for one in self._seeded_by(call)}
 
-    def _full_name(self, call: ast.Call) -> str:
-        top, dot, rest = ast.unparse(call.func).partition(".")
-        return self._names.get(top, top) + dot + rest
-
     def _drawn_by(self, call: ast.Call) -> str | None:
-        name = self._full_name(call)
-        last = name.rsplit(".", 1)[-1]
-        has_own = any(word.arg in OWN_SEED for word in call.keywords)
-        if has_own or "(" in name or last in (*SEEDS, *MAKES_OWN):
-            return NUMPY if last in DRAWING and not has_own else None
+        name, last = self._names_of(call)
+        if any(word.arg in OWN_SEED for word in call.keywords) or last in (*SEEDS, *MAKES_OWN):
+            return None
         if last in DRAWING:
             return NUMPY
         if "keras." in name and last in KERAS_MODELS:
             return KERAS
-        if name.startswith("torch.") and not name.startswith("torch.rand"):
-            return None
-        return next((one for one in SHARED if name.startswith(one)), None)
+        return next((one for begin, one in DRAWN.items() if name.startswith(begin)), None)
 
     def _seeded_by(self, call: ast.Call) -> tuple[str, ...]:
-        name = self._full_name(call)
-        last = name.rsplit(".", 1)[-1]
+        name, last = self._names_of(call)
         if last in SEEDS_OF_ALL:
             return SHARED
         return tuple(one for one in SHARED if last in SEEDS and name.startswith(one))
+
+    def _names_of(self, call: ast.Call) -> tuple[str, str]:
+        """A function's name from its module on, empty where it has none, and its last part."""
+        name = full_name(call.func, self._names)
+        last = call.func.attr if isinstance(call.func, ast.Attribute) else name
+        return name, last.rsplit(".", 1)[-1]
 
 
 def _calls(cell: Cell) -> Iterator[ast.Call]:
