@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 REFERENCE = re.compile(r"\$\$|\$\(([\w.-]+)\)")
 
@@ -9,3 +10,18 @@ REFERENCE = re.compile(r"\$\$|\$\(([\w.-]+)\)")
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """$(NAME) becomes the variable's value, where it has one, and $$ becomes $."""
     return REFERENCE.sub(lambda match: variables.get(match[1], match[0]) if match[1] else "$", text)
+
+
+def read_variables(container: Mapping[str, Any]) -> dict[str, str]:
+    """The variables whose values stand in a container's manifest; each knows those before it."""
+    variables: dict[str, str] = {}
+    for one in container.get("env") or []:
+        variables[one["name"]] = expand(one.get("value") or "", variables)
+    return variables
+
+
+def read_command(container: Mapping[str, Any]) -> list[str]:
+    """The words with which a container starts."""
+    variables = read_variables(container)
+    words = [*container["command"], *(container.get("args") or [])]
+    return [expand(word, variables) for word in words]

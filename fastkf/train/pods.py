@@ -14,8 +14,9 @@ from fastkf.train.manifest import ReplicaSpec, TrainingJob
 # The annotation fastkf/volume.NAME of a TFJob says which folder, as seen from the manifest, is the
 # volume NAME here. Kubernetes makes nothing of it.
 ANNOTATION = "fastkf/volume."
-# What is empty at first, here as there. What other volumes hold is known to a cluster only.
-EMPTY_AT_FIRST = {"emptyDir", "persistentVolumeClaim", "ephemeral", "nfs", "csi"}
+# What, beside an emptyDir, is empty at first, here as there. What other volumes hold is known to a
+# cluster only.
+EMPTY_AT_FIRST = {"persistentVolumeClaim", "ephemeral", "nfs", "csi"}
 PLACE = {"TF_CONFIG", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID", "JAX_COORDINATOR_ADDRESS"}
 EDGE = r"[\s=:,;'\"]"  # what may stand before or after a path
 
@@ -74,13 +75,13 @@ def find_volumes(job: TrainingJob, given: Mapping[str, Path], folder: Path) -> d
     annotations = job.manifest["metadata"].get("annotations") or {}
     volumes = {}
     for name, source in sources.items():
+        is_empty_dir = "emptyDir" in source or set(source) == {"name"}  # what has no kind is one
         if name in given:
             volumes[name] = Volume(given[name].resolve())
         elif near := annotations.get(ANNOTATION + name):
             volumes[name] = Volume((job.path.parent / near).resolve())
-        elif EMPTY_AT_FIRST & set(source) or set(source) == {"name"}:  # which is an emptyDir, too
-            per_pod = "emptyDir" in source or set(source) == {"name"}
-            volumes[name] = Volume(folder.resolve() / name, per_pod)
+        elif is_empty_dir or EMPTY_AT_FIRST & set(source):
+            volumes[name] = Volume(folder.resolve() / name, is_empty_dir)
         else:
             raise UsageError(
                 f"{job.path}: volume {name} is a {_kind(source)}, and only a cluster knows what "

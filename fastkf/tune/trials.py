@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fastkf.base import clock, processes
-from fastkf.base.expansion import expand
+from fastkf.base.expansion import read_command, read_variables
 from fastkf.base.files import read_end, read_lines, write_text
 from fastkf.base.yaml_text import read_yaml
 from fastkf.runs.text import clean_text
@@ -157,11 +157,7 @@ class RunningTrial:
 
     def _start(self) -> subprocess.Popen:
         container = self.experiment.primary_container(self.trial.resource["spec"]["runSpec"])
-        given: dict[str, str] = {}
-        for one in container.get("env") or []:
-            given[one["name"]] = expand(one.get("value") or "", given)
-        words = [*container["command"], *(container.get("args") or [])]
-        command = [expand(word, given) for word in words]
+        given, command = read_variables(container), read_command(container)
         if PYTHON.fullmatch(command[0]):
             command[0] = sys.executable
         environment = {

@@ -2,7 +2,7 @@
 
 import re
 
-from fastkf.base.expansion import expand
+from fastkf.base.expansion import read_command
 from fastkf.tune import algorithms
 from fastkf.tune.experiment import PLACEHOLDER
 
@@ -76,5 +76,4 @@ def _shares_user(pod: dict, primary: str) -> bool:
 def _command(pod: dict, primary: str) -> list[str]:
     """The words of the trial's container, as the kubelet has expanded them."""
     container = next(one for one in pod["containers"] if one["name"] == primary)
-    given = {one["name"]: one.get("value") or "" for one in container.get("env") or []}
-    return [expand(word, given) for word in (*container["command"], *(container.get("args") or []))]
+    return read_command(container)
