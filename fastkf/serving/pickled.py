@@ -39,9 +39,7 @@ class PickledModel(ServedModel):
         else:
             rows = self.read_v1(request)
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "X does not have valid feature names")
-                result = np.asarray(self.estimator.predict(rows))
+            result = np.asarray(self.estimator.predict(rows))
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"{self.name}: {first_line(error)}{self.advise(rows)}") from error
         self.check_result(result)

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import socket
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import kserve
 from fastapi import FastAPI
-from fastapi.exceptions import FastAPIDeprecationWarning
 from fastapi.responses import JSONResponse, Response
 from kserve.context import set_predictor_config
 from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady
@@ -155,12 +153,18 @@ class FaultsOfServer(logging.Filter):
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Has kserve log only what somebody must look at."""
+    """Has kserve log only what somebody must look at, and nothing of Python's warnings.
+
+    With each answer FastAPI warns of how kserve builds it. A filter does not keep that out for
+    long: all threads share the filters, and scikit-learn resets them for moments in each of those
+    that answer. A parent that reads no more of the log would then keep the server from answering.
+    """
     configure_logging(quiet_logging())
-    with warnings.catch_warnings():
-        # kserve builds each answer in a way that FastAPI wants to drop.
-        warnings.simplefilter("ignore", FastAPIDeprecationWarning)
+    logging.captureWarnings(True)  # in a logger of which nothing is written
+    try:
         yield
+    finally:
+        logging.captureWarnings(False)
 
 
 def quiet_logging() -> dict[str, Any]:
@@ -173,5 +177,6 @@ def quiet_logging() -> dict[str, Any]:
         name: {**logger, "level": "WARNING"}
         for name, logger in KSERVE_LOG_CONFIG["loggers"].items()
     }
+    loggers["py.warnings"] = {"propagate": False}
     faults = {"faults": {"()": FaultsOfServer}}
     return {**KSERVE_LOG_CONFIG, "handlers": handlers, "loggers": loggers, "filters": faults}

@@ -11,7 +11,9 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -527,6 +529,39 @@ class Slow:
 
     def __reduce__(self):
         return exec, (f"import time\nopen({self.path!r}, 'w').close()\ntime.sleep(60)",)
+
+
+RESETTING = """
+import time
+import warnings
+
+
+class Resetting:
+    def predict(self, rows):
+        with warnings.catch_warnings():
+            warnings.resetwarnings()
+            time.sleep(0.05)
+        return [0.0 for _ in rows]
+"""
+
+
+def test_models_that_reset_warnings_in_their_threads_write_nothing(tmp_path, monkeypatch):
+    """scikit-learn does so. Written with each answer, warnings fill a pipe that nobody reads."""
+    import joblib
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "resetting.py").write_text(RESETTING)
+    monkeypatch.syspath_prepend(tmp_path)
+    joblib.dump(importlib.import_module("resetting").Resetting(), folder / "model.joblib")
+    process = start("serve", folder, OPEN, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    address = read_address(process)
+    ask = partial(plain.post, f"{address}/v1/models/model:predict", json={"instances": [[1]]})
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: ask(), range(60)))
+    assert {answer.status_code for answer in answers} == {200}
+    process.terminate()
+    assert process.communicate(timeout=60)[0] == "Stopped\n"
 
 
 def test_a_port_in_use(models):
