@@ -36,16 +36,18 @@ COUNT = """n = 1
         if n > 10000:
             return None
     return n"""
-LOOP = """if share and wanted >= 1 / share:
+LOOP = """if wanted > 1 and share and wanted >= 1 / share:
         return None
     n = 1
     while 1 / (share + (1 - share) / n) < wanted:
         n += 1
     return n"""
 CEILING = """import math
+    {}
     if share * wanted {} 1:
         return None
     return math.ceil((1 - share) / (1 / wanted - share))"""
+ALONE = "if wanted <= 1: return 1"
 REPORT = """
 {}
 def my_report(price):
@@ -86,7 +88,9 @@ WRONG = [
     (2, SHARES.format(SHARE, "return None"), "my_workers(0.25, 2) should be 3"),
     (2, SHARES.format(SHARE, "return int((1 - share) / (1 / wanted - share))"), "never reached"),
     (2, SHARES.format(SHARE, "return 2"), "my_workers(0.25, 2)"),
-    (2, SHARES.format(SHARE, CEILING.format("==")), "my_workers(0.5, 3) should be None"),
+    (2, SHARES.format(SHARE, CEILING.format(ALONE, "==")), "my_workers(0.5, 3) should be None"),
+    (2, SHARES.format(SHARE, CEILING.format("", ">=")), "one worker is as fast as one"),
+    (2, SHARES.format(SHARE, LOOP.replace("wanted > 1 and ", "")), "one worker is as fast as one"),
     (2, SHARES.format("workers / 0", COUNT), "ZeroDivisionError"),
     (3, "my_report = 'worker 1 of 3: $5'", "it should print"),
     (3, report(NUMBER, WORKERS, PRINT, before="import os"), "import within it"),
@@ -121,13 +125,13 @@ RIGHT = [
     ),
     (2, SHARES.format(SHARE, COUNT)),
     (2, SHARES.format(SHARE, LOOP)),
-    (2, SHARES.format(SHARE, CEILING.format(">="))),
+    (2, SHARES.format(SHARE, CEILING.format(ALONE, ">="))),
     (2, SHARES.format("(1 / speed_up - 1 / workers) / (1 - 1 / workers)", COUNT)),
     (
         2,
         SHARES.format(
             SHARE,
-            "if share * wanted >= 1: return None\n"
+            f"{ALONE}\n    if share * wanted >= 1: return None\n"
             "    return -int(-(wanted * (1 - share) / (1 - share * wanted) - 1e-9) // 1)",
         ),
     ),

@@ -80,6 +80,15 @@ WRONG = [
     (3, nucleus("return chances"), "nothing is cut"),
     (3, nucleus("return (chances == chances.max()) * 1.0"), "temperature 0"),
     (3, nucleus(*CUT, "return kept[kept > 0]"), "shape"),
+    (
+        3,
+        nucleus(
+            CUT[0],
+            "kept = np.where(chances >= chances[order[many - 1]], chances, 0)",
+            "return kept / kept.sum()",
+        ),
+        "no more than are needed",
+    ),
 ]
 RIGHT = [
     (1, "perplexity = lambda p: np.exp(-np.log(p).mean())"),
@@ -93,6 +102,14 @@ RIGHT = [
     (2, attention(powers="np.exp(np.where(past, scores, -np.inf))")),
     (2, attention(scores="np.einsum('qs,ks->qk', query, key) * size**-0.5")),
     (3, nucleus(*CUT, "return kept / kept.sum()")),
+    (
+        3,
+        nucleus(
+            "order = len(chances) - 1 - np.argsort(-chances[::-1], kind='stable')",
+            *CUT,
+            "return kept / kept.sum()",
+        ),
+    ),
     (
         3,
         nucleus(
