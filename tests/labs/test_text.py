@@ -51,6 +51,7 @@ PAGES = [
     *sorted(LABS_FOLDER.rglob("*.md")),
 ]
 TEXTS = [*PAGES, *WELCOME, *LABS, *SOLUTIONS]
+EXAMPLE = sorted((LABS_FOLDER / "project" / "example").rglob("*.ipynb"))
 TARGETS = set(re.findall(r"^([a-z-]+):", (places.PROJECT / "Makefile").read_text(), re.M))
 FASTKF = typer.main.get_command(app)
 
@@ -81,7 +82,7 @@ def find_problem(path, target):
     return None
 
 
-@of_each_text
+@pytest.mark.parametrize("path", [*TEXTS, *EXAMPLE], ids=name)
 def test_relative_links_lead_somewhere(path):
     local = [target for target, _ in links(path) if not is_external(target)]
     assert [problem for target in local if (problem := find_problem(path, target))] == []
