@@ -44,12 +44,13 @@ def check_inference_service(manifest: dict) -> list[str]:
     return problems
 
 
-# Of an LLMInferenceService (v1alpha1), the SDK has no model. Its fields, from its CRD.
+# Of what an LLMInferenceService (v1alpha2) specifies, the SDK has no model. Its fields in KServe.
 OF_LLM = {
     "annotations": {},
     "baseRefs": [],
     "labels": {},
-    "model": {"criticality": "", "lora": {}, "name": "", "uri": ""},
+    "kvCacheOffloading": {},
+    "model": {"lora": {}, "name": "", "uri": ""},
     "parallelism": {
         "data": 0,
         "dataLocal": 0,
@@ -62,6 +63,7 @@ OF_LLM = {
     "replicas": 0,
     "router": {"gateway": {}, "ingress": {}, "route": {}, "scheduler": {}},
     "scaling": {},
+    "storageInitializer": {"enabled": False},
     "template": {},
     "worker": {},
 }

@@ -78,7 +78,7 @@ def check_llm(manifest: dict) -> list[str]:
 # What checks a custom resource: from the manifest to the texts of what is wrong with it.
 CUSTOM: dict[tuple[str, str], Callable[[dict], list[str]]] = {
     ("serving.kserve.io/v1beta1", "InferenceService"): check_service,
-    ("serving.kserve.io/v1alpha1", "LLMInferenceService"): check_llm,
+    ("serving.kserve.io/v1alpha2", "LLMInferenceService"): check_llm,
     ("kubeflow.org/v1beta1", "Experiment"): check_katib,
     ("kubeflow.org/v1", "TFJob"): check_tfjob_and_pods,
     ("trainer.kubeflow.org/v1alpha1", "TrainJob"): check_trainer,
