@@ -54,7 +54,7 @@ WARN = "        warn(month=month)"
 RATE = "rate = read_rate(path=path)"
 
 WRONG = [
-    (1, "count_pods = 13", "should return a number"),
+    (1, "count_pods = 13", "a function of two numbers"),
     (1, "def count_pods(airports, enough): return 15", "depends on how many airports"),
     (1, "def count_pods(airports, enough): return 3 * airports + 2 * enough", "outside the loop"),
     (1, "def count_pods(airports, enough): return 3 * airports + 2 * enough + 1", "outside the"),
@@ -74,6 +74,9 @@ WRONG = [
      "only 12 has more"),
     (2, pipeline(LOOP, SHARE, "    with dsl.If(share.output > 0.3):", WARN),
      "only 12 has more"),
+    (2, pipeline(LOOP, SHARE, "    with dsl.If(share.output > 0.314):", WARN), "another limit"),
+    (2, pipeline(LOOP, SHARE, "    with dsl.If(share.output > limit):", WARN).replace("[int]", ""),
+     "a list[int]?"),
     (2, pipeline(LOOP.replace("months", "all_months"), SHARE).replace("(months:", "(all_months:"),
      "no parameter months"),
     (2, pipeline(LOOP, SHARE).replace("limit: float", "limit: float, most: int"),

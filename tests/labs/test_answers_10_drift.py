@@ -82,6 +82,7 @@ WRONG = [
     (2, ROBUST.format("middle - error, middle + error"), "times as wide"),
     (2, ROBUST.format("error"), "two numbers"),
     (2, "def my_interval(gain, days): return gain[0] / 'day'", "raises"),
+    (2, "def my_interval(gain, days): return resample_days(gain, days)", "by yourself"),
     (2, "def my_interval(gain, days): return 0.0, 1.0", "the wrong place"),
     (3, "my_alarm = [6, 7, 8, 9]", "a function of a table"),
     (3, "def my_alarm(table): return [6, 7, 8, 9]", "are right"),
@@ -91,6 +92,7 @@ WRONG = [
     (3, alarm(gap='(groups["score"].mean() - table["score"].mean()).abs()'), "are right"),
     (3, alarm(gap='groups["late"].mean() - groups["score"].mean()'), "fewer are late"),
     (3, alarm(rule="gap > 0.05"), "few flights"),
+    (3, alarm(known=""), "whose scores"),
     (3, alarm(error='error = groups["score"].std()'), "more are late"),
     (3, "def my_alarm(table): return table['day'] / 0 + missing", "raises NameError"),
 ]  # fmt: skip

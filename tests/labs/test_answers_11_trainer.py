@@ -78,6 +78,11 @@ WRONG = [
         "meet at the same place",
     ),
     (1, place("str(workers)", "str(number)", '"127.0.0.1:29500"'), "the address should be"),
+    (
+        1,
+        place("str(workers)", "str(number)", '"flights-node-0-0.flights:29500"'),
+        "for the job a-b",
+    ),
     (1, place("str(workers)", "str(number)", 'f"{job}-node-0-0.{job}"'), "the address should be"),
     (1, "def my_place(job, workers, number): return {'JAX_PROCESS_ID': '1'}", "the names should"),
     (1, "def my_place(job, workers, number): return 'JAX_PROCESS_ID=1'", "return a dictionary"),
@@ -93,6 +98,7 @@ WRONG = [
     (2, SHARES.format(SHARE, LOOP.replace("wanted > 1 and ", "")), "one worker is as fast as one"),
     (2, SHARES.format("workers / 0", COUNT), "ZeroDivisionError"),
     (3, "my_report = 'worker 1 of 3: $5'", "it should print"),
+    (3, "my_report = lambda price: print(price)", "begin it with def"),
     (3, report(NUMBER, WORKERS, PRINT, before="import os"), "import within it"),
     (3, report("import os", 'number = os.environ["JAX_PROCESS_ID"]', WORKERS, PRINT), "a default"),
     (

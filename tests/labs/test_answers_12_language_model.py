@@ -69,6 +69,7 @@ WRONG = [
     (2, attention(diagonal=", k=-1"), "itself"),
     (2, attention(scores="key @ query.T / np.sqrt(size)"), "row"),
     (2, attention(mixture="weights"), "shape"),
+    (2, attention(powers="np.exp(np.where(past, scores, 0))"), "-np.inf, not 0"),
     (2, "attend_by_hand = lambda query, key, value: value", "first token"),
     (3, "nucleus = 0.9", "write a function"),
     (3, nucleus(*CUT, "return kept"), "divide"),
