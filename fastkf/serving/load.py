@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fastkf.base.absent import absent
+from fastkf.base.files import shown_path
 from fastkf.serving.folders import find_pickled, find_versions
 from fastkf.serving.model import ServedModel
 
@@ -27,7 +28,7 @@ def load_model(folder: Path, warn: Callable[[str], None]) -> ServedModel:
     if pickled := find_pickled(folder):
         from fastkf.serving.pickled import PickledModel
 
-        warn(f"{pickled[0]}: a pickle, loading it runs the code in it")
+        warn(f"{shown_path(pickled[0])}: a pickle, loading it runs the code in it")
         return PickledModel(folder.name, pickled[0])
     # A server that is up has other threads, which may import what they need.
     is_alone = threading.current_thread() is threading.main_thread()

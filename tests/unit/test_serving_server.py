@@ -29,3 +29,18 @@ def test_a_second_server_leaves_the_first_as_it_is():
     assert paths(first) == before == paths(second)
     assert first.app is not second.app
     assert len(first.app.user_middleware) == len(second.app.user_middleware)
+
+
+def test_a_pickle_is_announced_by_the_place_that_the_working_folder_knows(tmp_path, monkeypatch):
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
+    from fastkf.serving.load import load_model
+
+    (tmp_path / "numbers").mkdir()
+    model = LogisticRegression().fit([[0], [1]], [0, 1])
+    joblib.dump(model, tmp_path / "numbers" / "model.joblib")
+    monkeypatch.chdir(tmp_path)
+    told = []
+    load_model(tmp_path / "numbers", told.append)
+    assert told == ["numbers/model.joblib: a pickle, loading it runs the code in it"]
