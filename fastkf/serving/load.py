@@ -14,6 +14,8 @@ from fastkf.serving.model import ServedModel
 
 # Keras and TensorFlow import them where they find them, which takes two fifths of their own import.
 NOT_NEEDED = ("jax", "matplotlib", "sklearn")
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+OF_JAX = "1"  # what a notebook that has imported JAX leaves to what it starts: nobody chose it
 
 
 def load_model(folder: Path, warn: Callable[[str], None]) -> ServedModel:
@@ -45,7 +47,8 @@ def _silent_import() -> Iterator[None]:
     descriptor is the whole process's, so this is for the first import alone: other threads may have
     something to say later.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ.get(LOG_LEVEL, OF_JAX) == OF_JAX:
+        os.environ[LOG_LEVEL] = "3"
     if "tensorflow" in sys.modules:
         yield
         return

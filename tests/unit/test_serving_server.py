@@ -1,5 +1,6 @@
 """The model server's application: one for each server, however many a process makes."""
 
+import os
 import socket
 
 import pytest
@@ -44,3 +45,15 @@ def test_a_pickle_is_announced_by_the_place_that_the_working_folder_knows(tmp_pa
     told = []
     load_model(tmp_path / "numbers", told.append)
     assert told == ["numbers/model.joblib: a pickle, loading it runs the code in it"]
+
+
+@pytest.mark.parametrize(("given", "taken"), [(None, "3"), ("1", "3"), ("0", "0")])
+def test_tensorflow_is_silent_unless_somebody_wants_its_words(monkeypatch, given, taken):
+    """JAX, which a notebook imports with TensorFlow, leaves 1 to the server that it starts."""
+    from fastkf.serving import load
+
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    if given:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", given)
+    with load._silent_import():  # noqa: SLF001 - a server that loads a model takes seconds
+        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == taken
