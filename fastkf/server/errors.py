@@ -2,6 +2,7 @@
 
 import json
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -137,7 +138,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     async def answer_no_place(request: Request, error: OSError):
-        reason = _explain_place(error)
+        reason = _explain_place(error, request.app.state.settings.folder)
         if reason is None:
             raise error
         return answer(Code.UNAVAILABLE, f"nothing can be written: {reason}")
@@ -155,11 +156,14 @@ def _find_code(error: FastkfError) -> Code:
     return Code.INVALID_ARGUMENT if is_sent else Code.FAILED_PRECONDITION
 
 
-def _explain_place(error: OSError) -> str | None:
-    """Why nothing can be written, and what to do; None of another error."""
+def _explain_place(error: OSError, folder: Path) -> str | None:
+    """Why nothing can be written in the data folder, and what to do; None of another error."""
     if isinstance(error, LostDatabaseError):
         return f"{error.filename} {error.strerror}"
-    return f"{error.strerror}; make room" if lacks_space(error) else None
+    if lacks_space(error):
+        return f"{error.strerror}; make room"
+    is_inside = isinstance(error.filename, str) and Path(error.filename).is_relative_to(folder)
+    return f"{error.filename}: {error.strerror}" if is_inside else None
 
 
 def _write_json(content: Any) -> str:

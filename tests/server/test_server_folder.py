@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from asked import Asked
 from filelock import FileLock
+from servers import chain
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -175,6 +177,34 @@ def test_what_would_be_lost_is_refused(tmp_path, is_replaced):
         assert asked.ask("GET", "/experiments")[0] == 200
     with Asked(tmp_path / "server") as asked:
         assert asked.ask("POST", "/experiments", {"display_name": "kept"})[0] == 200
+
+
+def test_the_folder_of_packages_is_made_again(tmp_path):
+    """Somebody has removed it: what the database has is still there to be had."""
+    package = {"pipeline_spec": chain("return 1"), "name": "first"}
+    with Asked(tmp_path / "server") as asked:
+        id = asked.ask("POST", "/pipelines", {"display_name": "kept"})[1]["pipeline_id"]
+        status, version = asked.ask("POST", f"/pipelines/{id}/versions", package)
+        assert status == 200
+        kept = f"/files/versions/{version['pipeline_version_id']}/pipeline.yaml"
+        content = asked.client.get(kept).content
+        shutil.rmtree(asked.settings.folder / "pipelines")
+        assert asked.client.get(kept).content == content
+        more = {**package, "name": "second"}
+        assert asked.ask("POST", f"/pipelines/{id}/versions", more)[0] == 200
+        assert len(list((asked.settings.folder / "pipelines").iterdir())) == 1
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    body = {"display_name": "run", "pipeline_spec": chain("return 1")}
+    with Asked(tmp_path / "server") as asked:
+        runs = asked.settings.folder / "runs"
+        runs.rmdir()
+        runs.touch()  # somebody's file, in its place
+        status, answer = asked.ask("POST", "/runs", body)
+        assert (status, answer["code"]) == (503, 14)
+        assert f"nothing can be written: {runs}" in answer["message"]
+        assert asked.ask("GET", "/runs") == (200, {})
 
 
 OLD = (

@@ -130,7 +130,9 @@ def add_version(
     )
     session.add(row)
     session.flush()
-    write_text(settings.version_file(row.id), package.as_yaml())
+    file = settings.version_file(row.id)
+    file.parent.mkdir(exist_ok=True)  # somebody may have removed it
+    write_text(file, package.as_yaml())
     return row
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.orm import Session
 
 from fastkf.base.files import open_inside
+from fastkf.package.model import Package
 from fastkf.runs.drawing.svg import STYLE
 from fastkf.runs.report.page import TEMPLATES as SHARED
 from fastkf.runs.report.page import make_environment
@@ -38,6 +39,7 @@ REPORT_POLICY = (
     "sandbox allow-same-origin; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
+BYTES = "application/octet-stream"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -176,23 +178,31 @@ def _add_files(router: APIRouter) -> None:
 
     @router.get("/files/versions/{id}/pipeline.yaml")
     def send_version(id: str, request: Request, session: DatabaseSession):
-        if session.get(db.PipelineVersion, id) is None:
+        version = session.get(db.PipelineVersion, id)
+        if version is None:
             raise HTTPException(404, f"there is no pipeline version {id}")
-        path = request.app.state.settings.version_file(id)
-        return _download(open_inside(path.parent, path.name), "pipeline.yaml")
+        return _send_version(version, request.app.state.settings.version_file(id))
 
 
 def _download(file: BinaryIO | None, name: str) -> Response:
     """A file to keep, never to be shown as a page of this server."""
     if file is None:
         raise _no_file()
-    headers = {
-        **HEADERS,
-        "Content-Disposition": f"attachment; filename*=utf-8''{files.quote(name)}",
-        "Content-Length": str(os.fstat(file.fileno()).st_size),
-    }
-    kind = "application/octet-stream"
-    return StreamingResponse(files.send(file), headers=headers, media_type=kind)
+    headers = {**_name_file(name), "Content-Length": str(os.fstat(file.fileno()).st_size)}
+    return StreamingResponse(files.send(file), headers=headers, media_type=BYTES)
+
+
+def _send_version(version: db.PipelineVersion, path: Path) -> Response:
+    file = open_inside(path.parent, path.name)
+    if file is not None:
+        return _download(file, "pipeline.yaml")
+    # Somebody has removed it.
+    text = Package.from_spec(version.spec).as_yaml()
+    return Response(text, headers=_name_file("pipeline.yaml"), media_type=BYTES)
+
+
+def _name_file(name: str) -> dict[str, str]:
+    return {**HEADERS, "Content-Disposition": f"attachment; filename*=utf-8''{files.quote(name)}"}
 
 
 def _no_file() -> HTTPException:
