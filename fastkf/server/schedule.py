@@ -1,13 +1,14 @@
-"""When a recurring run is due: each so many seconds, or as a cron expression says.
+"""When a recurring run is due: once, each so many seconds, or as a cron expression says.
 
-A cron expression has six fields as in Kubeflow Pipelines (github.com/robfig/cron): seconds,
-minutes, hours, day of the month, month and, which may be left out, day of the week; all in UTC.
-Or it is one of @yearly, @monthly, @weekly, @daily, @hourly, and @every with a duration (1h30m).
+A cron expression is read as Kubeflow Pipelines reads it (github.com/robfig/cron): seconds, minutes,
+hours, day of the month, month and, which may be left out, day of the week; all in UTC. Or it is one
+of @yearly, @monthly, @weekly, @daily, @hourly, and @every with a duration of Go (1h30m, 1.5h).
 """
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any, Protocol
 
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
@@ -30,7 +31,12 @@ WORDS = {
     "@midnight": "0 0 0 * * *",
     "@hourly": "0 0 * * * *",
 }
-DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
+EVERY = "@every "
+NANOSECONDS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": 10**9}
+NANOSECONDS |= {"m": 60 * 10**9, "h": 3600 * 10**9}
+PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")  # of a duration of Go
+LONGEST = 2**63 - 1  # nanoseconds of a duration of Go
+NUMBER = re.compile(r"\+?[0-9]{1,18}")
 MOST_YEARS = 5  # without a moment: an expression such as the 30th of February
 
 
@@ -43,11 +49,23 @@ class Schedule(Protocol):
         """The next moment, None where there is none."""
 
 
+class Once:
+    """Only the moment from which the schedule counts: a trigger without a schedule."""
+
+    def after(self, moment: datetime) -> datetime | None:
+        return None
+
+
 @dataclass(frozen=True)
 class Every:
-    """Each so many seconds."""
+    """Each so many seconds.
+
+    Attributes:
+        is_cron: whether it is written as @every, whose moments keep their distance from the first.
+    """
 
     seconds: int
+    is_cron: bool = False
 
     def after(self, moment: datetime) -> datetime | None:
         try:
@@ -75,7 +93,7 @@ class Cron:
         read = [_read_field(one, *kind) for one, kind in zip(fields, FIELDS, strict=True)]
         self._seconds, self._minutes, self._hours, self._days, self._months, self._week = read
         # With both days given, one of them is enough.
-        self._either = all(not one.startswith(("*", "?")) for one in (fields[3], fields[5]))
+        self._either = not any(_has_star(one) for one in (fields[3], fields[5]))
 
     def after(self, moment: datetime) -> datetime | None:
         try:
@@ -111,50 +129,64 @@ def read_schedule(trigger: dict[str, Any]) -> Schedule:
     """The schedule of a trigger of the API.
 
     Raises:
-        ScheduleError: there is none, or more than one, or it makes no sense.
+        ScheduleError: there is more than one, or it makes no sense.
     """
     cron, periodic = trigger.get("cron_schedule"), trigger.get("periodic_schedule")
-    if (cron is None) == (periodic is None):
-        raise ScheduleError("one of cron_schedule and periodic_schedule is needed")
+    if cron is None and periodic is None:
+        return Once()
+    if cron is not None and periodic is not None:
+        raise ScheduleError("only one of cron_schedule and periodic_schedule can be given")
     if cron is None:
-        return _every(int((periodic or {}).get("interval_second") or 0))
-    text = " ".join(str(cron.get("cron") or "").split())
-    if text.startswith("@every "):
-        found = DURATION.fullmatch(text.removeprefix("@every "))
-        hours, minutes, seconds = (int(one or 0) for one in found.groups()) if found else (0, 0, 0)
-        return _every(3600 * hours + 60 * minutes + seconds)
-    return Cron(WORDS.get(text.lower(), text))
+        seconds = int((periodic or {}).get("interval_second") or 0)
+        if seconds < 1:
+            raise ScheduleError("the interval is a whole number of seconds, 1 or more")
+        return Every(seconds)
+    text = str(cron.get("cron") or "")
+    if text.startswith(EVERY):
+        return Every(_read_duration(text.removeprefix(EVERY)), is_cron=True)
+    return Cron(WORDS.get(text, text))
 
 
-def _every(seconds: int) -> Every:
-    if seconds < 1:
-        raise ScheduleError("the interval is a whole number of seconds, 1 or more")
-    return Every(seconds)
+def _read_duration(text: str) -> int:
+    """The seconds of a duration as Go writes it; less than one are one, as in cron."""
+    parts = PART.findall(text)
+    signed = text[1:] if text.startswith(("-", "+")) else text
+    if signed != "0" and (not parts or "".join(map("".join, parts)) != signed):
+        raise ScheduleError(f"{text[:20]!r} is no duration of @every, such as 1h30m, 1.5h or 90s")
+    nanoseconds = sum(Fraction(number) * NANOSECONDS[unit] for number, unit in parts)
+    if nanoseconds > LONGEST:
+        raise ScheduleError(f"@every {text[:20]} is longer than 292 years")
+    return 1 if text.startswith("-") else max(1, int(nanoseconds // 10**9))
 
 
 def _read_field(text: str, name: str, least: int, most: int, names: list[str]) -> set[int]:
     numbers: set[int] = set()
-    for part in text.upper().split(","):
-        span, _, step = part.partition("/")
+    for part in filter(None, text.upper().split(",")):
+        span, slash, step = part.partition("/")
         first, dash, last = span.partition("-")
         try:
-            if span in ("*", "?"):
+            if _has_star(part):
                 low, high = least, most
             else:
                 low = _read_number(first, least, names)
-                high = _read_number(last, least, names) if dash else most if step else low
-            width = int(step) if "/" in part else 1
+                high = _read_number(last, least, names) if dash else most if slash else low
+            width = _read_number(step, least, []) if slash else 1
         except ValueError:
             low, high, width = 1, 0, 1
-        if not (least <= low <= high <= most and 0 < width <= most):
+        if not (least <= low <= high <= most and width > 0):
             raise ScheduleError(f"{part[:20]!r} is no {name} of cron ({least} to {most})")
         numbers |= set(range(low, high + 1, width))
     return numbers
 
 
+def _has_star(field: str) -> bool:
+    """Whether a part of a field stands for all of its numbers."""
+    return any(re.match(r"[*?]([-/]|$)", part) for part in field.split(","))
+
+
 def _read_number(text: str, least: int, names: list[str]) -> int:
     if text in names:
         return names.index(text) + least
-    if not (text.isascii() and text.isdecimal()):
+    if not NUMBER.fullmatch(text):
         raise ValueError(text)
     return int(text)

@@ -17,7 +17,7 @@ from fastkf.server import database as db
 from fastkf.server.creation import NewRun, Source, add_run, find_source
 from fastkf.server.errors import ApiError
 from fastkf.server.queue import RunQueue
-from fastkf.server.schedule import Every, Schedule, ScheduleError, read_schedule
+from fastkf.server.schedule import Every, Once, Schedule, ScheduleError, read_schedule
 from fastkf.server.settings import Settings
 
 SECONDS_BETWEEN = 1.0  # looks: the clock may be set, and a laptop may wake up
@@ -91,7 +91,8 @@ class Scheduler:
 def next_time(row: db.RecurringRun, now: datetime) -> datetime | None:
     """The scheduled time that is due now, None while there is none.
 
-    With no_catchup it is the latest one that has passed; else the first.
+    With no_catchup it is the latest one that has passed, and of an interval this moment, from which
+    it counts anew; else the first.
     """
     moment = foresee_time(row)
     if moment is None or moment > now:
@@ -126,11 +127,16 @@ def _first_after(
     schedule: Schedule, limits: tuple[datetime | None, datetime | None], row: db.RecurringRun
 ) -> datetime | None:
     """A schedule whose start has passed already is behind from there on, as on a Kubeflow."""
+    if isinstance(schedule, Once):
+        return None if row.last_at else row.since
     return schedule.after(row.last_at or limits[0] or row.since)
 
 
 def _latest(schedule: Schedule, moment: datetime, end: datetime, now: datetime) -> datetime:
     last = min(end, now)
+    if isinstance(schedule, Every) and not schedule.is_cron:
+        following = schedule.after(moment)
+        return now.replace(microsecond=0) if following and following <= now else moment
     if isinstance(schedule, Every):
         missed = (last - moment).total_seconds() // schedule.seconds
         return moment + timedelta(seconds=missed * schedule.seconds)

@@ -30,6 +30,10 @@ AFTER = Cron.after
         ("0 0 0 13 * FRI", "2026-12-04 00:00:00"),
         ("0 0 0 * * 0", "2026-11-29 00:00:00"),
         ("0 5,35 10-14/2 * *", "2026-11-28 12:05:00"),
+        ("0 */90 * * * *", "2026-11-28 13:00:00"),
+        ("0 0 0 1,* * MON", "2026-11-30 00:00:00"),
+        ("0 0 0 *-5 * mon", "2026-11-30 00:00:00"),
+        ("0 1,,+5 * * * *", "2026-11-28 12:01:00"),
         ("0 0 0 29 2 *", "2028-02-29 00:00:00"),
     ],
 )
@@ -54,7 +58,8 @@ def test_after_the_last_year_there_is_no_time(asked, cron):
 @pytest.mark.parametrize(
     "text",
     ["", "* * * *", "60 * * * * *", "a * * * * *", "*/0 * * * * *", "5-1 * * * * *", "@every 1x"]
-    + ["@every 0s", "@never", "1/x * * * * *", "², * * * * *", "* * * * * * *"]
+    + ["@every", "@every 1h 30m", "@every 30", "@every 2562048h", "@Hourly", " @hourly", "@never"]
+    + ["1/x * * * * *", "*/1_0 * * * * *", "²* * * * * *", "* * * * * * *"]
     + ["0 0 0 * * 7", "0 0 0 * * 5-7"],
 )
 def test_what_is_no_cron(text):
@@ -64,8 +69,39 @@ def test_what_is_no_cron(text):
 
 def test_words_of_cron():
     assert read_schedule({"cron_schedule": {"cron": "@hourly"}}).after(NOON).hour == 13
-    every = read_schedule({"cron_schedule": {"cron": "@every 1h30m"}})
-    assert every.after(NOON) == NOON + timedelta(minutes=90)
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"),
+    [("1h30m", 5400), ("1.5h", 5400), (".5m", 30), ("1.9s", 1), ("1500ms", 1)]
+    # Less than a second is one, as github.com/robfig/cron has it.
+    + [("500ms", 1), ("0", 1), ("-1h", 1), ("+2s", 2)],
+)
+def test_a_duration_is_read_as_go_reads_it(duration, seconds):
+    every = read_schedule({"cron_schedule": {"cron": f"@every {duration}"}})
+    assert every.after(NOON) == NOON + timedelta(seconds=seconds)
+
+
+def test_without_a_schedule_one_run_is_made_at_once(asked):
+    """As the controller of a Kubeflow has it: the moment of its creation is its only one."""
+    made = create(asked, trigger=None)
+    page = asked.client.get("/fragments/recurringruns").text
+    assert "once" in page
+    [run] = make(asked, 0)
+    end_all(asked)
+    assert len(make(asked, 500)) == 1
+    assert run["recurring_run_id"] == made["recurring_run_id"]
+    moments = [datetime.fromisoformat(one) for one in (run["scheduled_at"], made["created_at"])]
+    assert moments[0] - moments[1] < timedelta(seconds=1)
+    path = f"/recurringruns/{made['recurring_run_id']}"
+    assert "trigger" not in asked.ask("GET", path)[1]
+
+
+def test_without_a_schedule_a_disabled_one_waits_until_it_is_enabled(asked):
+    id = create(asked, trigger={}, mode="DISABLE")["recurring_run_id"]
+    assert make(asked, 100) == []
+    asked.ask("POST", f"/recurringruns/{id}:enable")
+    assert len(make(asked, 200)) == 1
 
 
 @pytest.fixture
@@ -178,8 +214,9 @@ def test_it_begins_and_ends_when_it_should(asked):
     assert len(make(asked, 5000)) == 2
 
 
-@pytest.mark.parametrize(("no_catchup", "count"), [(False, 4), (True, 1)])
-def test_a_start_that_has_passed_is_caught_up_from(asked, no_catchup, count):
+@pytest.mark.parametrize(("no_catchup", "count", "after"), [(False, 4, 240), (True, 1, 250)])
+def test_a_start_that_has_passed_is_caught_up_from(asked, no_catchup, count, after):
+    """What is not caught up with begins again now, as on a Kubeflow; @every keeps its distance."""
     start = clock.now() - timedelta(seconds=250)
     schedule = {"interval_second": 60, "start_time": clock.format_utc(start)}
     trigger = {"periodic_schedule": schedule}
@@ -187,6 +224,12 @@ def test_a_start_that_has_passed_is_caught_up_from(asked, no_catchup, count):
     runs = make(asked, 0)
     assert len(runs) == count
     last = datetime.fromisoformat(runs[-1]["scheduled_at"])
+    assert last - start == pytest.approx(timedelta(seconds=after), abs=timedelta(seconds=1))
+    every = {"cron_schedule": {"cron": "@every 60s", "start_time": schedule["start_time"]}}
+    end_all(asked)
+    other = create(asked, trigger=every, max_concurrency=10, no_catchup=True)["recurring_run_id"]
+    [run] = [one for one in make(asked, 0) if one["recurring_run_id"] == other]
+    last = datetime.fromisoformat(run["scheduled_at"])
     assert last - start == pytest.approx(timedelta(seconds=240), abs=timedelta(seconds=1))
 
 
@@ -237,8 +280,8 @@ NO_TIMES = ["2026-11-25T10:00:00", "2026-11-25", "2026-11-25 10:00:00Z", "202611
 @pytest.mark.parametrize(
     "fields",
     [
-        {"trigger": None},
-        {"trigger": {}},
+        {"trigger": {"cron_schedule": {}}},
+        {"trigger": {"periodic_schedule": {}}},
         {"trigger": {"periodic_schedule": {"interval_second": "0"}}},
         {"trigger": {"periodic_schedule": {"interval_second": "soon"}}},
         {"trigger": {"cron_schedule": {"cron": "every day"}}},

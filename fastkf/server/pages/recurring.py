@@ -34,6 +34,8 @@ def describe_recurring_run(row: db.RecurringRun) -> dict:
 
 
 def describe_schedule(trigger: dict) -> str:
+    if not trigger:
+        return "once, when it is made or enabled"
     if cron := trigger.get("cron_schedule"):
         return f"cron {cron.get('cron')}"
     try:
