@@ -163,8 +163,21 @@ def compile(
     source = read(find_notebook(notebook))
     if not unchecked:
         tell_on_stderr(source)
-    package = output or Path(f"{source.pipeline_name}.yaml")
+    package = output or name_package(source)
     print(compile_notebook(source, package, image, read_lock()))
+
+
+def name_package(notebook: Notebook) -> Path:
+    """Where the package goes when nobody says it: here, under a name that the notebook chooses.
+
+    Raises:
+        UsageError: a link is there, which leads out of this folder.
+    """
+    path = Path(f"{notebook.pipeline_name}.yaml")
+    if not path.resolve().is_relative_to(Path.cwd()):
+        problem = f"{path}: a link to {path.resolve()}, out of this folder"
+        raise UsageError(problem, "name the package's file with -o")
+    return path
 
 
 def tell_on_stderr(notebook: Notebook) -> None:

@@ -1,6 +1,7 @@
 """Turns a notebook for Kale before 2.0 into one that today's Kale compiles."""
 
 import copy
+import os
 import secrets
 import stat
 import tempfile
@@ -12,7 +13,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.base.files import write_text
+from fastkf.base.files import lacks_space, write_text
+from fastkf.base.outputs import cannot_be_written, write_named
 from fastkf.migrate.draft import Draft, Note, read_draft
 from fastkf.migrate.imports import gather_imports, tag_first_imports
 from fastkf.migrate.magics import comment_out_installs, move_magics
@@ -114,7 +116,9 @@ def write_beside(text: str, new: Path) -> Iterator[Path]:
     try:
         write_text(path, text)
     except OSError as error:  # with the name that the user knows
-        raise OSError(error.errno, error.strerror, str(new)) from error
+        if lacks_space(error):
+            raise OSError(error.errno, error.strerror, str(new)) from error
+        raise cannot_be_written(new, error) from error
     try:
         yield path
     finally:
@@ -173,7 +177,7 @@ def name_new(old: Path, output: Path | None, in_place: bool) -> tuple[Path, Path
     backup = old.with_name(f"{old.stem}_old_kale.ipynb") if in_place else None
     new = old if in_place else output or old.with_name(f"{old.stem}_kale2.ipynb")
     taken = backup or new
-    if taken.exists():
+    if os.path.lexists(taken):
         remedy = "move it away" if in_place else "move it away, or name another file with -o"
         raise UsageError(f"{taken}: is there already, and is not overwritten; {remedy}")
     return new, backup
@@ -184,5 +188,4 @@ def write(migration: Migration, new: Path, old: Path, backup: Path | None) -> No
     if backup:
         with backup.open("xb") as file:
             file.write(old.read_bytes())
-    # A link stays one: the file is the one that it leads to.
-    write_text(new.resolve(), migration.text, mode=stat.S_IMODE(old.stat().st_mode))
+    write_named(new, migration.text.encode("utf-8"), mode=stat.S_IMODE(old.stat().st_mode))

@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fastkf.base import files
 from fastkf.base.errors import UsageError
+from fastkf.base.outputs import cannot_be_written, write_named
 from fastkf.notebook import kale
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.plain import write_plain
@@ -44,9 +44,8 @@ def compile_package(
         The package.
 
     Raises:
-        UsageError: the package's name does not end in .yaml.
+        UsageError: the package's name does not end in .yaml, or it cannot be written there.
         FastkfError: Kale or the KFP compiler rejects the notebook.
-        OSError: the package cannot be written.
     """
     if path.suffix != ".yaml":
         raise UsageError(f"{path}: a package's name ends in .yaml")
@@ -58,8 +57,11 @@ def compile_package(
     except NotPlainError:
         content = run_script(notebook.path, settings, pin)
         package = Package.load(path, content.decode("utf-8"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_bytes(path, content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_be_written(path, error) from error
+    write_named(path, content)
     return package
 
 

@@ -2,11 +2,12 @@
 
 import ast
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from fastkf.base import files
 from fastkf.base.errors import UsageError
+from fastkf.base.outputs import write_named
 from fastkf.notebook.file import read_content
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.suggest import IMPORTS, Proposal
@@ -16,9 +17,9 @@ def write_copy(notebook: Notebook, proposal: Proposal, target: Path) -> None:
     """Writes the notebook with the proposed tags; imports in steps get a cell of their own above.
 
     Raises:
-        UsageError: there is a file of that name already.
+        UsageError: there is a file of that name already, or it cannot be written there.
     """
-    if target.exists():
+    if os.path.lexists(target):
         raise UsageError(f"{target}: there is a file of that name already", "name another")
     content = read_content(notebook.path)
     tags = {cell.number: list(cell.tags) for cell in proposal.cells}
@@ -33,7 +34,8 @@ def write_copy(notebook: Notebook, proposal: Proposal, target: Path) -> None:
             node["metadata"] = {**(node.get("metadata") or {}), "tags": tags[number]}
         cells.append(node)
     content["cells"] = cells
-    files.write_text(target, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_named(target, text.encode("utf-8"))
 
 
 def _empty_cell(number: int) -> dict[str, Any]:

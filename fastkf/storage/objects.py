@@ -1,13 +1,15 @@
 """Copies files to an object store and back, and lists objects, through fsspec and s3fs."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from s3fs import S3FileSystem
 
-from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.errors import FastkfError, UsageError, one_line
+from fastkf.base.outputs import cannot_be_written
 
 SCHEME = "s3://"
 # What Kubeflow's own store means by these codes of S3.
@@ -61,6 +63,8 @@ def copy(store: S3FileSystem, source: str, target: str) -> Iterator[tuple[str, i
     files = list_files(Path(source)) if upload else list_objects(store, source)
     if not files:
         raise UsageError(f"{source}: there is nothing to copy")
+    if not upload:
+        check_inside(files, source, target)
     for part, size in files.items():
         place = place_of(part or source.rsplit("/", 1)[-1], bool(part), target)
         with explained(place if upload else source):
@@ -91,10 +95,24 @@ def send(store: S3FileSystem, source: str, place: str) -> None:
         store.put_file(source, place)
 
 
+def check_inside(names: Iterable[str], source: str, target: str) -> None:
+    """Raises FastkfError where an object's name, which anybody may have given, leads elsewhere."""
+    for name in names:
+        if ".." in name.split("/"):
+            place = one_line(f"{source.rstrip('/')}/{name}")
+            raise FastkfError(
+                f"{place}: its name leads out of {target}, so nothing is copied",
+                "copy the others alone",
+            )
+
+
 def receive(store: S3FileSystem, source: str, part: str, place: Path) -> None:
-    if place.exists():
+    if os.path.lexists(place):
         raise UsageError(f"{place}: is there already", "name another target")
-    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_be_written(place, error) from error
     store.get_file(f"{source.rstrip('/')}/{part}" if part else source, str(place))
 
 

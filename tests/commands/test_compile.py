@@ -131,8 +131,9 @@ def test_what_kale_rejects_is_one_message(tmp_path):
 
 def test_what_is_wrong_with_the_target_is_not_blamed_on_the_notebook(diamond, tmp_path):
     (tmp_path / "taken.yaml").mkdir()
-    with pytest.raises(IsADirectoryError):
-        compile_notebook(read(diamond), tmp_path / "taken.yaml")
+    for target in ("taken.yaml", "diamond.ipynb/below.yaml"):
+        with pytest.raises(UsageError, match=f"{target}: cannot be written"):
+            compile_notebook(read(diamond), tmp_path / target)
     with pytest.raises(UsageError, match=r"diamond.txt: a package's name ends in .yaml"):
         compile_notebook(read(diamond), tmp_path / "diamond.txt")
 
@@ -157,6 +158,28 @@ def test_command_prints_the_path_of_the_package(diamond, tmp_path):
     assert command.code == 0
     assert command.output == "diamond.yaml\n"
     assert load(tmp_path / "diamond.yaml")["pipelineInfo"]["name"] == "diamond"
+
+
+def test_a_link_that_the_user_names_stays_one(diamond, tmp_path):
+    (tmp_path / "kept").mkdir()
+    link = tmp_path / "named.yaml"
+    link.symlink_to("kept/package.yaml")
+    assert fastkf("compile", diamond, "-o", link, cwd=tmp_path).code == 0
+    assert link.is_symlink()
+    assert load(tmp_path / "kept" / "package.yaml")["pipelineInfo"]["name"] == "diamond"
+
+
+def test_a_link_that_the_notebook_names_leads_to_nothing_elsewhere(diamond, tmp_path):
+    """Its pipeline's name is the author's, as is all that a folder from elsewhere holds."""
+    (tmp_path / "here").mkdir()
+    own = tmp_path / "own.yaml"
+    own.write_text("the user's")
+    (tmp_path / "here" / "diamond.yaml").symlink_to(own)
+    command = fastkf("compile", diamond, cwd=tmp_path / "here")
+    assert command.code == 2
+    assert "diamond.yaml: a link to" in command.output
+    assert own.read_text() == "the user's"
+    assert (tmp_path / "here" / "diamond.yaml").is_symlink()
 
 
 def test_pins_come_from_the_lock_then_from_what_is_installed():

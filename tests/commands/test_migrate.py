@@ -333,9 +333,12 @@ def test_what_is_left_for_a_person_is_said(tmp_path):
         (["old.ipynb", "-o", "new.json"], "ends in .ipynb"),
         (["old.ipynb", "-o", "nowhere/new.ipynb"], "there is no folder nowhere"),
         (["old.ipynb", "-o", "old.ipynb"], "old.ipynb: is there already"),
+        (["old.ipynb", "-o", "dangling.ipynb"], "dangling.ipynb: is there already"),
+        (["old.ipynb", "-o", "/proc/new.ipynb"], "/proc/new.ipynb: "),
     ],
 )
 def test_wrong_use_is_one_message(options, words, old_notebook, monkeypatch, capsys):
+    (old_notebook.parent / "dangling.ipynb").symlink_to("nowhere.ipynb")
     code, output = call_here(options, old_notebook.parent, monkeypatch, capsys)
     assert code == 2
     assert words in output

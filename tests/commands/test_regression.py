@@ -154,6 +154,13 @@ def test_a_solution_that_cannot_be_read_is_no_fault_of_the_lab(copy, tmp_path):
         checks.exercises(read(copy), tmp_path / "exercises")
 
 
+def test_an_output_that_is_a_file_is_wrong_use(copy, tmp_path):
+    (tmp_path / "file").touch()
+    command = fastkf("test", copy, "--output", tmp_path / "file")
+    assert command.code == 2
+    assert f"{tmp_path / 'file'}: cannot be written" in command.output
+
+
 def test_a_lab_that_gives_other_outputs_fails_by_itself(copy, tmp_path):
     change(copy, "print(len(table))", "print(len(table) + 1)")
     assert failure(checks.exercises, copy, tmp_path) is None

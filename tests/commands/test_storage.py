@@ -581,6 +581,36 @@ def test_keys_that_see_one_prefix_of_a_bucket_may_copy_there(tmp_path):
     assert store.buckets == ["mlpipeline", "new"]
 
 
+class Bucket:
+    """A store with objects of these names in it."""
+
+    def __init__(self, *names: str):
+        self.names = names
+
+    def find(self, path, detail):
+        return {f"bucket/{name}": {"size": 1} for name in self.names}
+
+    def get_file(self, source, place):
+        Path(place).write_text("a")
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/../outside", "a/.."])
+def test_an_object_that_would_leave_the_folder_is_not_brought(tmp_path, name):
+    """Whoever may write to the bucket chooses its name."""
+    (tmp_path / "here").mkdir()
+    with pytest.raises(FastkfError, match="outside|a/.."):
+        list(objects.copy(Bucket(name), "s3://bucket", f"{tmp_path}/here/new/"))
+    assert [one.name for one in tmp_path.rglob("*") if one.is_file()] == []
+
+
+def test_a_target_that_cannot_be_is_wrong_use(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    for target in ("file/new", "link"):
+        with pytest.raises(UsageError, match=target):
+            list(objects.copy(Bucket("one"), "s3://bucket/one", f"{tmp_path}/{target}"))
+
+
 class BelowOnePrefix(fsspec.AbstractFileSystem):
     """Such a store as labs see it: it does not know of its bucket, and makes none."""
 

@@ -8,7 +8,7 @@ from collections import deque
 import platformdirs
 import pytest
 
-from fastkf.base.errors import first_line
+from fastkf.base.errors import UsageError, first_line
 from fastkf.base.files import (
     open_inside,
     read_end,
@@ -18,6 +18,7 @@ from fastkf.base.files import (
     write_bytes,
     write_text,
 )
+from fastkf.base.outputs import write_named
 
 
 def test_a_file_is_written_whole_with_the_mode_that_was_asked_for(tmp_path):
@@ -32,6 +33,36 @@ def test_a_file_is_written_whole_with_the_mode_that_was_asked_for(tmp_path):
     assert plain.read_bytes() == b"new"
     assert plain.stat().st_mode == expected
     assert sorted(one.name for one in tmp_path.iterdir()) == ["keys.json", "plain"]
+
+
+def test_a_file_that_the_user_names_is_the_one_that_a_link_leads_to(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "link").symlink_to("kept/file")
+    for content in (b"old", b"new"):
+        write_named(tmp_path / "link", content)
+        assert (tmp_path / "kept" / "file").read_bytes() == content
+        assert (tmp_path / "link").is_symlink()
+        (tmp_path / "kept" / "file").chmod(0o640)  # which stays
+    assert stat.S_IMODE((tmp_path / "kept" / "file").stat().st_mode) == 0o640
+
+
+def test_what_the_user_names_and_is_no_file_takes_the_bytes_and_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_named(pipe, b"new")
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("place", ["missing/file", "file/below", "", "circle"])
+def test_a_place_that_the_user_names_and_cannot_be_is_wrong_use(tmp_path, place):
+    (tmp_path / "file").touch()
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(UsageError, match=f"{tmp_path / place}: "):
+        write_named(tmp_path / place, b"new")
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_write_that_fails_names_the_file_and_not_its_draft(tmp_path):

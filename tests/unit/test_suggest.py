@@ -79,6 +79,17 @@ def test_nothing_is_overwritten(tmp_path):
     path = write_notebook(tmp_path / "a.ipynb", PLAIN)
     with pytest.raises(UsageError, match="already"):
         write_copy(read(path), suggest_tags(read(path)), path)
+    (tmp_path / "link.ipynb").symlink_to("nowhere.ipynb")
+    with pytest.raises(UsageError, match="already"):
+        write_copy(read(path), suggest_tags(read(path)), tmp_path / "link.ipynb")
+
+
+@pytest.mark.parametrize("target", ["nowhere/b.ipynb", "a.ipynb/b.ipynb"])
+def test_a_copy_that_cannot_be_written_is_wrong_use(tmp_path, target):
+    path = write_notebook(tmp_path / "a.ipynb", PLAIN)
+    result = CliRunner().invoke(app, ["suggest", str(path), "--write", str(tmp_path / target)])
+    assert result.exit_code == 2, result.output
+    assert f"{tmp_path / target}: " in result.output
 
 
 def test_a_notebook_with_tags_is_left_to_check(tmp_path):

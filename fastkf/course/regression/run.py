@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fastkf.base.outputs import cannot_be_written
 from fastkf.course import places
 from fastkf.runs.folder import make_new_folder
 
@@ -23,8 +24,15 @@ def run_suite(
         changed: leave out what has not changed since it last passed.
         jobs: how many checks run at a time; as many as fit when None.
         output: gets junit.xml, summary.html and what failed checks leave.
+
+    Raises:
+        UsageError: it cannot be made.
     """
     output = output or make_new_folder(places.RUNS / "regression")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_be_written(output, error) from error
     options = ["-p", "no:nbval"]  # its import takes a second; the check `execution` starts its own
     options += ["-p", "fastkf.course.regression.plugin", "--kale", "--verbose"]
     options += ["--kale-output", str(output)]
