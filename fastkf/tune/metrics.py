@@ -5,10 +5,11 @@ follows file-metricscollector.go, and the observation getMetrics of trial_contro
 """
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from fastkf.tune.patterns import Pattern
 
 PATTERN = r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
 UNAVAILABLE = "unavailable"
@@ -32,15 +33,15 @@ def read_records(lines: Iterable[str], names: list[str], filters: list[str]) -> 
         names: the metrics to collect.
         filters: regular expressions with two groups, name and value, in place of Katib's.
     """
-    patterns = [re.compile(one, re.ASCII) for one in filters or [PATTERN]]
+    patterns = [Pattern(one) for one in filters or [PATTERN]]
     records = []
     for line in lines:
         if not any(name in line for name in names):
             continue
         time = _read_time(line)
         for pattern in patterns:
-            for found in pattern.finditer(line):
-                name, value = found[1].strip(), (found[2] or "").strip()
+            for found in pattern.find_all(line):
+                name, value = (one.strip() for one in found)
                 if name in names:
                     records.append(Record(time, name, value))
     return records

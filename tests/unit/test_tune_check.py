@@ -10,6 +10,7 @@ from experiments import COLOUR, UNITS, X, make_experiment
 
 from fastkf.course import places
 from fastkf.tune.experiment import Experiment
+from fastkf.tune.metrics import read_records
 from fastkf.tune.rules import check_experiment, find_differences
 from fastkf.tune.start import Options, set_counts
 
@@ -187,13 +188,15 @@ def _problems_of_format(pattern: str) -> list[str]:
         (r"(\w++)=(\d+)", "++"),
         (r"(\w+)=(\d+)\Z", r"\Z"),
         (r"(?ix)(\w+)=(\d+)", "(?ix"),
+        (r"(\C+)=(\d+)", r"\C"),
+        (r"(\w{1001})=(\d+)", "{1001}"),
+        (r"(\w+)=(\d+", r"(\w+)=(\d+"),
     ],
 )
-def test_a_format_that_only_python_reads_is_found(pattern, part):
+def test_a_format_that_go_does_not_read_is_found(pattern, part):
     [problem] = _problems_of_format(pattern)
-    assert problem.endswith(
-        f"metricsFormat[0]: Go's regular expressions, which Katib's are, have no {part}"
-    )
+    assert "metricsFormat[0]: " in problem
+    assert f": {part}; it is a regular expression of Go (RE2), as Katib reads it" in problem
 
 
 @pytest.mark.parametrize(
@@ -203,9 +206,12 @@ def test_a_format_that_only_python_reads_is_found(pattern, part):
         r"(?i)(?P<name>\w+?)=(?P<value>[\d.]+)(?:,|$)",
         r"\((\w+)\?=[(?=*+]+(\d+)\)\\",
         r"([]\w]+)=(\d{1,3})",
+        r"(\pL+)=([[:digit:]]+)\z",
+        r"\Q(?=\E(\w+)=(\d+)",
+        r"(?U)(\w+)=(\d\\C)",
     ],
 )
-def test_a_format_that_go_reads_too_is_none_of_those(pattern):
+def test_a_format_that_go_reads_is_taken(pattern):
     assert _problems_of_format(pattern) == []
 
 
@@ -370,3 +376,10 @@ def test_a_file_that_is_no_manifest_is_wrong_use(tmp_path, text, message):
     result = fastkf("tune", path)
     assert (result.code, message in result.output) == (2, True), result.output
     assert "Traceback" not in result.output
+
+
+def test_metrics_are_read_as_go_reads_a_format():
+    lines = ["Größe=0.5 f1=1e-3", "Größe=x f1=2", "= f1=3 y"]
+    formats = [r"(\pL[\pL\d]*)=([[:digit:].e-]+)\z|(y)"]
+    records = read_records(lines, ["f1"], formats)
+    assert [(one.name, one.value) for one in records] == [("f1", "1e-3"), ("f1", "2")]

@@ -3,16 +3,13 @@
 import re
 
 from fastkf.tune.experiment import DEFAULT_PARALLEL
+from fastkf.tune.patterns import Pattern, PatternError
 from fastkf.tune.rules.rule import Manifest, Problems, find_repeated
 
 LONGEST_NAME = 40  # the suggestion's service has the algorithm's name behind it
 NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 METRIC = re.compile(r"[\w|-]+", re.ASCII)
 STRATEGIES = ("min", "max", "latest")
-# What a regular expression is made of: escaped letters, sets, beginnings of groups, repetitions.
-PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:<?[=!]|P=|[a-zA-Z]+|.)|[*+?]\+|.", re.S)
-# https://pkg.go.dev/regexp/syntax
-ONLY_PYTHONS = re.compile(r"\\[1-9Z]|\(\?(?:<?[=!]|P=|[(>#]|[a-zA-Z]*[aLux][a-zA-Z]*)|[*+?]\+")
 RESUME_POLICIES = ("Never", "LongRunning", "FromVolume")
 
 
@@ -79,14 +76,12 @@ def collector(manifest: Manifest) -> Problems:
     for position, pattern in enumerate(formats):
         place = f"{where}.source.filter.metricsFormat[{position}]"
         try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            yield f"{place}: {error}"
+            groups = Pattern(pattern).groups
+        except PatternError as error:
+            yield f"{place}: {error}; it is a regular expression of Go (RE2), as Katib reads it"
         else:
             if groups < 2:
                 yield f"{place}: needs two groups in brackets, the name and the value"
-            for part in filter(ONLY_PYTHONS.fullmatch, PARTS.findall(pattern)):
-                yield f"{place}: Go's regular expressions, which Katib's are, have no {part}"
 
 
 def resume_policy(manifest: Manifest) -> Problems:
