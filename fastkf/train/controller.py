@@ -62,7 +62,6 @@ class JobController:
         for replica in self.replicas:
             if replica.state == "pending" and time.monotonic() >= replica.start_at:
                 command = self.wrap(replica.pod.command)
-                replica.pod.folder.mkdir(parents=True, exist_ok=True)
                 replica.start(command, replica.pod.folder, self.progress)
                 self._write(State.RUNNING)
             elif replica.has_ended():

@@ -13,6 +13,7 @@ from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Progress
 from fastkf.train.controller import JobController, Wrap, new_run
 from fastkf.train.kinds import TRAIN_JOB
+from fastkf.train.left_out import name_left_out
 from fastkf.train.loopback import Loopback
 from fastkf.train.manifest import TrainingJob, read_documents, read_tfjob
 from fastkf.train.pods import Pod, Volume, find_volumes, plan_pods
@@ -138,6 +139,8 @@ def _describe(job: TrainingJob, volumes: Mapping[str, Volume], is_private: bool)
         f"{job.title}: {counts}",
         f"  image {images}: not used; programs of this machine",
     ]
+    if left_out := name_left_out(job):
+        lines.append(f"  not applied here: {left_out}")
     for name, volume in volumes.items():
         lines.append(f"  volume {name}: {shown_path(volume.folder)}")
     if is_private:

@@ -42,7 +42,11 @@ class ReplicaSpec:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A TFJob, or a TrainJob, with the controller's defaults filled in."""
+    """A TFJob, or a TrainJob, with the controller's defaults filled in.
+
+    Attributes:
+        left_out: what beside its pods' fields it asks for, and only a cluster does.
+    """
 
     path: Path
     manifest: dict
@@ -51,6 +55,7 @@ class TrainingJob:
     run_policy: dict = field(default_factory=dict)
     success_policy: str = ""
     kind: JobKind = TF_JOB
+    left_out: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

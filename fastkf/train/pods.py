@@ -9,6 +9,7 @@ from pathlib import Path
 from fastkf.base.errors import UsageError
 from fastkf.base.expansion import expand
 from fastkf.base.processes import with_own_python
+from fastkf.train.left_out import is_below
 from fastkf.train.manifest import ReplicaSpec, TrainingJob
 
 # The annotation fastkf/volume.NAME of a TFJob says which folder, as seen from the manifest, is the
@@ -147,6 +148,9 @@ def _plan_pod(
     command = [_to_local(expand(word, variables), mounts) for word in words]
     own = home.resolve() / f"{spec.type}-{index}"
     folder = own if job.kind.own_folders else job.path.parent
+    place = os.path.normpath(container.get("workingDir") or "")
+    if any(is_below(place, mount.path) for mount in mounts):
+        folder = Path(_to_local(place, mounts))
     return Pod(spec.type, index, spec.restart_policy, command, environment, mounts, folder)
 
 

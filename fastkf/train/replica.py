@@ -54,6 +54,7 @@ class Replica:
                 shutil.rmtree(mount.folder)  # the operator makes a new pod, with a new emptyDir
             if not mount.read_only:
                 mount.folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.tail.clear()
         self.memory = MemoryWatch()
         process = processes.start(command, PIPE, folder, self.pod.environment)

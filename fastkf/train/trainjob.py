@@ -6,7 +6,7 @@ do was read in pkg/runtime/framework/plugins/jax/jax.go; the defaults of pods ar
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from fastkf.base.manifests import find_misfits, without_nulls
 from fastkf.base.yaml_text import read_yaml
 from fastkf.train.fields import Fields
 from fastkf.train.kinds import NODE, TRAIN_JOB
+from fastkf.train.left_out import name_parts
 from fastkf.train.manifest import ReplicaSpec, TrainingJob
 
 GROUP = "trainer.kubeflow.org"
@@ -118,7 +119,20 @@ def read_trainjob(path: Path, manifest: dict, others: Sequence[dict]) -> Trainin
     if spec.get("suspend"):
         limits["suspend"] = True
     replicas = ReplicaSpec(NODE, count, pod.get("restartPolicy", "OnFailure"), pod, NODE)
-    return TrainingJob(path, manifest, name, [replicas], limits, "AllWorkers", kind=TRAIN_JOB)
+    left_out = tuple(_find_left_out(runtime, job, trainer))
+    return TrainingJob(path, manifest, name, [replicas], limits, "AllWorkers", TRAIN_JOB, left_out)
+
+
+def _find_left_out(runtime: dict, trains: dict, trainer: dict) -> Iterator[str]:
+    """The runtime's other jobs, such as those that fetch data, and what a node should have."""
+    others = [
+        one
+        for one in runtime["replicatedJobs"]
+        if _as_table(_as_table(one).get("template")).get("spec") is not trains
+    ]
+    if others:
+        yield name_parts("replicatedJobs", others)
+    yield from (one for one in ("numProcPerNode", "resourcesPerNode") if trainer.get(one))
 
 
 def _check(manifest: dict) -> list[str]:

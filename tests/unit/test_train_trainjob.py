@@ -213,6 +213,58 @@ def test_a_status_that_is_not_final_has_no_condition():
     }
 
 
+def test_what_only_a_cluster_does_is_told_on_one_line(tmp_path):
+    """Other containers may prepare what the node finds on a cluster."""
+    box = {"name": "fetch", "image": "a:1"}
+    pod = {
+        "initContainers": [box, {**box, "name": "clean"}],
+        "containers": [
+            {"name": "proxy", "image": "a:1"},
+            {
+                "name": "node",
+                "image": "ours:1",
+                "workingDir": "/app",
+                "resources": {"limits": {"cpu": "1"}},
+                "securityContext": {},
+            },
+        ],
+        "nodeSelector": {"gpu": "yes"},
+    }
+    made = runtime(pod=pod)
+    jobs = made["spec"]["template"]["spec"]["replicatedJobs"]
+    jobs.append({"name": "dataset-initializer", "template": {"spec": {}}})
+    path = write(
+        tmp_path,
+        {"command": ["true"], "numNodes": 1, "resourcesPerNode": {"limits": {"cpu": 1}}},
+        ref={"kind": "TrainingRuntime", "name": "mine"},
+        more=[made],
+    )
+    said = io.StringIO()
+    run_job(path, Options(private=False, output=tmp_path / "run"), Display(Console(file=said)))
+    assert (
+        "not applied here: replicatedJobs (dataset-initializer), resourcesPerNode, "
+        "initContainers (fetch, clean), nodeSelector, containers (proxy), resources, "
+        "workingDir (/app)"
+    ) in " ".join(said.getvalue().split())
+
+
+@pytest.mark.parametrize(("place", "expected"), [("/code", "code"), ("/code/src/", "code/src")])
+def test_a_working_folder_in_a_volume_is_where_the_node_starts(tmp_path, place, expected):
+    box = {"workingDir": place, "volumeMounts": [{"name": "code", "mountPath": "/code"}]}
+    volumes = {"volumes": [{"name": "code", "persistentVolumeClaim": {"claimName": "c"}}]}
+    path = write(
+        tmp_path,
+        {"command": ["sh", "-c", "pwd > place"], "numNodes": 1},
+        ref={"kind": "TrainingRuntime", "name": "mine"},
+        more=[runtime(container=box, pod=volumes)],
+    )
+    said = io.StringIO()
+    run_job(path, Options(private=False, output=tmp_path / "run"), Display(Console(file=said)))
+    folder = tmp_path / "run" / "volumes" / expected
+    assert (folder / "place").read_text() == f"{folder}\n"
+    assert "not applied here" not in said.getvalue()
+
+
 def test_a_mount_without_a_volume_is_named(tmp_path):
     made = runtime(container={"volumeMounts": [{"name": "lost", "mountPath": "/data"}]})
     path = write(tmp_path, ref={"kind": "TrainingRuntime", "name": "mine"}, more=[made])
