@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -374,6 +375,28 @@ SPOILED = {
         ),
         "hello",
     ),
+    "one section for all": (
+        "sections",
+        other_file(
+            "README.md",
+            f"## Question, data, leaks, result, service, drift, limits\n\n{README.split('##')[1]}",
+        ),
+        "no section of its own",
+    ),
+    "a word again and again": (
+        "sections",
+        other_file("README.md", re.sub(r"word\d+", "word", README)),
+        "words on",
+    ),
+    "a schedule that never comes": (
+        "recurring",
+        lambda f: write_json(
+            f,
+            "recurring_run",
+            make_recurring(trigger={"cron_schedule": {"cron": "0 0 0 30 2 *"}}),
+        ),
+        "never comes",
+    ),
     "a KS over 1": ("drift", lambda f: write_json(f, "drift", make_drift(ks=7)), "0 to 1"),
     "a feature left out": ("drift", lambda f: write_json(f, "drift", make_drift(ks=None)), "kind"),
     "no decision": (
@@ -562,6 +585,81 @@ def test_the_split_is_followed(folder, code, criterion):
 def test_a_drift_report_may_have_another_form(folder, report):
     write_json(folder, "drift", report)
     assert "drift" not in refusals(folder)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {month: [{"feature": name, "psi": 0.1 * month, "ks": 0.2 if name == "hour" else 0.3}
+                 for name in ("hour", "kind")] for month in (7, 8)},
+        {"periods": [{"name": month, "auc": 0.1,
+                      "features": [{"column": name, "psi": 0.1 * month, "ks": place}
+                                   for place, name in enumerate(("hour", "kind"))]}
+                     for month in (7, 8)]},
+        {month: {name: {"feature": name, "psi": 0.1 * month, "ks": place}
+                 for place, name in enumerate(("hour", "kind"))} for month in (7, 8)},
+    ],
+)  # fmt: skip
+def test_the_features_of_a_period_may_be_a_list(folder, report):
+    write_json(folder, "drift", report)
+    assert "drift" not in refusals(folder)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        [{"feature": name, "psi": 0.1 * n, "ks": 0.1 * n}
+         for n, name in enumerate(("hour", "kind", "hour", "kind"))],
+        {month: {name: {"psi": place, "ks": 0.1 * place}
+                 for place, name in enumerate(("hour", "kind"))} for month in (7, 8)},
+    ],
+)  # fmt: skip
+def test_one_period_is_not_two(folder, report):
+    write_json(folder, "drift", report)
+    assert "period" in refusals(folder)["drift"].found
+
+
+def test_a_list_of_recurring_runs_may_begin_with_anothers(folder):
+    runs = [make_recurring(pipeline_spec={"pipelineInfo": {"name": "other"}}), make_recurring()]
+    write_json(folder, "recurring_run", {"recurringRuns": runs})
+    assert "recurring" not in refusals(folder)
+
+
+def test_of_equal_best_trials_any_may_be_taken_over(folder):
+    path = folder / "evidence" / "tune" / "trials.csv"
+    path.write_text(path.read_text().replace("0.69,", "0.7,"))
+    assert "taken-over" not in refusals(folder)
+    write_visits(folder, [(tags, text.replace("0.5", "0.4")) for tags, text in CELLS])
+    assert "taken-over" not in refusals(folder)
+    write_visits(folder, [(tags, text.replace("0.5", "0.3")) for tags, text in CELLS])
+    assert "taken-over" in refusals(folder)
+
+
+def test_a_section_may_have_sections_in_it(folder):
+    text = README.replace("## The result\n", "## The result\n\n### On the test rows\n")
+    (folder / "README.md").write_text(text)
+    assert refusals(folder) == {}
+    (folder / "README.md").write_text(text.replace("# Visits", "Visits").replace("## ", "# "))
+    assert refusals(folder) == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["0,70 in May, 0,691 in June, 0,6502", "0.7012 \u2212 0.69 = a little; 65.02\u00a0%", ""],
+)
+def test_numbers_may_be_written_as_elsewhere(folder, said):
+    was = "0.70 in May, 69.11 % in June, baseline 0.650."
+    (folder / "README.md").write_text(README.replace(was, said))
+    assert ("numbers" in refusals(folder)) == (said == "")
+
+
+def test_large_and_negative_numbers_may_be_written_as_elsewhere(folder):
+    metrics = {"validation_auc": 12345.678, "test_auc": -0.0215, "baseline_test_auc": 1234567.0}
+    write_run(folder, metrics=metrics)
+    was = "0.70 in May, 69.11 % in June, baseline 0.650."
+    said = "12,345.68, then \u22120.02, and 1,234,567"
+    (folder / "README.md").write_text(README.replace(was, said))
+    assert "numbers" not in refusals(folder)
 
 
 def test_a_drift_report_may_be_a_page(folder):

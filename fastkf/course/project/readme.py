@@ -1,6 +1,8 @@
 """Two points for the README: that it says what matters, and the numbers of the run."""
 
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from fastkf.course.project.folder import Refused, as_number
 from fastkf.course.project.project import Found, Project
@@ -8,6 +10,7 @@ from fastkf.course.project.running import RUN_IT, find_run, name_of
 
 README = "README.md"
 FEWEST_WORDS = 30  # of a section, without code and without the hints of the start
+FEWEST_DIFFERENT = 15
 # What a section is about, and the beginnings of words one of which its heading has.
 SECTIONS = {
     "the question": ("question", "problem"),
@@ -18,29 +21,31 @@ SECTIONS = {
     "drift": ("drift", "watch", "monitor"),
     "limits": ("limit", "not tried", "not verified", "open"),
 }
-HEADING = re.compile(r"^##+\s+(.*)$", re.M)
+HEADING = re.compile(r"^(#+)\s+(.*)$", re.M)
 NOT_PROSE = re.compile(r"```.*?(?:```|\Z)|<!--.*?(?:-->|\Z)|^>[^\n]*", re.S | re.M)
+THOUSANDS = re.compile(r"(?<=\d)[,'\u202f](?=\d{3}(?!\d))")
+COMMA = re.compile(r"(?<![\d.])0,(?=\d)")  # 0,69 as many languages write it
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w]|\.\d)(?:\s*%)?")
 
 
 def sections(project: Project) -> Found:
     """The question, data, leaks, result, service, drift and limits, each in words of one's own."""
-    text = project.folder.read(_find(project))
-    parts = _divide(text)
-    for about, words in SECTIONS.items():
-        lengths = [
-            len(re.findall(r"\w+", body))
-            for heading, body in parts
-            if any(word in heading.lower() for word in words)
-        ]
-        if max(lengths, default=0) < FEWEST_WORDS:
-            found = f"{max(lengths)} words" if lengths else "no section"
+    parts = _divide(project.folder.read(_find(project)))
+    taken: set[int] = set()
+    # Who has few headings to choose from chooses first: each heading stands for one of them.
+    for about in sorted(SECTIONS, key=lambda one: len(_list_headings(parts, one))):
+        fitting = [n for n in _list_headings(parts, about) if n not in taken]
+        lengths = {n: _count_words(parts, n, taken) for n in fitting}
+        best = max(fitting, key=lambda n: lengths[n], default=None)
+        if best is None or lengths[best] < FEWEST_WORDS:
+            found = "no section of its own" if best is None else f"{lengths[best]} words"
             raise Refused(
                 README,
                 f"{found} on {about}",
-                f'a heading with "{words[0]}", and at least {FEWEST_WORDS} words below it (lines '
-                'that begin with ">" are hints, and do not count)',
+                f'a heading with "{SECTIONS[about][0]}", and at least {FEWEST_WORDS} words of your '
+                'own below it (lines that begin with ">" are hints, and do not count)',
             )
+        taken.add(best)
     return Found(README, f"{len(SECTIONS)} sections")
 
 
@@ -48,6 +53,7 @@ def numbers(project: Project) -> Found:
     """The metrics of the run, as the run has them, rounded as you like."""
     run = find_run(project)
     text = NOT_PROSE.sub("", project.folder.read(_find(project)))
+    text = THOUSANDS.sub("", COMMA.sub("0.", text.replace("\u2212", "-")))
     said = [one.group() for one in NUMBER.finditer(text)]
     metrics = run.notebook.metrics if run.notebook else {}
     for name in project.notebook.metrics:
@@ -82,9 +88,47 @@ def _find(project: Project) -> str:
     return README
 
 
-def _divide(text: str) -> list[tuple[str, str]]:
-    """The headings, each with the prose below it."""
+@dataclass(frozen=True)
+class _Part:
+    """A heading, and the words below it, as far as the next heading of any level."""
+
+    level: int
+    heading: str
+    words: tuple[str, ...]
+
+
+def _divide(text: str) -> list[_Part]:
+    """The parts of a page, but for its title."""
     plain = NOT_PROSE.sub("", text)
     found = list(HEADING.finditer(plain))
     ends = [*(one.start() for one in found[1:]), len(plain)]
-    return [(one[1], plain[one.end() : end]) for one, end in zip(found, ends, strict=False)]
+    parts = [
+        _Part(len(one[1]), one[2].lower(), tuple(re.findall(r"\w+", plain[one.end() : end])))
+        for one, end in zip(found, ends, strict=False)
+    ]
+    has_title = [part.level for part in parts].count(1) == 1
+    return [part for part in parts if part.level > 1 or not has_title]
+
+
+def _list_headings(parts: list[_Part], about: str) -> list[int]:
+    return [
+        number
+        for number, part in enumerate(parts)
+        if any(word in part.heading for word in SECTIONS[about])
+    ]
+
+
+def _count_words(parts: list[_Part], number: int, taken: Collection[int]) -> int:
+    """The words below a heading, and below those within it that stand for nothing else.
+
+    Few words said again and again are few.
+    """
+    words = list(parts[number].words)
+    for inner in range(number + 1, len(parts)):
+        if parts[inner].level <= parts[number].level:
+            break
+        own = any(inner in _list_headings(parts, about) for about in SECTIONS)
+        if inner not in taken and not (own and len(words) >= FEWEST_WORDS):
+            words += parts[inner].words
+    different = len({word.lower() for word in words})
+    return len(words) if different >= FEWEST_DIFFERENT else min(different, len(words))

@@ -32,9 +32,11 @@ class Study:
     trials: tuple[dict[str, str], ...]
 
     @property
-    def best(self) -> dict[str, str]:
+    def best(self) -> list[dict[str, str]]:
+        """The trials than which none is better: several, where they are equal."""
         choose = max if self.maximize else min
-        return choose(self.trials, key=lambda row: as_number(row[self.metric]) or 0.0)
+        most = choose(as_number(row[self.metric]) or 0.0 for row in self.trials)
+        return [row for row in self.trials if as_number(row[self.metric]) == most]
 
 
 def tried(project: Project) -> Found:
@@ -67,16 +69,21 @@ def taken_over(project: Project) -> Found:
     study = read_study(project)
     if not study.trials:
         raise Refused(study.where, "no trial has succeeded", TUNE_IT)
-    for name in study.names:
-        tuned, own = study.best.get(name), project.notebook.parameters.get(name)
-        if not _agrees(tuned, own):
-            raise Refused(
-                study.where,
-                f"the best trial has {name} = {tuned}, and the notebook {own}",
-                "write the best values into the notebook, and run it again; or say in the README "
-                "why not, and show it to your instructor",
-            )
-    return Found(study.where, f"the best of them: {study.metric} {study.best[study.metric]}")
+    own = project.notebook.parameters
+    differing = [
+        [name for name in study.names if not _agrees(row.get(name), own.get(name))]
+        for row in study.best
+    ]
+    if all(differing):
+        name = differing[0][0]
+        raise Refused(
+            study.where,
+            f"the best trial has {name} = {study.best[0].get(name)}, and the notebook "
+            f"{own.get(name)}",
+            "write the best values into the notebook, and run it again; or say in the README "
+            "why not, and show it to your instructor",
+        )
+    return Found(study.where, f"the best of them: {study.metric} {study.best[0][study.metric]}")
 
 
 def _agrees(tuned: str | None, own: object) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
+from fastkf.base import clock
 from fastkf.course.project.folder import Refused, as_list, as_number, as_table
 from fastkf.course.project.project import Found, Project
 from fastkf.server.schedule import ScheduleError, read_schedule
@@ -38,7 +39,8 @@ def recurring(project: Project) -> Found:
     """A recurring run of this pipeline that is switched on, with when it runs."""
     folder = project.folder
     where = folder.find("recurring run", SCHEDULE_IT, "recurring*.json", "recurring*.y*ml")
-    run = _find_recurring(folder.read_documents(where))
+    own = project.notebook.pipeline_name
+    run = _find_recurring(folder.read_documents(where), own)
     trigger = as_table(run.get("trigger"))
     schedule = as_table(trigger.get("cron_schedule") or trigger.get("cronSchedule"))
     period = as_table(trigger.get("periodic_schedule") or trigger.get("periodicSchedule"))
@@ -51,7 +53,7 @@ def recurring(project: Project) -> Found:
     modes = {str(run.get(key)).upper() for key in ("mode", "status", "enabled") if key in run}
     if not modes & {"ENABLE", "ENABLED", "TRUE"} or modes & {"DISABLE", "DISABLED", "FALSE"}:
         raise Refused(where, "it is not switched on", "enable it, and keep the answer again")
-    name, own = _pipeline_of(run), project.notebook.pipeline_name
+    name = _pipeline_of(run)
     if own not in name:
         raise Refused(
             where,
@@ -64,17 +66,22 @@ def recurring(project: Project) -> Found:
 
 def _check_cron(cron: str, where: str) -> None:
     try:
-        read_schedule({"cron_schedule": {"cron": cron}})
+        schedule = read_schedule({"cron_schedule": {"cron": cron}})
     except ScheduleError as error:
         raise Refused(where, f"no cron expression that says when: {error}", SCHEDULE_IT) from error
+    if schedule.after(clock.now()) is None:
+        raise Refused(where, f"{cron} never comes", SCHEDULE_IT)
 
 
-def _find_recurring(documents: list[Any]) -> dict[str, Any]:
-    """The recurring run as the API has it, alone or in a list, or a ScheduledWorkflow."""
+def _find_recurring(documents: list[Any], own: str) -> dict[str, Any]:
+    """The recurring run as the API has it, alone or in a list, or a ScheduledWorkflow.
+
+    Of a list, the first of one's own pipeline.
+    """
     for one in map(as_table, documents):
         for key in ("recurringRuns", "recurring_runs"):
-            if listed := as_list(one.get(key)):
-                return as_table(listed[0])
+            if listed := list(map(as_table, as_list(one.get(key)))):
+                return next((run for run in listed if own in _pipeline_of(run)), listed[0])
         if one.get("kind") == "ScheduledWorkflow":
             named = {"display_name": as_table(one.get("metadata")).get("name")}
             return {**named, **as_table(one.get("spec"))}
@@ -111,9 +118,19 @@ def drift(project: Project) -> Found:
     both = {one.feature for one in measured if one.psi is not None and one.ks is not None}
     if missing := sorted(project.features - both):
         raise Refused(where, f"{missing[0]} has no PSI or no KS", MEASURE_IT)
+    if len(_distinct(measured)) < len(periods):
+        raise Refused(where, "two periods have the same numbers", "compute them for each period")
     if len({(one.psi, one.ks) for one in measured}) <= len(periods):
         raise Refused(where, "all features have the same numbers", "compute them from the rows")
     return Found(where, f"{len(both)} features in {len(periods)} periods")
+
+
+def _distinct(measured: list[Measured]) -> set[frozenset[tuple[str, float | None, float | None]]]:
+    """What was measured in each period; periods of which the same is said are one."""
+    of_period: dict[str, set[tuple[str, float | None, float | None]]] = {}
+    for one in measured:
+        of_period.setdefault(one.period, set()).add((one.feature, one.psi, one.ks))
+    return set(map(frozenset, of_period.values()))
 
 
 def decision(project: Project) -> Found:
@@ -222,7 +239,9 @@ def _measured(path: tuple[str, ...], row: dict[str, Any]) -> Iterator[Measured]:
     own = next((str(row[name]) for name in NAMES if name in row), None)
     period = next((str(row[name]) for name in PERIODS if name in row), None)
     if own:
-        yield Measured(period or "/".join(path), own, psi, ks)
+        # A list of features is one period, and so is a table of them by their names.
+        around = path[:-1] if path[-1] == own or path[-1].startswith("[") else path
+        yield Measured(period or "/".join(around), own, psi, ks)
         return
     # Periods may hold features, or features periods: only one of these names is a feature's.
     yield Measured(period or "/".join(path[:-1]), path[-1], psi, ks)
@@ -231,11 +250,11 @@ def _measured(path: tuple[str, ...], row: dict[str, Any]) -> Iterator[Measured]:
 
 
 def _walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, Any]]:
-    """Each value inside others, with the keys that lead to it."""
+    """Each value inside others, with the keys that lead to it; in a list, [0]."""
     if isinstance(value, dict):
         inner = [(str(key), one) for key, one in value.items()]
     elif isinstance(value, list):
-        inner = [(str(number), one) for number, one in enumerate(value)]
+        inner = [(f"[{number}]", one) for number, one in enumerate(value)]
     else:
         return
     for key, one in inner:
