@@ -556,6 +556,40 @@ def test_a_folder_without_settings_is_no_project(tmp_path):
         ),
         ("train, test_rows = split(rows)\nx = test_rows.values\nmodel.fit(x)", "split-first"),
         ("train, test_rows = split(rows)\ncross_val_score(model, rows)", "split-first"),
+        # Parts in a dictionary.
+        (
+            "parts = {'train': rows[rows.m < 5], 'test': rows[rows.m > 5]}\n"
+            "train, test_rows = parts['train'], parts['test']\nmodel.fit(parts['train'])",
+            None,
+        ),
+        ("train, test_rows = split(rows)\np = {1: train, 2: test_rows}\nmodel.fit(p[1])", None),
+        (
+            "train, test_rows = split(rows)\np = {1: train, 2: test_rows}\nmodel.fit(p[2])",
+            "split-first",
+        ),
+        ("p = {1: rows[:5], 2: rows[5:]}\ntest_rows = p[2]\nmodel.fit(rows)", "split-first"),
+        # The same call under another name, and the same rows read again.
+        ("train, test_rows = split(rows)\nlearn = model.fit\nlearn(test_rows)", "split-first"),
+        (
+            "train, test_rows = split(rows)\nlearn = lambda x: model.fit(x)\nlearn(rows)",
+            "split-first",
+        ),
+        ("train, test_rows = split(rows)\ngetattr(model, 'fit')(rows)", "split-first"),
+        (
+            "rows = load('a.csv')\ntrain, test_rows = split(rows)\nmore = load('a.csv')\n"
+            "model.fit(more)",
+            "split-first",
+        ),
+        (
+            "rows = load('a.csv')\ntrain, test_rows = split(rows)\nlater = load('a.csv')\n"
+            "later = later[later.month > 8]\nmodel.fit(later)",
+            None,
+        ),
+        (
+            "rows = load('a.csv')\ntrain, test_rows = split(rows)\nmore = load('b.csv')\n"
+            "model.fit(more)",
+            None,
+        ),
     ],
 )
 def test_the_split_is_followed(folder, code, criterion):
@@ -571,6 +605,13 @@ def test_the_split_is_followed(folder, code, criterion):
     write_visits(folder, cells)
     found = refusals(folder)
     assert ("split-first" in found) == (criterion is not None), found.get("split-first")
+
+
+def test_a_call_in_a_lambda_may_be_made_many_times(folder):
+    again = "found = list(map(lambda one: one.predict(test_rows[features]), [model, model]))"
+    cells = [(tags, f"{text}\n{again}" if tags[0] == "step:test" else text) for tags, text in CELLS]
+    write_visits(folder, cells)
+    assert "in a loop" in refusals(folder)["tested-once"].found
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,8 @@ made while it runs, and what other modules do.
 """
 
 import ast
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fastkf.course.project.derived import read_tables
 from fastkf.course.project.expressions import (
@@ -20,10 +18,17 @@ from fastkf.course.project.expressions import (
     find_callers,
     find_sources,
     keeps_all_rows,
-    read_texts,
 )
 from fastkf.course.project.selections import Selection, Selections
-from fastkf.notebook.model import Cell, Notebook
+from fastkf.course.project.statements import (
+    Place,
+    count_bindings,
+    find_constants,
+    list_places,
+    read_lists,
+    take_apart,
+)
+from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import Names
 
 FITTING = frozenset(
@@ -38,53 +43,6 @@ ASKING = frozenset(
     predict_on_batch from_estimator
     """.split()  # noqa: SIM905
 )
-LOOPS = (ast.For, ast.While, ast.AsyncFor)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A statement, or the head of one that has others inside.
-
-    Attributes:
-        nodes: the parts of it that are looked at.
-        looped: whether it may be carried out many times.
-    """
-
-    cell: Cell
-    nodes: tuple[ast.AST, ...]
-    looped: bool
-
-    @property
-    def step(self) -> str:
-        """The step that it belongs to, or the cell, of an exploration."""
-        return self.cell.step or self.cell.label
-
-    @property
-    def names(self) -> list[Names]:
-        return [Names.of(node) for node in self.nodes]
-
-    @property
-    def bound(self) -> frozenset[str]:
-        return frozenset().union(*(one.changed for one in self.names))
-
-    @property
-    def loaded(self) -> frozenset[str]:
-        return frozenset().union(*(one.loaded for one in self.names))
-
-    @property
-    def calls(self) -> Iterator[tuple[ast.Call, bool]]:
-        """The calls in it, each with whether it may be carried out many times."""
-        for node in self.nodes:
-            inner = {
-                id(call)
-                for loop in ast.walk(node)
-                if isinstance(loop, COMPREHENSIONS)
-                for call in ast.walk(loop)
-            }
-            for call in ast.walk(node):
-                if isinstance(call, ast.Call):
-                    yield call, self.looped or id(call) in inner
 
 
 @dataclass(frozen=True)
@@ -136,7 +94,7 @@ class Flow:
 def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
     """Follows the rows that variables of these names hold."""
     code = [cell for cell in notebook.code_cells if cell.role != "functions"]
-    places = [place for cell in code for place in list_places(cell)]
+    places = take_apart([place for cell in code for place in list_places(cell)])
     trees = [cell.tree for cell in notebook.code_cells if cell.tree]
     fitting, asking = find_callers(trees, FITTING), find_callers(trees, ASKING)
     made = frozenset().union(*(place.bound for place in places)) if places else frozenset()
@@ -145,7 +103,7 @@ def follow(notebook: Notebook, test_rows: frozenset[str]) -> Flow:
     flow.split = next((one for one in places if one.bound & test_rows), None)
     constants = find_constants(places)
     whole = find_whole(places, flow.split, test_rows) - constants.keys()
-    bindings = Counter(name for place in places for name in place.bound)
+    bindings = count_bindings(places)
     fixed = {name: value for name, value in constants.items() if bindings[name] == 1}
     chosen, uses = Selections(flow.lists, fixed), list[Use]()
     touched: set[str] = set()
@@ -210,61 +168,24 @@ def _is_fit(node: ast.AST) -> bool:
     return isinstance(value, ast.Call) and call_name(value) == "fit"
 
 
-def list_places(cell: Cell) -> Iterator[Place]:
-    """The statements of a cell, those inside others too, without those of functions."""
-    yield from _unfold(cell, cell.tree.body if cell.tree else [], False)
-
-
-def _unfold(cell: Cell, body: Iterable[ast.stmt], looped: bool) -> Iterator[Place]:
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        inner = [part for _, part in ast.iter_fields(node) if _is_body(part)]
-        handlers = getattr(node, "handlers", [])
-        if not inner:
-            yield Place(cell, (node,), looped)
-            continue
-        heads = [
-            part
-            for part in ast.iter_child_nodes(node)
-            if not isinstance(part, ast.stmt | ast.ExceptHandler)
-        ]
-        again = looped or isinstance(node, LOOPS)
-        if isinstance(node, ast.For | ast.AsyncFor):
-            head: tuple[ast.AST, ...] = (
-                ast.Assign(targets=[node.target], value=node.iter, lineno=node.lineno),
-            )
-        else:
-            head = tuple(heads)
-        yield Place(cell, head, looped)
-        for part in [*inner, *(handler.body for handler in handlers)]:
-            yield from _unfold(cell, part, again)
-
-
-def _is_body(part: object) -> bool:
-    return isinstance(part, list) and bool(part) and isinstance(part[0], ast.stmt)
-
-
 def find_whole(places: list[Place], split: Place | None, test_rows: frozenset[str]) -> set[str]:
     """The names of the rows that test rows are taken from: those that make them, back to front."""
     if split is None:
         return set()
-    wanted = _sources(split) - test_rows
+    wanted, calls = _sources(split) - test_rows, set[str]()
     for place in reversed(places[: places.index(split)]):
         if place.bound & wanted and place.cell.role != "imports":
             wanted |= _sources(place)
-    return wanted
+            calls |= _dump_calls(place)
+    bindings = count_bindings(places)
+    again = {name for one in places if _dump_calls(one) & calls for name in one.bound}
+    return (wanted | {name for name in again if bindings[name] == 1}) - test_rows
 
 
-def find_constants(places: Iterable[Place]) -> dict[str, Any]:
-    """Names that are set to a number or a text, and to which: a seed, a share, no rows."""
-    return {
-        name: node.value.value
-        for place in places
-        for node in place.nodes
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        for name in Names.of(node).bound
-    }
+def _dump_calls(place: Place) -> set[str]:
+    """The calls whose values names get: the same call again reads the same rows again."""
+    values = [node.value for node in place.nodes if isinstance(node, ast.Assign)]
+    return {ast.dump(one) for one in values if isinstance(one, ast.Call) and arguments(one)}
 
 
 def _sources(place: Place) -> set[str]:
@@ -274,15 +195,3 @@ def _sources(place: Place) -> set[str]:
             for node in place.nodes
         )
     )
-
-
-def read_lists(places: Iterable[Place]) -> dict[str, tuple[str, ...]]:
-    """Names to the texts of the lists that they stand for, where the notebook says them."""
-    lists: dict[str, tuple[str, ...]] = {}
-    for place in places:
-        for node in place.nodes:
-            if isinstance(node, ast.Assign) and len(node.targets) == 1:
-                texts = read_texts(node.value, lists)
-                if texts and isinstance(node.targets[0], ast.Name):
-                    lists[node.targets[0].id] = texts
-    return lists
