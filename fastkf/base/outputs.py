@@ -6,7 +6,12 @@ import stat
 from pathlib import Path
 
 from fastkf.base.errors import UsageError
-from fastkf.base.files import lacks_space, write_bytes
+from fastkf.base.files import write_bytes
+
+WRONG_PLACE = {
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG,
+    errno.EACCES, errno.EPERM, errno.EROFS,
+}  # fmt: skip
 
 
 def write_named(path: Path, content: bytes, mode: int | None = None) -> None:
@@ -22,7 +27,7 @@ def write_named(path: Path, content: bytes, mode: int | None = None) -> None:
 
     Raises:
         UsageError: it cannot be written there.
-        OSError: the disk is full.
+        OSError: it has no room, or the disk a fault.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -32,13 +37,13 @@ def write_named(path: Path, content: bytes, mode: int | None = None) -> None:
         else:
             target.write_bytes(content)
     except OSError as error:
-        if lacks_space(error):
-            raise
         raise cannot_be_written(path, error) from error
 
 
-def cannot_be_written(path: Path, error: OSError) -> UsageError:
-    """Why what the user has named cannot be an output."""
+def cannot_be_written(path: Path, error: OSError) -> UsageError | OSError:
+    """Why what the user has named cannot be an output; of a full disk, that it is so."""
+    if error.errno not in WRONG_PLACE:
+        return OSError(error.errno, error.strerror, str(path))
     if error.errno == errno.ENOENT:
         return UsageError(f"{path}: there is no folder {path.parent}", "make it, or name another")
     return UsageError(f"{path}: cannot be written ({error.strerror})", "name another place")

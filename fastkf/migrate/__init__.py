@@ -13,7 +13,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from fastkf.base.errors import FastkfError, UsageError
-from fastkf.base.files import lacks_space, write_text
+from fastkf.base.files import write_text
 from fastkf.base.outputs import cannot_be_written, write_named
 from fastkf.migrate.draft import Draft, Note, read_draft
 from fastkf.migrate.imports import gather_imports, tag_first_imports
@@ -116,8 +116,6 @@ def write_beside(text: str, new: Path) -> Iterator[Path]:
     try:
         write_text(path, text)
     except OSError as error:  # with the name that the user knows
-        if lacks_space(error):
-            raise OSError(error.errno, error.strerror, str(new)) from error
         raise cannot_be_written(new, error) from error
     try:
         yield path

@@ -308,7 +308,7 @@ def test_an_interrupted_notebook_is_one_message(tmp_path):
 def test_a_file_that_cannot_be_written_is_one_message(notebook, tmp_path):
     (tmp_path / "taken").write_text("mine")
     result = fastkf("compile", notebook, "-o", tmp_path / "taken" / "package.yaml")
-    assert result.code == 1
+    assert result.code == 2
     assert result.output.startswith(f"fastkf: {tmp_path / 'taken'}")
     assert "Traceback" not in result.output
 
