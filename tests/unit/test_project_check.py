@@ -759,5 +759,14 @@ def test_a_column_of_the_rows_before_may_be_known():
     assert find_derived([ast.parse(code)], frozenset({"delay"})) == {"more": "delay"}
 
 
+def test_a_column_that_is_mapped_value_by_value_is_made_of_it():
+    """And one that is looked up in what other rows say is not."""
+    code = (
+        'rows["long"] = rows["delay"].map(lambda one: one > 15)\nrows["a"] = rows["b"].map(delay)'
+    )
+    code += '\nrows["rate"] = rows["carrier"].map(train.groupby("carrier")["delay"].mean())'
+    assert find_derived([ast.parse(code)], frozenset({"delay"})) == {"long": "delay"}
+
+
 def test_points_are_plain_data(folder):
     assert json.dumps([point.as_dict() for point in check_project(folder)])

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from fastkf.course.project.expressions import KEEPING, Lists, arguments, call_name, read_texts
 
-OTHER_ROWS = frozenset("shift rolling expanding ewm groupby map merge join".split())  # noqa: SIM905
+OTHER_ROWS = frozenset("shift rolling expanding ewm groupby merge join".split())  # noqa: SIM905
 SPLITTING = "train_test_split"
 
 
@@ -50,11 +50,21 @@ def _list_made(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _mentioned(value: ast.AST) -> set[str]:
-    nodes = list(ast.walk(value))
+    nodes = list(_walk(value))
     if any(isinstance(one, ast.Call) and call_name(one) in OTHER_ROWS for one in nodes):
         return set()
     texts = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return texts | {one.attr for one in nodes if isinstance(one, ast.Attribute)}
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """What an expression is made of, without the table that a column is looked up in."""
+    yield node
+    parts = ast.iter_child_nodes(node)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        parts = iter([node.func]) if node.func.attr == "map" else parts
+    for part in parts:
+        yield from _walk(part)
 
 
 def read_tables(nodes: Iterable[ast.AST], lists: Lists) -> dict[str, tuple[str, ...]]:
