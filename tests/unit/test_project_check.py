@@ -676,6 +676,17 @@ def test_of_equal_best_trials_any_may_be_taken_over(folder):
     assert "taken-over" in refusals(folder)
 
 
+def test_another_try_beside_the_study_costs_nothing(folder):
+    evidence = folder / "evidence"
+    shutil.copytree(evidence / "tune", evidence / "tune_first")
+    (evidence / "tune_first").rename(evidence / "a_first_try")
+    table = evidence / "a_first_try" / "trials.csv"
+    table.write_text("\n".join(table.read_text().splitlines()[:4]))
+    assert refusals(folder) == {}
+    shutil.rmtree(evidence / "tune")
+    assert {"tried", "taken-over"} == refusals(folder).keys()
+
+
 def test_a_section_may_have_sections_in_it(folder):
     text = README.replace("## The result\n", "## The result\n\n### On the test rows\n")
     (folder / "README.md").write_text(text)

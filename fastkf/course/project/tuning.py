@@ -1,5 +1,6 @@
 """Two points for a study of `fastkf tune`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from fastkf.course.project.folder import Refused, as_list, as_number, as_table
 from fastkf.course.project.project import Found, Project
 
 MANIFEST, TRIALS = "manifest.yaml", "trials.csv"
+MOST_STUDIES = 20  # that are looked at
 FEWEST_TRIALS = 8
 FEWEST_TRIED = 5  # different assignments
 ROUNDED = 0.05  # relative: a learning rate of 0.0387 may be written 0.04
@@ -41,7 +43,10 @@ class Study:
 
 def tried(project: Project) -> Found:
     """At least eight trials of this notebook, judged by a metric that no test row is part of."""
-    study = read_study(project)
+    return _judge_any(project, _judge_trials)
+
+
+def _judge_trials(project: Project, study: Study) -> Found:
     assignments = {tuple(row.get(name) for name in study.names) for row in study.trials}
     if len(study.trials) < FEWEST_TRIALS or len(assignments) < FEWEST_TRIED:
         raise Refused(
@@ -66,7 +71,10 @@ def tried(project: Project) -> Found:
 
 def taken_over(project: Project) -> Found:
     """The notebook has the values of the best trial."""
-    study = read_study(project)
+    return _judge_any(project, _judge_values)
+
+
+def _judge_values(project: Project, study: Study) -> Found:
     if not study.trials:
         raise Refused(study.where, "no trial has succeeded", TUNE_IT)
     own = project.notebook.parameters
@@ -95,25 +103,39 @@ def _agrees(tuned: str | None, own: object) -> bool:
     return abs(one - other) <= ROUNDED * max(abs(one), abs(other))
 
 
-def read_study(project: Project) -> Study:
-    """The first study of the project's notebook.
+def _judge_any(project: Project, judge: Callable[[Project, Study], Found]) -> Found:
+    """One study of the notebook that is enough is enough, whatever others lie beside it.
 
     Raises:
-        Refused: there is none, or it is another's, or damaged.
+        Refused: none is, and why not the first.
     """
-    folder, others = project.folder, []
-    for name in folder.named(MANIFEST):
-        where = name.removesuffix(MANIFEST) + TRIALS
-        manifest = _find_experiment(folder.read_documents(name))
-        about = as_table(as_table(manifest.get("metadata")).get("annotations")).get(NOTEBOOK)
-        if about != project.notebook.path.name:
-            others.append(name)
-            continue
-        if where not in folder.files:
-            raise Refused(name, f"beside it there is no {TRIALS}", f"hand in both: {TUNE_IT}")
-        return _read(project, manifest, name, where)
-    problem = "it tunes another notebook" if others else "there is no study of fastkf tune"
-    raise Refused(others[0] if others else "evidence/tune/", problem, TUNE_IT)
+    own: list[Refused] = []
+    others: list[Refused] = []
+    for name in project.folder.named(MANIFEST)[:MOST_STUDIES]:
+        try:
+            if study := _read_study(project, name):
+                return judge(project, study)
+            others.append(Refused(name, "it tunes another notebook", TUNE_IT))
+        except Refused as refused:
+            own.append(refused)
+    none = Refused("evidence/tune/", "there is no study of fastkf tune", TUNE_IT)
+    raise next(iter([*own, *others]), none)
+
+
+def _read_study(project: Project, name: str) -> Study | None:
+    """The study of a manifest; None of another notebook's.
+
+    Raises:
+        Refused: it is damaged.
+    """
+    folder, where = project.folder, name.removesuffix(MANIFEST) + TRIALS
+    manifest = _find_experiment(folder.read_documents(name))
+    about = as_table(as_table(manifest.get("metadata")).get("annotations")).get(NOTEBOOK)
+    if about != project.notebook.path.name:
+        return None
+    if where not in folder.files:
+        raise Refused(name, f"beside it there is no {TRIALS}", f"hand in both: {TUNE_IT}")
+    return _read(project, manifest, name, where)
 
 
 def _is_within(value: str, parameter: dict[str, Any]) -> bool:
