@@ -11,6 +11,7 @@ from fastkf.base import local_server
 from fastkf.base.connections import Server
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.files import is_user_folder
+from fastkf.base.outputs import cannot_be_written
 from fastkf.base.ports import bind, is_loopback, url_of
 from fastkf.base.signals import on_end
 from fastkf.base.tokens import make_token
@@ -99,10 +100,12 @@ def _make_own_folder(settings: Settings) -> None:
     """
     try:
         settings.folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
+    except OSError as error:
         if is_user_folder(settings.folder):  # nobody has named it
             raise
-        raise UsageError(f"{settings.folder}: is no folder", "name a new --folder") from error
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            raise UsageError(f"{settings.folder}: is no folder", "name a new --folder") from error
+        raise cannot_be_written(settings.folder, error) from error
     names = {path.name for path in settings.folder.iterdir()} - BROUGHT
     if names and names.isdisjoint({local_server.LOCK, settings.database.name}):
         raise UsageError(f"{settings.folder}: other files are in it", "name a new --folder")

@@ -154,6 +154,15 @@ def test_a_solution_that_cannot_be_read_is_no_fault_of_the_lab(copy, tmp_path):
         checks.exercises(read(copy), tmp_path / "exercises")
 
 
+def test_a_folder_that_cannot_be_written_forgets_what_passed_and_no_more(
+    copy, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(green.places, "RUNS", tmp_path / "file" / "runs")
+    green.keep({copy: True}, quick=True)
+    assert "not remembered for --changed: " in capsys.readouterr().out
+
+
 def test_an_output_that_is_a_file_is_wrong_use(copy, tmp_path):
     (tmp_path / "file").touch()
     command = fastkf("test", copy, "--output", tmp_path / "file")

@@ -143,6 +143,11 @@ def test_what_is_no_folder_is_said_to_be_none(tmp_path, place):
         main.serve(Settings(tmp_path / place), lambda *_: None)
 
 
+def test_a_folder_that_cannot_be_made_is_wrong_use(tmp_path):
+    with pytest.raises(UsageError, match="/proc/new: "):
+        main.serve(Settings(Path("/proc/new")), lambda *_: None)
+
+
 def test_what_a_running_server_has_is_left_where_it_is(settings, tmp_path):
     """Also when somebody has removed its database."""
     (tmp_path / "runs" / "going").mkdir()

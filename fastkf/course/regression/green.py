@@ -33,7 +33,10 @@ def fingerprint(notebook: Notebook) -> str:
 
 
 def keep(passed: dict[Path, bool], quick: bool) -> None:
-    """Remembers of each notebook whether it passed, and what it was made of."""
+    """Remembers of each notebook whether it passed, and what it was made of.
+
+    Where nothing can be written, it says so: the checks have ended as they have.
+    """
     if not passed:
         return
     record = read_green()
@@ -41,8 +44,11 @@ def keep(passed: dict[Path, bool], quick: bool) -> None:
         record.pop(_key(path, quick), None)
         if all_passed:
             record[_key(path, quick)] = fingerprint(read(path))
-    places.RUNS.mkdir(exist_ok=True)
-    write_text(places.RUNS / GREEN, json.dumps(record, indent=2))
+    try:
+        places.RUNS.mkdir(exist_ok=True)
+        write_text(places.RUNS / GREEN, json.dumps(record, indent=2))
+    except OSError as error:
+        print(f"\nWhat passed is not remembered for --changed: {error.filename}: {error.strerror}")
 
 
 def is_green(path: Path, quick: bool) -> bool:
