@@ -40,10 +40,25 @@ def write_named(path: Path, content: bytes, mode: int | None = None) -> None:
         raise cannot_be_written(path, error) from error
 
 
+def check_inside(path: Path, folder: Path) -> None:
+    """Refuses a file that somebody else may have named, where links lead out of the folder.
+
+    Raises:
+        UsageError: they do.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.is_relative_to(os.path.realpath(folder)):
+        raise UsageError(
+            f"{path}: leads by a link to {target}, out of {folder.absolute()}, so nothing is "
+            "written there",
+            "remove the link",
+        )
+
+
 def cannot_be_written(path: Path, error: OSError) -> UsageError | OSError:
     """Why what the user has named cannot be an output; of a full disk, that it is so."""
     if error.errno not in WRONG_PLACE:
-        return OSError(error.errno, error.strerror, str(path))
+        return OSError(error.errno, error.strerror or str(error), str(path))
     if error.errno == errno.ENOENT:
         return UsageError(f"{path}: there is no folder {path.parent}", "make it, or name another")
     return UsageError(f"{path}: cannot be written ({error.strerror})", "name another place")

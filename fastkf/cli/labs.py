@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from fastkf.base.errors import UsageError
+from fastkf.base.outputs import check_inside
 from fastkf.cli.command import command
 from fastkf.cli.completion import offer_labs
 from fastkf.cli.display import Display
@@ -174,9 +175,7 @@ def name_package(notebook: Notebook) -> Path:
         UsageError: a link is there, which leads out of this folder.
     """
     path = Path(f"{notebook.pipeline_name}.yaml")
-    if not path.resolve().is_relative_to(Path.cwd()):
-        problem = f"{path}: a link to {path.resolve()}, out of this folder"
-        raise UsageError(problem, "name the package's file with -o")
+    check_inside(path, Path.cwd())
     return path
 
 

@@ -177,9 +177,26 @@ def test_a_link_that_the_notebook_names_leads_to_nothing_elsewhere(diamond, tmp_
     (tmp_path / "here" / "diamond.yaml").symlink_to(own)
     command = fastkf("compile", diamond, cwd=tmp_path / "here")
     assert command.code == 2
-    assert "diamond.yaml: a link to" in command.output
+    assert "diamond.yaml: leads by a link to" in command.output
     assert own.read_text() == "the user's"
     assert (tmp_path / "here" / "diamond.yaml").is_symlink()
+
+
+def test_no_picture_is_drawn_through_a_link_that_leads_elsewhere(diamond, tmp_path):
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    here.mkdir()
+    notebook = diamond.rename(here / "diamond.ipynb")
+    (here / "images").symlink_to(elsewhere)
+    command = fastkf("draw", notebook)
+    assert command.code == 2
+    assert "leads by a link to" in command.output
+    assert list(elsewhere.iterdir()) == []
+    (here / "images").unlink()
+    (here / "pictures").mkdir()
+    (here / "images").symlink_to("pictures")
+    assert fastkf("draw", notebook).code == 0
+    assert (here / "pictures" / "diamond.svg").exists()
 
 
 def test_pins_come_from_the_lock_then_from_what_is_installed():

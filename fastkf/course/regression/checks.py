@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fastkf.base.files import write_text
+from fastkf.base.outputs import check_inside, write_named
 from fastkf.course.exercises import EXERCISE, RIGHT, is_right
 from fastkf.course.regression.once import FOLDER, execute_once
 from fastkf.notebook.composition import whole
@@ -240,9 +240,10 @@ def write_golden(notebook: Notebook) -> Path:
     from fastkf.notebook.compile import compile_notebook
 
     golden = golden_path(notebook)
+    check_inside(golden, notebook.path.parent)
     golden.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         compiled = compile_notebook(notebook, Path(folder) / "package.yaml")
         described = json.dumps(Package.read(compiled).describe(), indent=1)
-    write_text(golden, f"{described}\n")
+    write_named(golden, f"{described}\n".encode())
     return golden
