@@ -69,7 +69,7 @@ class Names:
         visitor = _Visitor()
         visitor.visit(tree)
         nodes = list(ast.walk(tree))
-        outer = list(_outer(tree))
+        outer = list(outer_nodes(tree))
         visitor.written |= {root for node in outer for root in _changed_by(node)}
         aliases = [pair for node in outer for pair in _aliases(node)]
         visitor.written |= {one for one, other in aliases if other in visitor.written}
@@ -162,7 +162,7 @@ def root_of(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _outer(tree: ast.AST) -> Iterator[ast.AST]:
+def outer_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     """The nodes that run where the tree runs, which those inside functions do not."""
     waiting: list[ast.AST] = [tree]
     while waiting:

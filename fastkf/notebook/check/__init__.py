@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.check import (
+    aliases,
     changes,
     code,
     environment,
@@ -54,6 +55,7 @@ def rejected_by_kale(notebook: Notebook) -> Found:
 
 LAST_RULE = Rule(rejected_by_kale)
 RULES = (
+    *aliases.RULES,
     *changes.RULES,
     *code.RULES,
     *environment.RULES,

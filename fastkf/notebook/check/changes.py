@@ -12,6 +12,7 @@ from fastkf.notebook.check.flow import (
     reported_metrics,
     shared_cells,
 )
+from fastkf.notebook.check.mutations import changed_in
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names
@@ -32,7 +33,7 @@ def writers(notebook: Notebook, name: str, before: Cell) -> Iterator[Cell]:
     The last comes first; the one that makes it anew ends them.
     """
     for cell in reversed(notebook.code_cells):
-        if cell.number >= before.number or name not in cell.names.changed:
+        if cell.number >= before.number or name not in changed_in(notebook, cell):
             continue
         yield cell
         if name in cell.names.bound and not takes(notebook, cell, name):
@@ -69,30 +70,6 @@ def different_value(notebook: Notebook) -> Found:
                 f"{others[0].number} ({place}) makes of it in the notebook"
             )
         yield cell, problem, "use another name there, or let prev: and data lead here"
-
-
-def two_names(notebook: Notebook) -> Found:
-    """Two names of one object, which are two objects after the step, and one of them changes."""
-    steps = list(notebook.sources) if is_understood(notebook) else []
-    for step in steps:
-        pairs = {pair for cell in notebook.steps[step] for pair in cell.names.aliases}
-        for one, other in sorted(pairs):
-            below = [s for s in steps if is_above(notebook, step, s)]
-            for later in below:
-                sources = notebook.sources[later]
-                changed = [c for c in notebook.steps[later] if one in c.names.written]
-                if one not in sources or not changed:
-                    continue
-                users = [s for s in below if other in notebook.sources[s]]
-                after = [s for s in users if s == later or is_above(notebook, later, s)]
-                if after and other not in {n for s in below for n in rebound(notebook, s)}:
-                    yield (
-                        changed[0],
-                        f"`{one}` and `{other}` are one object in step `{step}`, and two in the "
-                        f"steps after it: what changes `{one}` here does not change `{other}`",
-                        "hand on one of the names only",
-                    )
-                    break
 
 
 def rebound(notebook: Notebook, step: str) -> set[str]:
@@ -186,7 +163,7 @@ def changed_globals(function: ast.FunctionDef) -> set[str]:
 
 def find_change(notebook: Notebook, step: str, name: str) -> Cell:
     cells = notebook.steps[step]
-    return next((c for c in cells if name in c.names.changed), find_use(cells, name))
+    return next((c for c in cells if name in changed_in(notebook, c)), find_use(cells, name))
 
 
 def find_maker(shared: list[Cell], name: str) -> Cell:
@@ -195,6 +172,5 @@ def find_maker(shared: list[Cell], name: str) -> Cell:
 
 RULES = (
     Rule(different_value),
-    Rule(two_names),
     Rule(shared_state),
 )

@@ -3,9 +3,10 @@
 import ast
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.check.mutations import changed_in
 from fastkf.notebook.check.steps import is_above, is_understood, steps_before, tagged_edges
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names
@@ -62,6 +63,21 @@ def reachable_names(cells: list[Cell], shared: list[Cell]) -> set[str]:
     return reached
 
 
+def reached_nodes(cells: list[Cell], shared: list[Cell]) -> list[ast.AST]:
+    """The code of cells, and that of the functions and classes which they reach."""
+    inside = [n for c in shared for n in (c.tree.body if c.tree else []) if _is_definition(n)]
+    kept = Cell(0, "code", "\n".join(map(ast.unparse, inside)))
+    reached = reachable_names(cells, [kept])
+    called = [node for node in inside if node.name in reached]
+    return [*(n for c in cells for n in c.nodes), *(n for one in called for n in ast.walk(one))]
+
+
+def _is_definition(
+    node: ast.AST,
+) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    return isinstance(node, DEFINITIONS)
+
+
 def find_use(cells: list[Cell], name: str) -> Cell:
     return next((cell for cell in cells if name in cell.names.used), cells[0])
 
@@ -91,7 +107,7 @@ def binds(notebook: Notebook, step: str, name: str) -> bool:
 
 
 def changes(notebook: Notebook, step: str, name: str) -> bool:
-    return any(name in cell.names.changed for cell in notebook.steps[step])
+    return any(name in changed_in(notebook, cell) for cell in notebook.steps[step])
 
 
 def trace(notebook: Notebook, step: str, name: str) -> str:

@@ -1,0 +1,83 @@
+"""What cells change in the objects of variables, by themselves and through functions they call."""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import Names, root_of
+
+
+class Function(NamedTuple):
+    """A function of a notebook, and which of its arguments it changes, and gives back."""
+
+    arguments: tuple[str, ...]
+    changes: frozenset[str]
+    returns: frozenset[str]
+
+
+def written_in(notebook: Notebook, cell: Cell) -> frozenset[str]:
+    """The variables whose objects a cell writes into."""
+    functions = functions_of(notebook)
+    if not any(function.changes for function in functions.values()):
+        return cell.names.written
+    calls = (node for node in cell.nodes if isinstance(node, ast.Call))
+    through = {name for call in calls for name in changed_by_call(call, functions)}
+    return cell.names.written | through
+
+
+def changed_in(notebook: Notebook, cell: Cell) -> frozenset[str]:
+    """The variables that a cell makes, and those whose objects it writes into."""
+    return cell.names.bound | written_in(notebook, cell)
+
+
+def functions_of(notebook: Notebook) -> Mapping[str, Function]:
+    """The functions of a notebook by name."""
+    roles = ("imports", "functions", "step")
+    return _functions_in(tuple(c.source for c in notebook.code_cells if c.role in roles))
+
+
+@lru_cache(maxsize=16)
+def _functions_in(sources: tuple[str, ...]) -> Mapping[str, Function]:
+    trees = [tree for source in sources if (tree := Cell(0, "code", source).tree)]
+    nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    found: dict[str, Function] = {}
+    for _ in range(3):  # a function may change an argument through one that is further down
+        found = {node.name: _look_at(node, found) for node in nodes}
+    return found
+
+
+def _look_at(node: ast.FunctionDef, known: Mapping[str, Function]) -> Function:
+    arguments = tuple(one.arg for one in (*node.args.posonlyargs, *node.args.args))
+    body = ast.Module(node.body, [])
+    names = Names.of(body)
+    kept = {*arguments, *(one.arg for one in node.args.kwonlyargs)} - names.bound
+    calls = [one for one in ast.walk(body) if isinstance(one, ast.Call)]
+    changed = names.written | {name for call in calls for name in changed_by_call(call, known)}
+    values = [one.value for one in ast.walk(body) if isinstance(one, ast.Return)]
+    returned = {value.id for value in values if isinstance(value, ast.Name)}
+    return Function(arguments, frozenset(kept & changed), frozenset(kept & returned))
+
+
+def changed_by_call(call: ast.Call, functions: Mapping[str, Function]) -> Iterator[str]:
+    """The variables whose objects a call of a function of the notebook changes."""
+    function = functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
+    if function:
+        yield from _roots(values_for(call, function.arguments, function.changes))
+
+
+def values_for(
+    call: ast.Call, arguments: tuple[str, ...], wanted: frozenset[str]
+) -> Iterator[ast.expr]:
+    """What a call gives to some arguments of a function."""
+    for name, value in zip(arguments, call.args, strict=False):
+        if isinstance(value, ast.Starred):
+            return
+        if name in wanted:
+            yield value
+    yield from (word.value for word in call.keywords if word.arg in wanted)
+
+
+def _roots(values: Iterable[ast.expr]) -> Iterator[str]:
+    yield from (root for value in values if (root := root_of(value)))

@@ -1,0 +1,99 @@
+"""Two ways to one object: `fastkf check` tells of those that end with the step, and of no other."""
+
+import pytest
+from build import write_notebook
+
+from fastkf.notebook.check import check
+from fastkf.notebook.model import read
+
+IMPORTS = (
+    "import numpy as np\nimport pandas as pd\nfrom sklearn.linear_model import Ridge\n"
+    "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import StandardScaler"
+)
+FUNCTIONS = (
+    "def same(v):\n    return v\n\ndef push(v):\n    v.append(1)\n\n"
+    "def double(v):\n    v = list(v)\n    v.append(1)\n    return v"
+)
+DATA = "X, y = [[1.0], [2.0]], [1.0, 2.0]\n"
+
+
+@pytest.fixture
+def find(tmp_path):
+    """The rules that a notebook of two steps breaks."""
+
+    def call(made, used, more=None):
+        cells = [("imports", IMPORTS), ("functions", FUNCTIONS), ("step:load", made)]
+        cells.append((["step:use", "prev:load"], used))
+        if more:
+            cells.append((["step:more", "prev:use"], more))
+        return [one.rule for one in check(read(write_notebook(tmp_path / "n.ipynb", cells)))]
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("made", "used"),
+    [
+        ("a = [1]\nb = a", "push(a)\nn = len(b)"),
+        ("a = [1]\nb = same(a)", "a.append(2)\nn = len(b)"),
+        ("a = [1]\nd = {'x': a}", "a.append(2)\nn = len(d['x'])"),
+        ("a = [1]\nd = {}\nd['x'] = a", "a.append(2)\nprint(d)"),
+        ("a = [1]\nrows = []\nrows.append(a)", "a.append(2)\nprint(rows)"),
+        ("d = {'x': [1]}\na = d['x']", "a.append(2)\nprint(d)"),
+        ("d = {'x': [1]}\na = d['x']", "d['x'].append(2)\nprint(a)"),
+        ("a = np.zeros(9)\nb = a[:5]", "a[0] = 7\nprint(b.sum())"),
+        ("a = np.zeros(9)\nb = a.reshape(3, 3)", "b[0, 0] = 7\nprint(a.sum())"),
+        ("a = b = np.zeros(9)", "a += 1\nprint(b.sum())"),
+        ("t = pd.DataFrame({'a': [1]})\nc = t['a']", "c.iloc[0] = 9\nprint(t['a'])"),
+        (f"{DATA}tree = Ridge()\nm = {{'tree': tree}}", "tree.fit(X, y)\nprint(m['tree'].coef_)"),
+        (f"{DATA}m = Ridge()\nall_m = [m]", "for one in all_m:\n    one.fit(X, y)\nprint(m.coef_)"),
+        (
+            f"{DATA}m = Ridge()\npipe = make_pipeline(StandardScaler(), m)",
+            "pipe.fit(X, y)\nprint(m.coef_)",
+        ),
+        (f"{DATA}m = Ridge()\nfitted = m.fit(X, y)", "m.set_params(alpha=2)\nprint(fitted)"),
+    ],
+)
+def test_what_changes_one_does_not_change_the_other(made, used, find):
+    assert find(made, used) == ["two-names"]
+
+
+@pytest.mark.parametrize(
+    ("made", "used"),
+    [
+        ("a = [1]\nb = a\na.append(2)", "print(a, b)"),
+        ("a = [1]\nb = double(a)", "a.append(2)\nprint(b)"),
+        ("a = [1]\nb = a[:]", "a.append(2)\nprint(b)"),
+        ("a = None\nb = a or [1]", "b.append(2)\nprint(a, b)"),
+        ("a = b = 3", "a += 1\nprint(a, b)"),
+        ("a = [1]\nb = a\na = [2]", "a.append(2)\nprint(b)"),
+        ("a = [1]\nd = {'x': a, 'n': 3}", "a.append(2)\nprint(d['n'], a)"),
+        ("a = [1]\nd = {'x': a}", "a.append(2)\nprint(len(d))"),
+        ("a = [1]\nd = {'x': a}", "d['y'] = 4\nprint(a, d)"),
+        ("d = {'x': 1}\na = d['x']", "d['x'] = 5\nprint(a)"),
+        ("row = {'a': 1}\nrows = []\nrows.append(row)", "row = {}\nrows.append(row)\nprint(rows)"),
+        ("a = np.zeros(9)\nb = a[:5].copy()", "a[0] = 7\nprint(b.sum())"),
+        ("a = np.zeros(9)\nb = a[a > 1]", "a[0] = 7\nprint(b.sum())"),
+        ("t = pd.DataFrame({'a': [1]})\nc = t['a']", "c[c > 0] = 2\nprint(t.drop(columns='a'), c)"),
+        ("t = pd.DataFrame({'a': [1]})\nc = t[t.a > 1]", "t['b'] = 1\nprint(c)"),
+        (f"{DATA}m = Ridge().fit(X, y)\nall_m = [m]", "print(all_m, m)"),
+    ],
+)
+def test_what_is_two_objects_or_never_changes_is_no_finding(made, used, find):
+    assert find(made, used) == []
+
+
+def test_the_finding_stands_where_the_change_is_seen(find):
+    assert find("a = [1]\nd = {'x': a}", "print(d)\na.append(2)") == []
+    assert find("a = [1]\nd = {'x': a}", "a.append(2)", "print(d, a)") == ["two-names"]
+
+
+def test_a_function_that_changes_its_argument_changes_it_for_other_branches(tmp_path):
+    cells = [
+        ("functions", FUNCTIONS),
+        ("step:load", "v = [1]\nx = 1"),
+        (["step:change", "prev:load"], "push(v)\ny = x"),
+        (["step:use", "prev:load"], "print(v, x)"),
+    ]
+    found = check(read(write_notebook(tmp_path / "n.ipynb", cells)))
+    assert [(one.cell, one.rule) for one in found] == [(4, "different-value")]
