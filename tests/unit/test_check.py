@@ -1036,6 +1036,57 @@ CHANGES = [
     ),
 ]
 
+SETTINGS = [
+    Example(
+        "setting-of-another-step",
+        3,
+        f"in step `load` only: step `train` is a process of its own, and uses `{uses}` without it",
+        [
+            ("imports", f"{imports}\nimport numpy as np"),
+            ("step:load", f"{setting}\nx = 1"),
+            (TRAIN[0], f"{use}\nscore = x"),
+        ],
+        [
+            ("imports", f"{imports}\nimport numpy as np\n{setting}"),
+            ("step:load", "x = 1"),
+            (TRAIN[0], f"{use}\nscore = x"),
+        ],
+    )
+    for imports, setting, use, uses in [
+        (
+            "from decimal import Decimal, getcontext",
+            "getcontext().prec = 3",
+            "print(Decimal(1) / 3)",
+            "decimal.Decimal",
+        ),
+        (
+            "import sklearn\nfrom sklearn.preprocessing import StandardScaler",
+            "sklearn.set_config(transform_output='pandas')",
+            "StandardScaler().fit_transform([[1]])",
+            "fit_transform",
+        ),
+        (
+            "import keras\nimport tensorflow",
+            "keras.config.set_floatx('float64')",
+            "keras.layers.Dense(1)",
+            "keras.layers.Dense",
+        ),
+        (
+            "import pandas as pd",
+            "@pd.api.extensions.register_dataframe_accessor('geo')\nclass Geo:\n    pass",
+            "print(pd.DataFrame().geo)",
+            "geo",
+        ),
+        (
+            "import pandas as pd",
+            "np.seterr(all='raise')",
+            "try:\n    print(pd.NA)\nexcept FloatingPointError:\n    pass",
+            "FloatingPointError",
+        ),
+        ("import os", "os.chdir('/data')", "print(os.getcwd())", "os.getcwd"),
+    ]
+]
+
 OBJECTS = [
     *(
         Example(
@@ -1308,11 +1359,18 @@ ENVIRONMENT = [
         [OS, ("step:load", f"{SET_KEY}\nx = 1"), (["step:train", "prev:load"], f"{READ_KEY} * x")],
         [OS, LOAD, (["step:train", "prev:load"], f"{SET_KEY}\n{READ_KEY} * x")],
     ),
+    Example(
+        "environment-variable",
+        3,
+        "which only step `load` sets",
+        [OS, ("step:load", f"{SET_KEY}\nx = 1"), (TRAIN[0], "score = os.getenv('KEY', x)")],
+        [OS, LOAD, (TRAIN[0], "score = os.getenv('KEY', x)")],
+    ),
 ]
 
 EXAMPLES = [
     *(*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA, *CHANGES, *OBJECTS, *FILES),
-    *(*ENVIRONMENT, *SEEDS),
+    *(*ENVIRONMENT, *SEEDS, *SETTINGS),
 ]
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[f"{number}-{e.rule}" for number, e in enumerate(EXAMPLES)]
@@ -1399,6 +1457,28 @@ def test_what_kale_can_save_is_no_finding(value, write):
     assert (
         check(write([("imports", imports), ("step:load", f"x = 1\nv = {value}"), USE_BOTH])) == []
     )
+
+
+@pytest.mark.parametrize(
+    ("setting", "use"),
+    [
+        ("np.seterr(all='ignore')", "try:\n    pass\nexcept FloatingPointError:\n    pass"),
+        ("pd.set_option('display.max_rows', 5)", "pd.DataFrame({'a': [1]}).fillna(0)"),
+        ("warnings.filterwarnings('ignore')", "print(UserWarning)"),
+        ("sklearn.set_config(display='text')", "StandardScaler().fit_transform([[1]])"),
+        ("decimal.getcontext().prec = 3", "print(x)"),
+        ("decimal.getcontext().prec = 3", "decimal.getcontext().prec = 3\ndecimal.Decimal(1)"),
+        ("with decimal.localcontext() as c:\n    c.prec = 3", "decimal.Decimal(1)"),
+    ],
+)
+def test_a_setting_that_changes_nothing_in_the_step_is_no_finding(setting, use, write):
+    imports = (
+        "import decimal\nimport warnings\n\nimport numpy as np\nimport pandas as pd\n"
+        "import sklearn\nfrom sklearn.preprocessing import StandardScaler"
+    )
+    cells = [("imports", imports), ("step:load", f"{setting}\nx = 1"), (TRAIN[0], f"{use}\nx")]
+    found = check(write(cells))
+    assert [one for one in found if one.rule == "setting-of-another-step"] == []
 
 
 def test_what_a_step_imports_once_more_is_the_same(write):

@@ -27,17 +27,23 @@ class Variables:
         read: those whose absence ends the step for certain, each with the cell that reads it.
         written: those that the code sets, or looks for before it reads them.
         writes_any: whether it may set others, too.
+        set: those that it sets.
+        asked: those that it reads, if they are there.
     """
 
     def __init__(self, cells: Iterable[Cell]):
         self.read: dict[str, Cell] = {}
         self.written: set[str] = set()
         self.writes_any = False
+        self.set: set[str] = set()
+        self.asked: dict[str, Cell] = {}
         trees = [(cell, tree) for cell in cells if (tree := tree_of(cell))]
         bodies = {one.name: one.body for _, tree in trees for one in tree.body if _is_def(one)}
         for cell, tree in trees:
             for node in ast.walk(tree):
                 self._look_for_writes(node)
+                for name in _asked_by(node):
+                    self.asked.setdefault(name, cell)
             for name in _reads(tree.body, bodies):
                 self.read.setdefault(name, cell)
 
@@ -63,6 +69,7 @@ class Variables:
     def _write(self, name: ast.expr) -> None:
         names = _texts([name])
         self.written |= names
+        self.set |= names
         self.writes_any |= not names
 
 
@@ -79,6 +86,15 @@ def _reads(statements: Iterable[ast.AST], bodies: Mapping[str, list[ast.stmt]]) 
             waiting += bodies.get(node.func.id, []) if node.func.id not in called else []
             called.add(node.func.id)
         waiting += ast.iter_child_nodes(node)
+
+
+def _asked_by(node: ast.AST) -> set[str]:
+    """The variables for which a call asks: `os.environ.get("X")`, `os.getenv("X")`."""
+    if not isinstance(node, ast.Call) or not node.args:
+        return set()
+    is_get = isinstance(node.func, ast.Attribute) and node.func.attr == "get"
+    is_asked = is_get and isinstance(node.func, ast.Attribute) and _is_environ(node.func.value)
+    return _texts(node.args[:1]) if is_asked or _last_name(node.func) == "getenv" else set()
 
 
 def _is_def(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
@@ -121,22 +137,33 @@ def environment_variable(notebook: Notebook) -> Found:
     # Only what is sure is said: a function that nothing calls here may be another process's.
     shared = [c for c in notebook.code_cells if c.role in ("imports", "functions")]
     told: set[str] = set()
+    above: dict[str, str] = {}
     for step, cells in notebook.steps.items():
-        if not any("environ" in cell.source for cell in (*shared, *cells)):
+        if not any("environ" in c.source or "getenv" in c.source for c in (*shared, *cells)):
             continue
         variables = Variables([*shared, *cells])
         given = variables.written | _from_secrets(notebook, cells) | told
-        if variables.writes_any:
-            continue
-        for name in [n for n in variables.read if n not in given and not ALWAYS.fullmatch(n)]:
-            told.add(name)
-            yield (
-                variables.read[name],
-                f"step `{step}` reads the environment variable {name}, and its pod has no more "
-                "variables than its image and a Secret give it",
-                f"tag the step `secret:NAME:KEY:{name}`, or make it a pipeline parameter where it "
-                "is no secret",
-            )
+        read = {} if variables.writes_any else variables.asked | variables.read
+        for name in [n for n in read if n not in given and not ALWAYS.fullmatch(n)]:
+            if name in above or name in variables.read:
+                told.add(name)
+                yield read[name], *_explain(name, step, above.get(name))
+        above |= dict.fromkeys(variables.set, step)
+
+
+def _explain(name: str, step: str, above: str | None) -> tuple[str, str]:
+    if above:
+        return (
+            f"step `{step}` reads the environment variable {name}, which only step `{above}` "
+            "sets, in a process of its own",
+            "set it in this step too, or pass its value on in a variable",
+        )
+    return (
+        f"step `{step}` reads the environment variable {name}, and its pod has no more "
+        "variables than its image and a Secret give it",
+        f"tag the step `secret:NAME:KEY:{name}`, or make it a pipeline parameter where it "
+        "is no secret",
+    )
 
 
 def _from_secrets(notebook: Notebook, cells: Iterable[Cell]) -> set[str]:
