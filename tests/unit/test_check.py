@@ -1503,6 +1503,72 @@ def test_a_seed_of_another_generator_is_no_finding(draw, write):
     assert [one for one in found if one.rule == "seed-of-another-step"] == []
 
 
+@pytest.mark.parametrize(
+    ("functions", "first", "second", "rules"),
+    [
+        ("rng = np.random.default_rng(1)", "x = rng.random()", "y = rng.random()", 1),
+        (
+            "rng = np.random.default_rng(1)\ndef draw():\n    return rng.random()",
+            *("x = draw()", "y = draw()", 1),
+        ),
+        ("rng = np.random.default_rng(1)", "x = rng.random()", "y = x", 0),
+        ("rng = random.Random(1)", "x = rng.random()", "y = rng.choice([x])", 1),
+        (
+            "def draw():\n    return np.random.rand()\ndef fix():\n    np.random.seed(1)",
+            *("fix()\nx = draw()", "fix()\ny = draw() + x", 0),
+        ),
+        (
+            "def draw():\n    return np.random.rand()\ndef fix():\n    np.random.seed(1)",
+            *("fix()\nx = draw()", "y = draw() + x", 1),
+        ),
+    ],
+)
+def test_generators_that_every_step_makes(functions, first, second, rules, write):
+    imports = ("imports", "import random\n\nimport numpy as np")
+    cells = [imports, ("functions", functions), ("step:load", first), (TRAIN[0], second)]
+    found = check(write(cells))
+    assert len([one for one in found if one.rule.startswith("seed-")]) == rules
+
+
+MEMOS = [
+    "CACHE = {}\ndef f(x):\n    if x not in CACHE:\n        CACHE[x] = 2 * x\n    return CACHE[x]",
+    "CACHE = {}\ndef f(x):\n    v = CACHE.get(x)\n    if v is None:\n        v = CACHE[x] = 2 * x\n"
+    "    return v",
+    "def f(x):\n    if x not in f.seen:\n        f.seen[x] = x\n    return f.seen[x]\nf.seen = {}",
+    "one = None\ndef f(x):\n    global one\n    if one is None:\n        one = x\n    return one",
+    "def f(x, seen={}):\n    if x not in seen:\n        seen[x] = 2 * x\n    return seen[x]",
+]
+COUNTS = "class M:\n    n = 0\n    def __init__(self):\n        M.n += 1"
+SHARED = [
+    *((memo, "x = f(1)", "y = f(x)", 0) for memo in MEMOS),
+    ("C = {}\ndef f(x):\n    C[x] = C.get(x, 0) + 1", "f(1)\nx = 1", "f(x)\nprint(C)", 1),
+    (COUNTS, "M()\nx = M.n", "print(x, M.n)", 1),
+    (COUNTS, "M()\nx = M.n", "M()\nprint(x)", 0),
+    ("class C:\n    a = 1\n    b = 2", "C.a = 5\nx = 1", "print(x, C.b)", 0),
+    ("class C:\n    a = 1", "C.a = 5\nx = 1", "C.a = 5\nprint(x, C.a)", 0),
+    ("class C:\n    a = 1\ndef f():\n    return C.a", "C.a = 5\nx = 1", "print(x, f())", 1),
+    ("class C:\n    def f(self):\n        self.n = 1", "c = C()\nc.f()\nx = 1", "print(x, c.n)", 0),
+    ("def f():\n    f.n = getattr(f, 'n', 0) + 1\n    return f.n", "x = f()", "print(x, f())", 1),
+    ("import math", "math.tau2 = 6\nx = 1", "print(x, math.tau2)", 1),
+    ("import math", "math.tau2 = 6\nx = math.tau2", "print(x, math.pi)", 0),
+    ("import pandas as pd", "pd.DataFrame.n = len\nx = 1", "print(x, pd.DataFrame().n())", 1),
+    ("def f(x, to=[]):\n    to.append(x)\n    return to", "x = f(1)", "print(x, f(2))", 1),
+    ("def f(x, to=[]):\n    to.append(x)\n    return to", "x = f(1, [])", "print(x, f(2))", 0),
+    ("def f(x, to=[]):\n    to = [*to, x]\n    return to", "x = f(1)", "print(x, f(2))", 0),
+]
+
+
+@pytest.mark.parametrize(("functions", "first", "second", "number"), SHARED)
+def test_what_names_of_shared_cells_hold(functions, first, second, number, write):
+    found = check(write([("functions", functions), ("step:load", first), (TRAIN[0], second)]))
+    assert [one.rule for one in found if one.severity == "error"] == ["shared-state"] * number
+
+
+def test_the_variable_of_a_comprehension_goes_with_its_lambdas(write):
+    made = ("step:load", "fs = [lambda v: v * i for i in range(3)]")
+    assert check(write([made, (TRAIN[0], "score = fs[0](2)")])) == []
+
+
 def test_a_secret_of_all_steps_gives_each_its_variable(write):
     cells = [OS, ("step:load", READ_KEY)]
     found = check(write(cells, kale={"steps_defaults": ["secret:api:key:KEY"]}))

@@ -3,7 +3,8 @@
 import ast
 import re
 from collections.abc import Iterator
-from typing import NamedTuple, TypeGuard
+from functools import lru_cache
+from typing import NamedTuple
 
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.mutations import changed_in
@@ -65,17 +66,32 @@ def reachable_names(cells: list[Cell], shared: list[Cell]) -> set[str]:
 
 def reached_nodes(cells: list[Cell], shared: list[Cell]) -> list[ast.AST]:
     """The code of cells, and that of the functions and classes which they reach."""
-    inside = [n for c in shared for n in (c.tree.body if c.tree else []) if _is_definition(n)]
-    kept = Cell(0, "code", "\n".join(map(ast.unparse, inside)))
-    reached = reachable_names(cells, [kept])
-    called = [node for node in inside if node.name in reached]
+    kept = definitions(shared)
+    reached = reachable_names(cells, kept)
+    inside = [node for cell in kept for node in (cell.tree.body if cell.tree else ())]
+    called = [one for one in inside if isinstance(one, DEFINITIONS) and one.name in reached]
     return [*(n for c in cells for n in c.nodes), *(n for one in called for n in ast.walk(one))]
 
 
-def _is_definition(
-    node: ast.AST,
-) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
-    return isinstance(node, DEFINITIONS)
+def definitions(shared: list[Cell]) -> list[Cell]:
+    """Cells with nothing but their functions and classes: what else they do, every step does."""
+    return list(_definitions(tuple(cell.source for cell in shared)))
+
+
+@lru_cache(maxsize=16)
+def _definitions(sources: tuple[str, ...]) -> tuple[Cell, ...]:
+    cells = (Cell(0, "code", source) for source in sources)
+    inner = (
+        [n for n in c.tree.body if isinstance(n, DEFINITIONS)] if c.tree else [] for c in cells
+    )
+    return tuple(Cell(0, "code", "\n".join(map(ast.unparse, nodes))) for nodes in inner)
+
+
+def outside(cell: Cell) -> Iterator[ast.AST]:
+    """The code of a cell without what is inside its functions and classes."""
+    for node in cell.tree.body if cell.tree else []:
+        if not isinstance(node, DEFINITIONS):
+            yield from ast.walk(node)
 
 
 def find_use(cells: list[Cell], name: str) -> Cell:

@@ -155,8 +155,12 @@ def values_of(cell: Cell, name: str) -> Iterator[ast.expr]:
 def function_of_step(notebook: Notebook) -> Found:
     """A lambda, or an object of a class, that uses a variable of the step it was made in."""
     for step, name, cell in passed_on(notebook):
-        inner = [n for value in values_of(cell, name) for n in code_in(notebook, step.name, value)]
-        free = {one for node in inner for one in free_names(notebook, node)}
+        free = {
+            one
+            for value in values_of(cell, name)
+            for node in code_in(notebook, step.name, value)
+            for one in free_names(notebook, node) - loop_names(value)
+        }
         for taker in notebook.pipeline.steps:
             if name not in taker.ins or not free:
                 continue
@@ -177,6 +181,12 @@ def code_in(notebook: Notebook, step: str, value: ast.expr) -> list[ast.AST]:
     """The lambdas that a value holds, and the classes of the step whose objects it gives."""
     held = Held(notebook.steps[step])
     return [*held_lambdas(value), *(held.classes[name] for name in sorted(held.by(value)))]
+
+
+def loop_names(value: ast.expr) -> set[str]:
+    """The variables of the comprehensions in a value, which go with the lambdas made there."""
+    loops = (one.target for one in ast.walk(value) if isinstance(one, ast.comprehension))
+    return {n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name)}
 
 
 def free_names(notebook: Notebook, node: ast.AST) -> frozenset[str]:

@@ -1,10 +1,16 @@
 """Rules on random numbers: each step is a process, with generators of its own."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fastkf.notebook.check.finding import Found, Rule, Severity
-from fastkf.notebook.check.flow import shared_cells
+from fastkf.notebook.check.flow import (
+    definitions,
+    outside,
+    reachable_names,
+    reached_nodes,
+    shared_cells,
+)
 from fastkf.notebook.check.kinds import full_name, imported_names
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
@@ -33,11 +39,21 @@ class Generators:
     def __init__(self, notebook: Notebook) -> None:
         self._names = imported_names(notebook)
 
-    def drawn_in(self, cell: Cell) -> set[str]:
-        return {one for call in _calls(cell) if (one := self._drawn_by(call))}
+    def drawn_in(self, nodes: Iterable[ast.AST]) -> set[str]:
+        return {one for call in _calls(nodes) if (one := self._drawn_by(call))}
 
-    def seeded_in(self, cell: Cell) -> set[str]:
-        return {one for call in _calls(cell) for one in self._seeded_by(call)}
+    def seeded_in(self, nodes: Iterable[ast.AST]) -> set[str]:
+        return {one for call in _calls(nodes) for one in self._seeded_by(call)}
+
+    def made_in(self, cell: Cell) -> Iterator[tuple[str, str]]:
+        """The variables of a cell that are generators of their own, each with what makes it."""
+        for node in cell.tree.body if cell.tree else ():
+            value = node.value if isinstance(node, ast.Assign) else None
+            if isinstance(node, ast.Assign) and isinstance(value, ast.Call):
+                name, last = self._names_of(value)
+                if last in MAKES_OWN and name.startswith(SHARED):
+                    targets = [one.id for one in node.targets if isinstance(one, ast.Name)]
+                    yield from ((target, ast.unparse(value)) for target in targets)
 
     def _drawn_by(self, call: ast.Call) -> str | None:
         name, last = self._names_of(call)
@@ -62,26 +78,30 @@ class Generators:
         return name, last.rsplit(".", 1)[-1]
 
 
-def _calls(cell: Cell) -> Iterator[ast.Call]:
-    return (node for node in cell.nodes if isinstance(node, ast.Call))
+def _calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
+    return (node for node in nodes if isinstance(node, ast.Call))
 
 
 def seed_in_imports(notebook: Notebook) -> Found:
     """A seed in the imports or functions cell: the random numbers begin anew in each step."""
     if not is_understood(notebook):
         return
-    generators = Generators(notebook)
-    drawing = [s for s, cells in notebook.steps.items() if any(map(generators.drawn_in, cells))]
-    if len(drawing) < 2:
-        return
-    for cell in shared_cells(notebook):
-        for name in _seeds_of(cell):
-            yield (
-                cell,
-                f"`{name}` runs in every step, so steps `{drawing[0]}` and `{drawing[1]}` draw "
-                "the same numbers, where the notebook goes on to others",
-                "set the seed in each step that draws, or give each call a seed of its own",
-            )
+    generators, shared = Generators(notebook), shared_cells(notebook)
+    code = {s: reached_nodes(cells, shared) for s, cells in notebook.steps.items()}
+    drawing = [s for s, nodes in code.items() if generators.drawn_in(nodes)]
+    using = {s: reachable_names(cells, definitions(shared)) for s, cells in notebook.steps.items()}
+    for cell in shared:
+        found = [(name, drawing) for name in _seeds_of(cell)]
+        for variable, maker in generators.made_in(cell):
+            found.append((maker, [s for s, names in using.items() if variable in names]))
+        for name, steps in found:
+            if len(steps) > 1:
+                yield (
+                    cell,
+                    f"`{name}` runs in every step, so steps `{steps[0]}` and `{steps[1]}` draw "
+                    "the same numbers, where the notebook goes on to others",
+                    "set the seed in each step that draws, or give each call a seed of its own",
+                )
 
 
 def _seeds_of(cell: Cell) -> Iterator[str]:
@@ -97,16 +117,15 @@ def seed_of_another_step(notebook: Notebook) -> Found:
     """A step that draws random numbers, where only a step above sets the seed."""
     if not is_understood(notebook):
         return
-    generators = Generators(notebook)
+    generators, shared = Generators(notebook), shared_cells(notebook)
     seeded = {
-        s: {one for cell in cells for one in generators.seeded_in(cell)}
-        for s, cells in notebook.steps.items()
+        s: generators.seeded_in(reached_nodes(cells, shared)) for s, cells in notebook.steps.items()
     }
-    everywhere = {one for cell in shared_cells(notebook) for one in generators.seeded_in(cell)}
+    everywhere = {one for cell in shared for one in generators.seeded_in(outside(cell))}
     told: set[str] = set()
     for step, cells in notebook.steps.items():
         for cell in cells:
-            lacking = generators.drawn_in(cell) - seeded[step] - everywhere
+            lacking = generators.drawn_in(reached_nodes([cell], shared)) - seeded[step] - everywhere
             above = [s for s in seeded if is_above(notebook, s, step) and seeded[s] & lacking]
             if above and step not in told:
                 told.add(step)

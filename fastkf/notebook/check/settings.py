@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fastkf.notebook.check.finding import Found, Rule, Severity
-from fastkf.notebook.check.flow import reached_nodes, shared_cells
+from fastkf.notebook.check.flow import outside, reached_nodes, shared_cells
 from fastkf.notebook.check.kinds import full_name, imported_names
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
@@ -149,7 +149,8 @@ def setting_of_another_step(notebook: Notebook) -> Found:
     names, shared = imported_names(notebook), shared_cells(notebook)
     code = {s: reached_nodes(cells, shared) for s, cells in notebook.steps.items()}
     made = {step: dict(makings(nodes, names)) for step, nodes in code.items()}
-    everywhere = {one.setting for one in dict(makings(_for_all(shared), names))}
+    all_steps = [node for cell in shared for node in outside(cell)]
+    everywhere = {one.setting for one in dict(makings(all_steps, names))}
     told: set[Made] = set()
     for step, nodes in code.items():
         own = {one.setting for one in made[step]} | everywhere
@@ -167,14 +168,6 @@ def setting_of_another_step(notebook: Notebook) -> Found:
                     f"of its own, and uses `{uses[0].lstrip('.')}` without it",
                     "do it in each step that needs it, or once in the imports cell",
                 )
-
-
-def _for_all(shared: list[Cell]) -> Iterator[ast.AST]:
-    """What every step runs: the code of shared cells outside functions and classes."""
-    for cell in shared:
-        for node in cell.tree.body if cell.tree else []:
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                yield from ast.walk(node)
 
 
 def _find_mention(cells: list[Cell], uses: list[str], names: dict[str, str]) -> Cell:
