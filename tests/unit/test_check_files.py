@@ -35,6 +35,12 @@ def uses(folder, source, tag="step:load"):
         ("zipfile.ZipFile('a.zip', 'w')", "a.zip"),
         ("NAME = 'a'\nopen(f'{NAME}.txt', 'w')", "a.txt"),
         ("FOLDER = 'out'\nopen(os.path.join(FOLDER, 'a.txt'), 'w')", "out/a.txt"),
+        ("open(os.path.join(tempfile.gettempdir(), 'a.txt'), 'w')", "/tmp/a.txt"),
+        ("box = tempfile.mkdtemp()\nopen(f'{box}/a.txt', 'w')", "/tmp/box/a.txt"),
+        ("box = tempfile.TemporaryDirectory()\nopen(box.name + '/a.txt', 'w')", "/tmp/box/a.txt"),
+        ("open(os.path.join(os.getcwd(), 'a.txt'), 'w')", "a.txt"),
+        ("open(os.path.expanduser('~/a.txt'), 'w')", "~/a.txt"),
+        ("table = keras.utils.get_file(origin=URL)", "~/table"),
         ("os.system('wget -q https://host/data/a.csv?x=1')", "a.csv"),
     ],
 )
@@ -70,7 +76,7 @@ def test_what_shell_commands_make_is_seen(tmp_path, source, path):
         "mlflow.load_model('models:/best/1')",
         "AutoModel.from_pretrained('google/flan')",
         "sqlite3.connect(':memory:')",
-        "open(os.path.join(tempfile.gettempdir(), 'a.txt'), 'w')",
+        "open(os.path.join(os.environ['DATA'], 'a.txt'), 'w')",
         "os.chdir('/tmp')\nopen('a.txt', 'w')",
         "names.index('a.txt')",
         "get_ipython().run_cell_magic()",
@@ -98,3 +104,49 @@ def test_what_a_download_in_no_step_brings_a_step_does_not_find(tmp_path):
     notebook = read(write_notebook(tmp_path / "two.ipynb", cells))
     [(_, problem, _)] = [found for rule in RULES for found in rule.find(notebook)]
     assert "cell 1 (which is no step) writes `a.csv` and step `load` reads it" in problem
+
+
+FUNCTIONS = (
+    "functions",
+    "def keep(table, path='kept.csv'):\n    table.to_csv(path)\n"
+    "def load(folder):\n    path = os.path.join(folder, 'a.csv')\n    return pd.read_csv(path)\n"
+    "def load_all(folder):\n    return [load(folder)]",
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "use"),
+    [
+        ("keep(t)", ("kept.csv", True)),
+        ("keep(t, 'b.csv')", ("b.csv", True)),
+        ("keep(path='b.csv', table=t)", ("b.csv", True)),
+        ("load_all('data')", ("data/a.csv", False)),
+    ],
+)
+def test_what_a_function_opens_the_step_opens_that_calls_it(tmp_path, call, use):
+    notebook = read(write_notebook(tmp_path / "one.ipynb", [FUNCTIONS, ("step:load", call)]))
+    assert [(one.path, one.writes) for one in file_uses(notebook)] == [use]
+
+
+@pytest.mark.parametrize("call", ["keep(t, name)", "load(os.environ['DATA'])", "load(box)"])
+def test_a_path_that_a_function_is_given_from_elsewhere_is_not_known(tmp_path, call):
+    cells = [FUNCTIONS, (["pipeline-parameters"], "box = 'data'"), ("step:load", call)]
+    assert file_uses(read(write_notebook(tmp_path / "one.ipynb", cells))) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "used"),
+    [
+        ("box = tempfile.mkdtemp()\nkeep(t, box + '/a.csv')", "load(box)"),
+        ("box = tempfile.gettempdir()\nkeep(t, f'{box}/a.csv')", "load(box)"),
+        ("table = keras.utils.get_file(origin='https://host/a.csv')", "pd.read_csv(table)"),
+    ],
+)
+def test_a_path_that_goes_to_another_step_leads_to_nothing_there(tmp_path, made, used):
+    imports = ("imports", "import os, tempfile\nimport keras, tensorflow\nimport pandas as pd")
+    cells = [imports, FUNCTIONS, ("step:make", f"t = pd.DataFrame()\n{made}")]
+    cells.append((["step:use", "prev:make"], used))
+    notebook = read(write_notebook(tmp_path / "two.ipynb", cells))
+    [(cell, problem, _)] = [found for rule in RULES for found in rule.find(notebook)]
+    assert cell.number == 4
+    assert "files do not go from step to step" in problem

@@ -58,6 +58,15 @@ KEYWORDS = (
     *("path", "path_or_buf", "filepath_or_buffer", "fname", "filename", "file", "out", "name"),
     *("filepath", "database", "save_directory", "extract_dir", "log_dir", "dst"),
 )
+# Calls that give a folder, or a file, of their own: what is there is named after the variable.
+FOLDERS = ("mkdtemp", "TemporaryDirectory")
+DOWNLOADS = (
+    *("get_file", "dataset_download", "hf_hub_download", "snapshot_download"),
+    *("gdown.download", "pooch.retrieve"),
+)
+OWN = "the place of what is assigned"
+# Calls that give a path without an argument.
+PLACES = {"gettempdir": "/tmp", "getcwd": ".", "Path.cwd": ".", "Path.home": "~"}
 CELL_MAGIC = "get_ipython().run_cell_magic"
 SHELLS = ("get_ipython().system", "get_ipython().getoutput", "os.system", "os.popen")
 
@@ -84,7 +93,8 @@ def opened_by(call: ast.Call, texts: dict[str, str]) -> Iterator[tuple[str, bool
         yield from _files_of_magic([text_of(one, texts) or "" for one in call.args])
     for expression, writes in _expressions(call, name, last):
         path = text_of(expression, texts)
-        if path and (is_file_path(path) or (last in MAKES_FOLDER and is_word(path))):
+        is_folder = last in MAKES_FOLDER or name == "shelve.open"
+        if path and (is_file_path(path) or (is_folder and is_word(path))):
             yield path, writes
 
 
@@ -155,7 +165,7 @@ def constant_texts(notebook: Notebook) -> dict[str, str]:
         for node in cell.tree.body if cell.tree else ():
             target = node.targets[0] if isinstance(node, ast.Assign) else None
             if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
-                text = text_of(node.value, texts)
+                text = text_of(node.value, {**texts, OWN: target.id})
                 if text is not None:
                     texts[target.id] = text
     fixed = {name for name, count in counts.items() if count == 1} - set(notebook.parameters)
@@ -174,11 +184,39 @@ def text_of(node: ast.expr, texts: dict[str, str]) -> str | None:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
         sign = "/" if isinstance(node.op, ast.Div) else ""
         return _joined(sign, (text_of(part, texts) for part in (node.left, node.right)))
+    if isinstance(node, ast.Attribute) and node.attr == "name":
+        folder = texts.get(ast.unparse(node.value), "")
+        return folder if folder.startswith("/tmp/") else None
     if isinstance(node, ast.Call):
         called = ast.unparse(node.func)
+        if place := place_of(called):
+            return place if called_as(called, PLACES) else f"{place}/{texts.get(OWN, '...')}"
+        if called.endswith("path.expanduser") and node.args:
+            return text_of(node.args[0], texts)
         if called.endswith("path.join") or called.rsplit(".", 1)[-1] in ("Path", "PurePath", "str"):
             return _joined("/", (text_of(part, texts) for part in node.args))
     return None
+
+
+def called_as(name: str, table: Iterable[str]) -> str | None:
+    """The entry of a table that the last parts of a dotted name are."""
+    parts = name.split(".")
+    return next((one for one in (".".join(parts[-2:]), parts[-1]) if one in table), None)
+
+
+def place_of(called: str) -> str | None:
+    """Where the file or folder is that a call gives; None: it gives none."""
+    if called_as(called, FOLDERS):
+        return "/tmp"
+    if called_as(called, DOWNLOADS):
+        return "~"
+    return PLACES.get(called_as(called, PLACES) or "")
+
+
+def gives_own_path(node: ast.expr) -> bool:
+    """Whether a call makes a file or a folder, and gives its place."""
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return called_as(called, (*FOLDERS, *DOWNLOADS)) is not None
 
 
 def _joined(sign: str, parts: Iterable[str | None]) -> str | None:

@@ -1,6 +1,5 @@
 """Rules on files: a step's container has those of its image, and takes what it writes with it."""
 
-import ast
 import posixpath
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,7 +7,8 @@ from dataclasses import dataclass
 
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.check.finding import Found, Rule, Severity
-from fastkf.notebook.check.opened import constant_texts, opened_by, tree_of
+from fastkf.notebook.check.opened import constant_texts, tree_of
+from fastkf.notebook.check.opening import functions_by_name, opened_in
 from fastkf.notebook.composition import whole
 from fastkf.notebook.metadata import list_files
 from fastkf.notebook.model import Cell, Notebook
@@ -33,18 +33,17 @@ class Use:
 
 def file_uses(notebook: Notebook) -> list[Use]:
     """Where cells of a notebook open files whose paths stand in the code."""
-    texts = constant_texts(notebook)
+    texts, functions = constant_texts(notebook), functions_by_name(notebook)
     moved = {cell.step for cell in notebook.code_cells if "chdir" in cell.source}
     uses: list[Use] = []
     for cell in notebook.code_cells:
         if cell.role not in ("step", "skip", None) or cell.step in moved - {None}:
             continue
         tree = tree_of(cell)
-        for node in ast.walk(tree) if tree else ():
-            for path, writes in opened_by(node, texts) if isinstance(node, ast.Call) else ():
-                normal = posixpath.normpath(path)
-                is_first = not any(one.writes and one.path == normal for one in uses)
-                uses.append(Use(cell, normal, is_first if writes is None else writes))
+        for path, writes in opened_in(tree, texts, functions) if tree else ():
+            normal = posixpath.normpath(path)
+            is_first = not any(one.writes and one.path == normal for one in uses)
+            uses.append(Use(cell, normal, is_first if writes is None else writes))
     return uses
 
 
