@@ -68,3 +68,27 @@ def test_only_an_install_of_what_is_here_starts_no_interpreter(tmp_path, words, 
     write_stub(stub := tmp_path / "python3", ["false"])
     ended = subprocess.run([stub, *words.split()], env={**os.environ, PRESENT: present})
     assert (ended.returncode != 0) == started
+
+
+ORDER = """
+import io, sys, types
+from fastkf.engine.warm.ahead import import_ahead
+import_ahead("import joblib")
+import joblib
+if sys.argv[1:]:
+    import dill
+    from fastkf.engine.warm.kernel import keep_order_of_imports
+    info = types.SimpleNamespace(raw_cell=sys.argv[1])
+    keep_order_of_imports(types.SimpleNamespace(info=info))
+joblib.dump(lambda: 1, io.BytesIO())
+"""
+
+
+@pytest.mark.parametrize(
+    ("blocks", "fails"),
+    [([], True), (["import numpy"], True), (['x = _kale_marshal.load("x_artifact")'], False)],
+)
+def test_joblib_saves_a_lambda_where_it_does_in_a_kernel_of_kale(blocks, fails):
+    program = [sys.executable, "-c", ORDER, *blocks]
+    ended = subprocess.run(program, capture_output=True, text=True)
+    assert ("Can't pickle" in ended.stderr) is fails, ended.stderr

@@ -23,7 +23,6 @@ IMPORTED_BY_STEPS_OF_NOTEBOOKS = (
     "ipykernel.kernelspec",
     "IPython.core.completerlib",
     "tornado.platform.asyncio",
-    "dill",
     "psutil",
     "fastkf.engine.warm.kale_runtime",
     "fastkf.engine.warm.kernel",

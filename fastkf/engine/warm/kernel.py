@@ -1,16 +1,32 @@
 """Loaded by a step's kernel before its cells run (an IPython extension)."""
 
+import pickle
+import sys
 import traceback
 from typing import Any
 
 from fastkf.engine.warm import interpreter
 
 GRACEFUL_EXIT = "KaleGracefulExit"
+LOADS = "_kale_marshal.load("  # in the block that Kale puts before the notebook's own
 ARTIFACT = "_artifact"  # what Kale puts behind the name of a variable that it passes on
 
 
 def load_ipython_extension(shell: Any) -> None:
     shell.events.register("post_run_cell", keep_first_error)
+    shell.events.register("post_run_cell", keep_order_of_imports)
+
+
+def keep_order_of_imports(result: Any) -> None:
+    """Lets joblib save what it could if it were imported now, after a step's variables.
+
+    Kale loads plain variables with dill, which teaches `pickle` to save lambdas. joblib takes that
+    over when it is imported, which the notebook does after that, and a warm parent before it.
+    """
+    joblib = sys.modules.get("joblib.numpy_pickle")
+    if LOADS in (result.info.raw_cell or "") and joblib and "dill" in sys.modules:
+        taught = pickle._Pickler.dispatch  # noqa: SLF001
+        joblib.NumpyPickler.dispatch.update(taught)
 
 
 def keep_first_error(result: Any) -> None:
