@@ -1036,6 +1036,55 @@ CHANGES = [
     ),
 ]
 
+KERAS = ("imports", "import keras\nimport tensorflow")
+OWN_KERAS = (
+    "functions",
+    "class Twice(keras.layers.Layer):\n    def call(self, x):\n        return 2 * x\n"
+    "def gap(y, said):\n    return y - said\n"
+    "def build():\n    net = keras.Sequential([Twice()])\n    return net",
+)
+PIPE = (
+    "imports",
+    "import numpy as np\nimport pandas as pd\nfrom sklearn.pipeline import make_pipeline\n"
+    "from sklearn.preprocessing import FunctionTransformer",
+)
+DOUBLE = ("functions", "def double(n):\n    return 2 * n")
+USE_MODEL = (["step:use", "prev:load"], "print(model)")
+MODEL = "keras.Sequential([keras.layers.Dense(1)])"
+OWN_PARTS = [
+    *(
+        Example(
+            "own-part",
+            3,
+            says,
+            [KERAS, OWN_KERAS, ("step:load", made), USE_MODEL],
+            [KERAS, OWN_KERAS, ("step:load", f"model = {MODEL}\nmodel.compile()"), USE_MODEL],
+        )
+        for made, says in [
+            ("model = keras.Sequential([Twice()])", "has a part of the class `Twice`"),
+            ("model = build()", "has a part of the class `Twice`"),
+            (
+                "start = keras.Input((1,))\nend = Twice()(start)\nmodel = keras.Model(start, end)",
+                "has a part of the class `Twice`",
+            ),
+            (f"model = {MODEL}\nmodel.compile(loss=gap)", "has the function `gap` in it"),
+            ("model = keras.Sequential([keras.layers.Lambda(abs)])", "has a Lambda layer"),
+        ]
+    ),
+    *(
+        Example(
+            "own-part",
+            3,
+            says,
+            [PIPE, DOUBLE, ("step:load", f"model = {made}"), USE_MODEL],
+            [PIPE, DOUBLE, ("step:load", "model = FunctionTransformer(np.log1p)"), USE_MODEL],
+        )
+        for made, says in [
+            ("make_pipeline(FunctionTransformer(double))", "holds the function `double`"),
+            ("FunctionTransformer(lambda v: v).fit([[1]])", "holds a lambda"),
+        ]
+    ),
+]
 SETTINGS = [
     Example(
         "setting-of-another-step",
@@ -1370,7 +1419,7 @@ ENVIRONMENT = [
 
 EXAMPLES = [
     *(*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA, *CHANGES, *OBJECTS, *FILES),
-    *(*ENVIRONMENT, *SEEDS, *SETTINGS),
+    *(*ENVIRONMENT, *SEEDS, *SETTINGS, *OWN_PARTS),
 ]
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[f"{number}-{e.rule}" for number, e in enumerate(EXAMPLES)]
@@ -1562,6 +1611,33 @@ SHARED = [
 def test_what_names_of_shared_cells_hold(functions, first, second, number, write):
     found = check(write([("functions", functions), ("step:load", first), (TRAIN[0], second)]))
     assert [one.rule for one in found if one.severity == "error"] == ["shared-state"] * number
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        f"model = {MODEL}\nmodel.compile(loss=gap)\nmodel.compile(loss='mse')",
+        "probe = keras.Sequential([Twice()])\nmodel = 1",
+        f"model = {MODEL}\nmodel = model.get_weights()\nTwice()",
+        "model = FunctionTransformer(double(np.log1p))",
+    ],
+)
+def test_own_parts_that_stay_in_their_step_are_no_finding(made, write):
+    imports = ("imports", f"{KERAS[1]}\n{PIPE[1]}")
+    functions = ("functions", f"{OWN_KERAS[1]}\n{DOUBLE[1]}")
+    found = check(write([imports, functions, ("step:load", made), USE_MODEL]))
+    assert [one for one in found if one.rule == "own-part"] == []
+
+
+def test_what_one_step_after_the_other_takes_is_not_cut_off(write):
+    take = "a = next(v)"
+    cells = [("step:load", "v = iter([1, 2])"), (["step:one", "prev:load"], take)]
+    chain = [*cells, (["step:two", "prev:one"], "print(a, next(v))")]
+    assert check(write(chain)) == []
+    cells = [("imports", "import random"), ("step:load", "v = random.Random(1)")]
+    fork = [*cells, (["step:one", "prev:load"], "a = v.random()")]
+    fork.append((["step:two", "prev:load"], "b = v.random()"))
+    assert [one.rule for one in check(write(fork))] == ["cut-off-object"]
 
 
 def test_the_variable_of_a_comprehension_goes_with_its_lambdas(write):

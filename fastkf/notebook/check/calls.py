@@ -23,12 +23,14 @@ RECORDS = "a record array of NumPy"
 KERAS_PART = "a part of a Keras model"
 HISTORY = "the History of a Keras model"
 TF_DATA = "a tf.data.Dataset"
+UNIQUE = "an object that there is once in a process"
 # What Kale passes on as a copy that has no part in what the original goes on to do.
 LOCK = "a lock"
 ITERATOR = "an iterator"
+DRAWS = "a random generator"
 CANNOT_TRAVEL = (
     *(GROUPS, GENERATOR, RANDOM, MASKED, CONNECTION, POOL, FILE, HISTORY, TF_DATA, MATCH),
-    *(OBJECTS, NO_ARRAY, MATRIX, POLYNOMIAL, RECORDS, KERAS_PART),
+    *(OBJECTS, NO_ARRAY, MATRIX, POLYNOMIAL, RECORDS, KERAS_PART, UNIQUE),
 )
 
 CALLS = {
@@ -59,6 +61,9 @@ CALLS = {
     **dict.fromkeys((f"numpy.{name}" for name in ("vectorize", "frompyfunc")), NO_ARRAY),
     **dict.fromkeys((f"numpy.{name}" for name in ("dtype", "finfo", "iinfo")), NO_ARRAY),
     **dict.fromkeys((f"re.{name}" for name in ("match", "search", "fullmatch")), MATCH),
+    "random.Random": DRAWS,
+    **dict.fromkeys(("keras.Input", "tensorflow.keras.Input"), KERAS_PART),
+    **dict.fromkeys(("object", "contextvars.ContextVar", "threading.Thread"), UNIQUE),
     "threading.Lock": LOCK,
     "threading.RLock": LOCK,
     "threading.Semaphore": LOCK,
@@ -94,6 +99,8 @@ DENSE = (
     *("SimpleImputer", "KNNImputer", "PolynomialFeatures", "PowerTransformer", "Binarizer"),
     *("QuantileTransformer", "KBinsDiscretizer", "OrdinalEncoder", "LabelEncoder"),
 )
+# Methods of `.str` that give texts.
+TEXTS = ("lower", "upper", "strip", "title", "replace", "capitalize", "slice", "zfill", "cat")
 # Methods of a table that give a table.
 TABLE_METHODS = frozenset(
     """

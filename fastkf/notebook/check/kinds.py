@@ -31,6 +31,7 @@ from fastkf.notebook.check.calls import (
     SEVERAL,
     SKLEARN,
     TABLE_METHODS,
+    TEXTS,
     TF_DATA,
 )
 from fastkf.notebook.model import Notebook
@@ -112,6 +113,8 @@ class Kinds:
         if isinstance(node, ast.Subscript):
             return PANDAS if self.of(node.value) == PANDAS and _is_many(node) else None
         if isinstance(node, ast.Attribute):
+            if node.attr == "values" and _are_texts(node.value):
+                return OBJECTS
             is_table = self.of(node.value) == PANDAS
             return {"values": NUMPY, "T": PANDAS}.get(node.attr) if is_table else None
         return self._of_call(node) if isinstance(node, ast.Call) else None
@@ -150,6 +153,8 @@ class Kinds:
         return None
 
     def _of_call(self, call: ast.Call) -> str | None:
+        if self.of(call.func) == KERAS_PART and any(self.of(a) == KERAS_PART for a in call.args):
+            return KERAS_PART  # what a layer makes of an input of the model
         name = self.full_name(call.func)
         if name in CALLS:
             return CALLS[name]
@@ -173,6 +178,8 @@ class Kinds:
 
     def _of_method(self, func: ast.Attribute) -> str | None:
         method, inner = func.attr, self.of(func.value)
+        if method in ("to_numpy", "unique") and _are_texts(func.value):
+            return OBJECTS
         if inner in (PANDAS, NUMPY) and method in ("to_numpy", "tolist", "to_dict"):
             return NUMPY if method == "to_numpy" else PLAIN
         if inner == PANDAS:
@@ -244,6 +251,17 @@ def imported_names(notebook: Notebook) -> dict[str, str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names |= {n.asname or n.name: f"{node.module}.{n.name}" for n in node.names}
     return names
+
+
+def _are_texts(node: ast.expr) -> bool:
+    """Whether it is a column that has been made one of texts: `x.astype(str)`, `x.str.lower()`."""
+    func = node.func if isinstance(node, ast.Call) else None
+    if not isinstance(func, ast.Attribute) or not isinstance(node, ast.Call):
+        return False
+    if func.attr == "astype":
+        return [ast.unparse(one) for one in node.args] == ["str"]
+    is_text = isinstance(func.value, ast.Attribute) and func.value.attr == "str"
+    return is_text and func.attr in TEXTS
 
 
 def _is_many(node: ast.Subscript) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from fastkf.notebook.check.calls import (
     CANNOT_TRAVEL,
+    DRAWS,
     ENDINGS,
     GROUPS,
     HISTORY,
@@ -100,8 +101,8 @@ def cut_off_object(notebook: Notebook) -> Found:
     around = kinds_around(notebook)
     for step, name, cell in passed_on(notebook):
         kind = around[step.name].after.get(name)
-        takers = [other for other in notebook.pipeline.steps if name in other.ins]
-        if kind == LOCK or (kind == ITERATOR and len(takers) > 1):
+        takers = [s for s in notebook.pipeline.steps if s.producers.get(name) == step.name]
+        if kind == LOCK or (kind in (ITERATOR, DRAWS) and len(takers) > 1):
             yield (
                 cell,
                 f"`{name}` is {kind}, and each step that takes it gets a copy of its own",

@@ -1,0 +1,133 @@
+"""The rule on models with parts of the notebook's own: Kale loads a model before they exist."""
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from fastkf.notebook.check.attributes import code_of
+from fastkf.notebook.check.calls import KERAS_MODELS, NUMPY, PANDAS, SKLEARN
+from fastkf.notebook.check.finding import Found, Rule
+from fastkf.notebook.check.flow import shared_cells
+from fastkf.notebook.check.held import GIVE_THEMSELVES
+from fastkf.notebook.check.kinds import Kinds
+from fastkf.notebook.check.mutations import functions_of
+from fastkf.notebook.check.objects import kinds_around, passed_on, values_of
+from fastkf.notebook.check.steps import is_understood
+from fastkf.notebook.model import Notebook
+
+NO_PARTS = ("callbacks",)  # of Keras: what a model does not keep
+WORDS = ("loss", "metrics", "activation", "kernel_initializer", "kernel_regularizer")
+LOADED_BY_THEMSELVES = {PANDAS, NUMPY, SKLEARN}  # without dill
+
+
+def own_part(notebook: Notebook) -> Found:
+    """A model with a layer, loss or function of the notebook's own, which no step can load."""
+    if not is_understood(notebook):
+        return
+    yield from keras_models(notebook)
+    yield from estimators(notebook)
+
+
+def keras_models(notebook: Notebook) -> Found:
+    kinds, shared = Kinds(notebook), shared_cells(notebook)
+    own = own_classes(notebook, kinds)
+    told: set[str] = set()
+    makers: dict[str, str] = {}
+    for cell in notebook.code_cells:
+        kinds.read(cell.tree)
+        makers |= {
+            name: maker
+            for name in cell.names.bound
+            if (maker := kinds.maker_of(ast.Name(name, ast.Load())))
+        }
+    for step, name, cell in passed_on(notebook):
+        maker = makers.get(name, "")
+        is_model = "keras." in maker and maker.endswith(KERAS_MODELS[:2])
+        taken = any(name in other.ins for other in notebook.pipeline.steps)
+        if not taken or name in told or not (is_model or maker in own):
+            continue
+        nodes = [code.node for code in code_of(notebook.steps[step.name], shared)]
+        parts = list(_own_parts(nodes, own, {*functions_of(notebook)}, kinds))
+        if parts:
+            told.add(name)
+            yield (
+                cell,
+                f"the Keras model `{name}` has {parts[0]}, and Kale loads it in another step "
+                "before any cell there runs",
+                f"pass on its weights, `{name}.get_weights()`, and build the model in the step "
+                "that uses it",
+            )
+
+
+def own_classes(notebook: Notebook, kinds: Kinds) -> set[str]:
+    """The classes of a notebook that are parts of a Keras model, or such models."""
+    nodes = (n for c in notebook.code_cells for n in (c.tree.body if c.tree else ()))
+    found: set[str] = set()
+    for node in nodes:
+        bases = [kinds.full_name(b) for b in node.bases] if isinstance(node, ast.ClassDef) else []
+        for words in [base.split(".") for base in bases]:
+            is_part = "keras" in words[:2] and not {*words} & {*NO_PARTS}
+            if isinstance(node, ast.ClassDef) and (is_part or words[-1] in found):
+                found.add(node.name)
+    return found
+
+
+def _own_parts(
+    nodes: Iterable[ast.AST], own: set[str], functions: set[str], kinds: Kinds
+) -> Iterator[str]:
+    compiled: list[ast.Call] = []
+    for node in (one for one in nodes if isinstance(one, ast.Call)):
+        name = kinds.full_name(node.func)
+        if name in own:
+            yield f"a part of the class `{name}`"
+        elif "keras." in name and name.endswith("layers.Lambda"):
+            yield "a Lambda layer"
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "compile":
+            compiled.append(node)
+        elif "keras." in name:
+            yield from _functions_given(node, functions)
+    for call in compiled[-1:]:
+        yield from _functions_given(call, functions)
+
+
+def _functions_given(call: ast.Call, functions: set[str]) -> Iterator[str]:
+    for word in call.keywords:
+        names = [one.id for one in ast.walk(word.value) if isinstance(one, ast.Name)]
+        if word.arg in WORDS:
+            yield from (f"the function `{name}` in it" for name in names if name in functions)
+
+
+def estimators(notebook: Notebook) -> Found:
+    """Of scikit-learn, saved by joblib: it knows no lambda, and functions only by their names."""
+    around, functions = kinds_around(notebook), {*functions_of(notebook)}
+    for step, name, cell in passed_on(notebook):
+        taken = any(name in other.ins for other in notebook.pipeline.steps)
+        before = around[step.name].before
+        is_sure = {before.get(one) for one in step.ins} <= LOADED_BY_THEMSELVES
+        if not taken or not is_sure or around[step.name].after.get(name) != SKLEARN:
+            continue
+        parts = [part for value in values_of(cell, name) for part in _held_code(value, functions)]
+        if parts:
+            yield (
+                cell,
+                f"`{name}` holds {parts[0]}, which joblib does not save with an object of "
+                "scikit-learn",
+                "make it in the step that uses it, or do to the data what the function does",
+            )
+
+
+def _held_code(value: ast.expr, functions: set[str]) -> Iterator[str]:
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        if value.func.attr not in GIVE_THEMSELVES:
+            break
+        value = value.func.value
+    given = [*value.args, *(w.value for w in value.keywords)] if isinstance(value, ast.Call) else []
+    for argument in given:
+        called = {id(n.func) for n in ast.walk(argument) if isinstance(n, ast.Call)}
+        for node in ast.walk(argument):
+            if isinstance(node, ast.Lambda):
+                yield "a lambda"
+            elif isinstance(node, ast.Name) and node.id in functions and id(node) not in called:
+                yield f"the function `{node.id}`"
+
+
+RULES = (Rule(own_part),)
