@@ -27,7 +27,8 @@ def two_names(notebook: Notebook) -> Found:
     for step, shares in Sharing(notebook).by_step.items():
         for share in shares if step in notebook.sources else ():
             pair = frozenset((share.item, share.other))
-            if pair in told or not _lasts(notebook, step, share):
+            travel = all(any(one in taken for taken in notebook.sources.values()) for one in pair)
+            if pair in told or not travel or not _lasts(notebook, step, share):
                 continue
             found = next(_differences(notebook, step, share), None)
             if found:

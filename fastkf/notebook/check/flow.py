@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,7 +10,6 @@ from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.mutations import changed_in
 from fastkf.notebook.check.steps import is_above, is_understood, steps_before, tagged_edges
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import Names
 from fastkf.notebook.reading.code import missing_names
 
 IPYTHON_NAMES = {"display", "get_ipython", "In", "Out", "exit", "quit", "_", "__", "___"}
@@ -48,20 +47,29 @@ def needs(notebook: Notebook, step: str) -> list[Need]:
 
 def reachable_names(cells: list[Cell], shared: list[Cell]) -> set[str]:
     """The names that cells use, themselves or through the functions they call."""
-    inside: dict[str, set[str]] = {}
-    waiting = {name for cell in cells for name in cell.names.used}
-    trees = [cell.tree for cell in shared if cell.tree]
-    for node in (node for tree in trees for node in tree.body):
-        if isinstance(node, DEFINITIONS):
-            inside.setdefault(node.name, set()).update(Names.of(node).used)
-        else:
-            waiting |= Names.of(node).used
+    inside, outer = _names_used(tuple(cell.source for cell in shared))
+    waiting = {name for cell in cells for name in cell.names.used} | outer
     reached: set[str] = set()
     while waiting:
         name = waiting.pop()
         reached.add(name)
-        waiting |= inside.get(name, set()) - reached
+        waiting |= inside.get(name, frozenset()) - reached
     return reached
+
+
+@lru_cache(maxsize=32)
+def _names_used(sources: tuple[str, ...]) -> tuple[Mapping[str, frozenset[str]], frozenset[str]]:
+    """The names that each function and class of cells uses, and those that other code does."""
+    inside: dict[str, frozenset[str]] = {}
+    outer: frozenset[str] = frozenset()
+    trees = [tree for source in sources if (tree := Cell(0, "code", source).tree)]
+    for node in (node for tree in trees for node in tree.body):
+        used = frozenset(one.id for one in ast.walk(node) if isinstance(one, ast.Name))
+        if isinstance(node, DEFINITIONS):
+            inside[node.name] = inside.get(node.name, frozenset()) | used
+        else:
+            outer |= used
+    return inside, outer
 
 
 def reached_nodes(cells: list[Cell], shared: list[Cell]) -> list[ast.AST]:

@@ -10,9 +10,16 @@ from fastkf.notebook.names import Names, root_of
 
 
 class Function(NamedTuple):
-    """A function of a notebook, and which of its arguments it changes, and gives back."""
+    """A function of a notebook: its arguments, and what it does with them.
+
+    Attributes:
+        kept: those that it gives no other value.
+        changes: those whose objects it writes into.
+        returns: those that it gives back.
+    """
 
     arguments: tuple[str, ...]
+    kept: frozenset[str]
     changes: frozenset[str]
     returns: frozenset[str]
 
@@ -42,22 +49,26 @@ def functions_of(notebook: Notebook) -> Mapping[str, Function]:
 def _functions_in(sources: tuple[str, ...]) -> Mapping[str, Function]:
     trees = [tree for source in sources if (tree := Cell(0, "code", source).tree)]
     nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
-    found: dict[str, Function] = {}
-    for _ in range(3):  # a function may change an argument through one that is further down
-        found = {node.name: _look_at(node, found) for node in nodes}
+    found = {node.name: _look_at(node) for node in nodes}
+    calls = {
+        node.name: [one for one in ast.walk(node) if isinstance(one, ast.Call)] for node in nodes
+    }
+    for _ in range(2):  # a function may change an argument through one that is further down
+        for name, function in found.items():
+            through = {one for call in calls[name] for one in changed_by_call(call, found)}
+            changed = function.changes | (through & function.kept)
+            found[name] = function._replace(changes=changed)
     return found
 
 
-def _look_at(node: ast.FunctionDef, known: Mapping[str, Function]) -> Function:
+def _look_at(node: ast.FunctionDef) -> Function:
     arguments = tuple(one.arg for one in (*node.args.posonlyargs, *node.args.args))
     body = ast.Module(node.body, [])
     names = Names.of(body)
-    kept = {*arguments, *(one.arg for one in node.args.kwonlyargs)} - names.bound
-    calls = [one for one in ast.walk(body) if isinstance(one, ast.Call)]
-    changed = names.written | {name for call in calls for name in changed_by_call(call, known)}
+    kept = frozenset({*arguments, *(one.arg for one in node.args.kwonlyargs)} - names.bound)
     values = [one.value for one in ast.walk(body) if isinstance(one, ast.Return)]
     returned = {value.id for value in values if isinstance(value, ast.Name)}
-    return Function(arguments, frozenset(kept & changed), frozenset(kept & returned))
+    return Function(arguments, kept, kept & names.written, kept & returned)
 
 
 def changed_by_call(call: ast.Call, functions: Mapping[str, Function]) -> Iterator[str]:

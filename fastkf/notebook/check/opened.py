@@ -69,6 +69,12 @@ OWN = "the place of what is assigned"
 PLACES = {"gettempdir": "/tmp", "getcwd": ".", "Path.cwd": ".", "Path.home": "~"}
 CELL_MAGIC = "get_ipython().run_cell_magic"
 SHELLS = ("get_ipython().system", "get_ipython().getoutput", "os.system", "os.popen")
+# The last parts of the names of all that may open a file.
+OPENERS = frozenset(
+    name.rsplit(".", 1)[-1]
+    for table in (WRITES, READS, MAKES_OR_READS, OPENS, OF_PATHS, SHELLS, FOLDERS, DOWNLOADS)
+    for name in (*table, "open", "mkdir", CELL_MAGIC)
+)
 
 
 def tree_of(cell: Cell) -> ast.Module | None:

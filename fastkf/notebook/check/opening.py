@@ -1,18 +1,35 @@
 """Which files code opens, by itself and through the functions of the notebook that it calls."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
-from fastkf.notebook.check.opened import gives_own_path, opened_by, text_of
+from fastkf.notebook.check.opened import OPENERS, gives_own_path, opened_by, text_of
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import outer_nodes
 
 DEPTH = 5  # of functions that call functions
 
 
-def functions_by_name(notebook: Notebook) -> dict[str, ast.FunctionDef]:
+def opening_functions(notebook: Notebook) -> dict[str, ast.FunctionDef]:
+    """The functions of a notebook that may open a file, by name."""
     nodes = [node for c in notebook.code_cells for node in (c.tree.body if c.tree else ())]
-    return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
+    functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
+    called = {
+        name: {last_name(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+        for name, node in functions.items()
+    }
+    known: Set[str] = OPENERS
+    found = set[str]()
+    while more := {name for name in functions if called[name] & known} - found:
+        found |= more
+        known = more
+    return {name: functions[name] for name in functions if name in found}
+
+
+def last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def opened_in(

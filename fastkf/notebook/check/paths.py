@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.opened import constant_texts, tree_of
-from fastkf.notebook.check.opening import functions_by_name, opened_in
+from fastkf.notebook.check.opening import opened_in, opening_functions
 from fastkf.notebook.composition import whole
 from fastkf.notebook.metadata import list_files
 from fastkf.notebook.model import Cell, Notebook
@@ -33,7 +33,7 @@ class Use:
 
 def file_uses(notebook: Notebook) -> list[Use]:
     """Where cells of a notebook open files whose paths stand in the code."""
-    texts, functions = constant_texts(notebook), functions_by_name(notebook)
+    texts, functions = constant_texts(notebook), opening_functions(notebook)
     moved = {cell.step for cell in notebook.code_cells if "chdir" in cell.source}
     uses: list[Use] = []
     for cell in notebook.code_cells:
