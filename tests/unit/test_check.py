@@ -1591,6 +1591,9 @@ COUNTS = "class M:\n    n = 0\n    def __init__(self):\n        M.n += 1"
 SHARED = [
     *((memo, "x = f(1)", "y = f(x)", 0) for memo in MEMOS),
     ("C = {}\ndef f(x):\n    C[x] = C.get(x, 0) + 1", "f(1)\nx = 1", "f(x)\nprint(C)", 1),
+    ("C = {}\ndef f(x):\n    C['f'] = x", "f(1)\nx = 1", "f(x)", 0),
+    ("C = []\ndef f(x):\n    C.append(x)", "f(1)\nx = 1", "f(x)", 0),
+    ("C = []\ndef f(x):\n    C.append(x)", "f(1)\nx = 1", "f(x)\nprint(sum(C))", 1),
     (COUNTS, "M()\nx = M.n", "print(x, M.n)", 1),
     (COUNTS, "M()\nx = M.n", "M()\nprint(x)", 0),
     ("class C:\n    a = 1\n    b = 2", "C.a = 5\nx = 1", "print(x, C.b)", 0),

@@ -1,9 +1,9 @@
 """The rule on what every step starts with anew: names, attributes and defaults of shared cells."""
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from fastkf.notebook.check.attributes import changed_attributes, kept_defaults
+from fastkf.notebook.check.attributes import changed_attributes, code_of, kept_defaults
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.flow import (
     changes,
@@ -16,7 +16,7 @@ from fastkf.notebook.check.memos import is_memo
 from fastkf.notebook.check.mutations import changed_in
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import Names
+from fastkf.notebook.names import CHANGING_ALONE, Names
 
 
 def shared_state(notebook: Notebook) -> Found:
@@ -45,7 +45,7 @@ def changed_variables(
         ]
         for step in changing[:1]:
             users = [s for s in notebook.steps if is_above(notebook, step, s)]
-            users = [s for s in users if name in reached[s]]
+            users = [s for s in users if name in reached[s] and asks(notebook, shared, s, name)]
             if users:
                 yield (
                     find_change(notebook, step, name),
@@ -53,6 +53,29 @@ def changed_variables(
                     f"`{users[0]}` gets it as cell {find_maker(shared, name).number} makes it",
                     "make it in a step, and pass it on under this name",
                 )
+
+
+def asks(notebook: Notebook, shared: list[Cell], step: str, name: str) -> bool:
+    """Whether a step does more with a variable than to put something in."""
+    nodes = [code.node for code in code_of(notebook.steps[step], shared)]
+    put_into = {id(part) for node in nodes for part in _put_into(node)}
+    return any(
+        isinstance(node, ast.Name)
+        and node.id == name
+        and isinstance(node.ctx, ast.Load)
+        and id(node) not in put_into
+        for node in nodes
+    )
+
+
+def _put_into(node: ast.AST) -> Iterator[ast.AST]:
+    """What `x[0] = 1` and `x.append(1)` change."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        yield node.value
+    func = call.func if isinstance(call, ast.Call) else None
+    if isinstance(func, ast.Attribute) and func.attr in CHANGING_ALONE:
+        yield func.value
 
 
 def only_remembers(notebook: Notebook, shared: list[Cell], name: str) -> bool:
