@@ -1175,6 +1175,18 @@ OBJECTS = [
             ("import numpy as np", "np.rec.array([(1, 2.0)])", "a record array of NumPy"),
             ("import numpy as np", "np.vectorize(abs)", "an object of NumPy that is no array"),
             ("import numpy as np", "np.array([{}], dtype=object)", "an array of Python objects"),
+            ("import numpy as np", "np.array([1, None])", "an array of Python objects"),
+            (
+                "import pandas as pd",
+                "pd.Series(['A']).str.lower().values",
+                "an array of Python objects",
+            ),
+            (
+                "import pandas as pd",
+                "pd.Series([1]).astype(str).to_numpy()",
+                "an array of Python objects",
+            ),
+            ("", "object()", "an object that there is once in a process"),
             ("import pandas as pd", "pd.DataFrame({'a': [1]}).itertuples()", "a generator"),
             (
                 "from sklearn.model_selection import KFold",
@@ -1588,12 +1600,18 @@ MEMOS = [
     "def f(x, seen={}):\n    if x not in seen:\n        seen[x] = 2 * x\n    return seen[x]",
 ]
 COUNTS = "class M:\n    n = 0\n    def __init__(self):\n        M.n += 1"
+CLOSURE = (
+    "def make():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n        return n\n"
+    "    return up"
+)
 SHARED = [
     *((memo, "x = f(1)", "y = f(x)", 0) for memo in MEMOS),
     ("C = {}\ndef f(x):\n    C[x] = C.get(x, 0) + 1", "f(1)\nx = 1", "f(x)\nprint(C)", 1),
     ("C = {}\ndef f(x):\n    C['f'] = x", "f(1)\nx = 1", "f(x)", 0),
     ("C = []\ndef f(x):\n    C.append(x)", "f(1)\nx = 1", "f(x)", 0),
     ("C = []\ndef f(x):\n    C.append(x)", "f(1)\nx = 1", "f(x)\nprint(sum(C))", 1),
+    (f"{CLOSURE}\ncount = make()", "x = count()", "print(x, count())", 1),
+    (CLOSURE, "x = make()()", "print(x, make()())", 0),
     (COUNTS, "M()\nx = M.n", "print(x, M.n)", 1),
     (COUNTS, "M()\nx = M.n", "M()\nprint(x)", 0),
     ("class C:\n    a = 1\n    b = 2", "C.a = 5\nx = 1", "print(x, C.b)", 0),

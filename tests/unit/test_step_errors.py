@@ -82,6 +82,13 @@ def test_what_cannot_be_passed_on_is_named(run, tmp_path, monkeypatch):
     assert "make it in each step that needs it" in failure.message
 
 
+def test_a_variable_that_the_step_has_made_in_no_case_is_named(run):
+    failure = run(
+        "from kale import marshal as _kale_marshal\n_kale_marshal.save(extra, 'extra_artifact')"
+    )
+    assert failure.message.startswith("name 'extra' is not defined; a later step takes `extra`")
+
+
 def test_a_long_message_is_told_in_part():
     told = explain(Failure("ValueError", "x" * 300_000), {})
     assert len(told) < 1100

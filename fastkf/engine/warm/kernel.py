@@ -9,6 +9,7 @@ from fastkf.engine.warm import interpreter
 
 GRACEFUL_EXIT = "KaleGracefulExit"
 LOADS = "_kale_marshal.load("  # in the block that Kale puts before the notebook's own
+SAVES = "_kale_marshal.save("  # in the block behind them
 ARTIFACT = "_artifact"  # what Kale puts behind the name of a variable that it passes on
 
 
@@ -39,6 +40,11 @@ def keep_first_error(result: Any) -> None:
     source = result.info.transformed_cell or result.info.raw_cell
     line = _line_in_cell(error) if is_read else getattr(error, "lineno", None)
     name, said = _look_through(error)
+    if isinstance(error, NameError) and f"{SAVES}{error.name}," in source:
+        said += (
+            f"; a later step takes `{error.name}`, and nothing here has made it: give it a value "
+            "in each case, also where an `if` does not"
+        )
     lines = source.splitlines()
     interpreter.write_error(
         name,

@@ -225,7 +225,15 @@ def _by_prefix(name: str, kinds: Mapping[str, str]) -> str | None:
 def _of_objects(name: str, call: ast.Call) -> str | None:
     """Whether an array is made for Python objects."""
     types = [ast.unparse(word.value) for word in call.keywords if word.arg == "dtype"]
+    first = call.args[0] if call.args else None
+    parts = first.elts if isinstance(first, ast.List) and name == "numpy.array" else []
+    if not types and any(isinstance(one, ast.Dict) or _is_none(one) for one in parts):
+        return OBJECTS
     return OBJECTS if name in KEEP_OBJECTS and {*types} & {"object", "'O'", "'object'"} else None
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def full_name(node: ast.expr, names: Mapping[str, str]) -> str:

@@ -36,12 +36,15 @@ def changed_variables(
     notebook: Notebook, shared: list[Cell], reached: Mapping[str, set[str]]
 ) -> Found:
     altered = [(f.name, changed_globals(f)) for f in functions_in(shared)]
+    counting = functions_that_count(shared)
     for name in sorted({name for cell in shared for name in made_names(cell)}):
         altering = {function for function, names in altered if name in names}
         if altering and only_remembers(notebook, shared, name):
             continue
         changing = [
-            s for s in notebook.steps if changes(notebook, s, name) or reached[s] & altering
+            s
+            for s in notebook.steps
+            if changes(notebook, s, name) or reached[s] & altering or name in counting & reached[s]
         ]
         for step in changing[:1]:
             users = [s for s in notebook.steps if is_above(notebook, step, s)]
@@ -119,6 +122,23 @@ def made_names(cell: Cell) -> frozenset[str]:
 def functions_in(cells: list[Cell]) -> list[ast.FunctionDef]:
     nodes = [node for cell in cells for node in (cell.tree.body if cell.tree else [])]
     return [node for node in nodes if isinstance(node, ast.FunctionDef)]
+
+
+def functions_that_count(shared: list[Cell]) -> set[str]:
+    """The functions that keep something from call to call, made by a function: `count = make()`."""
+    makers = {
+        function.name
+        for function in functions_in(shared)
+        if any(isinstance(node, ast.Nonlocal) for node in ast.walk(function))
+    }
+    return {
+        target.id
+        for cell in shared
+        for node in (cell.tree.body if cell.tree else ())
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for target in node.targets
+        if isinstance(target, ast.Name) and ast.unparse(node.value.func) in makers
+    }
 
 
 def changed_globals(function: ast.FunctionDef) -> set[str]:
