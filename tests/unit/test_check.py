@@ -1612,6 +1612,8 @@ SHARED = [
     ("C = []\ndef f(x):\n    C.append(x)", "f(1)\nx = 1", "f(x)\nprint(sum(C))", 1),
     (f"{CLOSURE}\ncount = make()", "x = count()", "print(x, count())", 1),
     (CLOSURE, "x = make()()", "print(x, make()())", 0),
+    ("import numpy as np", "x = [1, 2]\nnp.random.shuffle(x)", "print(x, np.random.PCG64)", 0),
+    ("import logging", "logging.getLogger().x = x = 1", "print(x, logging.getLogger().x)", 0),
     (COUNTS, "M()\nx = M.n", "print(x, M.n)", 1),
     (COUNTS, "M()\nx = M.n", "M()\nprint(x)", 0),
     ("class C:\n    a = 1\n    b = 2", "C.a = 5\nx = 1", "print(x, C.b)", 0),

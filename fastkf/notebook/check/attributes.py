@@ -1,7 +1,7 @@
 """What classes, functions and modules of shared cells hold: every step starts with it anew."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from fastkf.notebook.check.finding import Found
@@ -32,8 +32,7 @@ class Code(NamedTuple):
 
 def code_of(cells: list[Cell], shared: list[Cell]) -> list[Code]:
     """What cells run: their own code, the functions they name, and methods of classes they name."""
-    inside = [n for c in definitions(shared) for n in (c.tree.body if c.tree else ())]
-    named = {n.name: n for n in inside if isinstance(n, DEFINITIONS)}
+    named = {node.name: node for node in _definitions_in(shared)}
     found = [Code(node) for cell in cells for node in cell.nodes]
     taken: set[int] = set()
     names, attributes = set[str](), set[str]()
@@ -51,6 +50,11 @@ def code_of(cells: list[Cell], shared: list[Cell]) -> list[Code]:
     return found
 
 
+def _definitions_in(shared: list[Cell]) -> list[Function | ast.ClassDef]:
+    inside = (n for c in definitions(shared) for n in (c.tree.body if c.tree else ()))
+    return [node for node in inside if isinstance(node, DEFINITIONS)]
+
+
 def _functions_of(node: ast.AST, attributes: set[str]) -> Iterator[tuple[Function, str | None]]:
     if isinstance(node, Function):
         yield node, None
@@ -65,12 +69,18 @@ def _named(node: ast.expr, attribute: str, of: str | None) -> Attribute:
     return (of if of and text in THE_CLASS else text), attribute
 
 
-def attributes_changed(code: Iterable[Code]) -> Iterator[Attribute]:
-    """The attributes that code changes, or what they hold."""
+def attributes_changed(code: Iterable[Code], imported: Set[str]) -> Iterator[Attribute]:
+    """The attributes that code changes, or what they hold.
+
+    Of what is imported, a method is none: `np.random.shuffle` changes its argument.
+    """
     for node, of in code:
         for part in _parts_changed(node):
-            if not (isinstance(part.value, ast.Name) and part.value.id == "self"):
-                yield _named(part.value, part.attr, of)
+            one = _named(part.value, part.attr, of)
+            is_module = isinstance(node, ast.Call) and one[0].split(".")[0] in imported
+            is_setting = is_module and ast.unparse(node.func) == "setattr"  # type: ignore[attr-defined]
+            if ast.unparse(part.value) != "self" and (is_setting or not is_module):
+                yield one
 
 
 def _parts_changed(node: ast.AST) -> Iterator[ast.Attribute]:
@@ -112,13 +122,14 @@ def attributes_read(code: Iterable[Code]) -> set[Attribute]:
 
 def changed_attributes(notebook: Notebook, shared: list[Cell]) -> Found:
     """What one step changes in a class, function or module, and another asks for."""
-    known = {name for cell in shared for name in cell.names.bound}
+    imported = {name for cell in shared for name in cell.names.imported}
+    known = imported | {n.name for n in _definitions_in(shared)}
     known -= {name for cells in notebook.steps.values() for c in cells for name in c.names.bound}
     code = {step: code_of(cells, shared) for step, cells in notebook.steps.items()}
     read = {step: attributes_read(nodes) for step, nodes in code.items()}
     told: set[Attribute] = set()
     for step, nodes in code.items():
-        for one in dict.fromkeys(attributes_changed(nodes)):
+        for one in dict.fromkeys(attributes_changed(nodes, imported)):
             if one in told or not _is_kept(one, known) or _only_remembers(one, notebook, shared):
                 continue
             below = [s for s in code if is_above(notebook, step, s)]
@@ -136,7 +147,12 @@ def changed_attributes(notebook: Notebook, shared: list[Cell]) -> Found:
 def _is_kept(one: Attribute, known: set[str]) -> bool:
     """Whether it belongs to something that every step makes."""
     parts = one[0].split(".")
-    return parts[0] in known and one not in LEFT_OUT and not {*parts, one[1]} & {*LOOKS}
+    return (
+        parts[0] in known
+        and all(map(str.isidentifier, parts))
+        and one not in LEFT_OUT
+        and not {*parts, one[1]} & {*LOOKS}
+    )
 
 
 def _asks(one: Attribute, read: set[Attribute]) -> bool:
@@ -160,9 +176,9 @@ def _gives(one: Attribute, notebook: Notebook, step: str) -> bool:
 def _only_remembers(one: Attribute, notebook: Notebook, shared: list[Cell]) -> bool:
     """Whether only functions touch it that keep in it what they have computed."""
     own = [Code(node) for cells in notebook.steps.values() for cell in cells for node in cell.nodes]
-    if one in attributes_read(own) or one in set(attributes_changed(own)):
+    if one in attributes_read(own) or one in set(attributes_changed(own, frozenset())):
         return False
-    inside = [n for c in definitions(shared) for n in (c.tree.body if c.tree else ())]
+    inside = _definitions_in(shared)
     functions = [f for n in inside for f in _functions_of(n, _methods_of(n))]
     touching = [
         (function, ast.unparse(node))
@@ -181,8 +197,7 @@ def _methods_of(node: ast.AST) -> set[str]:
 def kept_defaults(notebook: Notebook, shared: list[Cell]) -> Found:
     """A default that a function changes: it lives on from call to call, within a step."""
     changing = functions_of(notebook)
-    inside = [n for c in definitions(shared) for n in (c.tree.body if c.tree else ())]
-    functions = [n for n in inside if isinstance(n, ast.FunctionDef)]
+    functions = [n for n in _definitions_in(shared) if isinstance(n, ast.FunctionDef)]
     lasting = {
         node.name: [
             name
