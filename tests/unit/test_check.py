@@ -1133,6 +1133,7 @@ SETTINGS = [
             "FloatingPointError",
         ),
         ("import os", "os.chdir('/data')", "print(os.getcwd())", "os.getcwd"),
+        ("import locale", "locale.setlocale(0, 'de_DE')", "locale.atof('1,5')", "locale.atof"),
     ]
 ]
 
@@ -1528,14 +1529,15 @@ def test_what_kale_can_save_is_no_finding(value, write):
         ("warnings.filterwarnings('ignore')", "print(UserWarning)"),
         ("sklearn.set_config(display='text')", "StandardScaler().fit_transform([[1]])"),
         ("decimal.getcontext().prec = 3", "print(x)"),
+        ("locale.setlocale(locale.LC_ALL, 'C')", "locale.atof('1.5')"),
         ("decimal.getcontext().prec = 3", "decimal.getcontext().prec = 3\ndecimal.Decimal(1)"),
         ("with decimal.localcontext() as c:\n    c.prec = 3", "decimal.Decimal(1)"),
     ],
 )
 def test_a_setting_that_changes_nothing_in_the_step_is_no_finding(setting, use, write):
     imports = (
-        "import decimal\nimport warnings\n\nimport numpy as np\nimport pandas as pd\n"
-        "import sklearn\nfrom sklearn.preprocessing import StandardScaler"
+        "import decimal\nimport locale\nimport warnings\n\nimport numpy as np\n"
+        "import pandas as pd\nimport sklearn\nfrom sklearn.preprocessing import StandardScaler"
     )
     cells = [("imports", imports), ("step:load", f"{setting}\nx = 1"), (TRAIN[0], f"{use}\nx")]
     found = check(write(cells))

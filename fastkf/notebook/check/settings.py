@@ -60,6 +60,7 @@ SETTINGS = (
     Setting(
         r"locale\.setlocale",
         r"locale\.(atof|atoi|str|currency|format_string|delocalize|localeconv|strxfrm|strcoll)",
+        r"'(?!C\b|POSIX).*'",  # those two are what a process begins with
     ),
     Setting(r"os\.chdir", r"os\.getcwd|pathlib\.Path\.cwd"),
     Setting(
