@@ -47,7 +47,6 @@ class Names:
         used: all that occur, those inside functions too.
         imported: those that an import binds, inside functions too.
         loaded: those whose value is asked for, inside functions too.
-        aliases: pairs of names that stand for one object.
     """
 
     bound: frozenset[str] = frozenset()
@@ -55,7 +54,6 @@ class Names:
     used: frozenset[str] = frozenset()
     imported: frozenset[str] = frozenset()
     loaded: frozenset[str] = frozenset()
-    aliases: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def changed(self) -> frozenset[str]:
@@ -88,7 +86,6 @@ class Names:
             used,
             imported,
             loaded,
-            frozenset(aliases),
         )
 
 
