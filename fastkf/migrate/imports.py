@@ -57,13 +57,13 @@ def drop_future_imports(draft: Draft) -> None:
             continue
         gone = [
             node
-            for node in seen.tree.body
+            for node in seen.statements
             if isinstance(node, ast.ImportFrom)
             and node.module == "__future__"
             and {name.name for name in node.names} <= PAST
             and has_lines_of_its_own(node, seen, [])
         ]
-        if gone and len(gone) < len(seen.tree.body):
+        if gone and len(gone) < len(seen.statements):
             cell.source = without(seen.source, gone)
             draft.note(cell, f"without `{ast.unparse(gone[0])}`, which Python 3 does not need")
 
@@ -74,7 +74,7 @@ def name_meanings(draft: Draft) -> dict[str, set[str]]:
     for _, seen in draft.pairs():
         if seen.role in (None, "skip", "notebook") or seen.tree is None:
             continue
-        for node in seen.tree.body:
+        for node in seen.statements:
             if isinstance(node, IMPORTS):
                 for name, meaning in imported(node):
                     meanings.setdefault(name, set()).add(meaning)
@@ -98,7 +98,7 @@ def move_imports(
     draft: Draft, cell: DraftCell, seen: Cell, meanings: dict[str, set[str]]
 ) -> list[str]:
     """Takes the imports out of a step's cell; returns them."""
-    body = statements(seen)
+    body = seen.statements
     nodes = [
         node
         for node in body
@@ -115,10 +115,6 @@ def move_imports(
     cell.source = without(seen.source, gone)
     draft.note(cell, f"{', '.join(f'`{ast.unparse(node)}`' for node in gone)} → imports cell")
     return [text_of(node, seen) for node in gone]
-
-
-def statements(seen: Cell) -> list[ast.stmt]:
-    return seen.tree.body if seen.tree else []
 
 
 def can_move(
@@ -160,7 +156,7 @@ def can_move(
 
 
 def has_lines_of_its_own(node: ast.stmt, seen: Cell, with_it: Sequence[ast.stmt]) -> bool:
-    others = [other for other in statements(seen) if other is not node and other not in with_it]
+    others = [other for other in seen.statements if other is not node and other not in with_it]
     return not any(lines_of(node) & lines_of(other) for other in others)
 
 

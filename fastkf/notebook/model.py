@@ -69,6 +69,10 @@ class Cell:
             raise FastkfError(problem, "write it in smaller parts") from error
 
     @cached_property
+    def statements(self) -> list[ast.stmt]:
+        return self.tree.body if self.tree else []
+
+    @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
         return tuple(ast.walk(self.tree)) if self.tree else ()
 
@@ -161,15 +165,13 @@ class Notebook:
         """The pipeline parameters and their defaults, literals only (others are left out)."""
         parameters: dict[str, Value] = {}
         for cell in self.cells_with_role("pipeline-parameters"):
-            for node in cell.tree.body if cell.tree else []:
-                if (
-                    isinstance(node, ast.Assign)
-                    and len(node.targets) == 1
-                    and isinstance(node.targets[0], ast.Name)
-                    and isinstance(node.value, ast.Constant)
-                    and isinstance(node.value.value, int | float | str)
-                ):
-                    parameters[node.targets[0].id] = node.value.value
+            for node in cell.statements:
+                match node:
+                    case ast.Assign(
+                        targets=[ast.Name(id=name)],
+                        value=ast.Constant(value=int() | float() | str() as value),
+                    ):
+                        parameters[name] = value
         return parameters
 
     @cached_property
@@ -180,10 +182,8 @@ class Notebook:
 
     def settings(self, image: str | None = None) -> dict[str, str]:
         """What Kale takes in place of the file's settings; `image` is that of the steps."""
-        settings = {
-            "pipeline_name": self.pipeline_name,
-            "experiment_name": str(self.kale.get("experiment_name") or "fast-kubeflow"),
-        }
+        experiment = str(self.kale.get("experiment_name") or "fast-kubeflow")
+        settings = {"pipeline_name": self.pipeline_name, "experiment_name": experiment}
         return {**settings, "base_image": image} if image else settings
 
     @property

@@ -159,6 +159,13 @@ def root_of(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
+def last_part(node: ast.expr) -> str:
+    """The last part of a dotted name; empty for what is none."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def outer_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     """The nodes that run where the tree runs, which those inside functions do not."""
     waiting: list[ast.AST] = [tree]

@@ -157,7 +157,7 @@ def _is_constant(node: ast.stmt) -> bool:
 
 
 def _is_parameters(cell: Cell) -> bool:
-    nodes = cell.tree.body if cell.tree else []
+    nodes = cell.statements
     return bool(nodes) and not any(explain_parameter(node) for node in nodes)
 
 

@@ -49,7 +49,7 @@ def _empty_cell(number: int) -> dict[str, Any]:
 
 
 def _import_nodes(cell: Cell) -> list[ast.stmt]:
-    return [n for n in (cell.tree.body if cell.tree else []) if isinstance(n, IMPORTS)]
+    return [n for n in cell.statements if isinstance(n, IMPORTS)]
 
 
 def _import_lines(cell: Cell) -> list[str]:

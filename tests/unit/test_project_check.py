@@ -621,16 +621,6 @@ def test_a_call_in_a_lambda_may_be_made_many_times(folder):
          "kind": {"7": {"psi": 0.3, "ks": 0.1}, "8": {"psi": 0.4, "ks": 0.1}}},
         [{"month": month, "feature": name, "PSI": 0.1 * month, "KS": 0.2 if name == "hour" else 0.3}
          for month in (7, 8) for name in ("hour", "kind")],
-    ],
-)  # fmt: skip
-def test_a_drift_report_may_have_another_form(folder, report):
-    write_json(folder, "drift", report)
-    assert "drift" not in refusals(folder)
-
-
-@pytest.mark.parametrize(
-    "report",
-    [
         {month: [{"feature": name, "psi": 0.1 * month, "ks": 0.2 if name == "hour" else 0.3}
                  for name in ("hour", "kind")] for month in (7, 8)},
         {"periods": [{"name": month, "auc": 0.1,
@@ -641,7 +631,7 @@ def test_a_drift_report_may_have_another_form(folder, report):
                  for place, name in enumerate(("hour", "kind"))} for month in (7, 8)},
     ],
 )  # fmt: skip
-def test_the_features_of_a_period_may_be_a_list(folder, report):
+def test_a_drift_report_may_have_another_form(folder, report):
     write_json(folder, "drift", report)
     assert "drift" not in refusals(folder)
 

@@ -78,7 +78,7 @@ def take_apart(places: list[Place]) -> list[Place]:
 
 def list_places(cell: Cell) -> Iterator[Place]:
     """The statements of a cell, those inside others too, without those of functions."""
-    yield from _unfold(cell, cell.tree.body if cell.tree else [], False)
+    yield from _unfold(cell, cell.statements, False)
 
 
 def _unfold(cell: Cell, body: Iterable[ast.stmt], looped: bool) -> Iterator[Place]:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.check.calls import NUMPY, PANDAS
@@ -41,7 +42,7 @@ def _lasts(notebook: Notebook, step: str, share: Share) -> bool:
     below = [s for s in notebook.sources if is_above(notebook, step, s)]
     both = {share.item, share.other}
     for cell in (c for s in (step, *below) for c in notebook.steps[s]):
-        for statement in cell.tree.body if cell.tree else ():
+        for statement in cell.statements:
             is_after = cell.step != step or (cell.number, statement.lineno) > share.place
             rebinds = is_after and both & Names.of(ast.Module([statement], [])).bound
             if rebinds and not _adds_in_place(notebook, cell, statement):
@@ -86,7 +87,7 @@ def _changes(
 ) -> Iterator[tuple[Cell, Place]]:
     """Where a step changes the object through one of the two names."""
     for cell in notebook.steps[step]:
-        for statement in cell.tree.body if cell.tree else ():
+        for statement in cell.statements:
             tree: ast.AST = ast.Module([statement], [])
             wanted = name
             if share.holds and name == share.other:
@@ -123,7 +124,7 @@ class _Parts(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _is(node: ast.AST, name: str) -> bool:
+def _is(node: ast.AST, name: str) -> TypeGuard[ast.Name]:
     return isinstance(node, ast.Name) and node.id == name
 
 
@@ -141,7 +142,7 @@ def _uses(notebook: Notebook, step: str, name: str, share: Share, after: Place) 
     for cell in notebook.steps[step]:
         parents = {id(c): node for node in cell.nodes for c in ast.iter_child_nodes(node)}
         for node in cell.nodes:
-            if not _is(node, name) or not isinstance(node, ast.Name):
+            if not _is(node, name):
                 continue
             if (cell.number, node.lineno) < after or not isinstance(node.ctx, ast.Load):
                 continue

@@ -1,11 +1,11 @@
 """What classes, functions and modules of shared cells hold: every step starts with it anew."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple
 
 from fastkf.notebook.check.finding import Found
-from fastkf.notebook.check.flow import DEFINITIONS, definitions, find_use
+from fastkf.notebook.check.flow import defined_in, find_use
 from fastkf.notebook.check.memos import is_memo
 from fastkf.notebook.check.mutations import functions_of
 from fastkf.notebook.check.steps import is_above
@@ -19,7 +19,7 @@ LEFT_OUT = {("sys", "stdout"), ("sys", "stderr"), ("sys", "path"), ("os", "envir
 LOOKS = ("rcParams", "options")
 MUTABLE = ("list", "dict", "set", "defaultdict", "Counter", "deque")
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Attribute = tuple[str, str]  # what has it, and its name
 
 
@@ -32,7 +32,7 @@ class Code(NamedTuple):
 
 def code_of(cells: list[Cell], shared: list[Cell]) -> list[Code]:
     """What cells run: their own code, the functions they name, and methods of classes they name."""
-    named = {node.name: node for node in _definitions_in(shared)}
+    named = {node.name: node for node in defined_in(shared)}
     found = [Code(node) for cell in cells for node in cell.nodes]
     taken: set[int] = set()
     names, attributes = set[str](), set[str]()
@@ -50,17 +50,12 @@ def code_of(cells: list[Cell], shared: list[Cell]) -> list[Code]:
     return found
 
 
-def _definitions_in(shared: list[Cell]) -> list[Function | ast.ClassDef]:
-    inside = (n for c in definitions(shared) for n in (c.tree.body if c.tree else ()))
-    return [node for node in inside if isinstance(node, DEFINITIONS)]
-
-
-def _functions_of(node: ast.AST, attributes: set[str]) -> Iterator[tuple[Function, str | None]]:
-    if isinstance(node, Function):
+def _functions_of(node: ast.AST, attributes: set[str]) -> Iterator[tuple[FunctionNode, str | None]]:
+    if isinstance(node, FunctionNode):
         yield node, None
     elif isinstance(node, ast.ClassDef):
         for one in node.body:
-            if isinstance(one, Function) and one.name in {*WHEN_MADE, *attributes}:
+            if isinstance(one, FunctionNode) and one.name in {*WHEN_MADE, *attributes}:
                 yield one, node.name
 
 
@@ -77,9 +72,9 @@ def attributes_changed(code: Iterable[Code], imported: Set[str]) -> Iterator[Att
     for node, of in code:
         for part in _parts_changed(node):
             one = _named(part.value, part.attr, of)
-            is_module = isinstance(node, ast.Call) and one[0].split(".")[0] in imported
-            is_setting = is_module and ast.unparse(node.func) == "setattr"  # type: ignore[attr-defined]
-            if ast.unparse(part.value) != "self" and (is_setting or not is_module):
+            is_call = isinstance(node, ast.Call) and ast.unparse(node.func) != "setattr"
+            is_method = is_call and one[0].split(".")[0] in imported
+            if ast.unparse(part.value) != "self" and not is_method:
                 yield one
 
 
@@ -123,7 +118,7 @@ def attributes_read(code: Iterable[Code]) -> set[Attribute]:
 def changed_attributes(notebook: Notebook, shared: list[Cell]) -> Found:
     """What one step changes in a class, function or module, and another asks for."""
     imported = {name for cell in shared for name in cell.names.imported}
-    known = imported | {n.name for n in _definitions_in(shared)}
+    known = imported | {n.name for n in defined_in(shared)}
     known -= {name for cells in notebook.steps.values() for c in cells for name in c.names.bound}
     code = {step: code_of(cells, shared) for step, cells in notebook.steps.items()}
     read = {step: attributes_read(nodes) for step, nodes in code.items()}
@@ -178,7 +173,7 @@ def _only_remembers(one: Attribute, notebook: Notebook, shared: list[Cell]) -> b
     own = [Code(node) for cells in notebook.steps.values() for cell in cells for node in cell.nodes]
     if one in attributes_read(own) or one in set(attributes_changed(own, frozenset())):
         return False
-    inside = _definitions_in(shared)
+    inside = defined_in(shared)
     functions = [f for n in inside for f in _functions_of(n, _methods_of(n))]
     touching = [
         (function, ast.unparse(node))
@@ -191,13 +186,13 @@ def _only_remembers(one: Attribute, notebook: Notebook, shared: list[Cell]) -> b
 
 def _methods_of(node: ast.AST) -> set[str]:
     body = node.body if isinstance(node, ast.ClassDef) else []
-    return {one.name for one in body if isinstance(one, Function)}
+    return {one.name for one in body if isinstance(one, FunctionNode)}
 
 
 def kept_defaults(notebook: Notebook, shared: list[Cell]) -> Found:
     """A default that a function changes: it lives on from call to call, within a step."""
     changing = functions_of(notebook)
-    functions = [n for n in _definitions_in(shared) if isinstance(n, ast.FunctionDef)]
+    functions = [n for n in defined_in(shared) if isinstance(n, ast.FunctionDef)]
     lasting = {
         node.name: [
             name
@@ -211,7 +206,8 @@ def kept_defaults(notebook: Notebook, shared: list[Cell]) -> Found:
     )
     for function, names in lasting.items():
         for name in names:
-            users = [s for s in code if _calls_without(code[s], function, name, changing)]
+            arguments = changing[function].arguments
+            users = [s for s in code if _calls_without(code[s], function, name, arguments)]
             if len(users) > 1:
                 yield (
                     find_use(notebook.steps[users[0]], function),
@@ -231,11 +227,8 @@ def _mutable_defaults(node: ast.FunctionDef) -> Iterator[str]:
             yield argument.arg
 
 
-def _calls_without(
-    code: list[Code], function: str, name: str, functions: Mapping[str, object]
-) -> bool:
+def _calls_without(code: list[Code], function: str, name: str, arguments: tuple[str, ...]) -> bool:
     """Whether it is called somewhere, and not given an argument."""
-    arguments = functions[function].arguments  # type: ignore[attr-defined]
     for node, _ in code:
         if not isinstance(node, ast.Call) or ast.unparse(node.func) != function:
             continue

@@ -76,7 +76,8 @@ CALLS = {
 }
 # Modules of Keras with what a model is made of, each a class.
 KERAS_PARTS = ("layers", "optimizers", "losses", "metrics", "callbacks", "initializers")
-KERAS_MODELS = (".Sequential", ".Model", ".load_model")
+KERAS_BUILT = (".Sequential", ".Model")
+KERAS_MODELS = (*KERAS_BUILT, ".load_model")
 # Classes in these modules.
 CLASSES = {"numpy.polynomial.": POLYNOMIAL, "numpy.random.": RANDOM}
 # Functions of NumPy that give several arrays, or what the code does not tell.

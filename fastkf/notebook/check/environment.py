@@ -8,6 +8,7 @@ from typing import TypeGuard
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.opened import tree_of
 from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import last_part
 
 # What every step's container has: from its image, Kubernetes, Argo and KFP.
 ALWAYS = re.compile(r"PATH|HOME|HOSTNAME|PWD|(KUBERNETES|ARGO|KFP)_\w+|\w+_SERVICE_(HOST|PORT)")
@@ -58,7 +59,7 @@ class Variables:
             self._write(node.slice)
 
     def _look_at_call(self, call: ast.Call) -> None:
-        last = _last_name(call.func)
+        last = last_part(call.func)
         if last in WRITES_ONE and call.args:
             self._write(call.args[0])
         elif last in WRITES_ANY or any(map(_is_environ, call.args)):
@@ -92,9 +93,9 @@ def _asked_by(node: ast.AST) -> set[str]:
     """The variables for which a call asks: `os.environ.get("X")`, `os.getenv("X")`."""
     if not isinstance(node, ast.Call) or not node.args:
         return set()
-    is_get = isinstance(node.func, ast.Attribute) and node.func.attr == "get"
-    is_asked = is_get and isinstance(node.func, ast.Attribute) and _is_environ(node.func.value)
-    return _texts(node.args[:1]) if is_asked or _last_name(node.func) == "getenv" else set()
+    func = node.func
+    is_get = isinstance(func, ast.Attribute) and func.attr == "get" and _is_environ(func.value)
+    return _texts(node.args[:1]) if is_get or last_part(func) == "getenv" else set()
 
 
 def _is_def(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
@@ -107,14 +108,7 @@ def _is_variable(node: ast.AST) -> TypeGuard[ast.Subscript]:
 
 
 def _is_environ(node: ast.expr) -> bool:
-    return _last_name(node) == "environ"
-
-
-def _last_name(node: ast.expr) -> str:
-    """The last part of a dotted name; empty for what is none."""
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+    return last_part(node) == "environ"
 
 
 def _texts(nodes: Iterable[ast.expr]) -> set[str]:

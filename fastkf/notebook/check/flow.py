@@ -13,7 +13,7 @@ from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.reading.code import missing_names
 
 IPYTHON_NAMES = {"display", "get_ipython", "In", "Out", "exit", "quit", "_", "__", "___"}
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 PORTABLE_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -62,10 +62,9 @@ def _names_used(sources: tuple[str, ...]) -> tuple[Mapping[str, frozenset[str]],
     """The names that each function and class of cells uses, and those that other code does."""
     inside: dict[str, frozenset[str]] = {}
     outer: frozenset[str] = frozenset()
-    trees = [tree for source in sources if (tree := Cell(0, "code", source).tree)]
-    for node in (node for tree in trees for node in tree.body):
+    for node in (node for source in sources for node in Cell(0, "code", source).statements):
         used = frozenset(one.id for one in ast.walk(node) if isinstance(one, ast.Name))
-        if isinstance(node, DEFINITIONS):
+        if isinstance(node, Definition):
             inside[node.name] = inside.get(node.name, frozenset()) | used
         else:
             outer |= used
@@ -74,10 +73,8 @@ def _names_used(sources: tuple[str, ...]) -> tuple[Mapping[str, frozenset[str]],
 
 def reached_nodes(cells: list[Cell], shared: list[Cell]) -> list[ast.AST]:
     """The code of cells, and that of the functions and classes which they reach."""
-    kept = definitions(shared)
-    reached = reachable_names(cells, kept)
-    inside = [node for cell in kept for node in (cell.tree.body if cell.tree else ())]
-    called = [one for one in inside if isinstance(one, DEFINITIONS) and one.name in reached]
+    reached = reachable_names(cells, definitions(shared))
+    called = [one for one in defined_in(shared) if one.name in reached]
     return [*(n for c in cells for n in c.nodes), *(n for one in called for n in ast.walk(one))]
 
 
@@ -89,16 +86,20 @@ def definitions(shared: list[Cell]) -> list[Cell]:
 @lru_cache(maxsize=16)
 def _definitions(sources: tuple[str, ...]) -> tuple[Cell, ...]:
     cells = (Cell(0, "code", source) for source in sources)
-    inner = (
-        [n for n in c.tree.body if isinstance(n, DEFINITIONS)] if c.tree else [] for c in cells
-    )
+    inner = ([n for n in cell.statements if isinstance(n, Definition)] for cell in cells)
     return tuple(Cell(0, "code", "\n".join(map(ast.unparse, nodes))) for nodes in inner)
+
+
+def defined_in(shared: list[Cell]) -> list[Definition]:
+    """The functions and classes of cells."""
+    inside = (node for cell in definitions(shared) for node in cell.statements)
+    return [node for node in inside if isinstance(node, Definition)]
 
 
 def outside(cell: Cell) -> Iterator[ast.AST]:
     """The code of a cell without what is inside its functions and classes."""
-    for node in cell.tree.body if cell.tree else []:
-        if not isinstance(node, DEFINITIONS):
+    for node in cell.statements:
+        if not isinstance(node, Definition):
             yield from ast.walk(node)
 
 

@@ -20,7 +20,7 @@ class Held:
     """
 
     def __init__(self, cells: Iterable[Cell]) -> None:
-        nodes = [node for cell in cells for node in (cell.tree.body if cell.tree else [])]
+        nodes = [node for cell in cells for node in cell.statements]
         self.classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
         self._functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
 

@@ -58,7 +58,7 @@ class Kinds:
         self._functions = {
             node.name: node
             for cell in notebook.code_cells
-            for node in (cell.tree.body if cell.tree else [])
+            for node in cell.statements
             if isinstance(node, ast.FunctionDef)
         }
 

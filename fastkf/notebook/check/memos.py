@@ -57,5 +57,6 @@ def _is_there(node: ast.AST, text: str) -> bool:
         kinds = (ast.In, ast.NotIn, ast.Is, ast.IsNot)
         is_asked = isinstance(node.ops[0], kinds)
         return is_asked and text in (ast.unparse(side) for side in sides)
-    is_not = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-    return is_not and ast.unparse(node.operand) == text  # type: ignore[attr-defined]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return ast.unparse(node.operand) == text
+    return False

@@ -47,8 +47,8 @@ def functions_of(notebook: Notebook) -> Mapping[str, Function]:
 
 @lru_cache(maxsize=16)
 def _functions_in(sources: tuple[str, ...]) -> Mapping[str, Function]:
-    trees = [tree for source in sources if (tree := Cell(0, "code", source).tree)]
-    nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    statements = (one for source in sources for one in Cell(0, "code", source).statements)
+    nodes = [one for one in statements if isinstance(one, ast.FunctionDef)]
     found = {node.name: _look_at(node) for node in nodes}
     calls = {
         node.name: [one for one in ast.walk(node) if isinstance(one, ast.Call)] for node in nodes

@@ -79,6 +79,11 @@ def passed_on(notebook: Notebook) -> Iterator[tuple[PipelineStep, str, Cell]]:
                 yield step, name, cell
 
 
+def is_taken(notebook: Notebook, name: str) -> bool:
+    """Whether a step takes a variable; what one only shows on its last line is passed on, too."""
+    return any(name in step.ins for step in notebook.pipeline.steps)
+
+
 def live_object(notebook: Notebook) -> Found:
     """A variable that Kale cannot save: a generator, a connection, an open file, a History."""
     around = kinds_around(notebook)
@@ -86,7 +91,7 @@ def live_object(notebook: Notebook) -> Found:
         kind = around[step.name].after.get(name)
         if kind not in CANNOT_TRAVEL:
             continue
-        taken = any(name in other.ins for other in notebook.pipeline.steps)
+        taken = is_taken(notebook, name)
         why = "" if taken else " (its name alone on the last line of the step passes it on)"
         remedy = INSTEAD.get(
             kind or "", "pass on what it is made from, and make it where it is used"

@@ -168,7 +168,7 @@ def constant_texts(notebook: Notebook) -> dict[str, str]:
     for cell in notebook.code_cells:
         for name in cell.names.bound:
             counts[name] = counts.get(name, 0) + 1
-        for node in cell.tree.body if cell.tree else ():
+        for node in cell.statements:
             target = node.targets[0] if isinstance(node, ast.Assign) else None
             if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
                 text = text_of(node.value, {**texts, OWN: target.id})

@@ -5,17 +5,17 @@ from collections.abc import Iterator, Mapping, Set
 
 from fastkf.notebook.check.opened import OPENERS, gives_own_path, opened_by, text_of
 from fastkf.notebook.model import Notebook
-from fastkf.notebook.names import outer_nodes
+from fastkf.notebook.names import last_part, outer_nodes
 
 DEPTH = 5  # of functions that call functions
 
 
 def opening_functions(notebook: Notebook) -> dict[str, ast.FunctionDef]:
     """The functions of a notebook that may open a file, by name."""
-    nodes = [node for c in notebook.code_cells for node in (c.tree.body if c.tree else ())]
+    nodes = [node for c in notebook.code_cells for node in c.statements]
     functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
     called = {
-        name: {last_name(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+        name: {last_part(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
         for name, node in functions.items()
     }
     known: Set[str] = OPENERS
@@ -24,12 +24,6 @@ def opening_functions(notebook: Notebook) -> dict[str, ast.FunctionDef]:
         found |= more
         known = more
     return {name: functions[name] for name in functions if name in found}
-
-
-def last_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def opened_in(

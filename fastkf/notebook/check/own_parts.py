@@ -4,13 +4,13 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from fastkf.notebook.check.attributes import code_of
-from fastkf.notebook.check.calls import KERAS_MODELS, NUMPY, PANDAS, SKLEARN
+from fastkf.notebook.check.calls import KERAS_BUILT, NUMPY, PANDAS, SKLEARN
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.flow import shared_cells
 from fastkf.notebook.check.held import GIVE_THEMSELVES
 from fastkf.notebook.check.kinds import Kinds
 from fastkf.notebook.check.mutations import functions_of
-from fastkf.notebook.check.objects import kinds_around, passed_on, values_of
+from fastkf.notebook.check.objects import is_taken, kinds_around, passed_on, values_of
 from fastkf.notebook.check.steps import is_understood
 from fastkf.notebook.model import Notebook
 
@@ -41,9 +41,8 @@ def keras_models(notebook: Notebook) -> Found:
         }
     for step, name, cell in passed_on(notebook):
         maker = makers.get(name, "")
-        is_model = "keras." in maker and maker.endswith(KERAS_MODELS[:2])
-        taken = any(name in other.ins for other in notebook.pipeline.steps)
-        if not taken or name in told or not (is_model or maker in own):
+        is_model = "keras." in maker and maker.endswith(KERAS_BUILT)
+        if not is_taken(notebook, name) or name in told or not (is_model or maker in own):
             continue
         nodes = [code.node for code in code_of(notebook.steps[step.name], shared)]
         parts = list(_own_parts(nodes, own, {*functions_of(notebook)}, kinds))
@@ -60,13 +59,12 @@ def keras_models(notebook: Notebook) -> Found:
 
 def own_classes(notebook: Notebook, kinds: Kinds) -> set[str]:
     """The classes of a notebook that are parts of a Keras model, or such models."""
-    nodes = (n for c in notebook.code_cells for n in (c.tree.body if c.tree else ()))
+    nodes = (n for c in notebook.code_cells for n in c.statements)
     found: set[str] = set()
-    for node in nodes:
-        bases = [kinds.full_name(b) for b in node.bases] if isinstance(node, ast.ClassDef) else []
-        for words in [base.split(".") for base in bases]:
+    for node in (one for one in nodes if isinstance(one, ast.ClassDef)):
+        for words in [kinds.full_name(base).split(".") for base in node.bases]:
             is_part = "keras" in words[:2] and not {*words} & {*NO_PARTS}
-            if isinstance(node, ast.ClassDef) and (is_part or words[-1] in found):
+            if is_part or words[-1] in found:
                 found.add(node.name)
     return found
 
@@ -100,10 +98,9 @@ def estimators(notebook: Notebook) -> Found:
     """Of scikit-learn, saved by joblib: it knows no lambda, and functions only by their names."""
     around, functions = kinds_around(notebook), {*functions_of(notebook)}
     for step, name, cell in passed_on(notebook):
-        taken = any(name in other.ins for other in notebook.pipeline.steps)
-        before = around[step.name].before
+        before, after = around[step.name]
         is_sure = {before.get(one) for one in step.ins} <= LOADED_BY_THEMSELVES
-        if not taken or not is_sure or around[step.name].after.get(name) != SKLEARN:
+        if not is_taken(notebook, name) or not is_sure or after.get(name) != SKLEARN:
             continue
         parts = [part for value in values_of(cell, name) for part in _held_code(value, functions)]
         if parts:

@@ -22,7 +22,7 @@ def parameter_cells(notebook: Notebook) -> list[Cell]:
 
 def assigned_parameters(notebook: Notebook) -> Iterator[tuple[Cell, str]]:
     for cell in parameter_cells(notebook):
-        for node in cell.tree.body if cell.tree else []:
+        for node in cell.statements:
             for name in sorted(Names.of(node).bound):
                 yield cell, name
 
@@ -54,7 +54,7 @@ def explain_parameter(node: ast.stmt) -> tuple[str, str] | None:
 def parameter_not_literal(notebook: Notebook) -> Found:
     """A line of the parameters cell that is not `name = ` a number, text, True or False."""
     for cell in parameter_cells(notebook):
-        for node in cell.tree.body if cell.tree else []:
+        for node in cell.statements:
             problem = explain_parameter(node)
             if problem:
                 yield cell, *problem

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator
 
+from fastkf.notebook.check.calls import KERAS_BUILT
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.flow import (
     definitions,
@@ -26,7 +27,6 @@ DRAWN = {**{one: one for one in SHARED if one != TORCH}, "torch.rand": TORCH}
 DRAWING = ("train_test_split", "sample")
 OWN_SEED = ("random_state", "seed", "generator", "rng")
 MAKES_OWN = ("default_rng", "RandomState", "Random")
-KERAS_MODELS = ("Sequential", "Model")  # whose weights begin at random
 
 
 class Generators:
@@ -47,7 +47,7 @@ class Generators:
 
     def made_in(self, cell: Cell) -> Iterator[tuple[str, str]]:
         """The variables of a cell that are generators of their own, each with what makes it."""
-        for node in cell.tree.body if cell.tree else ():
+        for node in cell.statements:
             value = node.value if isinstance(node, ast.Assign) else None
             if isinstance(node, ast.Assign) and isinstance(value, ast.Call):
                 name, last = self._names_of(value)
@@ -61,8 +61,8 @@ class Generators:
             return None
         if last in DRAWING:
             return NUMPY
-        if "keras." in name and last in KERAS_MODELS:
-            return KERAS
+        if "keras." in name and name.endswith(KERAS_BUILT):
+            return KERAS  # whose weights begin at random
         return next((one for begin, one in DRAWN.items() if name.startswith(begin)), None)
 
     def _seeded_by(self, call: ast.Call) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ def seed_in_imports(notebook: Notebook) -> Found:
 
 def _seeds_of(cell: Cell) -> Iterator[str]:
     """The calls of a cell, outside of its functions, that set a seed."""
-    for node in cell.tree.body if cell.tree else ():
+    for node in cell.statements:
         call = node.value if isinstance(node, ast.Expr) else None
         name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
         if name.rsplit(".", 1)[-1] in SEEDS:

@@ -7,6 +7,7 @@ from fastkf.notebook.check.attributes import changed_attributes, code_of, kept_d
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.flow import (
     changes,
+    defined_in,
     definitions,
     find_use,
     reachable_names,
@@ -85,10 +86,7 @@ def only_remembers(notebook: Notebook, shared: list[Cell], name: str) -> bool:
     """Whether only functions use a variable that keep in it what they have computed."""
     if any(name in cell.names.used for cells in notebook.steps.values() for cell in cells):
         return False
-    inside = [
-        node for cell in definitions(shared) for node in (cell.tree.body if cell.tree else ())
-    ]
-    using = [node for node in inside if name in Names.of(node).used]
+    using = [node for node in defined_in(shared) if name in Names.of(node).used]
     return all(is_memo(node, name) for node in using)
 
 
@@ -115,12 +113,12 @@ def gives(name: str) -> Callable[[Cell], bool]:
 
 def made_names(cell: Cell) -> frozenset[str]:
     """The variables of a cell, without what it imports and defines."""
-    defined = {n.name for n in (cell.tree.body if cell.tree else []) if hasattr(n, "name")}
+    defined = {n.name for n in cell.statements if hasattr(n, "name")}
     return cell.names.bound - cell.names.imported - defined
 
 
 def functions_in(cells: list[Cell]) -> list[ast.FunctionDef]:
-    nodes = [node for cell in cells for node in (cell.tree.body if cell.tree else [])]
+    nodes = [node for cell in cells for node in cell.statements]
     return [node for node in nodes if isinstance(node, ast.FunctionDef)]
 
 
@@ -134,7 +132,7 @@ def functions_that_count(shared: list[Cell]) -> set[str]:
     return {
         target.id
         for cell in shared
-        for node in (cell.tree.body if cell.tree else ())
+        for node in cell.statements
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
         for target in node.targets
         if isinstance(target, ast.Name) and ast.unparse(node.value.func) in makers

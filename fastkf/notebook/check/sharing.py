@@ -54,7 +54,7 @@ class Sharing:
         }
         self.by_step: dict[str, list[Share]] = {}
         for cell in notebook.code_cells:
-            for statement in cell.tree.body if cell.tree else ():
+            for statement in cell.statements:
                 place = (cell.number, statement.lineno)
                 if cell.step:
                     found = self.by_step.setdefault(cell.step, [])
@@ -166,8 +166,9 @@ class Sharing:
 def _key(node: ast.expr) -> str | None:
     if isinstance(node, ast.Attribute):
         return f".{node.attr}"
-    is_told = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
-    return ast.unparse(node.slice) if is_told and isinstance(node, ast.Subscript) else None
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return ast.unparse(node.slice)
+    return None
 
 
 def _is_slice(node: ast.expr) -> bool:
