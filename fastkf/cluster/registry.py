@@ -15,7 +15,7 @@ KINDS = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+CHALLENGE = re.compile(r'\b(\w+)="([^"]*)"')
 
 
 def find_image(image: str) -> tuple[bool | None, str]:

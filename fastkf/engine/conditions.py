@@ -13,7 +13,11 @@ from typing import Any
 from fastkf.base.errors import FastkfError
 from fastkf.base.python_syntax import COMPARISONS, parse_expression
 
-TOKENS = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|&&|\|\||!(?!=)""")
+# A text that nothing closes is one token to the end: from each quote in it, the search would begin
+# again, and a condition comes from whoever uploads the package.
+TOKENS = re.compile(
+    r"""("(?:\\.?|[^"\\])*+(?:"|\Z)|'(?:\\.?|[^'\\])*+(?:'|\Z))|&&|\|\||!(?!=)""", re.DOTALL
+)
 IN_PYTHON = {"&&": " and ", "||": " or ", "!": " not "}
 NAMES = {"true": True, "false": False, "null": None}
 

@@ -34,7 +34,8 @@ WORDS = {
 EVERY = "@every "
 NANOSECONDS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": 10**9}
 NANOSECONDS |= {"m": 60 * 10**9, "h": 3600 * 10**9}
-PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")  # of a duration of Go
+PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")  # of a duration of Go
+MOST_OF_DURATION = 100  # characters
 LONGEST = 2**63 - 1  # nanoseconds of a duration of Go
 NUMBER = re.compile(r"\+?[0-9]{1,18}")
 MOST_YEARS = 5  # without a moment: an expression such as the 30th of February
@@ -149,7 +150,7 @@ def read_schedule(trigger: dict[str, Any]) -> Schedule:
 
 def _read_duration(text: str) -> int:
     """The seconds of a duration as Go writes it; less than one are one, as in cron."""
-    parts = PART.findall(text)
+    parts = PART.findall(text) if len(text) <= MOST_OF_DURATION else []
     signed = text[1:] if text.startswith(("-", "+")) else text
     if signed != "0" and (not parts or "".join(map("".join, parts)) != signed):
         raise ScheduleError(f"{text[:20]!r} is no duration of @every, such as 1h30m, 1.5h or 90s")

@@ -60,7 +60,8 @@ def test_after_the_last_year_there_is_no_time(asked, cron):
     ["", "* * * *", "60 * * * * *", "a * * * * *", "*/0 * * * * *", "5-1 * * * * *", "@every 1x"]
     + ["@every", "@every 1h 30m", "@every 30", "@every 2562048h", "@Hourly", " @hourly", "@never"]
     + ["1/x * * * * *", "*/1_0 * * * * *", "²* * * * * *", "* * * * * * *"]
-    + ["0 0 0 * * 7", "0 0 0 * * 5-7"],
+    + ["0 0 0 * * 7", "0 0 0 * * 5-7"]
+    + ["@every " + "1" * 20_000, "@every " + "1" * 5_000 + "s"],
 )
 def test_what_is_no_cron(text):
     with pytest.raises(ScheduleError):

@@ -33,7 +33,10 @@ def test_a_condition_means_what_it_means_on_a_cluster(condition, inputs, expecte
 
 @pytest.mark.parametrize(
     "condition",
-    ["", "size([1]) == 1", "__import__('os')", f"{given('other')} == 1", f"int({given('w')}) > 1"],
+    ["", "size([1]) == 1", "__import__('os')", f"{given('other')} == 1", f"int({given('w')}) > 1"]
+    # From each of its quotes, a search to the end would take hours.
+    + ['"' + '\\"' * 200_000, "'" + "\\'" * 200_000 + "\\"],
+    ids=range(7),
 )
 def test_what_cannot_be_judged_is_one_message(condition):
     with pytest.raises(FastkfError, match="cannot be judged"):

@@ -18,10 +18,13 @@ from fastkf.base.outputs import check_inside, write_named
 from fastkf.course.exercises import EXERCISE, RIGHT, is_right
 from fastkf.course.regression.once import FOLDER, execute_once
 from fastkf.notebook.composition import whole
-from fastkf.notebook.model import Notebook, read
+from fastkf.notebook.model import Cell, Notebook, read
 from fastkf.package.model import Package
 
 SOLUTIONS = "solutions"
+# Jupyter's tag of a cell that is to raise, and nbval's words for the same.
+RAISES = ("raises-exception", "nbval-raises-exception")
+RAISES_COMMENT = "# NBVAL_RAISES_EXCEPTION"
 
 
 class CheckError(Exception):
@@ -37,7 +40,7 @@ def rules(notebook: Notebook, folder: Path) -> None:
 
 
 def outputs(notebook: Notebook, folder: Path) -> None:
-    """The notebook is committed executed, without errors and warnings."""
+    """It is committed executed, without warnings, and without an error that is not meant."""
     complete = whole(notebook)
     cells = [cell for cell in complete.code_cells if cell.source.strip()]
     results = [(cell, output) for cell in cells for output in cell.outputs]
@@ -45,7 +48,7 @@ def outputs(notebook: Notebook, folder: Path) -> None:
         raise CheckError(f"{notebook.path}: committed without outputs; execute and save it")
     for cell, output in results:
         is_told = output.get("name") == "stderr" and not is_bar("".join(output.get("text", "")))
-        if output["output_type"] == "error" or is_told:
+        if is_told or (output["output_type"] == "error" and not is_to_raise(cell)):
             raise CheckError(
                 f"{notebook.path}: {cell.label}: an error or a warning is among its outputs"
             )
@@ -54,6 +57,11 @@ def outputs(notebook: Notebook, folder: Path) -> None:
             f"{notebook.path}: no committed value of {', '.join(sorted(missing))}; "
             "execute the metrics cell and save the notebook"
         )
+
+
+def is_to_raise(cell: Cell) -> bool:
+    """Whether an exception is what a cell is there to show."""
+    return not set(RAISES).isdisjoint(cell.tags) or RAISES_COMMENT in cell.source
 
 
 def is_bar(text: str) -> bool:

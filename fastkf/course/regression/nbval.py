@@ -3,10 +3,15 @@
 The metrics cell is compared as numbers, within the tolerance: nbval compares text, and takes no
 marker in a metrics cell, since Kale allows no comment there. And after the lab's last exercise, in
 the same kernel, come the solution's cells of each exercise, whose outputs are written down.
+
+A cell whose kernel ends fails at once: nbval waits 2,000 seconds for it, its time limit of a cell.
 """
 
 import json
+import signal
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fastkf.base.iri import import_jsonschema
@@ -17,12 +22,14 @@ import nbformat  # noqa: E402
 import pytest  # noqa: E402
 
 from fastkf.base.errors import FastkfError  # noqa: E402
+from fastkf.base.processes import SIGNALLED, MemoryWatch  # noqa: E402
 from fastkf.course.exercises import group_cells  # noqa: E402
 from fastkf.course.regression.checks import CheckError, compare_metrics  # noqa: E402
 from fastkf.engine.notebook import printed_metrics  # noqa: E402
 from fastkf.notebook.model import read  # noqa: E402
 
 TAG = "pipeline-metrics"
+BETWEEN_LOOKS = 0.5  # seconds
 
 
 def pytest_addoption(parser):
@@ -45,7 +52,8 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    result = yield
+    with fails_with_its_kernel(item.parent.kernel):
+        result = yield
     if TAG in item.cell.metadata.get("tags", []):
         committed, now = (
             printed_metrics(item.cell.source, outputs)
@@ -56,6 +64,29 @@ def pytest_runtest_call(item):
         except CheckError as error:
             pytest.fail(str(error), pytrace=False)
     return result
+
+
+@contextmanager
+def fails_with_its_kernel(kernel) -> Iterator[None]:
+    """Fails a cell whose kernel's process ends; `kernel` is nbval's.
+
+    The alarm interrupts the wait for the kernel's answer, which is in this thread.
+    """
+    memory, process = MemoryWatch(), kernel.km.provisioner.process
+
+    def look(*_):
+        code = process.poll()
+        if code is not None:
+            ending = memory.ending(SIGNALLED - code if code < 0 else code)
+            pytest.fail(f"the notebook's kernel has died: it {ending}", pytrace=False)
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, BETWEEN_LOOKS, BETWEEN_LOOKS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Answers:
