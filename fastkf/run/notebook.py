@@ -24,7 +24,7 @@ from fastkf.package.asked import Asked, ask_for_kernel, list_asked
 from fastkf.package.given import Given, explain_lack
 from fastkf.package.pins import Pins
 from fastkf.run.compared import say_what_is_compared
-from fastkf.run.pipeline import run_pipeline
+from fastkf.run.pipeline import run_pipeline, warn_of_long
 from fastkf.run.reasons import Reasons
 from fastkf.runs.compare import EXACT, Tolerance
 from fastkf.runs.folder import make_run_folder
@@ -123,6 +123,7 @@ def _run_both_ways(
             began = time.monotonic()
             package = compile_package(notebook, folder / "pipeline.yaml", pins=options.pins)
             progress.done(f"compiled {shown_path(folder)}/pipeline.yaml", time.monotonic() - began)
+            warn_of_long(package, progress)
             if lack := explain_lack(package, given):
                 progress.warn(str(lack))  # where the data are here, no keys to a store are needed
             asked = list_asked(package)

@@ -36,7 +36,7 @@ from fastkf.package.imports import list_shared
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import describe_settings
-from fastkf.run.pipeline import run_pipeline
+from fastkf.run.pipeline import run_pipeline, warn_of_long
 from fastkf.runs.cache import Store
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import keep
@@ -108,6 +108,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     run = _prepare_run(package, arguments, options)
     shutil.copyfile(path, run.folder / "pipeline.yaml")
     _tell(f"{shown_path(path)}: {count(len(package.tasks), 'step')}", run, progress)
+    warn_of_long(package, progress)
     _tell_volumes(package, options.given, progress)
     explain = partial(explain_step, cells=dict.fromkeys(package.cells))
     provisions = Provisions(around, texts_of(run.parameters), brought)

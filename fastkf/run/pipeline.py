@@ -10,6 +10,7 @@ from fastkf.base import clock
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.given import Given
+from fastkf.package.lengths import list_too_long
 from fastkf.package.model import Package
 from fastkf.runs.cache import Store
 from fastkf.runs.keeper import Keeper
@@ -57,6 +58,12 @@ def run_pipeline(
             keeper.update(pipeline=result.end(result.state))
     if result.state is State.SUCCEEDED:
         progress.done("ran as a pipeline", seconds)
+
+
+def warn_of_long(package: Package, progress: Progress) -> None:
+    """Says which steps will not start, as far as it is known before the run."""
+    for name, found in list_too_long(package):
+        progress.warn(f"{name}: {found}")
 
 
 def _complete(result: PipelineResult, outcome: Outcome) -> PipelineResult:

@@ -116,7 +116,19 @@ CASES = {
         "exit_pipeline", states={"fail": "failed"}, error="ValueError: no"
     ),
     "loops over items of items": Case("items_of_items"),
-    "long values": Case("long_values", {"Output": 400_000}),
+    "values as long as a step may take": Case("long_values", {"Output": 126_000}),
+    "values with which no pod starts": Case(
+        "long_values",
+        states={"length": "failed"},
+        error="what it takes, most of it in text, has 133,",
+        arguments={"text": "x" * 70_000},
+    ),
+    "an argument with which no pod starts": Case(
+        "long_argument",
+        states={"show-length": "failed"},
+        error="argument 3 of its command has 140,000 bytes",
+        arguments={"text": "x" * 140_000},
+    ),
     "packages of another release": Case(
         "other_release", {"Output": "ok, in a venv"}, edit=of_another_release
     ),

@@ -287,8 +287,8 @@ def length(text: str, values: dict) -> int:
 
 
 @dsl.pipeline
-def long_values(text: str = "x" * 200_000) -> int:
-    return length(text=text, values={"more": "y" * 200_000}).output
+def long_values(text: str = "x" * 63_000) -> int:
+    return length(text=text, values={"more": "y" * 63_000}).output
 
 
 @component(packages_to_install=['tomli>=1; python_version<"3.11"'])

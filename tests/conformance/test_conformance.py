@@ -142,14 +142,10 @@ def test_the_placeholders_of_a_job(outcomes):
     assert rest == "{{$.inputs.parameters['not there']}}"
 
 
-def test_a_log_says_that_a_pod_cannot_start_with_a_long_argument(outcomes, place):
-    logs = place / FOLDERS["long values"] / "run" / "logs"
-    assert re.search(
-        r"an argument .* has 4\d\d,\d\d\d bytes. Linux takes 131,071",
-        (logs / "length.log").read_text(),
-    )
-    logs = place / FOLDERS["placeholders"] / "run" / "logs"
-    assert all("Linux takes" not in log.read_text() for log in logs.iterdir())
+def test_a_step_with_which_no_pod_starts_is_told_why_and_what_to_do(outcomes):
+    errors = list_errors(outcomes["values with which no pod starts"])
+    assert "Linux starts no program with an argument or a variable of more than 131,071" in errors
+    assert "pass what is long as an artifact" in errors
 
 
 def test_a_log_says_which_kfp_runs_and_what_is_not_applied(outcomes, place):

@@ -3,7 +3,7 @@
 import hashlib
 import site
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol
@@ -13,6 +13,7 @@ from fastkf.base.processes import Ending
 from fastkf.engine.job import Job
 from fastkf.engine.limits import Limits
 from fastkf.package.given import DONE_WITHOUT, Given
+from fastkf.package.lengths import find_too_long
 from fastkf.runs.model import Failure
 
 LINES_OF_AN_ERROR = 6
@@ -67,6 +68,12 @@ def tell_left_out(job: Job, limits: Limits, log: Path) -> None:
     if limits.cpus and not limits.processors and left_out not in job.task.component.left_out:
         with log.open("a", encoding="utf-8") as file:
             file.write(f"fastkf: not applied here: {left_out}\n")
+
+
+def refuse_long(job: Job, command: Sequence[str], variables: Mapping[str, str]) -> Failure | None:
+    """The failure of a step that no pod could start, though this machine may know ways."""
+    found = find_too_long(command, variables, job.executor_input)
+    return Failure("", found.message, remedy=found.remedy) if found else None
 
 
 def describe_exit(ending: Ending, log: Path) -> Failure:

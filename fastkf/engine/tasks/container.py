@@ -21,6 +21,7 @@ from fastkf.engine.tasks import (
     describe_exit,
     find_limits,
     list_honoured,
+    refuse_long,
     stamp_files,
     stamp_packages,
     tell_left_out,
@@ -29,7 +30,7 @@ from fastkf.package.given import Given
 from fastkf.runs.model import Failure
 
 TOO_LONG = (
-    "an argument of its command is longer than the system takes (128 kB); pass what is long as an "
+    "its command is longer, with its environment, than this system takes; pass what is long as an "
     "artifact: its argument is a path"
 )
 
@@ -83,8 +84,11 @@ class ContainerTasks:
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         command = job.command()
         show(job.image, command)
+        variables = job.variables(self._given)
+        if failure := refuse_long(job, command, variables):
+            return failure
         own = Path(tempfile.mkdtemp(prefix=f"{job.name}-", dir=self._scratch.name))
-        environment = self._environment(own, job.variables(self._given))
+        environment = self._environment(own, variables)
         if mounts := job.list_mounts(self._given, own):
             kept = json.dumps([self._scratch.name, str(job.run_folder), str(self._components)])
             command = [sys.executable, "-I", "-m", mounting.__name__, dump(mounts), kept, *command]

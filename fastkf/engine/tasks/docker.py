@@ -19,7 +19,13 @@ from fastkf.base.processes import Ending
 from fastkf.engine.job import Job
 from fastkf.engine.limits import Limits
 from fastkf.engine.placeholders import WORKSPACE
-from fastkf.engine.tasks import ShowCommand, describe_exit, find_limits, list_honoured
+from fastkf.engine.tasks import (
+    ShowCommand,
+    describe_exit,
+    find_limits,
+    list_honoured,
+    refuse_long,
+)
 from fastkf.engine.tasks.engines import Engine
 from fastkf.package.given import Given
 from fastkf.package.quantities import show_bytes
@@ -99,6 +105,8 @@ class DockerTasks:
 
         command = job.command()
         show(job.image, command)
+        if failure := refuse_long(job, command, job.variables(self._given)):
+            return failure
         ending = Ending(1)
         with (
             log.open("ab") as file,

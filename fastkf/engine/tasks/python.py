@@ -23,6 +23,7 @@ from fastkf.engine.tasks import (
     ShowCommand,
     find_limits,
     list_honoured,
+    refuse_long,
     stamp_packages,
     tell_left_out,
 )
@@ -41,7 +42,6 @@ c.InteractiveShellApp.extensions = ["fastkf.engine.warm.kernel"]
 """
 
 LONGEST_ARGUMENT = 100_000  # bytes
-MOST_OF_LINUX = 2**17 - 1  # bytes of an argument (linux/binfmts.h, MAX_ARG_STRLEN)
 FROM_FILE = """\
 with open({path}, encoding="utf-8") as _file:
     exec(compile(_file.read(), {path}, "exec"))
@@ -132,6 +132,9 @@ class PythonTasks:
                 f"{job.name} is a Python component whose code is in its image only ({job.image}); "
                 "run it with --docker, or on a Kubeflow",
             )
+        variables = job.variables(self._given)
+        if failure := refuse_long(job, command, variables):
+            return failure
         may_write = job.task.component.is_root
         start = self._provisions.make_folder(folder, may_write)
         asked, present = self._ask(command[: place + 1])
@@ -139,7 +142,7 @@ class PythonTasks:
             base = self._environments.provide(asked, log, start) if asked else None
         except FastkfError as error:
             return Failure("MissingPackage", str(error))
-        environment = self._environment(job.variables(self._given), folder, base)
+        environment = self._environment(variables, folder, base)
         if not may_write:
             environment[interpreter.OBEYS_PERMISSIONS] = "1"
         if mounts := job.list_mounts(self._given, folder):
@@ -147,7 +150,6 @@ class PythonTasks:
             environment[interpreter.KEPT] = json.dumps([str(self._folder), str(job.run_folder)])
         environment[interpreter.PRESENT] = "" if base else present
         environment |= _describe_runtime(command[:place], command[place])
-        _tell_long(command, log)
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
         limits = find_limits(job, self._given, folder / interpreter.KEEPERS)
         tell_left_out(job, limits, log)
@@ -224,18 +226,6 @@ def _shorten(command: list[str], place: int, source: str, folder: Path) -> list[
             path.write_text(word, encoding="utf-8")
             shorter[number] = f"{interpreter.IN_FILE}{path}"
     return shorter
-
-
-def _tell_long(command: list[str], log: Path) -> None:
-    """Says in the log that no pod could be started with an argument as long as one of these."""
-    longest = max(len(word.encode()) for word in command)
-    if longest > MOST_OF_LINUX:
-        with log.open("a", encoding="utf-8") as file:
-            file.write(
-                f"fastkf: an argument of the step's command has {longest:,} bytes. Linux takes "
-                f"{MOST_OF_LINUX:,}, so a pod could not start it: pass what is long as an "
-                "artifact, and keep it out of the step's code\n"
-            )
 
 
 def _describe_runtime(command: list[str], source: str) -> dict[str, str]:
