@@ -96,7 +96,7 @@ def enter(mounts: Sequence[Mount], kept: Sequence[str]) -> None:
             _close(one.target)
         for path, descriptor in held.items():
             if _is_below(path, one.target):
-                os.makedirs(path, exist_ok=True)
+                _make_place(descriptor, path)
                 _bind(descriptor, path)
     for descriptor in (*held.values(), *sources.values()):
         os.close(descriptor)
@@ -120,6 +120,15 @@ def _unshare() -> bool:
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
     return True
+
+
+def _make_place(descriptor: int, path: str) -> None:
+    """Makes a folder or an empty file at a path, as is to be seen there."""
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        os.makedirs(path, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
 
 
 def _make_folder(path: str, made: set[int]) -> None:

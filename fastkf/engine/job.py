@@ -6,8 +6,9 @@ What Kubeflow Pipelines' launcher does around a container (backend/src/v2/compon
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fastkf.base.files import folder_name
@@ -33,9 +34,11 @@ class Job:
 
     Attributes:
         key: what its outputs follow from, where they may be taken from the cache.
+        moved: paths as it has seen them to where they are now that it has ended.
     """
 
     key: str | None = None
+    moved: Mapping[str, Path] = MappingProxyType({})
 
     def __init__(self, task: Task, arguments: Arguments, name: str, around: Surroundings):
         self.task, self.name = task, name
@@ -98,17 +101,21 @@ class Job:
         """How long it may run; None where the pipeline sets no limit."""
         return float(self.task.component.kubernetes.get(TIME_LIMIT) or 0) or None
 
-    def list_mounts(self, given: Given | None, folder: Path) -> list[Mount]:
+    def list_mounts(
+        self, given: Given | None, folder: Path, hidden: Iterable[str] = ()
+    ) -> list[Mount]:
         """The folders that it sees at paths of its own, which are made.
 
         Args:
             folder: for what nobody else has; removed when the job has ended.
+            hidden: folders in which it does not see what this machine has there.
 
         Raises:
             ValueError: a name or a path that Kubernetes does not take.
         """
         asked = self.task.component.kubernetes
-        return list_mounts(asked, self.arguments.volumes, self.volumes, given or Given(), folder)
+        given = given or Given()
+        return list_mounts(asked, self.arguments.volumes, self.volumes, given, folder, hidden)
 
     @property
     def limits(self) -> dict[str, str]:
@@ -125,17 +132,23 @@ class Job:
         """Whether it has a command of its own instead of the image's entrypoint."""
         return bool(self.task.component.container.get("command"))
 
+    @property
+    def script(self) -> list[str]:
+        """The container's command and arguments, as the package has them."""
+        container = self.task.component.container
+        return [*(container.get("command") or ()), *(container.get("args") or ())]
+
     def command(self, executor_input: Mapping[str, Any] | None = None) -> list[str]:
         """The container's command and arguments, their placeholders replaced.
 
         Args:
             executor_input: in place of the job's own.
         """
-        container = self.task.component.container
-        words = [*(container.get("command") or ()), *(container.get("args") or ())]
         given = {**self.arguments.artifacts, **self.arguments.parameters}
         message = self.executor_input if executor_input is None else executor_input
-        return [self._words.fill(part, message) for word in words for part in expand(word, given)]
+        return [
+            self._words.fill(part, message) for word in self.script for part in expand(word, given)
+        ]
 
     def _fill(self, text: str) -> str:
         return self._words.fill(text, self.executor_input)
@@ -205,9 +218,20 @@ class Job:
         except ValueError as error:
             raise ValueError(f"the metrics, or other metadata, of {name}: {error}") from error
         custom = mentioned.get("custom_path") or mentioned.get("customPath")
-        if custom and os.path.lexists(custom) and "://" not in artifact["uri"]:
-            copy(Path(custom), Path(local_path(artifact)))
+        place = _find(str(custom), self.moved) if custom else None
+        if place and os.path.lexists(place) and "://" not in artifact["uri"]:
+            copy(place, Path(local_path(artifact)))
         return artifact
+
+
+def _find(path: str, moved: Mapping[str, Path]) -> Path:
+    """Where it is that a job has seen at a path."""
+    for seen, place in sorted(moved.items(), key=lambda item: -len(item[0])):
+        if Path(path).is_relative_to(seen):
+            there = place / Path(path).relative_to(seen)
+            if os.path.lexists(there):
+                return there
+    return Path(path)
 
 
 def _refuse_infinite(value: Any, path: str, owner: str) -> None:

@@ -39,12 +39,20 @@ class Provisions:
             linked.
         brought: files, as paths from `home`, that the steps' image is to have.
         kept: the folder with copies of these.
+        given: texts of the parameters that were given for this run; what those that are absolute
+            paths name stays where it is.
     """
 
     home: Path
     named: tuple[str, ...] = ()
     brought: tuple[str, ...] = ()
     kept: Path | None = None
+    given: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> list[Path]:
+        """The paths of this machine to which the steps' folders lead."""
+        return [self.home, *(self._target(path).resolve() for path in self._find_named())]
 
     def keep(self, folder: Path) -> "Provisions":
         """The same, with a copy of each file that is brought: what changes later is not seen."""

@@ -56,6 +56,7 @@ def list_mounts(
     claims: Volumes,
     given: Given,
     folder: Path,
+    hidden: Iterable[str] = (),
 ) -> list[Mount]:
     """What a step is to see, and where; the folders are made.
 
@@ -63,15 +64,18 @@ def list_mounts(
         asked: what its executor asks of Kubernetes.
         volumes: those of them that have names, each with its mount, as in a pod's manifest.
         folder: the step's own, for what nobody else has.
+        hidden: folders in which it does not see what this machine has there.
 
     Raises:
         ValueError: a name or path that Kubernetes does not take.
     """
+    hidden = tuple(hidden)
     mounts = [*_list_named(volumes, claims, given, folder), *_list_empty(asked, folder)]
     targets = [one.target for one in mounts]
     if twice := next((one for one in targets if targets.count(one) > 1), None):
         raise ValueError(f"two volumes are to be at {twice}, which Kubernetes refuses")
-    return [one for one in mounts if not one.is_there]
+    is_hidden = [any(map(Path(one.target).is_relative_to, hidden)) for one in mounts]
+    return [one for one, is_ in zip(mounts, is_hidden, strict=True) if is_ or not one.is_there]
 
 
 def _list_named(

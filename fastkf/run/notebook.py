@@ -24,7 +24,7 @@ from fastkf.package.asked import Asked, ask_for_kernel, list_asked
 from fastkf.package.given import Given, explain_lack
 from fastkf.package.pins import Pins
 from fastkf.run.compared import say_what_is_compared
-from fastkf.run.pipeline import run_pipeline, warn_of_long
+from fastkf.run.pipeline import run_pipeline, warn_of_long, warn_of_shared
 from fastkf.run.reasons import Reasons
 from fastkf.runs.compare import EXACT, Tolerance
 from fastkf.runs.folder import make_run_folder
@@ -82,7 +82,8 @@ def run_notebook(
     folder = make_run_folder(notebook.name, options.output, options.home)
     run = Run(folder, notebook.name, notebook.title, {**notebook.parameters, **parameters})
     home = notebook.path.resolve().parent
-    provisions = Provisions(home, texts_of(run.parameters), brought)
+    texts, of_run = texts_of(run.parameters), texts_of(parameters)
+    provisions = Provisions(home, texts, brought, given=of_run)
     tolerance = options.tolerance
     if tolerance.usual is None:
         tolerance = replace(tolerance, usual=notebook.course.tolerance)
@@ -124,6 +125,7 @@ def _run_both_ways(
             package = compile_package(notebook, folder / "pipeline.yaml", pins=options.pins)
             progress.done(f"compiled {shown_path(folder)}/pipeline.yaml", time.monotonic() - began)
             warn_of_long(package, progress)
+            warn_of_shared(package, parameters, progress)
             if lack := explain_lack(package, given):
                 progress.warn(str(lack))  # where the data are here, no keys to a store are needed
             asked = list_asked(package)

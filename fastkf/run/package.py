@@ -36,7 +36,7 @@ from fastkf.package.imports import list_shared
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import describe_settings
-from fastkf.run.pipeline import run_pipeline, warn_of_long
+from fastkf.run.pipeline import run_pipeline, warn_of_long, warn_of_shared
 from fastkf.runs.cache import Store
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import keep
@@ -108,10 +108,11 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     run = _prepare_run(package, arguments, options)
     shutil.copyfile(path, run.folder / "pipeline.yaml")
     _tell(f"{shown_path(path)}: {count(len(package.tasks), 'step')}", run, progress)
-    warn_of_long(package, progress)
+    _warn(package, arguments, options, progress)
     _tell_volumes(package, options.given, progress)
     explain = partial(explain_step, cells=dict.fromkeys(package.cells))
-    provisions = Provisions(around, texts_of(run.parameters), brought)
+    texts, of_run = texts_of(run.parameters), texts_of(arguments)
+    provisions = Provisions(around, texts, brought, given=of_run)
     with keep(run) as keeper, ExitStack() as stack:
         executors = _make_executors(
             package, provisions, around, folders, environments, options, stack
@@ -127,6 +128,14 @@ def _tell(what: str, run: Run, progress: Progress) -> None:
     progress.say(run.note or "")
     for setting in run.not_applied:
         progress.warn(f"not applied here: {setting}")
+
+
+def _warn(
+    package: Package, arguments: Mapping[str, Any], options: Options, progress: Progress
+) -> None:
+    warn_of_long(package, progress)
+    if not options.docker:
+        warn_of_shared(package, arguments, progress)
 
 
 def _tell_volumes(package: Package, given: Given, progress: Progress) -> None:

@@ -1,15 +1,18 @@
 """The pipeline's part of a run: shown while it goes, each failure in its author's words."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from fastkf.base import clock
+from fastkf.base.mounts import can_mount
+from fastkf.engine.own_places import SHARED, are_named, texts_in
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.given import Given
+from fastkf.package.kale import brings_source
 from fastkf.package.lengths import list_too_long
 from fastkf.package.model import Package
 from fastkf.runs.cache import Store
@@ -64,6 +67,22 @@ def warn_of_long(package: Package, progress: Progress) -> None:
     """Says which steps will not start, as far as it is known before the run."""
     for name, found in list_too_long(package):
         progress.warn(f"{name}: {found}")
+
+
+def warn_of_shared(package: Package, arguments: Mapping[str, Any], progress: Progress) -> None:
+    """Says that steps share folders that they name, where they do."""
+    if are_named(_list_texts(package, arguments)) and not can_mount():
+        progress.warn(SHARED)
+
+
+def _list_texts(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """The texts of its steps' code and of the values that they are given."""
+    yield from texts_in({**package.defaults, **arguments})
+    yield from package.python_sources.values()
+    for executor in package.executors.values():
+        container = executor.get("container") or {}
+        if not brings_source(container.get("command") or ()):
+            yield from map(str, (*(container.get("command") or ()), *(container.get("args") or ())))
 
 
 def _complete(result: PipelineResult, outcome: Outcome) -> PipelineResult:

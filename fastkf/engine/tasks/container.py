@@ -12,10 +12,11 @@ from typing import Self
 
 from fastkf.base import mounts as mounting
 from fastkf.base import processes
-from fastkf.base.mounts import dump
+from fastkf.base.mounts import Mount, dump
 from fastkf.engine.children import Children
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
+from fastkf.engine.own_places import Steps, Texts, arrange, has_own, read_code
 from fastkf.engine.tasks import (
     ShowCommand,
     describe_exit,
@@ -58,6 +59,7 @@ class ContainerTasks:
 
     def __enter__(self) -> Self:
         self._scratch = tempfile.TemporaryDirectory(prefix="fastkf-", ignore_cleanup_errors=True)
+        self._steps = Steps(Path(self._scratch.name))
         return self
 
     def __exit__(
@@ -87,23 +89,33 @@ class ContainerTasks:
         variables = job.variables(self._given)
         if failure := refuse_long(job, command, variables):
             return failure
-        own = Path(tempfile.mkdtemp(prefix=f"{job.name}-", dir=self._scratch.name))
+        own = self._steps.make_folder(log.stem)
         environment = self._environment(own, variables)
-        if mounts := job.list_mounts(self._given, own):
-            kept = json.dumps([self._scratch.name, str(job.run_folder), str(self._components)])
-            command = [sys.executable, "-I", "-m", mounting.__name__, dump(mounts), kept, *command]
+        folder = self._folders[job.image]
+        mounts, kept = self._arrange(job, folder, own, log)
+        if mounts:
+            words = dump(mounts), json.dumps(kept)
+            command = [sys.executable, "-I", "-m", mounting.__name__, *words, *command]
         limits = find_limits(job, self._given)
         tell_left_out(job, limits, log)
+        run = self._children.run
         try:
-            folder = self._folders[job.image]
-            ending = self._children.run(
-                command, environment, log, folder, job.seconds, limits, job.mask
-            )
+            ending = run(command, environment, log, folder, job.seconds, limits, job.mask)
         except OSError as error:
             if error.errno != errno.E2BIG:
                 raise
             return Failure("", TOO_LONG)
-        return describe_exit(ending, log) if ending.code else None
+        job.moved = self._steps.end(own)
+        seen = kept if has_own(mounts) else None
+        failure = describe_exit(ending, log) if ending.code else None
+        return self._steps.explain(failure, own.name, seen) if failure else None
+
+    def _arrange(
+        self, job: Job, folder: Path, own: Path, log: Path
+    ) -> tuple[list[Mount], list[str]]:
+        kept = (Path(self._scratch.name), job.run_folder, self._components, folder)
+        code = *job.script, *read_code(folder), *read_code(self._components, "*")
+        return arrange(job, self._given, own, kept, Texts(code), log)
 
     def _environment(self, folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
         """This environment with a `python3` and a home in the step's folder, and `variables`."""

@@ -11,13 +11,14 @@ from typing import Self
 
 from fastkf.base.errors import FastkfError
 from fastkf.base.files import is_full
-from fastkf.base.mounts import dump
+from fastkf.base.mounts import Mount, dump
 from fastkf.base.processes import Ending, path_with
 from fastkf.engine.children import Children
 from fastkf.engine.environments import Environments
 from fastkf.engine.isolation import isolate, move_marshalled
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
+from fastkf.engine.own_places import Steps, Texts, arrange, has_own, read_code
 from fastkf.engine.step_folder import Provisions, with_remedy
 from fastkf.engine.tasks import (
     ShowCommand,
@@ -83,6 +84,7 @@ class PythonTasks:
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="fastkf-"))
+        self._steps = Steps(self._folder)
         stub = parent.python_for_steps(self._folder, self._imports, self._warm, self._shared)
         with contextlib.ExitStack() as stack:
             self._python = stack.enter_context(stub)
@@ -123,7 +125,7 @@ class PythonTasks:
         return list_honoured(self._given)
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
-        folder = self._make_folder(job.name)
+        folder = self._make_folder(log.stem)
         command = job.command(move_marshalled(job.executor_input, str(folder)))
         place = _find_source(command)
         if place is None:
@@ -145,9 +147,10 @@ class PythonTasks:
         environment = self._environment(variables, folder, base)
         if not may_write:
             environment[interpreter.OBEYS_PERMISSIONS] = "1"
-        if mounts := job.list_mounts(self._given, folder):
+        mounts, kept = self._arrange(job, command[place], folder, log)
+        if mounts:
             environment[interpreter.MOUNTS] = dump(mounts)
-            environment[interpreter.KEPT] = json.dumps([str(self._folder), str(job.run_folder)])
+            environment[interpreter.KEPT] = json.dumps(kept)
         environment[interpreter.PRESENT] = "" if base else present
         environment |= _describe_runtime(command[:place], command[place])
         command = _shorten(command, place, isolate(command[place], str(folder)), folder)
@@ -156,7 +159,19 @@ class PythonTasks:
         if limits.memory:
             (folder / interpreter.KEEPERS).mkdir()
         ending = self._children.run(command, environment, log, start, job.seconds, limits, job.mask)
-        return with_remedy(read_failure(folder, ending), may_write) if ending.code else None
+        failure = with_remedy(read_failure(folder, ending), may_write) if ending.code else None
+        job.moved = self._steps.end(folder)
+        seen = kept if has_own(mounts) else None
+        return self._steps.explain(failure, folder.name, seen) if failure else None
+
+    def _arrange(
+        self, job: Job, source: str, folder: Path, log: Path
+    ) -> tuple[list[Mount], list[str]]:
+        around = self._provisions
+        brought = read_code(around.kept) if around.kept else ()
+        kept = (self._folder, job.run_folder, *around.places)
+        texts = Texts((source, *brought), around.given)
+        return arrange(job, self._given, folder, kept, texts, log)
 
     def _ask(self, command: list[str]) -> tuple[Asked | None, str]:
         """What a component's command asks for that is not here, and its installs of what is."""
@@ -168,9 +183,7 @@ class PythonTasks:
         return self._installs[key]
 
     def _make_folder(self, name: str) -> Path:
-        steps = self._folder / "steps"
-        steps.mkdir(exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=steps))
+        folder = self._steps.make_folder(name)
         profile = folder / "ipython" / "profile_default"
         for path in (folder / "tmp", profile):
             path.mkdir(parents=True)

@@ -1,0 +1,236 @@
+"""The folders that each container has for itself, and steps on one machine share: /tmp, /var/tmp.
+
+A step whose code or parameters name them gets its own, where a process may have mounts of its own
+(`fastkf.base.mounts`): what one step writes there, no other finds, as on a cluster. What this
+machine has there for the steps, such as the run's folder, stays where it is.
+"""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fastkf
+from fastkf.base.mounts import Mount, can_mount
+from fastkf.engine.isolation import MARSHAL
+from fastkf.engine.job import Job
+from fastkf.engine.placeholders import local_path
+from fastkf.package.given import Given
+from fastkf.runs.model import Failure
+
+PLACES = {"/tmp": "tmp", "/var/tmp": "var-tmp"}  # to the name in a step's folder
+NAMED = re.compile(r"/(?:var/)?tmp\b")
+PROGRAMS = (".py", ".sh")
+PATH = re.compile(r"""['"](/[^'"\n]+)['"]|(/[^\s'",;:()\[\]]+)""")
+SHARED = (
+    "steps share this machine's /tmp: it lets no program mount a folder. On a cluster each step "
+    "has a /tmp of its own, and does not find there what another has written"
+)
+OF_ANOTHER = (
+    "the step {step} has written it, and each step has a file system of its own, as on a cluster, "
+    "/tmp too: pass on what is in it in a variable or an artifact, or keep it in a volume"
+)
+OF_THE_MACHINE = (
+    "this machine has it, and each step has a /tmp of its own, as on a cluster: bring the file "
+    "with --bring, name its folder with --parameter, or keep it in a volume"
+)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What may name these folders.
+
+    Attributes:
+        code: the texts of a step's programs.
+        paths: what may be paths of this machine that it may use.
+    """
+
+    code: Sequence[str]
+    paths: Sequence[str] = ()
+
+
+def arrange(
+    job: Job, given: Given | None, folder: Path, kept: Sequence[Path], texts: Texts, log: Path
+) -> tuple[list[Mount], list[str]]:
+    """The folders that a step sees at paths of its own, and the paths that stay as they are.
+
+    Where it has folders of its own, these are all that it sees of this machine below them.
+
+    Args:
+        folder: the step's own.
+        kept: what it needs of this machine.
+        texts: its code, and what may be paths that it may use.
+        log: says where it cannot have folders of its own, though it asks for them.
+    """
+    asks = are_named((*texts.code, *texts_in(job.arguments.parameters)))
+    if asks and not can_mount():
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"fastkf: {SHARED}\n")
+        asks = False
+    mounts = job.list_mounts(given, folder, PLACES if asks else ())
+    stays = list(map(str, kept))
+    if asks:
+        taken = (one for listed in job.arguments.artifacts.values() for one in listed)
+        uris = map(local_path, taken)
+        return (
+            [*list_own(folder, mounts), *mounts],
+            [*stays, *list_kept((*kept, *uris), texts.paths)],
+        )
+    return mounts, stays
+
+
+def are_named(texts: Iterable[str]) -> bool:
+    """Whether one of the texts of a step names one of these folders, Kale's own use aside."""
+    return any(NAMED.search(text.replace(MARSHAL, "")) for text in texts)
+
+
+def has_own(mounts: Iterable[Mount]) -> bool:
+    """Whether a step with these mounts has one of these folders for itself."""
+    return any(one.target in PLACES for one in mounts)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """The texts in a value of a parameter."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from texts_in(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts_in(one)
+
+
+def list_own(folder: Path, volumes: Sequence[Mount]) -> list[Mount]:
+    """A folder of the step's own for each of these, with room in it for its volumes.
+
+    Args:
+        folder: the step's own.
+        volumes: what it sees elsewhere; one that is at such a path itself is enough.
+    """
+    targets = [one.target for one in volumes]
+    own = []
+    for place, name in PLACES.items():
+        if os.path.realpath(place) != place or not os.path.isdir(place) or place in targets:
+            continue
+        source = folder / name
+        for path in (one for one in targets if Path(one).is_relative_to(place)):
+            (source / os.path.relpath(path, place)).mkdir(parents=True, exist_ok=True)
+        source.mkdir(exist_ok=True)
+        own.append(Mount(str(source), place))
+    return own
+
+
+def list_kept(paths: Iterable[Path | str], texts: Iterable[str] = ()) -> list[str]:
+    """What of this machine stays where it is below these folders.
+
+    Args:
+        paths: of what the step needs.
+        texts: that may be paths of what it may use: what is there of each.
+    """
+    ours = (sys.prefix, sys.base_prefix, *sys.path, *fastkf.__path__)
+    named = (part for text in os.environ.values() for part in text.split(os.pathsep))
+    given = filter(None, map(_find_there, texts))
+    every = {os.path.abspath(path) for path in (*paths, *ours, *named, *given) if path}
+    every |= {os.path.realpath(path) for path in every}
+    found: list[str] = []
+    for path in sorted(every):
+        is_inside = any(path != place and Path(path).is_relative_to(place) for place in PLACES)
+        if is_inside and os.path.exists(path) and not _is_below(path, found):
+            found.append(path)
+    return found
+
+
+def _is_below(path: str, folders: Iterable[str]) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+def _find_there(text: str) -> str | None:
+    """The longest part of an absolute path that is there."""
+    if not text.startswith("/") or "\0" in text:
+        return None
+    path = os.path.normpath(text)
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
+
+
+@cache
+def read_code(folder: Path, pattern: str = "**/*") -> tuple[str, ...]:
+    """The texts of the programs in a folder, as they are when it is asked for the first time."""
+    paths = [path for path in sorted(folder.glob(pattern)) if path.suffix in PROGRAMS]
+    return tuple(path.read_text(encoding="utf-8", errors="replace") for path in paths)
+
+
+class Steps:
+    """The folders of the steps of a run: of those that go on, and of those that have ended.
+
+    When a step has ended, its folder moves: its paths lead to nothing then, as when a container is
+    gone.
+
+    Args:
+        folder: in which they are.
+    """
+
+    def __init__(self, folder: Path):
+        self._running, self._ended = folder / "steps", folder / "ended"
+
+    def make_folder(self, step: str) -> Path:
+        self._running.mkdir(exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{step}-", dir=self._running))
+
+    def end(self, folder: Path) -> dict[str, Path]:
+        """Moves the folder of a step that has ended; returns what it has seen to where it is."""
+        self._ended.mkdir(exist_ok=True)
+        now = folder.rename(self._ended / folder.name)
+        own = {place: now / name for place, name in PLACES.items()}
+        return {**own, str(folder): now}
+
+    def explain(self, failure: Failure, name: str, seen: Iterable[str] | None) -> Failure:
+        """The failure, with what to do where a path in it is another step's, or this machine's.
+
+        Args:
+            name: of the folder of the step that has failed, and ended.
+            seen: what it has seen of this machine below these folders; None where it saw all.
+        """
+        if failure.remedy:
+            return failure
+        for path in (quoted or bare for quoted, bare in PATH.findall(failure.message)):
+            remedy = self._name_other(path, self._ended / name)
+            if remedy is None and seen is not None and not _is_below(path, seen):
+                is_there = _find_inside(path) is not None and os.path.lexists(path)
+                remedy = OF_THE_MACHINE if is_there else None
+            if remedy is not None:
+                return replace(failure, remedy=remedy)
+        return failure
+
+    def _name_other(self, path: str, own: Path) -> str | None:
+        if Path(path).is_relative_to(self._running):
+            found = Path(path).relative_to(self._running).parts
+            other = self._ended / found[0] if found else own
+            return _tell(other) if other != own and other.is_dir() else None
+        inside = _find_inside(path)
+        if inside is None or os.path.lexists(own / inside):
+            return None
+        others = [*self._ended.glob("*"), *self._running.glob("*")]
+        for other in others:
+            if other != own and os.path.lexists(other / inside):
+                return _tell(other)
+        return None
+
+
+def _tell(other: Path) -> str:
+    return OF_ANOTHER.format(step=other.name.rpartition("-")[0])
+
+
+def _find_inside(path: str) -> str | None:
+    """Where in a step's folder is what it sees at a path."""
+    for place, name in PLACES.items():
+        if path != place and Path(path).is_relative_to(place):
+            return os.path.join(name, os.path.relpath(path, place))
+    return None

@@ -1,0 +1,228 @@
+"""What a step writes below /tmp, no other step finds: each has its own, as in a pod."""
+
+import os
+import tempfile
+import uuid
+from pathlib import Path
+
+import pytest
+from kfp import compiler, dsl, kubernetes
+from kfp.dsl import Artifact, Input, Output
+from local_runs import run_package_here
+
+from fastkf.base.mounts import can_mount
+from fastkf.engine import own_places
+from fastkf.engine.run import run_package
+from fastkf.engine.step_folder import Provisions
+from fastkf.engine.tasks.container import ContainerTasks
+from fastkf.engine.tasks.python import PythonTasks
+from fastkf.package.given import Given
+from fastkf.package.model import Package
+from fastkf.runs.model import State
+
+pytestmark = pytest.mark.slow
+needs_mounts = pytest.mark.skipif(not can_mount(), reason="nobody may mount anything here")
+HERE = str(uuid.uuid4())  # in a name that nobody else has in /tmp
+
+
+def component(function):
+    return dsl.component(function, base_image="python:3.11", install_kfp_package=False)
+
+
+@component
+def write(path: str) -> str:
+    from pathlib import Path
+
+    Path(path).write_text("written")
+    return path
+
+
+@component
+def write_temporary() -> str:
+    import tempfile
+    from pathlib import Path
+
+    path = Path(tempfile.mkdtemp()) / "table.csv"
+    path.write_text("written")
+    return str(path)
+
+
+@component
+def read(path: str) -> str:
+    return open(path).read()
+
+
+@component
+def save(model: Output[Artifact], name: str):
+    from pathlib import Path
+
+    model.custom_path = f"/tmp/{name}"
+    Path(model.custom_path).write_text("saved")
+
+
+@component
+def load(model: Input[Artifact]) -> str:
+    return open(model.path).read()
+
+
+@dsl.container_component
+def write_in_shell(name: str):
+    return dsl.ContainerSpec(image="own", command=["sh", "-c", 'echo x > "/tmp/$0"'], args=[name])
+
+
+@dsl.container_component
+def read_in_shell(name: str):
+    return dsl.ContainerSpec(image="own", command=["sh", "-c", 'cat "/tmp/$0"'], args=[name])
+
+
+@dsl.pipeline
+def by_name(path: str) -> str:
+    first = write(path=path)
+    return read(path=path).after(first).output
+
+
+@dsl.pipeline
+def by_default(path: str = f"/tmp/{HERE}.txt"):
+    read(path=path).after(write(path=path))
+
+
+@dsl.pipeline
+def by_path() -> str:
+    return read(path=write_temporary().output).output
+
+
+@dsl.pipeline
+def by_artifact(name: str) -> str:
+    return load(model=save(name=name).outputs["model"]).output
+
+
+@dsl.pipeline
+def by_volume(path: str) -> str:
+    first = write(path=path)
+    second = read(path=path).after(first)
+    for task in (first, second):
+        kubernetes.mount_pvc(task, "data", f"/tmp/{HERE}")
+    return second.output
+
+
+@dsl.pipeline
+def in_shells(name: str):
+    read_in_shell(name=name).after(write_in_shell(name=name))
+
+
+@dsl.pipeline
+def of_two(path: str, other: str) -> str:
+    write(path=other)
+    return read(path=path).output
+
+
+def compiled(pipeline, folder) -> Path:
+    path = folder / "package.yaml"
+    compiler.Compiler().compile(pipeline, str(path))
+    return path
+
+
+def run(pipeline, folder, provisions=None, given=None, **arguments):
+    package = Package.read(compiled(pipeline, folder))
+    with (
+        PythonTasks(provisions or Provisions(folder), warm=False, given=given) as python,
+        ContainerTasks(folder, {"own": folder}) as container,
+    ):
+        return run_package(
+            package,
+            arguments,
+            folder / "run",
+            executors={"python": python, "container": container},
+            on_step=lambda step: None,
+            given=given,
+        )
+
+
+def failure_of(outcome):
+    (failed,) = (step for step in outcome.steps if step.state is State.FAILED)
+    return failed.failure
+
+
+@needs_mounts
+def test_what_a_step_writes_into_tmp_no_other_finds(tmp_path):
+    path = f"/tmp/{HERE}.txt"
+    failure = failure_of(run(by_name, tmp_path, path=path))
+    assert failure.name == "FileNotFoundError"
+    assert failure.remedy.startswith("the step write has written it, and each step has a file sys")
+    assert not os.path.lexists(path)
+
+
+@needs_mounts
+def test_the_same_in_forks_of_a_warm_parent(tmp_path):
+    package = compiled(by_default, tmp_path)
+    failure = failure_of(run_package_here(package, tmp_path / "run", tmp_path))
+    assert failure.remedy.startswith("the step write has written it")
+    assert not os.path.lexists(f"/tmp/{HERE}.txt")
+
+
+def test_a_path_of_a_temporary_file_leads_to_nothing_in_another_step(tmp_path):
+    failure = failure_of(run(by_path, tmp_path))
+    assert failure.name == "FileNotFoundError"
+    assert failure.remedy.startswith("the step write-temporary has written it")
+
+
+def test_an_artifact_that_is_saved_in_tmp_is_passed_on(tmp_path):
+    outcome = run(by_artifact, tmp_path, name=HERE)
+    assert outcome.outputs == {"Output": "saved"}
+    if can_mount():
+        assert not os.path.lexists(f"/tmp/{HERE}")
+    else:
+        os.remove(f"/tmp/{HERE}")
+
+
+@needs_mounts
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_volume_in_tmp_is_shared(tmp_path, is_there):
+    if is_there:
+        os.mkdir(f"/tmp/{HERE}")
+    try:
+        volume = Path(f"/tmp/{HERE}") if is_there else tmp_path
+        given = Given(volumes={"data": volume})
+        outcome = run(by_volume, tmp_path, given=given, path=f"/tmp/{HERE}/table.csv")
+        assert outcome.outputs == {"Output": "written"}, outcome.steps
+        assert (volume / "table.csv").read_text() == "written"
+    finally:
+        if is_there:
+            (volume / "table.csv").unlink(missing_ok=True)
+            os.rmdir(f"/tmp/{HERE}")
+    assert not os.path.lexists(f"/tmp/{HERE}")
+
+
+@needs_mounts
+def test_a_container_has_its_own_tmp_too(tmp_path):
+    failure = failure_of(run(in_shells, tmp_path, name=HERE))
+    assert "No such file" in failure.message
+    assert failure.remedy.startswith("the step write-in-shell has written it")
+
+
+@needs_mounts
+def test_a_file_of_this_machine_is_not_there_unless_it_is_named_for_the_run(tmp_path):
+    with tempfile.NamedTemporaryFile("w", dir="/tmp") as file:
+        file.write("of the machine")
+        file.flush()
+        other = f"/tmp/{HERE}"
+        failure = failure_of(run(of_two, tmp_path, path=file.name, other=other))
+        assert failure.remedy.startswith("this machine has it, and each step has a /tmp of its own")
+        named = Provisions(tmp_path, given=(file.name,))
+        again = tmp_path / "again"
+        again.mkdir()
+        outcome = run(of_two, again, named, path=file.name, other=other)
+        assert outcome.outputs == {"Output": "of the machine"}
+
+
+def test_where_nobody_may_mount_steps_share_tmp_and_the_log_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_places, "can_mount", lambda: False)
+    path = f"/tmp/{HERE}.txt"
+    try:
+        outcome = run(by_name, tmp_path, path=path)
+    finally:
+        os.remove(path)
+    assert outcome.outputs == {"Output": "written"}
+    for name in ("write", "read"):
+        log = (tmp_path / "run" / "logs" / f"{name}.log").read_text()
+        assert log.count("steps share this machine's /tmp") == 1
