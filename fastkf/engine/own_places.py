@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,8 @@ from fastkf.package.given import Given
 from fastkf.runs.model import Failure
 
 PLACES = {"/tmp": "tmp", "/var/tmp": "var-tmp"}  # to the name in a step's folder
+OF_A_PERSON = ("USER", "LOGNAME", "DISPLAY", "WAYLAND_DISPLAY", "LANGUAGE")
+LANGUAGE = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
 NAMED = re.compile(r"/(?:var/)?tmp\b")
 PROGRAMS = (".py", ".sh")
 PATH = re.compile(r"""['"](/[^'"\n]+)['"]|(/[^\s'",;:()\[\]]+)""")
@@ -34,6 +36,11 @@ SHARED = (
 OF_ANOTHER = (
     "the step {step} has written it, and each step has a file system of its own, as on a cluster, "
     "/tmp too: pass on what is in it in a variable or an artifact, or keep it in a volume"
+)
+HOMES = ("home", "tmp")  # in a step's folder; Kale's steps have /tmp as theirs
+OF_HOME = (
+    "your home folder has it, and a step has one of its own, as on a cluster: bring the file with "
+    "--bring, or give what is secret as a Secret (--secret)"
 )
 OF_THE_MACHINE = (
     "this machine has it, and each step has a /tmp of its own, as on a cluster: bring the file "
@@ -73,7 +80,7 @@ def arrange(
             file.write(f"fastkf: {SHARED}\n")
         asks = False
     mounts = job.list_mounts(given, folder, PLACES if asks else ())
-    stays = list(map(str, kept))
+    stays = [str(path) for path in kept if path.exists() and str(path) not in PLACES]
     if asks:
         taken = (one for listed in job.arguments.artifacts.values() for one in listed)
         uris = map(local_path, taken)
@@ -82,6 +89,19 @@ def arrange(
             [*stays, *list_kept((*kept, *uris), texts.paths)],
         )
     return mounts, stays
+
+
+def as_in_pod(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables without those of the person at this machine: a name, a screen, a language, a zone.
+
+    A pod has no such variables, but for the language of most images, and its clock says UTC.
+    """
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name not in OF_A_PERSON and not name.startswith("LC_")
+    }
+    return {**kept, "TZ": "UTC", "LANG": LANGUAGE}
 
 
 def are_named(texts: Iterable[str]) -> bool:
@@ -211,9 +231,10 @@ class Steps:
 
     def _name_other(self, path: str, own: Path) -> str | None:
         if Path(path).is_relative_to(self._running):
-            found = Path(path).relative_to(self._running).parts
-            other = self._ended / found[0] if found else own
-            return _tell(other) if other != own and other.is_dir() else None
+            name, *inside_it = Path(path).relative_to(self._running).parts or ("",)
+            if name == own.name:
+                return OF_HOME if _has_at_home(inside_it) else None
+            return _tell(self._ended / name) if (self._ended / name).is_dir() else None
         inside = _find_inside(path)
         if inside is None or os.path.lexists(own / inside):
             return None
@@ -222,6 +243,12 @@ class Steps:
             if other != own and os.path.lexists(other / inside):
                 return _tell(other)
         return None
+
+
+def _has_at_home(parts: Sequence[str]) -> bool:
+    """Whether this user's home has what a step has not found in its own."""
+    is_at_home = len(parts) > 1 and parts[0] in HOMES
+    return is_at_home and os.path.lexists(os.path.join(os.path.expanduser("~"), *parts[1:]))
 
 
 def _tell(other: Path) -> str:

@@ -5,8 +5,15 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 SECONDS = 30.0
+AT_HOME = {
+    "PIP_CONFIG_FILE": (".config/pip/pip.conf", ".pip/pip.conf"),
+    "PIP_CACHE_DIR": (".cache/pip", "Library/Caches/pip"),
+    "UV_CONFIG_FILE": (".config/uv/uv.toml",),
+    "UV_CACHE_DIR": (".cache/uv",),
+}
 VALUED = ("index-url", "extra-index-url", "find-links", "trusted-host")
 SWITCHES = ("no-index", "pre")
 
@@ -48,6 +55,18 @@ def read_pip_settings() -> PipSettings:
         elif key == "proxy":
             settings.environment.setdefault("ALL_PROXY", value)
     return settings
+
+
+def find_at_home() -> dict[str, str]:
+    """Variables with which pip and uv find this user's settings and caches from another home."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # there is none
+        return {}
+    found = {
+        name: [path for path in paths if (home / path).exists()] for name, paths in AT_HOME.items()
+    }
+    return {name: str(home / paths[0]) for name, paths in found.items() if paths}
 
 
 def _read(value: str) -> str:

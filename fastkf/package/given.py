@@ -290,3 +290,9 @@ def find_variables(asked: Table, parameters: Table, given: Given) -> dict[str, s
             if (key := pair.get(kind.key)) in found:
                 variables[str(pair.get("envVar", ""))] = found[key]
     return variables
+
+
+def name_variables(asked: Table) -> set[str]:
+    """The names of those, given or not."""
+    pairs = (pair for _, one in _list_asked(asked) for pair in one.get("keyToEnv") or ())
+    return {str(pair.get("envVar", "")) for pair in pairs}

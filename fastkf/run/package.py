@@ -36,7 +36,7 @@ from fastkf.package.imports import list_shared
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import describe_settings
-from fastkf.run.pipeline import run_pipeline, warn_of_long, warn_of_shared
+from fastkf.run.pipeline import run_pipeline, warn_of_lacks, warn_of_long, warn_of_shared
 from fastkf.runs.cache import Store
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import keep
@@ -136,6 +136,7 @@ def _warn(
     warn_of_long(package, progress)
     if not options.docker:
         warn_of_shared(package, arguments, progress)
+        warn_of_lacks(package, progress)
 
 
 def _tell_volumes(package: Package, given: Given, progress: Progress) -> None:

@@ -11,8 +11,10 @@ from fastkf.base.mounts import can_mount
 from fastkf.engine.own_places import SHARED, are_named, texts_in
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks import Executor, Kind
+from fastkf.engine.tasks.python import ONLY_HERE, PythonTasks
 from fastkf.package.given import Given
 from fastkf.package.kale import brings_source
+from fastkf.package.lacks import list_lacks
 from fastkf.package.lengths import list_too_long
 from fastkf.package.model import Package
 from fastkf.runs.cache import Store
@@ -59,8 +61,16 @@ def run_pipeline(
             seconds = time.monotonic() - began
             result = replace(result, seconds=seconds, steps=steps.in_order(order))
             keeper.update(pipeline=result.end(result.state))
+    for step, names in _list_read(executors):
+        progress.warn(f"step {step} has read {', '.join(names)} of your terminal; {ONLY_HERE}")
     if result.state is State.SUCCEEDED:
         progress.done("ran as a pipeline", seconds)
+
+
+def _list_read(executors: Mapping[Kind, Executor]) -> Iterator[tuple[str, list[str]]]:
+    tasks = executors.get("python")
+    if isinstance(tasks, PythonTasks):
+        yield from tasks.read.items()
 
 
 def warn_of_long(package: Package, progress: Progress) -> None:
@@ -73,6 +83,17 @@ def warn_of_shared(package: Package, arguments: Mapping[str, Any], progress: Pro
     """Says that steps share folders that they name, where they do."""
     if are_named(_list_texts(package, arguments)) and not can_mount():
         progress.warn(SHARED)
+
+
+def warn_of_lacks(package: Package, progress: Progress) -> None:
+    """Says which steps import what is here, and not in their containers."""
+    for name, image, modules in list_lacks(package):
+        progress.warn(
+            f"{name} imports {', '.join(modules)}, and its container has no such module: neither "
+            f"has its image {image}, nor does the component install it. On a cluster it ends with "
+            "ModuleNotFoundError; name the package in packages_to_install, or take an image that "
+            "has it"
+        )
 
 
 def _list_texts(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]:

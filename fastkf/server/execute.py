@@ -97,7 +97,9 @@ class Execution:
     def _run_package(self) -> Outcome:
         shared = tuple(f"../{one.name}" for one in self.folder.iterdir() if one.is_symlink())
         named = (*shared, *texts_of(self.record.parameters))
-        provisions = Provisions(self.folder / "work", named)
+        usual, values = self.package.defaults, self.record.parameters
+        given = {name: value for name, value in values.items() if usual.get(name) != value}
+        provisions = Provisions(self.folder / "work", named, given=texts_of(given))
         with ExitStack() as stack:
             return run_package(
                 self.package,

@@ -1,4 +1,4 @@
-"""What a step writes below /tmp, no other step finds: each has its own, as in a pod."""
+"""What a step does not find, as its pod would not have it: others' files, a home, keys."""
 
 import os
 import tempfile
@@ -105,6 +105,47 @@ def by_volume(path: str) -> str:
     return second.output
 
 
+@component
+def read_at_home() -> str:
+    from pathlib import Path
+
+    (Path.home() / "written").write_text("mine too")
+    return (Path.home() / ".keys").read_text()
+
+
+@dsl.pipeline
+def at_home() -> str:
+    return read_at_home().output
+
+
+@component
+def read_variables() -> str:
+    import os
+
+    return f"{os.environ['OWN_API_KEY']} {os.getenv('ASKED_TOKEN')}"
+
+
+@dsl.pipeline
+def with_variables() -> str:
+    task = read_variables()
+    kubernetes.use_secret_as_env(task, "asked", {"token": "ASKED_TOKEN"})
+    return task.output
+
+
+@component
+def tell_surroundings() -> str:
+    import os
+    import time
+
+    names = [name for name in os.environ if name.startswith("LC_") or name in ("USER", "DISPLAY")]
+    return f"{time.localtime().tm_zone} {os.environ['LANG'].partition('.')[2]} {names}"
+
+
+@dsl.pipeline
+def of_a_person() -> str:
+    return tell_surroundings().output
+
+
 @dsl.pipeline
 def in_shells(name: str):
     read_in_shell(name=name).after(write_in_shell(name=name))
@@ -144,9 +185,10 @@ def failure_of(outcome):
 
 
 @needs_mounts
-def test_what_a_step_writes_into_tmp_no_other_finds(tmp_path):
-    path = f"/tmp/{HERE}.txt"
-    failure = failure_of(run(by_name, tmp_path, path=path))
+@pytest.mark.parametrize("home", ["{here}", "/tmp", "{here}/not/there"])
+def test_what_a_step_writes_into_tmp_no_other_finds(tmp_path, home):
+    path, home = f"/tmp/{HERE}.txt", Path(home.format(here=tmp_path))
+    failure = failure_of(run(by_name, tmp_path, Provisions(home), path=path))
     assert failure.name == "FileNotFoundError"
     assert failure.remedy.startswith("the step write has written it, and each step has a file sys")
     assert not os.path.lexists(path)
@@ -191,6 +233,31 @@ def test_a_volume_in_tmp_is_shared(tmp_path, is_there):
             (volume / "table.csv").unlink(missing_ok=True)
             os.rmdir(f"/tmp/{HERE}")
     assert not os.path.lexists(f"/tmp/{HERE}")
+
+
+def test_a_step_has_a_home_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".keys").write_text("mine")
+    failure = failure_of(run(at_home, tmp_path))
+    assert failure.name == "FileNotFoundError"
+    assert failure.remedy.startswith("your home folder has it, and a step has one of its own")
+    assert not (tmp_path / "written").exists()
+
+
+def test_a_step_that_reads_a_key_of_the_terminal_is_told_that_a_pod_has_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("OWN_API_KEY", "of the terminal")
+    monkeypatch.setenv("ASKED_TOKEN", "for a Secret")
+    monkeypatch.setenv("UNREAD_API_KEY", "not read")
+    assert run(with_variables, tmp_path).outputs == {"Output": "of the terminal ***"}
+    log = (tmp_path / "run" / "logs" / "read-variables.log").read_text()
+    assert "fastkf: it has read OWN_API_KEY of your terminal; a pod has such a variable only" in log
+
+
+def test_a_step_knows_nobodys_name_screen_language_and_time_zone(tmp_path, monkeypatch):
+    mine = {"USER": "ana", "DISPLAY": ":0", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo"}
+    for name, value in mine.items():
+        monkeypatch.setenv(name, value)
+    assert run(of_a_person, tmp_path).outputs == {"Output": "UTC UTF-8 []"}
 
 
 @needs_mounts

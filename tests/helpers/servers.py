@@ -175,6 +175,11 @@ def chain(*sources: str, name="chain", parameters: dict | None = None) -> dict:
     }
 
 
+def at(place: Path) -> dict:
+    """What to submit a package with for its steps to see this place, in /tmp too."""
+    return {"runtime_config": {"parameters": {"place": str(place)}}}
+
+
 def write(package: dict, path: Path) -> Path:
     path.write_text(yaml.safe_dump(package))
     return path

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from disks import small_disk
-from servers import Server, chain
+from servers import Server, at, chain
 from waiting import is_alive, wait_for, wait_until_gone
 
 from fastkf.base import leash
@@ -28,9 +28,9 @@ while not os.path.exists(f"{place}/go"):
 return 1"""
 
 
-def waiting_in(place: Path) -> dict:
-    """A step whose files are in this folder."""
-    return chain(WAITING, parameters={"place": str(place)})
+def run_waiting(server: Server, place: Path, *name: str) -> str:
+    """Runs a step whose files are in this folder."""
+    return server.run(chain(WAITING, parameters={"place": ""}), *name, **at(place))
 
 
 def started(place: Path) -> list[int]:
@@ -43,7 +43,7 @@ def started(place: Path) -> list[int]:
 def test_whichever_process_of_a_run_is_killed_it_fails_and_all_of_it_ends(tmp_path):
     with Server(tmp_path, "--parallel-runs", 3) as server:
         places = {role: tmp_path / f"of {role}" for role in ("outer", "inner", "run")}
-        runs = {role: server.run(waiting_in(place), role) for role, place in places.items()}
+        runs = {role: run_waiting(server, place, role) for role, place in places.items()}
         pids = [pid for place in places.values() for pid in started(place)]
         for outer in psutil.Process(server.process.pid).children():
             (inner,) = outer.children()
@@ -84,7 +84,7 @@ def test_on_a_full_disk_runs_end_and_others_wait_for_room(tmp_path):
     with Server(folder, "--parallel-runs", 2, command=small_disk(folder)) as server:
         seen = Path(f"/proc/{server.process.pid}/root") / folder.relative_to("/")
         places = (tmp_path / "first", tmp_path / "second")
-        first, second = (server.run(waiting_in(place)) for place in places)
+        first, second = (run_waiting(server, place) for place in places)
         waiting = server.run(chain("return 1"))
         pids = started(places[0]) + started(places[1])
         filling = fill(seen)
@@ -110,7 +110,7 @@ def test_on_a_full_disk_runs_end_and_others_wait_for_room(tmp_path):
 
 def test_a_run_whose_folder_is_removed_has_failed_for_that(tmp_path):
     with Server(tmp_path) as server:
-        id = server.run(waiting_in(tmp_path / "place"))
+        id = run_waiting(server, tmp_path / "place")
         folder = tmp_path / "runs" / id
         pids = started(tmp_path / "place")
         shutil.rmtree(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 from build import write_notebook
-from servers import Server, chain, sleeping
+from servers import Server, at, chain, sleeping
 from waiting import is_alive, wait_for
 
 from fastkf.course import places
@@ -29,9 +29,9 @@ def server(tmp_path_factory):
         yield server
 
 
-def stubborn(pids: Path) -> dict:
-    """A step that does not want to end; its pid goes into the file."""
-    return chain(STUBBORN, parameters={"place": str(pids)})
+def run_stubborn(server, pids: Path) -> str:
+    """Runs a step that does not want to end; its pid goes into the file."""
+    return server.run(chain(STUBBORN, parameters={"place": ""}), **at(pids))
 
 
 def kale_package(folder: Path, *cells) -> dict:
@@ -121,7 +121,7 @@ def test_runs_go_one_after_the_other_in_their_order(server):
 
 def test_terminate_ends_processes_that_do_not_want_to_end(server, tmp_path):
     pids = tmp_path / "pids"
-    run_id = server.run(stubborn(pids))
+    run_id = run_stubborn(server, pids)
     wait_for(lambda: pids.exists() and pids.read_text())
     assert server.call("POST", f"/runs/{run_id}:terminate") == (200, {})
     answer = server.wait(run_id)
@@ -136,7 +136,7 @@ def test_terminate_ends_processes_that_do_not_want_to_end(server, tmp_path):
 
 def test_a_run_whose_process_is_killed_has_failed(server, tmp_path):
     pids = tmp_path / "pids"
-    run_id = server.run(stubborn(pids))
+    run_id = run_stubborn(server, pids)
     wait_for(lambda: pids.exists() and pids.read_text())
     (leash,) = psutil.Process(server.process.pid).children()
     (process,) = leash.children()
@@ -150,7 +150,7 @@ def test_a_run_whose_process_is_killed_has_failed(server, tmp_path):
 
 def test_deleting_a_run_ends_it_and_removes_its_folder(server, tmp_path):
     pids = tmp_path / "pids"
-    run_id = server.run(stubborn(pids))
+    run_id = run_stubborn(server, pids)
     wait_for(lambda: pids.exists() and pids.read_text())
     pid = int(pids.read_text())
     assert server.call("DELETE", f"/runs/{run_id}") == (200, {})
@@ -164,11 +164,15 @@ def test_retry_leaves_out_what_has_succeeded(server, tmp_path):
     package = kale_package(
         tmp_path,
         ("imports", "import os\nimport numpy"),
-        ("step:load", f"print('x', file=open('{count}', 'a'))\ny = numpy.array([1, 2])"),
-        (["step:shift", "prev:load"], f"assert os.path.exists('{flag}')\ntotal = float(sum(y))"),
+        (["pipeline-parameters", "parameters"], "place = ''"),
+        ("step:load", "print('x', file=open(f'{place}/count', 'a'))\ny = numpy.array([1, 2])"),
+        (
+            ["step:shift", "prev:load"],
+            "assert os.path.exists(f'{place}/flag')\ntotal = float(sum(y))",
+        ),
         ("pipeline-metrics", "print(total)"),
     )
-    run_id = server.run(package)
+    run_id = server.run(package, **at(tmp_path))
     first = server.wait(run_id)
     assert "step shift: AssertionError" in first["error"]["message"]
     flag.touch()
@@ -253,7 +257,7 @@ def test_the_servers_end_is_the_end_of_its_runs(tmp_path, number):
     """Also what stays: the run that was going has failed, the one that waited is done next time."""
     server = Server(tmp_path, "--parallel-runs", 1)
     pids = tmp_path / "pids"
-    going, waiting = server.run(stubborn(pids)), server.run(chain("return 1"))
+    going, waiting = run_stubborn(server, pids), server.run(chain("return 1"))
     experiment = server.call("POST", "/experiments", {"display_name": "kept"})[1]
     wait_for(lambda: pids.exists() and pids.read_text())
     code = server.stop(number)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 import yaml
-from servers import Server, chain
+from servers import Server, at, chain
 from waiting import wait_for, wait_until_gone
 
 pytestmark = pytest.mark.security
@@ -19,13 +19,13 @@ SLEEPING = (
 
 def test_what_was_acknowledged_outlives_a_storm_of_kills(tmp_path):
     kept, deleted, pids, pid = {}, [], [], tmp_path / "pid"
-    sleeping = chain(SLEEPING, parameters={"place": str(pid)})
+    sleeping = chain(SLEEPING, parameters={"place": ""})
     for number in range(ROUNDS):
         server = Server(tmp_path, "--parallel-runs", 1)
         # The one of the round before is failed, and the oldest that waits goes.
-        going = next(iter(kept), None) or server.run(sleeping, "going")
+        going = next(iter(kept), None) or server.run(sleeping, "going", **at(pid))
         kept[going] = "going"
-        waiting = [server.run(sleeping, f"waiting {number}.{one}") for one in range(4)]
+        waiting = [server.run(sleeping, f"waiting {number}.{one}", **at(pid)) for one in range(4)]
         assert server.call("DELETE", f"/runs/{waiting[0]}") == (200, {})
         deleted.append(waiting[0])
         kept |= {run: "waiting" for run in waiting[1:]}

@@ -16,7 +16,7 @@ from fastkf.base.mounts import Mount, dump
 from fastkf.engine.children import Children
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
-from fastkf.engine.own_places import Steps, Texts, arrange, has_own, read_code
+from fastkf.engine.own_places import Steps, Texts, arrange, as_in_pod, has_own, read_code
 from fastkf.engine.tasks import (
     ShowCommand,
     describe_exit,
@@ -123,7 +123,7 @@ class ContainerTasks:
             (folder / inside).mkdir()
         layer = Layer(folder / "python")
         layer.make()
-        own = processes.with_own_python(os.environ)
+        own = processes.with_own_python(as_in_pod(os.environ))
         return {
             **layer.environment(own, self._offline),
             "HOME": str(folder / "home"),

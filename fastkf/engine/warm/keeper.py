@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -130,6 +131,7 @@ def _be_worker(
         os.environ.clear()
         os.environ.update(environment)
         tempfile.tempdir = None  # computed from the environment when it is asked for again
+        time.tzset()
         _seed_numpy()
         if module == interpreter.KERNEL:
             _show_tables_as_kernels_do()

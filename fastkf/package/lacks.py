@@ -1,0 +1,111 @@
+"""What Python components import that their containers do not have, though it is here.
+
+Here a step has all packages of this environment; in a container, those of its image, and those that
+its component has installed. Of an official image of Python it is known that it has none; of others
+nothing is known.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import PurePath
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from fastkf.base.python_syntax import parse_python
+from fastkf.package.imports import FUNCTION
+from fastkf.package.installs import Install, find_installs, list_files
+from fastkf.package.model import Package
+
+BARE = re.compile(r"(?:docker\.io/)?(?:library/)?python:[\w.-]+")
+PRESENT = sys.stdlib_module_names | {"pip", "setuptools", "pkg_resources", "wheel"}
+
+
+def list_lacks(package: Package) -> Iterator[tuple[str, str, list[str]]]:
+    """Components that import what they will not have: name, image, the modules."""
+    if package.is_kale:
+        return
+    for name, source in package.python_sources.items():
+        container = package.executors[name].get("container") or {}
+        image = str(container.get("image", ""))
+        if BARE.fullmatch(image) and (lacks := _list_lacks(source, container)):
+            yield name.removeprefix("exec-"), image, lacks
+
+
+def _list_lacks(source: str, container: Mapping[str, Any]) -> list[str]:
+    imported = set(_list_imported(source, list(map(str, container.get("args") or ()))))
+    foreign = sorted(one for one in imported - PRESENT if one and find_spec(one))
+    if not foreign:
+        return []
+    packages = _list_installed(find_installs(map(str, container.get("command") or ())))
+    if packages is None:
+        return []
+    foreign = [one for one in foreign if canonicalize_name(one) not in packages]
+    made = {module for name in packages for module in _list_modules(name)} if foreign else set()
+    return [one for one in foreign if one not in made]
+
+
+def _list_imported(source: str, arguments: list[str]) -> Iterator[str]:
+    """The outermost modules that a component's function imports, whatever it decides."""
+    try:
+        tree = parse_python(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    name = dict(zip(arguments, arguments[1:], strict=False)).get(FUNCTION)
+    functions = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == name]
+    waiting: list[ast.stmt] = [statement for one in functions for statement in one.body]
+    while waiting:
+        match waiting.pop():
+            case ast.Import(names):
+                yield from (one.name.partition(".")[0] for one in names)
+            case ast.ImportFrom(module=str() as module, level=0):
+                yield module.partition(".")[0]
+            case ast.With(body=body):
+                waiting += body
+
+
+def _list_installed(installs: Iterable[Install]) -> set[str] | None:
+    """The packages that are installed, with those that they need; None where that is not known."""
+    found: set[str] = set()
+    for install in installs:
+        if not install.is_known or list_files(install.options):
+            return None
+        for text in install.requirements:
+            try:
+                one = Requirement(text)
+                if one.marker is None or one.marker.evaluate():
+                    _add(one, found, alone="--no-deps" in install.options)
+            except (InvalidRequirement, metadata.PackageNotFoundError):
+                return None
+    return found
+
+
+def _add(asked: Requirement, found: set[str], alone: bool) -> None:
+    waiting, seen = [asked], set[str]()
+    while waiting:
+        one = waiting.pop()
+        name = canonicalize_name(one.name)
+        extras = {"", *one.extras}
+        if (key := f"{name}{sorted(extras)}") in seen:
+            continue
+        seen.add(key)
+        found.add(name)
+        needed = () if alone else metadata.requires(name) or ()
+        for other in map(Requirement, needed):
+            marker = other.marker
+            if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(other)
+
+
+def _list_modules(package: str) -> set[str]:
+    """The outermost modules that an installed package brings."""
+    try:
+        files = metadata.files(package) or ()
+    except metadata.PackageNotFoundError:
+        return set()
+    return {PurePath(one.parts[0]).name.partition(".")[0] for one in files}
