@@ -22,6 +22,7 @@ from fastkf.cluster.versions import check_version
 from fastkf.notebook.model import Notebook
 from fastkf.package.arguments import complete_arguments
 from fastkf.package.containers import list_containers
+from fastkf.package.lengths import list_too_long
 from fastkf.package.model import Package
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.model import PipelineResult, Run, State
@@ -70,6 +71,8 @@ def submit(source: Source, server: Endpoint, options: Options, progress: Progres
         if source.notebook:
             progress.done(f"compiled {shown_path(source.path)}", time.monotonic() - began)
         check_version(client, package)
+        for name, found in list_too_long(package):
+            progress.warn(f"{name}: {found}")
         _warn_of_data(source, package, options.has_data, client, progress)
         if options.wait:  # nothing is kept of a run that nobody waits for
             folder = make_run_folder(source.name, options.output, options.home)

@@ -35,7 +35,8 @@ SHARED = (
 )
 OF_ANOTHER = (
     "the step {step} has written it, and each step has a file system of its own, as on a cluster, "
-    "/tmp too: pass on what is in it in a variable or an artifact, or keep it in a volume"
+    "/tmp too: pass its content on in a variable or an artifact, or keep it in a volume or an "
+    "object store"
 )
 HOMES = ("home", "tmp")  # in a step's folder; Kale's steps have /tmp as theirs
 OF_HOME = (

@@ -282,6 +282,12 @@ def test_a_file_of_this_machine_is_not_there_unless_it_is_named_for_the_run(tmp_
         assert outcome.outputs == {"Output": "of the machine"}
 
 
+def test_a_container_whose_argument_is_too_long_does_not_start(tmp_path):
+    failure = failure_of(run(in_shells, tmp_path, name="x" * 140_000))
+    assert failure.message.startswith("argument 3 of its command has 140,000 bytes, and Linux")
+    assert failure.remedy == "pass what is long as an artifact, whose argument is a path"
+
+
 def test_where_nobody_may_mount_steps_share_tmp_and_the_log_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(own_places, "can_mount", lambda: False)
     path = f"/tmp/{HERE}.txt"

@@ -123,12 +123,6 @@ CASES = {
         error="what it takes, most of it in text, has 133,",
         arguments={"text": "x" * 70_000},
     ),
-    "an argument with which no pod starts": Case(
-        "long_argument",
-        states={"show-length": "failed"},
-        error="argument 3 of its command has 140,000 bytes",
-        arguments={"text": "x" * 140_000},
-    ),
     "packages of another release": Case(
         "other_release", {"Output": "ok, in a venv"}, edit=of_another_release
     ),

@@ -201,16 +201,6 @@ def tell_all(told: OutputPath(str)):
     )
 
 
-@dsl.container_component
-def show_length(text: str):
-    return dsl.ContainerSpec(image=IMAGE, command=["sh", "-c", "echo ${#0}"], args=[text])
-
-
-@dsl.pipeline
-def long_argument(text: str):
-    show_length(text=text)
-
-
 LOADED = components.load_component_from_text(f"""\
 name: Loaded
 inputs: [{{name: text, type: String}}]
