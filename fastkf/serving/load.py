@@ -16,6 +16,7 @@ from fastkf.serving.model import ServedModel
 NOT_NEEDED = ("jax", "matplotlib", "sklearn")
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 OF_JAX = "1"  # what a notebook that has imported JAX leaves to what it starts: nobody chose it
+KERNEL = "JPY_PARENT_PID"  # a kernel of Jupyter has it, and what it starts
 
 
 def load_model(folder: Path, warn: Callable[[str], None]) -> ServedModel:
@@ -47,7 +48,8 @@ def _silent_import() -> Iterator[None]:
     descriptor is the whole process's, so this is for the first import alone: other threads may have
     something to say later.
     """
-    if os.environ.get(LOG_LEVEL, OF_JAX) == OF_JAX:
+    given = os.environ.get(LOG_LEVEL)
+    if given is None or (given == OF_JAX and KERNEL in os.environ):
         os.environ[LOG_LEVEL] = "3"
     if "tensorflow" in sys.modules:
         yield

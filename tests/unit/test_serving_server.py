@@ -47,13 +47,17 @@ def test_a_pickle_is_announced_by_the_place_that_the_working_folder_knows(tmp_pa
     assert told == ["numbers/model.joblib: a pickle, loading it runs the code in it"]
 
 
-@pytest.mark.parametrize(("given", "taken"), [(None, "3"), ("1", "3"), ("0", "0")])
-def test_tensorflow_is_silent_unless_somebody_wants_its_words(monkeypatch, given, taken):
+@pytest.mark.parametrize(
+    ("given", "kernel", "taken"),
+    [(None, None, "3"), ("1", "42", "3"), ("0", "42", "0"), ("1", None, "1")],
+)
+def test_tensorflow_is_silent_unless_somebody_wants_its_words(monkeypatch, given, kernel, taken):
     """JAX, which a notebook imports with TensorFlow, leaves 1 to the server that it starts."""
     from fastkf.serving import load
 
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    if given:
-        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", given)
+    for name, value in (("TF_CPP_MIN_LOG_LEVEL", given), ("JPY_PARENT_PID", kernel)):
+        monkeypatch.delenv(name, raising=False)
+        if value:
+            monkeypatch.setenv(name, value)
     with load._silent_import():  # noqa: SLF001 - a server that loads a model takes seconds
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == taken
