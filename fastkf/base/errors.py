@@ -51,4 +51,9 @@ def show_value(value: object) -> str:
 
 def one_line(text: str) -> str:
     """A text from elsewhere as part of a message: on one line, its controls written out."""
-    return re.sub(f"[{CONTROLS}]", lambda found: repr(found[0])[1:-1], " ".join(text.split()))
+    return write_controls(" ".join(text.split()))
+
+
+def write_controls(text: str) -> str:
+    """A text, such as the name of a file, with its controls and line breaks written out."""
+    return re.sub(f"[{CONTROLS}]", lambda found: repr(found[0])[1:-1], text)

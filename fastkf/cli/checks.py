@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.errors import FastkfError, UsageError, write_controls
 from fastkf.cli.command import command
 from fastkf.cli.completion import offer_labs, offer_rules
 from fastkf.cli.options import AsJson, NotebookName, find_all_notebooks, find_notebook
@@ -102,7 +102,9 @@ def check_one(path: Path, ignored: Sequence[str], alone: bool) -> list[Finding]:
     except FastkfError as error:
         if alone:
             raise
-        return [Finding(str(path), None, "unreadable", Severity.ERROR, str(error), "correct it")]
+        problem = write_controls(error.problem.removeprefix(f"{path}: "))
+        remedy = error.remedy or "correct it"
+        return [Finding(str(path), None, "unreadable", Severity.ERROR, problem, remedy)]
 
 
 def print_findings(findings: Sequence[Finding], format: str) -> None:

@@ -7,17 +7,17 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import typer
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, write_controls
 from fastkf.base.files import is_full, is_user_folder, lacks_space
 from fastkf.base.signals import interrupt, on_end
 from fastkf.cli.display import Display, open_console
 from fastkf.cli.extras import require
-from fastkf.cli.process import INTERRUPTED, check_limits, check_names
+from fastkf.cli.process import INTERRUPTED, check_limits, check_names, words_of
 from fastkf.runs.text import clean_text
 
 OWN_FOLDER = "use a file and a folder that are yours (ls -ld shows whose they are)"
@@ -65,7 +65,7 @@ def command(
             except BrokenPipeError:  # whoever read the output has enough: Typer ends quietly
                 raise
             except (FastkfError, OSError, KeyboardInterrupt) as error:
-                raise typer.Exit(report(error)) from error
+                raise typer.Exit(report(error, [*args, *kwargs.values()])) from error
             raise typer.Exit(1 if succeeded is False else 0)
 
         run.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
@@ -74,8 +74,14 @@ def command(
     return wrap
 
 
-def report(error: FastkfError | OSError | KeyboardInterrupt) -> int:
-    """Tells the user what ended a command; the exit code."""
+def report(
+    error: FastkfError | OSError | KeyboardInterrupt, arguments: Iterable[object] = ()
+) -> int:
+    """Tells the user what ended a command; the exit code.
+
+    Args:
+        arguments: what the command was called with: a line break in a name is no end of a line.
+    """
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exception(error)
     if isinstance(error, FastkfError):
@@ -84,6 +90,8 @@ def report(error: FastkfError | OSError | KeyboardInterrupt) -> int:
         text, code = _describe(error), 1
     else:
         text, code = "interrupted", INTERRUPTED
+    for name in {Path(word).name for word in words_of(arguments)}:
+        text = text.replace(name, write_controls(name)) if name else text
     print(f"fastkf: {clean_text(text)}", file=sys.stderr)
     return code
 

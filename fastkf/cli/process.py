@@ -6,7 +6,7 @@ import io
 import os
 import resource
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -111,12 +111,19 @@ def check_names(arguments: Iterable[object]) -> None:
     Raises:
         UsageError: a word, or a path, holds bytes that are no UTF-8.
     """
+    for word in words_of(arguments):
+        if isinstance(word, Path) or os.path.lexists(word):
+            check_name(Path(word))
+        elif show_text(word) != word:
+            raise UsageError(f"{show_text(word)}: no text in UTF-8")
+
+
+def words_of(arguments: Iterable[object]) -> Iterator[str | Path]:
+    """The texts and paths that a command was called with."""
     for argument in arguments:
         for word in argument if isinstance(argument, list) else [argument]:
-            if isinstance(word, Path) or (isinstance(word, str) and os.path.lexists(word)):
-                check_name(Path(word))
-            elif isinstance(word, str) and show_text(word) != word:
-                raise UsageError(f"{show_text(word)}: no text in UTF-8")
+            if isinstance(word, str | Path):
+                yield word
 
 
 def check_limits() -> None:

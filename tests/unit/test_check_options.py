@@ -48,6 +48,18 @@ def test_text_says_what_is_not_an_error(write):
     assert "cell 1: papermill-tag (note): " in run(write(NOTE, LOAD)).output
 
 
+def test_a_line_break_in_the_name_of_a_file_ends_no_line(write, tmp_path):
+    path = write(LOAD, ERROR, name="a\nb.ipynb")
+    assert ["a\\nb.ipynb: cell 2" in line for line in run(path).output.splitlines()] == [True]
+    Path(tmp_path / "c\nd.ipynb").write_text("{}")
+    assert len(run(tmp_path / "c\nd.ipynb").output.splitlines()) == 1
+    lines = run(tmp_path).output.splitlines()
+    assert [line for line in lines if "d.ipynb" in line] == [
+        f"{tmp_path}/c\\nd.ipynb: unreadable: not a notebook of format 4; open it in JupyterLab and "
+        "save it again"
+    ]
+
+
 def test_a_rule_is_ignored_by_option_and_its_name_must_be_one(write):
     path = write(LOAD, ERROR)
     assert run(path, "--ignore", "undefined-name").exit_code == 0

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from fastkf.base.errors import one_line
+from fastkf.base.errors import one_line, write_controls
 from fastkf.notebook.model import Cell, Notebook
 
 PAGES = Path(__file__).parent / "pages"
@@ -50,7 +50,7 @@ class Finding:
     def __str__(self) -> str:
         place = f"cell {self.cell}: " if self.cell else ""
         weight = "" if self.severity is Severity.ERROR else f" ({self.severity})"
-        return f"{self.path}: {place}{self.rule}{weight}: {self.message}"
+        return f"{write_controls(self.path)}: {place}{self.rule}{weight}: {self.message}"
 
     def __lt__(self, other: "Finding") -> bool:
         """Findings are sorted by file and cell."""
