@@ -7,12 +7,17 @@ from fastkf.notebook.check import check
 from fastkf.notebook.model import read
 
 IMPORTS = (
-    "import numpy as np\nimport pandas as pd\nfrom sklearn.linear_model import Ridge\n"
+    "import matplotlib.pyplot as plt\nimport numpy as np\nimport pandas as pd\n"
+    "from sklearn.linear_model import Ridge\n"
     "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import StandardScaler"
 )
 FUNCTIONS = (
     "def same(v):\n    return v\n\ndef push(v):\n    v.append(1)\n\n"
-    "def double(v):\n    v = list(v)\n    v.append(1)\n    return v"
+    "def double(v):\n    v = list(v)\n    v.append(1)\n    return v\n\n"
+    "class Counter:\n    def __init__(self):\n        self.n = 0\n\n"
+    "    def up(self):\n        self.n += 1\n\n    def twice(self):\n        self.up()\n\n"
+    "    def get(self):\n        return self.n\n\nclass Still(Counter):\n"
+    "    def up(self):\n        return self.n\n"
 )
 DATA = "X, y = [[1.0], [2.0]], [1.0, 2.0]\n"
 
@@ -52,6 +57,15 @@ def find(tmp_path):
             "pipe.fit(X, y)\nprint(m.coef_)",
         ),
         (f"{DATA}m = Ridge()\nfitted = m.fit(X, y)", "m.set_params(alpha=2)\nprint(fitted)"),
+        (f"{DATA}m = Ridge()\npredict = m.predict", "m.fit(X, y)\nprint(predict(X))"),
+        ("a = []\nlog = a.append", "log(1)\nprint(a)"),
+        ("d = {'x': 1}\nask = d.get", "d['x'] = 2\nprint(ask('x'))"),
+        ("c = Counter()\nup = c.twice", "up()\nprint(c.n)"),
+        ("c = Counter()\nget = c.get", "c.up()\nprint(get())"),
+        ("fig, ax = plt.subplots()", "ax.plot([1, 2])\nfig.savefig('/tmp/x.png')"),
+        ("fig, (a, b) = plt.subplots(1, 2)", "b.set_title('x')\nfig"),
+        ("fig = plt.figure()\nax = fig.add_subplot()", "pd.Series([1]).plot(ax=ax)\nfig.show()"),
+        ("ax = pd.Series([1]).plot()\nfig = ax.get_figure()", "ax.set_title('x')\nfig.show()"),
     ],
 )
 def test_what_changes_one_does_not_change_the_other(made, used, find):
@@ -77,6 +91,11 @@ def test_what_changes_one_does_not_change_the_other(made, used, find):
         ("t = pd.DataFrame({'a': [1]})\nc = t['a']", "c[c > 0] = 2\nprint(t.drop(columns='a'), c)"),
         ("t = pd.DataFrame({'a': [1]})\nc = t[t.a > 1]", "t['b'] = 1\nprint(c)"),
         (f"{DATA}m = Ridge().fit(X, y)\nall_m = [m]", "print(all_m, m)"),
+        (f"{DATA}m = Ridge().fit(X, y)\npredict = m.predict", "print(predict(X), m)"),
+        ("a = np.zeros(2)\nsize = a.size", "a[0] = 1\nprint(size)"),
+        ("c = Counter()\nget = c.get", "print(get(), c.n)"),
+        ("fig, ax = plt.subplots()\nax.plot([1])", "print(ax.get_title())\nfig.show()"),
+        ("fig, ax = plt.subplots()", "fig, ax = plt.subplots()\nax.plot([1])\nfig.show()"),
     ],
 )
 def test_what_is_two_objects_or_never_changes_is_no_finding(made, used, find):
@@ -88,12 +107,22 @@ def test_the_finding_stands_where_the_change_is_seen(find):
     assert find("a = [1]\nd = {'x': a}", "a.append(2)", "print(d, a)") == ["two-names"]
 
 
-def test_a_function_that_changes_its_argument_changes_it_for_other_branches(tmp_path):
+@pytest.mark.parametrize(
+    ("made", "change", "rules"),
+    [
+        ("[1]", "push(v)", ["different-value"]),
+        ("Counter()", "v.up()", ["different-value"]),
+        ("Counter()", "v.twice()", ["different-value"]),
+        ("Still()", "v.get()", []),
+        ("Still()", "v.up()", []),
+    ],
+)
+def test_what_changes_an_object_changes_it_for_other_branches(made, change, rules, tmp_path):
     cells = [
         ("functions", FUNCTIONS),
-        ("step:load", "v = [1]\nx = 1"),
-        (["step:change", "prev:load"], "push(v)\ny = x"),
+        ("step:load", f"v = {made}\nx = 1"),
+        (["step:change", "prev:load"], f"{change}\ny = x"),
         (["step:use", "prev:load"], "print(v, x)"),
     ]
     found = check(read(write_notebook(tmp_path / "n.ipynb", cells)))
-    assert [(one.cell, one.rule) for one in found] == [(4, "different-value")]
+    assert [(one.cell, one.rule) for one in found] == [(4, rule) for rule in rules]

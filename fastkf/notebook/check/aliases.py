@@ -7,12 +7,12 @@ from typing import TypeGuard
 from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.check.calls import NUMPY, PANDAS
 from fastkf.notebook.check.finding import Found, Rule
-from fastkf.notebook.check.mutations import written_in
+from fastkf.notebook.check.mutations import objects_of, written_in
 from fastkf.notebook.check.objects import kinds_around
 from fastkf.notebook.check.sharing import Share, Sharing
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import Names
+from fastkf.notebook.names import Names, last_part, root_of
 
 PART = "_fastkf_part"  # stands for what is under a key
 FITS = ("fit", "fit_transform", "fit_predict", "set_params")
@@ -61,7 +61,8 @@ def _adds_in_place(notebook: Notebook, cell: Cell, statement: ast.stmt) -> bool:
 
 def _differences(notebook: Notebook, step: str, share: Share) -> Iterator[tuple[Cell, str, str]]:
     below = [s for s in notebook.sources if is_above(notebook, step, s)]
-    ways = [(share.item, share.other)] + ([(share.other, share.item)] if share.holds else [])
+    both_ways = share.holds and not share.is_drawn
+    ways = [(share.item, share.other)] + ([(share.other, share.item)] if both_ways else [])
     for one, other in ways:
         for later in [s for s in below if one in notebook.sources[s]]:
             change = next(_changes(notebook, later, one, share), None)
@@ -69,17 +70,31 @@ def _differences(notebook: Notebook, step: str, share: Share) -> Iterator[tuple[
             after = [s for s in users if s == later or is_above(notebook, later, s)]
             if not change or not any(_uses(notebook, s, other, share, change[1]) for s in after):
                 continue
-            what = (
-                f"`{share.other}` holds `{share.item}` in step `{step}`, and a copy of it"
-                if share.holds
-                else f"`{one}` and `{other}` are one object in step `{step}`, and two"
-            )
             yield (
                 change[0],
-                f"{what} in the steps after it: what changes `{one}` here does not change "
-                f"`{other}`",
-                "hand on one of the names only",
+                f"{_describe(share, step)} in the steps after it: what changes `{one}` here does "
+                f"not change `{other}`",
+                _remedy(share),
             )
+
+
+def _remedy(share: Share) -> str:
+    if share.method:
+        return f"hand on `{share.item}` only, and write `{share.item}.{share.method}` there"
+    if share.is_drawn:
+        return f"hand on `{share.other}` only, and take `{share.other}.axes` there"
+    return "hand on one of the names only"
+
+
+def _describe(share: Share, step: str) -> str:
+    item, other = f"`{share.item}`", f"`{share.other}`"
+    if share.method:
+        return f"{other} is a method of {item} in step `{step}`, and of a copy of it"
+    if share.is_drawn:
+        return f"{item} is a part of {other} in step `{step}`, and of a copy of it"
+    if share.holds:
+        return f"{other} holds {item} in step `{step}`, and a copy of it"
+    return f"{item} and {other} are one object in step `{step}`, and two"
 
 
 def _changes(
@@ -88,14 +103,32 @@ def _changes(
     """Where a step changes the object through one of the two names."""
     for cell in notebook.steps[step]:
         for statement in cell.statements:
+            if share.is_drawn and _draws_on(statement, name):
+                yield cell, (cell.number, statement.lineno)
+                continue
             tree: ast.AST = ast.Module([statement], [])
             wanted = name
             if share.holds and name == share.other:
                 tree, wanted = _Parts(share).visit(parse_python(ast.unparse(tree))), PART
             one = Cell(0, "code", ast.unparse(ast.fix_missing_locations(tree)))
             is_added = _adds_in_place(notebook, cell, statement) and name in one.names.bound
-            if wanted in written_in(notebook, one) or is_added:
+            is_own = share.method in objects_of(notebook).get(share.item, ())
+            is_called = is_own and wanted == PART and PART in one.names.used
+            if wanted in written_in(notebook, one) or is_added or is_called:
                 yield cell, (cell.number, statement.lineno)
+
+
+def _draws_on(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement does something to axes, and does not only ask for what is there."""
+    for node in ast.walk(statement):
+        if not isinstance(node, ast.Call):
+            continue
+        is_asked = last_part(node.func).startswith(("get_", "has_"))
+        of = root_of(node.func) if isinstance(node.func, ast.Attribute) else None
+        given = [*node.args, *(word.value for word in node.keywords if word.arg == "ax")]
+        if (of == name and not is_asked) or any(_is(one, name) for one in given):
+            return True
+    return False
 
 
 class _Parts(ast.NodeTransformer):
@@ -108,6 +141,12 @@ class _Parts(ast.NodeTransformer):
         for one in ast.walk(node.iter):
             if isinstance(one, ast.Name) and one.id == self._share.other:
                 one.id = PART
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if self._share.method and _is(node.func, self._share.other):
+            method = ast.Attribute(ast.Name(PART, ast.Load()), self._share.method, ast.Load())
+            return ast.Call(method, node.args, node.keywords)
         return self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:

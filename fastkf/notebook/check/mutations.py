@@ -26,12 +26,12 @@ class Function(NamedTuple):
 
 def written_in(notebook: Notebook, cell: Cell) -> frozenset[str]:
     """The variables whose objects a cell writes into."""
-    functions = functions_of(notebook)
-    if not any(function.changes for function in functions.values()):
+    functions, objects = functions_of(notebook), objects_of(notebook)
+    if not objects and not any(function.changes for function in functions.values()):
         return cell.names.written
-    calls = (node for node in cell.nodes if isinstance(node, ast.Call))
+    calls = [node for node in cell.nodes if isinstance(node, ast.Call)]
     through = {name for call in calls for name in changed_by_call(call, functions)}
-    return cell.names.written | through
+    return cell.names.written | through | {n for c in calls for n in _changed_by_method(c, objects)}
 
 
 def changed_in(notebook: Notebook, cell: Cell) -> frozenset[str]:
@@ -45,10 +45,60 @@ def functions_of(notebook: Notebook) -> Mapping[str, Function]:
     return _functions_in(tuple(c.source for c in notebook.code_cells if c.role in roles))
 
 
+def objects_of(notebook: Notebook) -> Mapping[str, frozenset[str]]:
+    """The variables that are objects of the notebook's own classes, with the methods of those that
+    change their object."""
+    roles = ("imports", "functions", "step")
+    return _objects_in(tuple(c.source for c in notebook.code_cells if c.role in roles))
+
+
+@lru_cache(maxsize=2)
+def _statements_in(sources: tuple[str, ...]) -> tuple[ast.stmt, ...]:
+    return tuple(one for source in sources for one in Cell(0, "code", source).statements)
+
+
+@lru_cache(maxsize=16)
+def _objects_in(sources: tuple[str, ...]) -> Mapping[str, frozenset[str]]:
+    nodes = _statements_in(sources)
+    changing: dict[str, frozenset[str]] = {}
+    for node in (one for one in nodes if isinstance(one, ast.ClassDef)):
+        own = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
+        inherited = (changing.get(ast.unparse(base), frozenset()) - own for base in node.bases)
+        changing[node.name] = _changing_methods(node).union(*inherited)
+    made: dict[str, set[str]] = {}
+    for node in nodes if any(changing.values()) else ():
+        value = node.value if isinstance(node, ast.Assign) else None
+        maker = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+        for name in Names.of(node).bound:
+            made.setdefault(name, set()).add(maker)
+    of_one = {name: makers.pop() for name, makers in made.items() if len(makers) == 1}
+    return {name: changing[maker] for name, maker in of_one.items() if changing.get(maker)}
+
+
+def _changing_methods(node: ast.ClassDef) -> frozenset[str]:
+    """The methods that write into their object, by themselves and through others."""
+    methods = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.args.args]
+    found = frozenset[str]()
+    for _ in range(2):
+        for method in methods:
+            own = method.args.args[0].arg
+            through = (f"{own}.{name}" for name in found)
+            calls = {ast.unparse(one.func) for one in ast.walk(method) if isinstance(one, ast.Call)}
+            if own in Names.of(ast.Module(method.body, [])).written or not calls.isdisjoint(through):
+                found |= {method.name}
+    return found
+
+
+def _changed_by_method(call: ast.Call, objects: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    of = call.func.value if isinstance(call.func, ast.Attribute) else None
+    if isinstance(of, ast.Name) and isinstance(call.func, ast.Attribute):
+        if call.func.attr in objects.get(of.id, ()):
+            yield of.id
+
+
 @lru_cache(maxsize=16)
 def _functions_in(sources: tuple[str, ...]) -> Mapping[str, Function]:
-    statements = (one for source in sources for one in Cell(0, "code", source).statements)
-    nodes = [one for one in statements if isinstance(one, ast.FunctionDef)]
+    nodes = [one for one in _statements_in(sources) if isinstance(one, ast.FunctionDef)]
     found = {node.name: _look_at(node) for node in nodes}
     calls = {
         node.name: [one for one in ast.walk(node) if isinstance(one, ast.Call)] for node in nodes

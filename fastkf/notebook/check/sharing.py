@@ -9,7 +9,7 @@ from fastkf.notebook.check.held import GIVE_THEMSELVES
 from fastkf.notebook.check.kinds import Kinds, imported_names
 from fastkf.notebook.check.mutations import functions_of, values_for
 from fastkf.notebook.model import Notebook
-from fastkf.notebook.names import outer_nodes
+from fastkf.notebook.names import last_part, outer_nodes
 
 # What gives another look at an array, and no copy.
 VIEWS = ("reshape", "ravel", "view", "squeeze", "transpose", "swapaxes")
@@ -19,6 +19,9 @@ TAKE_IN = ("append", "appendleft", "insert", "add")
 DICTIONARIES = ("defaultdict", "OrderedDict", "UserDict")
 # Attributes that objects make anew when they are asked for them, or that never change.
 COMPUTED = ("values", "T", "index", "columns", "shape", "dtypes", "dtype", "size", "loc", "iloc")
+# What makes, of a figure of matplotlib, a part to draw on; and the way back.
+MAKES_AXES = ("add_subplot", "add_axes", "gca", "subplots")
+GIVES_FIGURE = ("get_figure", "figure")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Share:
         key: under what it holds it, as code: `'x'`, `.x`; None where the code does not tell.
         only_by_key: whether nothing but what is under that key counts as the object, as in a
             table, whose columns are looked at by themselves.
+        method: the other is this method of it: `log = history.append`.
+        is_drawn: it is what one draws on, and the other its figure.
         place: the line of the cell that makes it so.
     """
 
@@ -41,6 +46,8 @@ class Share:
     holds: bool = False
     key: str | None = None
     only_by_key: bool = False
+    method: str | None = None
+    is_drawn: bool = False
 
 
 class Sharing:
@@ -52,6 +59,8 @@ class Sharing:
         self._imported = set(imported_names(notebook)) | {
             name for cell in notebook.code_cells for name in cell.names.imported
         }
+        nodes = [node for cell in notebook.code_cells for node in cell.nodes]
+        self._called = {last_part(one.func) for one in nodes if isinstance(one, ast.Call)}
         self.by_step: dict[str, list[Share]] = {}
         for cell in notebook.code_cells:
             for statement in cell.statements:
@@ -72,6 +81,7 @@ class Sharing:
             for target in targets:
                 if isinstance(node.value, ast.Name):
                     yield from self._put_into(target, node.value.id, place)
+                yield from self._figure_of(target, node.value, place)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             func, given = node.value.func, node.value.args[-1:]
             is_taking = isinstance(func, ast.Attribute) and func.attr in TAKE_IN
@@ -155,12 +165,37 @@ class Sharing:
         if not isinstance(holder, ast.Name) or holder.id in (name, *self._imported):
             return
         kind = self._kinds.of(holder)
+        if isinstance(value, ast.Attribute) and self._is_method(name, value, holder):
+            yield Share(holder.id, name, place, holds=True, method=value.attr)
+            return
         if isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Constant):
             is_table = kind not in (PLAIN, NUMPY)
             yield Share(name, holder.id, place, True, _key(value), is_table)
         is_attribute = isinstance(value, ast.Attribute) and value.attr not in COMPUTED
         if is_attribute and not is_column and kind not in (PANDAS, NUMPY):
             yield Share(name, holder.id, place, True, _key(value), kind is None)
+
+    def _is_method(self, name: str, value: ast.Attribute, holder: ast.Name) -> bool:
+        """Whether an attribute is a method of a variable's object: it is called by its new name."""
+        is_object = self._kinds.of(holder) or self._kinds.maker_of(holder)
+        return bool(is_object) and name in self._called and value.attr not in COMPUTED
+
+    def _figure_of(
+        self, target: ast.expr, value: ast.expr, place: tuple[int, int]
+    ) -> Iterator[Share]:
+        """Of `fig, ax = plt.subplots()`, `ax = fig.add_subplot()` and `fig = ax.get_figure()`."""
+        call = value.func if isinstance(value, ast.Call) else value
+        of = call.value if isinstance(call, ast.Attribute) else None
+        last = last_part(call)
+        names = [one.id for one in ast.walk(target) if isinstance(one, ast.Name)]
+        if last == "subplots" and isinstance(target, ast.Tuple) and len(target.elts) == 2:
+            pairs = [(one, names[0]) for one in names[1:]]
+        elif isinstance(of, ast.Name) and of.id not in self._imported:
+            pairs = [(one, of.id) for one in names if last in MAKES_AXES]
+            pairs += [(of.id, one) for one in names if last in GIVES_FIGURE]
+        else:
+            pairs = []
+        yield from (Share(one, figure, place, holds=True, is_drawn=True) for one, figure in pairs)
 
 
 def _key(node: ast.expr) -> str | None:
