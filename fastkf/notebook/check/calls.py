@@ -15,6 +15,7 @@ POOL = "a pool of workers"
 FILE = "an open file"
 MATCH = "a match of a regular expression"
 OBJECTS = "an array of Python objects"
+AXES = "an array of axes"
 NO_ARRAY = "an object of NumPy that is no array"
 # Saved as the plain arrays that they are made of, and loaded as such.
 MATRIX = "a matrix of NumPy"
@@ -30,7 +31,7 @@ ITERATOR = "an iterator"
 DRAWS = "a random generator"
 CANNOT_TRAVEL = (
     *(GROUPS, GENERATOR, RANDOM, MASKED, CONNECTION, POOL, FILE, HISTORY, TF_DATA, MATCH),
-    *(OBJECTS, NO_ARRAY, MATRIX, POLYNOMIAL, RECORDS, KERAS_PART, UNIQUE),
+    *(OBJECTS, AXES, NO_ARRAY, MATRIX, POLYNOMIAL, RECORDS, KERAS_PART, UNIQUE),
 )
 
 CALLS = {
@@ -100,8 +101,6 @@ DENSE = (
     *("SimpleImputer", "KNNImputer", "PolynomialFeatures", "PowerTransformer", "Binarizer"),
     *("QuantileTransformer", "KBinsDiscretizer", "OrdinalEncoder", "LabelEncoder"),
 )
-# Methods of `.str` that give texts.
-TEXTS = ("lower", "upper", "strip", "title", "replace", "capitalize", "slice", "zfill", "cat")
 # Methods of a table that give a table.
 TABLE_METHODS = frozenset(
     """

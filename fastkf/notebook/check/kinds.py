@@ -7,9 +7,10 @@ tell, which is most often.
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fastkf.notebook.check.calls import (
+    AXES,
     CALLS,
     CLASSES,
     DENSE,
@@ -31,9 +32,9 @@ from fastkf.notebook.check.calls import (
     SEVERAL,
     SKLEARN,
     TABLE_METHODS,
-    TEXTS,
     TF_DATA,
 )
+from fastkf.notebook.check.tables import Tables
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import Names
 
@@ -54,6 +55,7 @@ class Kinds:
         self.known: dict[str, str] = {}
         self._makers: dict[str, str] = {}  # variables to the classes that they were made by
         self._names = imported_names(notebook)
+        self._tables = Tables(notebook, self._names)
         self._keeps_tables = any("set_output" in cell.source for cell in notebook.code_cells)
         self._functions = {
             node.name: node
@@ -86,19 +88,34 @@ class Kinds:
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple):
+            kinds = dict(self._of_several(target.elts, value))
             for inner in ast.walk(target):
                 if isinstance(inner, ast.Name):
-                    self.known.pop(inner.id, None)
-                    self._makers.pop(inner.id, None)
-            return
-        if isinstance(target, ast.Name):
+                    self._put(inner.id, kinds.get(inner.id), None)
+        elif isinstance(target, ast.Name):
             kind, maker = self.of(value), self.maker_of(value)
-            self.known.pop(target.id, None)
-            self._makers.pop(target.id, None)
-            if kind:
-                self.known[target.id] = kind
-            if maker:
-                self._makers[target.id] = maker
+            self._tables.read(target.id, value)
+            self._put(target.id, kind, maker)
+
+    def _put(self, name: str, kind: str | None, maker: str | None) -> None:
+        for table, found in ((self.known, kind), (self._makers, maker)):
+            table.pop(name, None)
+            if found:
+                table[name] = found
+
+    def _of_several(
+        self, targets: list[ast.expr], value: ast.expr
+    ) -> Iterator[tuple[str, str | None]]:
+        """The variables that a call gives several values, with the kinds of those."""
+        call = value if isinstance(value, ast.Call) else None
+        name = self.full_name(call.func) if call else ""
+        if call and name.endswith("model_selection.train_test_split"):
+            if len(targets) == 2 * len(call.args):
+                kinds = [self.of(one) for one in call.args for _ in range(2)]
+                names = [ast.unparse(target) for target in targets]
+                yield from zip(names, kinds, strict=True)
+        elif call and name.endswith("pyplot.subplots") and _are_many_axes(call):
+            yield ast.unparse(targets[-1]), AXES
 
     def of(self, node: ast.expr) -> str | None:
         """The kind of what an expression gives."""
@@ -112,9 +129,9 @@ class Kinds:
             return self.known.get(node.id)
         if isinstance(node, ast.Subscript):
             return PANDAS if self.of(node.value) == PANDAS and _is_many(node) else None
+        if self._tables.are_objects(node):
+            return OBJECTS
         if isinstance(node, ast.Attribute):
-            if node.attr == "values" and _are_texts(node.value):
-                return OBJECTS
             is_table = self.of(node.value) == PANDAS
             return {"values": NUMPY, "T": PANDAS}.get(node.attr) if is_table else None
         return self._of_call(node) if isinstance(node, ast.Call) else None
@@ -178,8 +195,6 @@ class Kinds:
 
     def _of_method(self, func: ast.Attribute) -> str | None:
         method, inner = func.attr, self.of(func.value)
-        if method in ("to_numpy", "unique") and _are_texts(func.value):
-            return OBJECTS
         if inner in (PANDAS, NUMPY) and method in ("to_numpy", "tolist", "to_dict"):
             return NUMPY if method == "to_numpy" else PLAIN
         if inner == PANDAS:
@@ -261,15 +276,11 @@ def imported_names(notebook: Notebook) -> dict[str, str]:
     return names
 
 
-def _are_texts(node: ast.expr) -> bool:
-    """Whether it is a column that has been made one of texts: `x.astype(str)`, `x.str.lower()`."""
-    func = node.func if isinstance(node, ast.Call) else None
-    if not isinstance(func, ast.Attribute) or not isinstance(node, ast.Call):
-        return False
-    if func.attr == "astype":
-        return [ast.unparse(one) for one in node.args] == ["str"]
-    is_text = isinstance(func.value, ast.Attribute) and func.value.attr == "str"
-    return is_text and func.attr in TEXTS
+def _are_many_axes(call: ast.Call) -> bool:
+    """Whether a figure has several axes, which come as an array: `plt.subplots(1, 2)`."""
+    words = [word.value for word in call.keywords if word.arg in ("nrows", "ncols")]
+    counts = [one.value for one in (*call.args[:2], *words) if isinstance(one, ast.Constant)]
+    return any(isinstance(count, int) and count > 1 for count in counts)
 
 
 def _is_many(node: ast.Subscript) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fastkf.notebook.check.calls import (
+    AXES,
     CANNOT_TRAVEL,
     DRAWS,
     ENDINGS,
@@ -34,6 +35,7 @@ PLAIN_ARRAY = "pass on a plain array, which is what would arrive, and make it wh
 INSTEAD = {
     **dict.fromkeys((MATRIX, POLYNOMIAL, RECORDS), PLAIN_ARRAY),
     OBJECTS: "pass on a list, such as `.tolist()` makes",
+    AXES: "pass on the figure, and take its `axes` where you draw",
     MATCH: "pass on what it has found, such as `.group()` gives",
     KERAS_PART: "pass on the whole model, or make it in the step that uses it",
     HISTORY: "pass on its dictionary, `history.history`",
