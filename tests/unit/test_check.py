@@ -1051,6 +1051,17 @@ PIPE = (
 DOUBLE = ("functions", "def double(n):\n    return 2 * n")
 USE_MODEL = (["step:use", "prev:load"], "print(model)")
 MODEL = "keras.Sequential([keras.layers.Dense(1)])"
+OWN_IMPORTS = (
+    "imports",
+    "from enum import Enum\n\nimport pandas as pd\nfrom sklearn.base import TransformerMixin\n"
+    "from sklearn.pipeline import make_pipeline",
+)
+OWN_TRANSFORMER = "class Cut(TransformerMixin):\n    def fit(self, X):\n        return self"
+OWN_PROXY = (
+    "class Proxy:\n    def __init__(self, inner):\n        self.inner = inner\n"
+    "    def __getattr__(self, name):\n        return getattr(self.inner, name)"
+)
+GUARD = "        if name[0] == '_':\n            raise AttributeError(name)\n        return"
 OWN_PARTS = [
     *(
         Example(
@@ -1084,6 +1095,65 @@ OWN_PARTS = [
             ("FunctionTransformer(lambda v: v).fit([[1]])", "holds a lambda"),
         ]
     ),
+    *(
+        Example(
+            "own-part",
+            2,
+            says,
+            [OWN_IMPORTS, ("step:load", f"{code}\nmodel = {made}"), USE_MODEL],
+            [OWN_IMPORTS, ("step:load", f"{code}\nmodel = len([{made}])"), USE_MODEL],
+        )
+        for code, made, says in [
+            (OWN_TRANSFORMER, "Cut().fit([[1]])", "holds a `Cut`, a class of step `load`"),
+            (f"{OWN_TRANSFORMER}\ncut = Cut()", "make_pipeline(cut)", "holds a `Cut`"),
+            ("class Wide(pd.DataFrame):\n    pass", "Wide({'a': [1]})", "holds a `Wide`"),
+            ("class Color(Enum):\n    RED = 1", "Color.RED", "holds a `Color`"),
+            (OWN_PROXY, "Proxy([1])", "`__getattr__` asks for `self.inner`"),
+        ]
+    ),
+    Example(
+        "own-part",
+        2,
+        "is a `Proxy`, whose `__getattr__` asks for `self.inner`",
+        [("functions", OWN_PROXY), ("step:load", "model = Proxy([1])"), USE_MODEL],
+        [
+            ("functions", OWN_PROXY.replace("        return", GUARD)),
+            ("step:load", "model = Proxy([1])"),
+            USE_MODEL,
+        ],
+    ),
+]
+LOST = [
+    Example(
+        "lost-attribute",
+        3,
+        says,
+        [("imports", imports), ("step:load", f"{made}\n{given}"), (USE_MODEL[0], use)],
+        [("imports", imports), ("step:load", f"{made}\n{given}"), (USE_MODEL[0], keeps)],
+    )
+    for imports, made, given, use, keeps, says in [
+        (
+            *("import pandas as pd", "model = pd.read_csv('https://example.org/a.csv')"),
+            *("model.name = 'small'", "print(model.name)", "print(model)"),
+            "`model.name` is of step `load`: Kale saves the table without it, and step `use` asks",
+        ),
+        (
+            *("import pandas as pd", "model = pd.DataFrame({'a': [1]})", "model.unit = 'm'"),
+            *("for t in (model, 1):\n    print(t.unit)", "for t in (model, 1):\n    print(t)"),
+            "keep it in `model.attrs`",
+        ),
+        (
+            *("import keras\nimport tensorflow", f"model = {MODEL}", "model.fit([1], [1])"),
+            *("print(model.history.history)", "model.fit([1], [1])\nprint(model.history.history)"),
+            "Kale saves the model without it",
+        ),
+        (
+            "import numpy as np",
+            "class Meters(np.ndarray):\n    pass\nmodel = np.zeros(2).view(Meters)",
+            *("model.unit = 'm'", "print(model.unit)", "print(model.sum())"),
+            "pass a plain array on",
+        ),
+    ]
 ]
 SETTINGS = [
     Example(
@@ -1432,7 +1502,7 @@ ENVIRONMENT = [
 
 EXAMPLES = [
     *(*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA, *CHANGES, *OBJECTS, *FILES),
-    *(*ENVIRONMENT, *SEEDS, *SETTINGS, *OWN_PARTS),
+    *(*ENVIRONMENT, *SEEDS, *SETTINGS, *OWN_PARTS, *LOST),
 ]
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[f"{number}-{e.rule}" for number, e in enumerate(EXAMPLES)]

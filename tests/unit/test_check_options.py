@@ -54,10 +54,9 @@ def test_a_line_break_in_the_name_of_a_file_ends_no_line(write, tmp_path):
     Path(tmp_path / "c\nd.ipynb").write_text("{}")
     assert len(run(tmp_path / "c\nd.ipynb").output.splitlines()) == 1
     lines = run(tmp_path).output.splitlines()
-    assert [line for line in lines if "d.ipynb" in line] == [
-        f"{tmp_path}/c\\nd.ipynb: unreadable: not a notebook of format 4; open it in JupyterLab and "
-        "save it again"
-    ]
+    found = [line for line in lines if "d.ipynb" in line]
+    says = "unreadable: not a notebook of format 4; open it in JupyterLab and save it again"
+    assert found == [f"{tmp_path}/c\\nd.ipynb: {says}"]
 
 
 def test_a_rule_is_ignored_by_option_and_its_name_must_be_one(write):

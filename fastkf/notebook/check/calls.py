@@ -24,6 +24,7 @@ RECORDS = "a record array of NumPy"
 KERAS_PART = "a part of a Keras model"
 HISTORY = "the History of a Keras model"
 TF_DATA = "a tf.data.Dataset"
+FUTURE = "the future of a pool"
 UNIQUE = "an object that there is once in a process"
 # What Kale passes on as a copy that has no part in what the original goes on to do.
 LOCK = "a lock"
@@ -31,7 +32,7 @@ ITERATOR = "an iterator"
 DRAWS = "a random generator"
 CANNOT_TRAVEL = (
     *(GROUPS, GENERATOR, RANDOM, MASKED, CONNECTION, POOL, FILE, HISTORY, TF_DATA, MATCH),
-    *(OBJECTS, AXES, NO_ARRAY, MATRIX, POLYNOMIAL, RECORDS, KERAS_PART, UNIQUE),
+    *(OBJECTS, AXES, NO_ARRAY, MATRIX, POLYNOMIAL, RECORDS, KERAS_PART, UNIQUE, FUTURE),
 )
 
 CALLS = {
@@ -64,7 +65,9 @@ CALLS = {
     **dict.fromkeys((f"re.{name}" for name in ("match", "search", "fullmatch")), MATCH),
     "random.Random": DRAWS,
     **dict.fromkeys(("keras.Input", "tensorflow.keras.Input"), KERAS_PART),
-    **dict.fromkeys(("object", "contextvars.ContextVar", "threading.Thread"), UNIQUE),
+    **dict.fromkeys(
+        ("object", "contextvars.ContextVar", "threading.Thread", "weakref.ref"), UNIQUE
+    ),
     "threading.Lock": LOCK,
     "threading.RLock": LOCK,
     "threading.Semaphore": LOCK,

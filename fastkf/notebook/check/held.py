@@ -1,9 +1,11 @@
-"""Which classes of the functions cell the objects are of that an expression gives or holds."""
+"""Which of a notebook's own classes the objects are of that an expression gives or holds."""
 
 import ast
 from collections.abc import Iterable
 
-from fastkf.notebook.model import Cell
+from fastkf.notebook.check.kinds import full_name, imported_names
+from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import Names
 
 ELEMENTS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
 COLLECTIONS = ("list", "tuple", "dict", "set", "sorted")
@@ -12,17 +14,27 @@ LAZY = ("map", "filter")  # the builtins; methods of these names call what they 
 GIVE_THEMSELVES = ("fit", "set_params")
 
 
+# What pickle asks of an object before it has given it its attributes.
+LOADS_ITSELF = ("__setstate__", "__reduce__", "__reduce_ex__", "__getnewargs__")
+
+
 class Held:
-    """The classes and functions of cells that every step runs.
+    """The classes and functions of cells: those that every step runs, or those of one step.
+
+    Args:
+        cells: the cells.
+        notebook: the whole, for what its variables and imported names stand for.
 
     Attributes:
         classes: names to definitions.
     """
 
-    def __init__(self, cells: Iterable[Cell]) -> None:
+    def __init__(self, cells: Iterable[Cell], notebook: Notebook) -> None:
         nodes = [node for cell in cells for node in cell.statements]
         self.classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
         self._functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
+        self._names = imported_names(notebook) if self.classes else {}
+        self._values = values_once(notebook) if self.classes else {}
 
     def cannot_load(self, name: str) -> bool:
         """Whether Kale fails to load an object of a class, as it does not know the class yet."""
@@ -32,21 +44,53 @@ class Held:
         bases = [ast.unparse(base) for base in self.classes[name].bases]
         return any(base.endswith(("Enum", "Flag")) for base in bases)
 
-    def _is_estimator(self, name: str) -> bool:
-        """Kale takes an object for one of scikit-learn's by the first base of its class."""
+    def is_array(self, name: str) -> bool:
+        """Whether an object is saved as a plain array of NumPy."""
+        return self._first_base(name) == "numpy.ndarray"
+
+    def asks_without_end(self, name: str) -> str | None:
+        """The attribute that `__getattr__` asks for, and so calls itself, while it is not there."""
+        node = self.classes[name]
+        own = {one.name: one for one in node.body if isinstance(one, ast.FunctionDef)}
+        method = own.get("__getattr__")
+        if method is None or node.bases or not set(LOADS_ITSELF).isdisjoint(own):
+            return None
+        inside = list(ast.walk(method))
+        if any(isinstance(one, ast.Raise | ast.If | ast.Try) for one in inside):
+            return None
+        held = Names.of(ast.Module(node.body, [])).bound  # by the class itself
+        asked = [
+            one.attr
+            for one in inside
+            if isinstance(one, ast.Attribute) and ast.unparse(one.value) == "self"
+        ]
+        return next((a for a in asked if a not in held and not a.startswith("__")), None)
+
+    def _first_base(self, name: str) -> str:
         bases = self.classes[name].bases
-        return bool(bases) and ast.unparse(bases[0]).endswith(("Estimator", "Mixin", "Transformer"))
+        return full_name(bases[0], self._names) if bases else ""
+
+    def _is_estimator(self, name: str) -> bool:
+        """Kale takes an object for one of a library's by the first base of its class."""
+        base = self._first_base(name)
+        is_table = base.startswith("pandas.") and base.endswith(("DataFrame", "Series"))
+        return is_table or base.startswith("sklearn.")
 
     def by(self, node: ast.expr, depth: int = 0) -> set[str]:
         """The classes whose objects an expression gives, alone or in a collection."""
         if depth > 20:
             return set()
+        if isinstance(node, ast.Name):
+            value = self._values.get(node.id)
+            return self.by(value, depth + 1) if value else set()
         if isinstance(node, ast.Attribute):
             name = ast.unparse(node.value)
             return {name} if name in self.classes and self.is_enum(name) else set()
         if isinstance(node, ELEMENTS):
             inner = [
-                child for child in ast.walk(node) if isinstance(child, ast.Call | ast.Attribute)
+                child
+                for child in ast.walk(node)
+                if isinstance(child, ast.Call | ast.Attribute | ast.Name)
             ]
             outer = [one for one in inner if not _is_inside_other(one, inner)]
             return self._all(outer, depth)
@@ -63,14 +107,28 @@ class Held:
             return self.by(func.value, depth + 1)
         if last in self._functions:
             nodes = ast.walk(self._functions[last])
-            returned = [node.value for node in nodes if isinstance(node, ast.Return) and node.value]
-            return self._all(returned, depth)
+            given = [node.value for node in nodes if isinstance(node, ast.Return) and node.value]
+            return self._all([one for one in given if not isinstance(one, ast.Name)], depth)
         if last[:1].isupper() or last.startswith("make_") or last in COLLECTIONS:
             return self._all([*call.args, *(word.value for word in call.keywords)], depth)
         return set()
 
     def _all(self, nodes: Iterable[ast.expr], depth: int) -> set[str]:
         return {name for node in nodes for name in self.by(node, depth + 1)}
+
+
+def values_once(notebook: Notebook) -> dict[str, ast.expr]:
+    """The variables that get a value in one place, with that."""
+    found: dict[str, ast.expr] = {}
+    bound: list[str] = []
+    for cell in notebook.code_cells:
+        bound += cell.names.bound
+        for node in cell.statements:
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
+                bound += [target.id] if target.id in found else []
+                found[target.id] = node.value
+    return {name: value for name, value in found.items() if bound.count(name) == 1}
 
 
 def held_lambdas(node: ast.expr) -> list[ast.Lambda]:

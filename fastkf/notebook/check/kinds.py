@@ -16,6 +16,7 @@ from fastkf.notebook.check.calls import (
     DENSE,
     FILE,
     FUNCTION,
+    FUTURE,
     GENERATOR,
     GROUPS,
     HISTORY,
@@ -28,6 +29,7 @@ from fastkf.notebook.check.calls import (
     OF_PANDAS,
     PANDAS,
     PLAIN,
+    POOL,
     PREFIXES,
     SEVERAL,
     SKLEARN,
@@ -203,8 +205,8 @@ class Kinds:
             if method == "groupby":
                 return GROUPS
             return PANDAS if method in TABLE_METHODS else None
-        if inner == TF_DATA:
-            return TF_DATA
+        if inner == TF_DATA or (inner == POOL and method == "submit"):
+            return {TF_DATA: TF_DATA, POOL: FUTURE}[inner]
         maker = self.maker_of(func.value) or ""
         if inner == SKLEARN or maker.startswith("sklearn."):
             return self._of_estimator(method, maker)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import Names, root_of
+from fastkf.notebook.names import Names, last_part, root_of
 
 
 class Function(NamedTuple):
@@ -46,8 +46,7 @@ def functions_of(notebook: Notebook) -> Mapping[str, Function]:
 
 
 def objects_of(notebook: Notebook) -> Mapping[str, frozenset[str]]:
-    """The variables that are objects of the notebook's own classes, with the methods of those that
-    change their object."""
+    """The objects of the notebook's own classes, with the methods that change them."""
     roles = ("imports", "functions", "step")
     return _objects_in(tuple(c.source for c in notebook.code_cells if c.role in roles))
 
@@ -61,10 +60,10 @@ def _statements_in(sources: tuple[str, ...]) -> tuple[ast.stmt, ...]:
 def _objects_in(sources: tuple[str, ...]) -> Mapping[str, frozenset[str]]:
     nodes = _statements_in(sources)
     changing: dict[str, frozenset[str]] = {}
-    for node in (one for one in nodes if isinstance(one, ast.ClassDef)):
-        own = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
-        inherited = (changing.get(ast.unparse(base), frozenset()) - own for base in node.bases)
-        changing[node.name] = _changing_methods(node).union(*inherited)
+    for of_class in (one for one in nodes if isinstance(one, ast.ClassDef)):
+        own = {one.name for one in of_class.body if isinstance(one, ast.FunctionDef)}
+        inherited = (changing.get(ast.unparse(base), frozenset()) - own for base in of_class.bases)
+        changing[of_class.name] = _changing_methods(of_class).union(*inherited)
     made: dict[str, set[str]] = {}
     for node in nodes if any(changing.values()) else ():
         value = node.value if isinstance(node, ast.Assign) else None
@@ -84,16 +83,17 @@ def _changing_methods(node: ast.ClassDef) -> frozenset[str]:
             own = method.args.args[0].arg
             through = (f"{own}.{name}" for name in found)
             calls = {ast.unparse(one.func) for one in ast.walk(method) if isinstance(one, ast.Call)}
-            if own in Names.of(ast.Module(method.body, [])).written or not calls.isdisjoint(through):
+            writes = own in Names.of(ast.Module(method.body, [])).written
+            if writes or not calls.isdisjoint(through):
                 found |= {method.name}
     return found
 
 
 def _changed_by_method(call: ast.Call, objects: Mapping[str, frozenset[str]]) -> Iterator[str]:
-    of = call.func.value if isinstance(call.func, ast.Attribute) else None
-    if isinstance(of, ast.Name) and isinstance(call.func, ast.Attribute):
-        if call.func.attr in objects.get(of.id, ()):
-            yield of.id
+    func = call.func
+    of = func.value if isinstance(func, ast.Attribute) else None
+    if isinstance(of, ast.Name) and last_part(func) in objects.get(of.id, ()):
+        yield of.id
 
 
 @lru_cache(maxsize=16)

@@ -134,7 +134,7 @@ def type_change(notebook: Notebook) -> Found:
 
 def functions_class(notebook: Notebook) -> Found:
     """An object of a class in the functions cell that goes to another step."""
-    held = Held(shared_cells(notebook))
+    held = Held(shared_cells(notebook), notebook)
     around = kinds_around(notebook) if held.classes else {}
     for step, name, cell in passed_on(notebook) if held.classes else ():
         for made in sorted({one for value in values_of(cell, name) for one in held.by(value)}):
@@ -187,7 +187,7 @@ def function_of_step(notebook: Notebook) -> Found:
 
 def code_in(notebook: Notebook, step: str, value: ast.expr) -> list[ast.AST]:
     """The lambdas that a value holds, and the classes of the step whose objects it gives."""
-    held = Held(notebook.steps[step])
+    held = Held(notebook.steps[step], notebook)
     return [*held_lambdas(value), *(held.classes[name] for name in sorted(held.by(value)))]
 
 

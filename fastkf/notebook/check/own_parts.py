@@ -1,4 +1,4 @@
-"""The rule on models with parts of the notebook's own: Kale loads a model before they exist."""
+"""The rule on what has parts of the notebook's own: Kale loads it before they exist."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from fastkf.notebook.check.attributes import code_of
 from fastkf.notebook.check.calls import KERAS_BUILT, NUMPY, PANDAS, SKLEARN
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.flow import shared_cells
-from fastkf.notebook.check.held import GIVE_THEMSELVES
+from fastkf.notebook.check.held import GIVE_THEMSELVES, Held
 from fastkf.notebook.check.kinds import Kinds
 from fastkf.notebook.check.mutations import functions_of
 from fastkf.notebook.check.objects import is_taken, kinds_around, passed_on, values_of
@@ -20,11 +20,13 @@ LOADED_BY_THEMSELVES = {PANDAS, NUMPY, SKLEARN}  # without dill
 
 
 def own_part(notebook: Notebook) -> Found:
-    """A model with a layer, loss or function of the notebook's own, which no step can load."""
+    """An object with a layer, function or class of the notebook's own, which no step can load."""
     if not is_understood(notebook):
         return
     yield from keras_models(notebook)
     yield from estimators(notebook)
+    yield from objects_of_step(notebook)
+    yield from endless_objects(notebook)
 
 
 def keras_models(notebook: Notebook) -> Found:
@@ -110,6 +112,39 @@ def estimators(notebook: Notebook) -> Found:
                 "scikit-learn",
                 "make it in the step that uses it, or do to the data what the function does",
             )
+
+
+def objects_of_step(notebook: Notebook) -> Found:
+    """Of a class that a step defines: no other step has it when it loads the object."""
+    around = kinds_around(notebook)
+    for step, name, cell in passed_on(notebook):
+        held = Held(notebook.steps[step.name], notebook)
+        made = sorted({one for value in values_of(cell, name) for one in held.by(value)})
+        is_estimator = around[step.name].after.get(name) == SKLEARN
+        found = [one for one in made if is_estimator or held.cannot_load(one)]
+        if found and is_taken(notebook, name):
+            yield (
+                cell,
+                f"`{name}` holds a `{found[0]}`, a class of step `{step.name}`, which no other "
+                "step has when Kale loads it there",
+                f"pass on plain values, or make the `{found[0]}` in the step that uses it",
+            )
+
+
+def endless_objects(notebook: Notebook) -> Found:
+    """Of a class whose `__getattr__` needs an attribute that is not there yet when it is loaded."""
+    shared = Held(shared_cells(notebook), notebook)
+    for step, name, cell in passed_on(notebook):
+        for held in (shared, Held(notebook.steps[step.name], notebook)):
+            made = sorted({one for value in values_of(cell, name) for one in held.by(value)})
+            for one in made if is_taken(notebook, name) else ():
+                if asked := held.asks_without_end(one):
+                    yield (
+                        cell,
+                        f"`{name}` is a `{one}`, whose `__getattr__` asks for `self.{asked}`, and "
+                        "so for ever calls itself when another step loads it, before that is there",
+                        "let `__getattr__` raise AttributeError for names that begin with `_`",
+                    )
 
 
 def _held_code(value: ast.expr, functions: set[str]) -> Iterator[str]:

@@ -124,7 +124,8 @@ def _columns_changed(node: ast.AST) -> Iterator[str]:
         yield from (name for part in stored if (name := _column_of(part)))
     elif isinstance(node, ast.Call) and last_part(node.func) in CHANGE_TYPES:
         inner = (one for part in (*node.args, *node.keywords) for one in ast.walk(part))
-        yield from (one.value for one in inner if isinstance(one, ast.Constant) and _is_text(one))
+        values = (one.value for one in inner if isinstance(one, ast.Constant))
+        yield from (value for value in values if isinstance(value, str))
         yield from (word.arg for word in node.keywords if word.arg)
     elif isinstance(node, ast.Call) and last_part(node.func) == "DataFrame":
         pairs = (pair for table in node.args[:1] for pair in _pairs(table))
