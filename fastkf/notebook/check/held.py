@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterable
 
 from fastkf.notebook.check.kinds import full_name, imported_names
+from fastkf.notebook.check.once import once
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names
 
@@ -117,6 +118,7 @@ class Held:
         return {name for node in nodes for name in self.by(node, depth + 1)}
 
 
+@once
 def values_once(notebook: Notebook) -> dict[str, ast.expr]:
     """The variables that get a value in one place, with that."""
     found: dict[str, ast.expr] = {}

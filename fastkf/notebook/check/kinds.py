@@ -36,6 +36,7 @@ from fastkf.notebook.check.calls import (
     TABLE_METHODS,
     TF_DATA,
 )
+from fastkf.notebook.check.once import once
 from fastkf.notebook.check.tables import Tables
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import Names
@@ -266,6 +267,7 @@ def full_name(node: ast.expr, names: Mapping[str, str]) -> str:
     return names.get(top, top) + dot + rest
 
 
+@once
 def imported_names(notebook: Notebook) -> dict[str, str]:
     """Each name that an import of the notebook binds, with the module or object it stands for."""
     names: dict[str, str] = {}

@@ -8,9 +8,10 @@ from fastkf.notebook.check.calls import KERAS_MODELS
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.flow import find_use, shared_cells
 from fastkf.notebook.check.held import Held, values_once
-from fastkf.notebook.check.kinds import Kinds, full_name, imported_names
+from fastkf.notebook.check.kinds import full_name, imported_names
 from fastkf.notebook.check.mutations import functions_of, values_for
 from fastkf.notebook.check.objects import values_of
+from fastkf.notebook.check.own_parts import makers_in
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.check.tables import KEEP_NAMES
 from fastkf.notebook.model import Cell, Notebook
@@ -41,7 +42,7 @@ class Lost(NamedTuple):
 
 def lost_attribute(notebook: Notebook) -> Found:
     """An attribute given to a table, an array or a model, which Kale does not save with it."""
-    if not is_understood(notebook) or not any("." in c.source for c in notebook.code_cells):
+    if not is_understood(notebook):
         return
     objects = Objects(notebook)
     told: set[tuple[str, str]] = set()
@@ -72,24 +73,18 @@ class Objects:
         self._names = imported_names(notebook)
         self._values = values_once(notebook)
         self._shared = Held(shared_cells(notebook), notebook)
-        nodes = (node for cell in notebook.code_cells for node in cell.nodes)
-        self._texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
-        kinds = Kinds(notebook)
-        for cell in notebook.code_cells:
-            kinds.read(cell.tree)
-        self._kinds = kinds
 
     def lost_by(self, step: str, name: str) -> Iterator[Lost]:
         """What a variable has at the end of a step, and not in the next one."""
         cells = self._notebook.steps[step]
-        given = dict(_given(cells, name))
-        maker = self._kinds.maker_of(ast.Name(name, ast.Load())) or ""
+        given = {attribute: value for one, attribute, value in _given(cells) if one == name}
+        maker = makers_in(self._notebook).get(name, "")
         if "keras." in maker and maker.endswith(KERAS_MODELS):
             fits = {"history": None} if any(_fits(cell, name) for cell in cells) else {}
             for attribute in {**given, **fits}:
                 if attribute not in KEPT["the model"]:
                     yield Lost(attribute, "the model")
-        elif table := self._table(ast.Name(name, ast.Load())):
+        elif given and (table := self._table(ast.Name(name, ast.Load()))):
             for attribute, value in given.items():
                 if attribute not in KEPT["the table"] and self._is_no_column(
                     table, attribute, value
@@ -116,9 +111,10 @@ class Objects:
 
     def _is_no_column(self, table: ast.Call, attribute: str, value: ast.expr) -> bool:
         """Whether it is certain that `table.x = value` gives no column a value."""
-        is_text = isinstance(value, ast.JoinedStr) or _is_text(value)
-        if attribute in self._texts:
+        nodes = (node for cell in self._notebook.code_cells for node in cell.nodes)
+        if any(isinstance(one, ast.Constant) and one.value == attribute for one in nodes):
             return False
+        is_text = isinstance(value, ast.JoinedStr) or _is_text(value)
         first = table.args[0] if table.args else None
         is_told = isinstance(first, ast.Dict) and all(key and _is_text(key) for key in first.keys)
         return is_told or (attribute == "name" and is_text)
@@ -133,13 +129,12 @@ class Objects:
                 yield from (held.classes[one] for one in known if held.is_array(one))
 
 
-def _given(cells: list[Cell], name: str) -> Iterator[tuple[str, ast.expr]]:
-    """The attributes that cells give a variable's object, with the values."""
-    for node in (one for cell in cells for one in cell.nodes):
-        for target in node.targets if isinstance(node, ast.Assign) else ():
-            if isinstance(target, ast.Attribute) and _is(target.value, name):
-                assert isinstance(node, ast.Assign)
-                yield target.attr, node.value
+def _given(cells: list[Cell]) -> Iterator[tuple[str, str, ast.expr]]:
+    """Variables with the attributes that cells give their objects, and the values."""
+    for node in (one for cell in cells for one in cell.statements if isinstance(one, ast.Assign)):
+        for target in node.targets:
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                yield target.value.id, target.attr, node.value
 
 
 def _attributes_of(node: ast.ClassDef) -> set[str]:
@@ -153,7 +148,8 @@ def _attributes_of(node: ast.ClassDef) -> set[str]:
 def _asks(notebook: Notebook, step: str, name: str, attribute: str) -> bool:
     """Whether a step asks for an attribute of a variable's object that it does not set itself."""
     cells = notebook.steps[step]
-    if attribute in dict(_given(cells, name)) or any(_fits(cell, name) for cell in cells):
+    given = {(one, other) for one, other, _ in _given(cells)}
+    if (name, attribute) in given or any(_fits(cell, name) for cell in cells):
         return False
     nodes = [node for cell in cells for node in cell.nodes]
     wanted = {(name, tuple(nodes)), *_other_names(notebook, nodes, name)}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from fastkf.notebook.check.once import once
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names, last_part, root_of
 
@@ -39,12 +40,14 @@ def changed_in(notebook: Notebook, cell: Cell) -> frozenset[str]:
     return cell.names.bound | written_in(notebook, cell)
 
 
+@once
 def functions_of(notebook: Notebook) -> Mapping[str, Function]:
     """The functions of a notebook by name."""
     roles = ("imports", "functions", "step")
     return _functions_in(tuple(c.source for c in notebook.code_cells if c.role in roles))
 
 
+@once
 def objects_of(notebook: Notebook) -> Mapping[str, frozenset[str]]:
     """The objects of the notebook's own classes, with the methods that change them."""
     roles = ("imports", "functions", "step")

@@ -27,6 +27,7 @@ from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.flow import shared_cells, undefined_names
 from fastkf.notebook.check.held import Held, held_lambdas
 from fastkf.notebook.check.kinds import Kinds
+from fastkf.notebook.check.once import once
 from fastkf.notebook.check.steps import is_understood
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.pipeline import PipelineStep
@@ -51,6 +52,7 @@ class Kept(NamedTuple):
     after: dict[str, str]
 
 
+@once
 def kinds_around(notebook: Notebook) -> dict[str, Kept]:
     """The steps to the kinds of variables before and after each."""
     kinds = Kinds(notebook)

@@ -11,6 +11,7 @@ from fastkf.notebook.check.held import GIVE_THEMSELVES, Held
 from fastkf.notebook.check.kinds import Kinds
 from fastkf.notebook.check.mutations import functions_of
 from fastkf.notebook.check.objects import is_taken, kinds_around, passed_on, values_of
+from fastkf.notebook.check.once import once
 from fastkf.notebook.check.steps import is_understood
 from fastkf.notebook.model import Notebook
 
@@ -31,16 +32,8 @@ def own_part(notebook: Notebook) -> Found:
 
 def keras_models(notebook: Notebook) -> Found:
     kinds, shared = Kinds(notebook), shared_cells(notebook)
-    own = own_classes(notebook, kinds)
+    own, makers = own_classes(notebook, kinds), makers_in(notebook)
     told: set[str] = set()
-    makers: dict[str, str] = {}
-    for cell in notebook.code_cells:
-        kinds.read(cell.tree)
-        makers |= {
-            name: maker
-            for name in cell.names.bound
-            if (maker := kinds.maker_of(ast.Name(name, ast.Load())))
-        }
     for step, name, cell in passed_on(notebook):
         maker = makers.get(name, "")
         is_model = "keras." in maker and maker.endswith(KERAS_BUILT)
@@ -57,6 +50,21 @@ def keras_models(notebook: Notebook) -> Found:
                 f"pass on its weights, `{name}.get_weights()`, and build the model in the step "
                 "that uses it",
             )
+
+
+@once
+def makers_in(notebook: Notebook) -> dict[str, str]:
+    """The variables of a notebook with the classes that they were made by last."""
+    kinds = Kinds(notebook)
+    makers: dict[str, str] = {}
+    for cell in notebook.code_cells:
+        kinds.read(cell.tree)
+        makers |= {
+            name: maker
+            for name in cell.names.bound
+            if (maker := kinds.maker_of(ast.Name(name, ast.Load())))
+        }
+    return makers
 
 
 def own_classes(notebook: Notebook, kinds: Kinds) -> set[str]:

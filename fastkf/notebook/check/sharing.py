@@ -59,8 +59,9 @@ class Sharing:
         self._imported = set(imported_names(notebook)) | {
             name for cell in notebook.code_cells for name in cell.names.imported
         }
-        nodes = [node for cell in notebook.code_cells for node in cell.nodes]
-        self._called = {last_part(one.func) for one in nodes if isinstance(one, ast.Call)}
+        nodes = (node for cell in notebook.code_cells for node in cell.nodes)
+        functions = (one.func for one in nodes if isinstance(one, ast.Call))
+        self._called = {one.id for one in functions if isinstance(one, ast.Name)}
         self.by_step: dict[str, list[Share]] = {}
         for cell in notebook.code_cells:
             for statement in cell.statements:
