@@ -40,13 +40,18 @@ CELLS = [
     ("pipeline-metrics", "print(validation_auc)\nprint(test_auc)\nprint(baseline_test_auc)"),
 ]
 METRICS = {"validation_auc": 0.7012, "test_auc": 0.6911, "baseline_test_auc": 0.6502}
-WORDS = " ".join(f"word{number}" for number in range(40))
 HEADINGS = ("The question", "The data", "What leaks", "The service", "Drift", "Limits")
+
+
+def write_words(about: str) -> str:
+    return " ".join(f"word{number}of{about.split()[-1]}" for number in range(40))
+
+
 README = "\n\n".join(
     [
         "# Visits",
-        *(f"## {heading}\n\n{WORDS}" for heading in HEADINGS),
-        f"## The result\n\n0.70 in May, 69.11 % in June, baseline 0.650. {WORDS}",
+        *(f"## {heading}\n\n{write_words(heading)}" for heading in HEADINGS),
+        f"## The result\n\n0.70 in May, 69.11 % in June, baseline 0.650. {write_words('result')}",
     ]
 )
 SETTINGS = """

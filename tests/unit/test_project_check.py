@@ -33,6 +33,8 @@ from fastkf.course.project.rubric import PASS_MARK, RUBRIC, check_project
 
 pytestmark = pytest.mark.slow
 
+ASK_OTHERS = "guess = model.predict(test_rows[features]) if len(test_rows) else None"
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
@@ -67,6 +69,13 @@ def edit(step, old, new, run=False):
 
 def other_file(name, text):
     return lambda folder: (folder / name).write_text(text)
+
+
+def name_others(folder):
+    """The notebook judges its model by june, and names other rows as its test rows."""
+    cells = [(tags, source.replace("test_rows", "june")) for tags, source in CELLS]
+    more = {"step:set_aside": 'test_rows = rows[rows["month"] > 12]', "step:test": ASK_OTHERS}
+    write_visits(folder, [(tags, "\n".join([text, more.get(tags[0], "")])) for tags, text in cells])
 
 
 def add_error(folder):
@@ -284,6 +293,7 @@ SPOILED = {
         ),
         "in a loop",
     ),
+    "test rows that no metric is about": ("tested-once", name_others, "no metric comes of"),
     "tuned by test rows": ("tried", lambda f: write_study(f, metric="test_auc"), "test rows"),
     "another notebook's study": ("tried", lambda f: write_study(f, notebook="b.ipynb"), "another"),
     "trials that the study could not try": (
@@ -387,6 +397,11 @@ SPOILED = {
         "sections",
         other_file("README.md", re.sub(r"word\d+", "word", README)),
         "words on",
+    ),
+    "one text for all sections": (
+        "sections",
+        other_file("README.md", re.sub(r"(word\d+)of\w+", r"\1", README)),
+        '"the data" says what "the question" says',
     ),
     "a schedule that never comes": (
         "recurring",

@@ -185,6 +185,13 @@ def tested_once(project: Project) -> Found:
             "the model is asked about test rows in a loop",
             "compare models on validation rows; predict for the test rows once, outside of loops",
         )
+    if not flow.touched.intersection(project.notebook.metrics):
+        raise Refused(
+            name,
+            f"no metric comes of {', '.join(sorted(project.settings.test_rows))}",
+            "name in project.toml the rows that the model is judged by, and print as a metric "
+            "what comes out",
+        )
     return Found(f"{name}, {flow.asked[0][0].cell.label}", f"only in {places[0]}")
 
 

@@ -11,6 +11,7 @@ from fastkf.course.project.running import RUN_IT, find_run, name_of
 README = "README.md"
 FEWEST_WORDS = 30  # of a section, without code and without the hints of the start
 FEWEST_DIFFERENT = 15
+RUN = 3  # words that follow each other: two texts of one's own have few such runs in common
 # What a section is about, and the beginnings of words one of which its heading has.
 SECTIONS = {
     "the question": ("question", "problem"),
@@ -46,6 +47,7 @@ def sections(project: Project) -> Found:
                 'own below it (lines that begin with ">" are hints, and do not count)',
             )
         taken.add(best)
+    _check_different(parts, taken)
     return Found(README, f"{len(SECTIONS)} sections")
 
 
@@ -119,10 +121,14 @@ def _list_headings(parts: list[_Part], about: str) -> list[int]:
 
 
 def _count_words(parts: list[_Part], number: int, taken: Collection[int]) -> int:
-    """The words below a heading, and below those within it that stand for nothing else.
+    """Few words said again and again are few."""
+    words = _list_words(parts, number, taken)
+    different = len({word.lower() for word in words})
+    return len(words) if different >= FEWEST_DIFFERENT else min(different, len(words))
 
-    Few words said again and again are few.
-    """
+
+def _list_words(parts: list[_Part], number: int, taken: Collection[int]) -> list[str]:
+    """The words below a heading, and below those within it that stand for nothing else."""
     words = list(parts[number].words)
     for inner in range(number + 1, len(parts)):
         if parts[inner].level <= parts[number].level:
@@ -130,5 +136,20 @@ def _count_words(parts: list[_Part], number: int, taken: Collection[int]) -> int
         own = any(inner in _list_headings(parts, about) for about in SECTIONS)
         if inner not in taken and not (own and len(words) >= FEWEST_WORDS):
             words += parts[inner].words
-    different = len({word.lower() for word in words})
-    return len(words) if different >= FEWEST_DIFFERENT else min(different, len(words))
+    return words
+
+
+def _check_different(parts: list[_Part], taken: Collection[int]) -> None:
+    """No section says what another one says already."""
+    said: dict[int, set[tuple[str, ...]]] = {}
+    for number in sorted(taken):
+        words = [word.lower() for word in _list_words(parts, number, taken)]
+        runs = set(zip(*(words[first:] for first in range(RUN)), strict=False))
+        for other, known in said.items():
+            if len(runs & known) > len(runs) / 2:
+                raise Refused(
+                    README,
+                    f'"{parts[number].heading}" says what "{parts[other].heading}" says',
+                    "write of each what is to be said of it alone",
+                )
+        said[number] = runs
