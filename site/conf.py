@@ -51,6 +51,7 @@ exclude_patterns = [".*", "runs", "workbook"]
 extensions = ["myst_nb", "sphinx_copybutton", "diagrams"]
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # with tables, which the default leaves as they are written
 myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 4
 

@@ -163,6 +163,12 @@ def test_tags_stand_above_their_cells(pages):
 def test_the_start_page_lists_the_labs(pages):
     labs = [link["href"] for link in pages["index.html"].select(".start-labs a")]
     assert labs == [f"notebooks/{path.stem}.html" for path in read_labs().all]
+    assert f"{len(labs)} labs" in pages["index.html"].select_one(".start-doors").text
+
+
+def test_a_table_that_a_cell_shows_as_markdown_is_drawn(pages):
+    cells = [cell.text for cell in pages["notebooks/09_control_flow.html"].select("article td")]
+    assert {"boosting", "baseline", "0.755"} <= set(cells)
 
 
 def test_the_line_that_says_the_tags_is_not_said_twice(pages):
