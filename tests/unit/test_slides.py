@@ -42,6 +42,20 @@ def test_long_prose_goes_to_the_notes():
     assert slide.notes == [text.strip()]
 
 
+def test_what_leads_to_a_list_stands_before_it():
+    text = "This is a sentence of seven words. " * 20
+    (slide, *_) = slides_of(
+        new_markdown_cell(f"## One\n\n{text}\n\nIt does two things:\n\n- a\n- b")
+    )
+    assert [part.content for part in slide.parts][-3:] == ["It does two things:", "- a", "- b"]
+
+
+@pytest.mark.parametrize("code", ["my_steps = None", "count_pods = None\n"])
+def test_an_empty_answer_is_no_slide(code):
+    (slide,) = slides_of(new_markdown_cell("## One\n\nText."), new_code_cell(code))
+    assert [part.kind for part in slide.parts] == ["markdown"]
+
+
 def test_answers_are_not_shown():
     folded = "<details><summary>A. This</summary>\n\nRight: so.\n\n</details>\n"
     folded += "<details><summary>B. That</summary>\n\nNot so.\n\n</details>"

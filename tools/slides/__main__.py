@@ -19,14 +19,18 @@ PROJECT = Path(__file__).resolve().parents[2]
 SLIDES = PROJECT / "site" / "_build" / "slides"
 
 
-def main(names: list[str]) -> None:
+def main(names: list[str]) -> int:
+    if missing := [name for name in names if not Path(name).is_file()]:
+        print(f"{missing[0]}: no such file; name a notebook by its path", file=sys.stderr)
+        return 2
     SLIDES.mkdir(parents=True, exist_ok=True)
     for path in map(Path, names) if names else read_labs(PROJECT / "notebooks").notebooks:
         slides = divide(nbformat.read(path, as_version=4))
         made = SLIDES / f"{path.stem}.html"
         made.write_text(write_page(path, slides), encoding="utf-8")
         print(f"{made}: {len(slides)} slides")
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -94,9 +94,12 @@ class Deck:
     def say(self, text: str) -> None:
         """A paragraph: as much of it as the slide takes, and all of it in the notes."""
         shown = []
-        for sentence in SENTENCE.split(" ".join(text.split())):
+        *first, last = SENTENCE.split(" ".join(text.split()))
+        for sentence in (*first, last):
             length = len(sentence.split())
             if self.words and self.words + length > WORDS_OF_PROSE:
+                # What leads to a list, a table or code is wanted where that is shown.
+                shown += [last] if last.endswith(":") else []
                 break
             shown.append(sentence)
             self.words += length
@@ -193,7 +196,7 @@ def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 def is_answer(cell: NotebookNode) -> bool:
     """Whether it is the empty cell of an exercise, such as `my_steps = None`."""
-    return re.match(r"my_\w+ = None\s*$|# your|def my_", cell.source) is not None
+    return re.match(r"\w+ = None\s*$|# your|def my_", cell.source) is not None
 
 
 def add_output(deck: Deck, output: NotebookNode) -> None:
