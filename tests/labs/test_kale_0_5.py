@@ -15,6 +15,7 @@ from conftest import LABS
 from filelock import FileLock
 from old_kale import get_old_kale
 
+from fastkf.course import places
 from fastkf.notebook.check.steps import steps_before
 from fastkf.notebook.model import read
 
@@ -62,6 +63,20 @@ def compiled(tmp_path_factory, worker_id):
 
 def test_every_lab_is_listed():
     assert list(EXPECTED) == [path.stem for path in LABS]
+
+
+def test_the_guide_says_of_every_lab_whether_it_compiles():
+    guide = (places.PROJECT / "labs" / "using_minikf.md").read_text(encoding="utf-8")
+    said = {
+        lab: COMPILES if answer.startswith("yes") else re.findall(r"`(.+)\.\.\.`", answer)[0]
+        for labs, answer in re.findall(
+            r"^\| (\d\w+(?:, \w+)*) \| ((?:yes|no)[^|]*) \|", guide, re.M
+        )
+        for lab in labs.split(", ")
+    }
+    assert said.keys() == EXPECTED.keys()
+    assert all(EXPECTED[lab].startswith(answer) for lab, answer in said.items())
+    assert [lab for lab, answer in said.items() if answer] == ["08_object_storage"]
 
 
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
