@@ -24,11 +24,12 @@ def adapt_links(source: str, folder: Path) -> str:
 def adapt_link(link: re.Match, folder: Path) -> str:
     """A link to a folder leads to its README; without one there is nothing to lead to.
 
-    Nor is there for a notebook that is an example of a guide and no page.
+    A notebook that is an example of a guide is no page: it is there to be downloaded.
     """
     text, target = link.groups()
     if target.endswith(".ipynb") and EXAMPLES in (folder / target).resolve().parents:
-        return text
+        plain = text.replace("`", "")
+        return f"{{download}}`{plain} <{target}>`"
     if not (folder / target).is_dir():
         return link[0]
     page = Path(target, "README.md")

@@ -136,6 +136,14 @@ def test_every_lab_and_every_guide_is_a_page(pages):
         assert solutions & contents == set()
 
 
+def test_an_example_of_a_guide_can_be_downloaded(site, pages):
+    page = pages["labs/project/README.html"]
+    links = [a["href"] for a in page.select("article a[href]") if "late_flights" in a["href"]]
+    assert len(links) == 1
+    found = (site / "labs" / "project" / links[0]).read_bytes()
+    assert found == (places.PROJECT / "labs/project/example/late_flights.ipynb").read_bytes()
+
+
 def test_a_lab_leads_to_its_solution(pages):
     for solution in places.NOTEBOOKS.glob("solutions/*.ipynb"):
         lab = pages[f"notebooks/{solution.stem}.html"]
