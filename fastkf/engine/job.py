@@ -15,11 +15,12 @@ from fastkf.base.files import folder_name
 from fastkf.base.mounts import Mount
 from fastkf.engine.pipeline import Task
 from fastkf.engine.placeholders import expand, local_path
+from fastkf.engine.references import check_named, find_variables
 from fastkf.engine.scope import Arguments, Surroundings, Values
-from fastkf.engine.task_config import describe_resources, reaches_task
+from fastkf.engine.task_config import VARIABLES, describe_resources, reaches_task
 from fastkf.engine.values import as_passed, find_infinite, fit, read_text
 from fastkf.engine.volumes import list_mounts
-from fastkf.package.given import Given, find_variables
+from fastkf.package.given import Given
 from fastkf.package.settings import TIME_LIMIT
 from fastkf.runs import model
 
@@ -84,17 +85,20 @@ class Job:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that the pipeline sets."""
-        if not reaches_task(self.task.component, "ENV"):
+        if not reaches_task(self.task.component, VARIABLES):
             return {}
         variables = self.task.component.container.get("env") or ()
         return {one["name"]: self._fill(str(one.get("value", ""))) for one in variables}
 
     def variables(self, given: Given | None) -> dict[str, str]:
-        """Those, and what Secrets and ConfigMaps are to bring, as far as they are given."""
-        component = self.task.component
-        asked = component.kubernetes if reaches_task(component, "ENV") else {}
-        found = find_variables(asked, self.arguments.parameters, given or Given())
-        return {**self.environment, **found}
+        """Those, and what Secrets and ConfigMaps are to bring, as far as they are given.
+
+        Raises:
+            ValueError: one is not given whose name an input says, or another task.
+        """
+        asked, arguments, given = self.task.component.kubernetes, self.arguments, given or Given()
+        check_named(asked, arguments.references, arguments.volumes, given)
+        return {**self.environment, **find_variables(arguments.references, given)}
 
     @property
     def seconds(self) -> float | None:

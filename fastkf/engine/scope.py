@@ -3,24 +3,24 @@
 What Kubeflow Pipelines' driver does for a task before it starts (backend/src/v2/driver).
 """
 
-import ast
-import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fastkf.base.errors import show_value
 from fastkf.base.masks import Mask
-from fastkf.base.python_syntax import parse_expression
 from fastkf.engine.pipeline import Component, Identity, Task
 from fastkf.engine.placeholders import Placeholders
+from fastkf.engine.references import Resolve, list_references
+from fastkf.engine.selection import select
 from fastkf.engine.task_config import (
     TASK_CONFIG,
+    VARIABLES,
     VOLUMES,
     WORKSPACE_VOLUME,
-    Resolve,
     describe_task_config,
     list_volumes,
     reaches_task,
@@ -54,10 +54,12 @@ class Arguments(Values):
     """What one execution of a task is given, and its number.
 
     Attributes:
-        volumes: those that have a name on a cluster, each with its mount, as in a pod's manifest.
+        volumes, references: those with a name on a cluster, each with its mount; the variables that
+            come from Secrets and ConfigMaps. As in a pod's manifest.
     """
 
     volumes: list[tuple[Table, Table]] = field(default_factory=list)
+    references: list[Table] = field(default_factory=list)
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -126,13 +128,23 @@ class Scope:
         self._fill_constants(task, arguments)
         self._describe_configs(task, arguments)
         self._fit(task, arguments.parameters)
+        resolve, asked = self._resolver(task), task.component.kubernetes
         if reaches_task(task.component, VOLUMES):
-            resolve = self._resolver(task)
-            arguments.volumes.extend(list_volumes(task.component.kubernetes, resolve, None))
+            arguments.volumes.extend(list_volumes(asked, resolve, None))
+        if reaches_task(task.component, VARIABLES):
+            arguments.references.extend(list_references(asked, resolve))
         return arguments
 
     def _resolver(self, task: Task) -> Resolve:
-        return lambda described: self._find(task, PARAMETERS, "", described)
+        """For what a task asks of Kubernetes: an input that has no value there asks for nothing."""
+
+        def resolve(described: Table) -> Any:
+            outer = described.get("componentInputParameter")
+            if outer in self._given.parameters and self._given.parameters[outer] is None:
+                return None
+            return self._find(task, PARAMETERS, "", described)
+
+        return resolve
 
     def outputs(self) -> Values:
         """The outputs of the DAG, as far as the tasks that they come from have made them."""
@@ -165,7 +177,7 @@ class Scope:
         else:
             value = (described.get("runtimeValue") or {}).get("constant")
         selector = described.get("parameterExpressionSelector")
-        return _select(value, selector) if selector and value is not None else value
+        return select(value, selector) if selector and value is not None else value
 
     def _find_output(self, task: Task, producer: str, kind: str, key: str, can_miss: bool) -> Any:
         made = self._made.get(producer, Values()).of(kind)
@@ -241,12 +253,8 @@ class Scope:
         message = {"inputs": {"parameterValues": dict(arguments.parameters)}}
         uses_workspace = any(around.workspace in str(one) for one in arguments.parameters.values())
         claim = f"{around.identity.resource_name}-{WORKSPACE_VOLUME}" if uses_workspace else None
-        config = describe_task_config(
-            component,
-            self._resolver(task),
-            lambda word: words.fill(word, message),
-            claim,
-        )
+        fill = partial(words.fill, executor_input=message)
+        config = describe_task_config(component, self._resolver(task), fill, claim)
         arguments.parameters.update(dict.fromkeys(wanted, config))
 
 
@@ -271,29 +279,3 @@ def _list_sources(described: Table) -> list[tuple[str, str]]:
         )
         for one in sources
     ]
-
-
-def _select(value: Any, selector: str) -> Any:
-    """The part of a loop's item that `parseJson(string_value)["a"]` names.
-
-    Raises:
-        ValueError: it has no such part.
-    """
-    try:
-        return _follow(parse_expression(selector), value)
-    except (SyntaxError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"{show_value(value)} has no part {selector}") from error
-
-
-def _follow(node: ast.expr, value: Any) -> Any:
-    match node:
-        case ast.Name("string_value" | "struct_value" | "list_value"):
-            return value
-        case ast.Call(ast.Name("parseJson"), [inner], []):
-            text = _follow(inner, value)
-            return json.loads(text) if isinstance(text, str) else text
-        case ast.Subscript(inner, ast.Constant(key)):
-            return _follow(inner, value)[key]
-        case ast.Attribute(inner, name):
-            return _follow(inner, value)[name]
-    raise ValueError(ast.unparse(node))

@@ -4,17 +4,16 @@ As Kubeflow Pipelines' driver puts it together (backend/src/v2/driver/k8s.go). T
 of a pod's manifest.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastkf.engine.pipeline import Component
 from fastkf.engine.placeholders import WORKSPACE
+from fastkf.engine.references import Resolve, Table, find_name, list_references
+from fastkf.package.given import CONFIG_MAP, SECRET
 
-Table = Mapping[str, Any]
-# The value of a parameter, as a task's inputs describe it; None where it has none.
-Resolve = Callable[[Table], Any]
 TASK_CONFIG = "TASK_CONFIG"
-VOLUMES = "KUBERNETES_VOLUMES"
+VARIABLES, VOLUMES = "ENV", "KUBERNETES_VOLUMES"
 WORKSPACE_VOLUME = "kfp-workspace"
 # Field of a container's resources in the IR, and in its older form: a number, in this unit.
 RESOURCES = {
@@ -45,7 +44,7 @@ def describe_task_config(
     volumes = list(list_volumes(asked, resolve, workspace))
     made: dict[str, dict[str, Any]] = {
         "RESOURCES": {"resources": describe_resources(container.get("resources") or {}, fill)},
-        "ENV": {"env": list(_list_variables(container, asked, resolve, fill))},
+        VARIABLES: {"env": list(_list_variables(container, asked, resolve, fill))},
         VOLUMES: {
             "volumes": [volume for volume, _ in volumes],
             "volumeMounts": [mount for _, mount in volumes],
@@ -84,17 +83,7 @@ def _list_variables(
 ) -> Iterator[dict[str, Any]]:
     for variable in container.get("env") or ():
         yield {"name": variable["name"], "value": fill(str(variable.get("value", "")))}
-    for kind, key, reference in (
-        ("secret", "secretKey", "secretKeyRef"),
-        ("configMap", "configMapKey", "configMapKeyRef"),
-    ):
-        for one in asked.get(f"{kind}AsEnv") or ():
-            name = _find_name(one, f"{kind}Name", resolve)
-            for pair in one.get("keyToEnv") or () if name else ():
-                chosen = {"name": name, "key": pair.get(key, "")}
-                optional = {"optional": one["optional"]} if "optional" in one else {}
-                source = {reference: chosen | optional}
-                yield {"name": pair.get("envVar", ""), "valueFrom": source}
+    yield from list_references(asked, resolve)
     for one in asked.get("fieldPathAsEnv") or ():
         place = {"fieldRef": {"fieldPath": one.get("fieldPath", "")}}
         yield {"name": one.get("name", ""), "valueFrom": place}
@@ -114,17 +103,12 @@ def list_volumes(
         mount = {"name": name, "mountPath": one.get("mountPath", "")}
         mount |= {"subPath": one["subPath"]} if one.get("subPath") else {}
         yield {"name": name, "persistentVolumeClaim": {"claimName": name}}, mount
-    for kind, key in (("secret", "secretName"), ("configMap", "name")):
-        for one in asked.get(f"{kind}AsVolume") or ():
-            if name := _find_name(one, f"{kind}Name", resolve):
+    for kind, key in ((SECRET, "secretName"), (CONFIG_MAP, "name")):
+        for one in asked.get(kind.as_volume) or ():
+            if name := find_name(one, kind, resolve):
                 source = {key: name, "optional": bool(one.get("optional"))}
                 mount = {"name": name, "mountPath": one.get("mountPath", "")}
-                yield {"name": name, kind: source}, mount
-
-
-def _find_name(asked: Table, key: str, resolve: Resolve) -> str:
-    parameter = asked.get(f"{key}Parameter")
-    return str((resolve(parameter) if parameter else asked.get(key)) or "")
+                yield {"name": name, kind.field: source}, mount
 
 
 def _describe_selector(asked: Table, resolve: Resolve) -> dict[str, Any]:

@@ -49,6 +49,11 @@ class Kind:
     def as_volume(self) -> str:
         return f"{self.field}AsVolume"
 
+    @property
+    def reference(self) -> str:
+        """The field by which a pod's variable refers to it."""
+        return f"{self.key}Ref"
+
 
 SECRET = Kind("Secret", "secret", "secretKey", "--secret")
 CONFIG_MAP = Kind("ConfigMap", "configMap", "configMapKey", "--config-map")
@@ -272,24 +277,6 @@ def constant_name(kind: Kind, asked: Table) -> str:
     if parameter is None:
         return str(asked.get(f"{kind.field}Name") or "")
     return str((parameter.get("runtimeValue") or {}).get("constant") or "")
-
-
-def find_variables(asked: Table, parameters: Table, given: Given) -> dict[str, str]:
-    """The variables that a task's container gets from Secrets and ConfigMaps.
-
-    Args:
-        asked: what its executor asks of Kubernetes.
-        parameters: the task's inputs, one of which may name the Secret.
-    """
-    variables: dict[str, str] = {}
-    for kind, one in _list_asked(asked):
-        described = one.get(f"{kind.field}NameParameter") or {}
-        from_input = parameters.get(str(described.get("componentInputParameter", "")))
-        found = given.find(kind, constant_name(kind, one) or str(from_input or "")) or {}
-        for pair in one.get("keyToEnv") or ():
-            if (key := pair.get(kind.key)) in found:
-                variables[str(pair.get("envVar", ""))] = found[key]
-    return variables
 
 
 def name_variables(asked: Table) -> set[str]:

@@ -1,14 +1,19 @@
 """Secrets, ConfigMaps and time limits: what a step has of them here."""
 
+import json
 import os
 import sys
+from pathlib import Path
+from typing import Optional
 
 import pytest
 from kfp import compiler, dsl, kubernetes
 
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.engine.children import Children
-from fastkf.package.given import CONFIG_MAP, DONE, SECRET, check_given, find_variables, read_given
+from fastkf.engine.references import find_variables, list_references
+from fastkf.engine.run import run_package
+from fastkf.package.given import CONFIG_MAP, DONE, SECRET, check_given, read_given
 from fastkf.package.model import Package
 from fastkf.package.settings import describe_settings, for_executors
 from fastkf.server.provided import VARIABLE, Provided
@@ -72,7 +77,8 @@ def test_a_step_gets_what_is_given(tmp_path, package):
     check_given(package, given)
     assert given.find(CONFIG_MAP, "modes") == {"mode": "fast"}
     [asked] = for_executors(package).values()
-    assert find_variables(asked, {}, given) == {"PASSWORD": "a=b", "MODE": "fast"}
+    references = list_references(asked, lambda one: one["runtimeValue"]["constant"])
+    assert find_variables(references, given) == {"PASSWORD": "a=b", "MODE": "fast"}
     assert describe_settings(package, DONE) == ()
 
 
@@ -103,3 +109,96 @@ def test_a_step_is_ended_at_its_time_limit(tmp_path):
     ending = Children().run(words, os.environ, tmp_path / "log", tmp_path, 0.2)
     assert ending.code
     assert "its time limit (DeadlineExceeded)" in str(ending)
+
+
+@dsl.component(base_image="python:3.11")
+def choose() -> str:
+    return "chosen"
+
+
+class Looking:
+    """An executor whose steps say what they were to get: `train` its variables and files."""
+
+    honours = frozenset()
+
+    def __init__(self, given):
+        self.given, self.found = given, {}
+
+    def execute(self, job, log, show):
+        variables = job.variables(self.given)
+        if job.name == "train":
+            self.found = variables, job.list_mounts(self.given, log.with_suffix(".files"))
+        outputs = {"parameterValues": {"Output": "modes"} if job.name == "choose" else {}}
+        Path(job.executor_input["outputs"]["outputFile"]).write_text(json.dumps(outputs))
+
+    def end(self):
+        pass
+
+
+def run_named(folder, use, given):
+    @dsl.pipeline
+    def takes(name: str = "db", maybe: Optional[str] = None):  # noqa: UP045 - KFP reads no other
+        use(train(), name, choose().output, maybe)
+
+    compiler.Compiler().compile(takes, str(folder / "takes.yaml"))
+    looking = Looking(given)
+    package = Package.read(folder / "takes.yaml")
+    check_given(package, given)
+    steps = run_package(
+        package, {}, folder / "run", executors={"python": looking}, on_step=lambda step: None
+    ).steps
+    return looking.found, next(step for step in steps if step.name == "train")
+
+
+def test_an_input_or_a_task_names_a_secret(tmp_path):
+    def use(task, name, output, maybe):
+        kubernetes.use_secret_as_env(task, name, {"password": "PASSWORD"})
+        kubernetes.use_config_map_as_env(task, output, {"mode": "MODE"})
+        kubernetes.use_secret_as_env(task, maybe, {"x": "X"})
+        kubernetes.use_secret_as_volume(task, name, "/db")
+
+    (tmp_path / "db.env").write_text("password=a=b\n")
+    (tmp_path / "modes.env").write_text("mode=fast\n")
+    given = read_given({"db": str(tmp_path / "db.env")}, {"modes": str(tmp_path / "modes.env")})
+    (variables, [mount]), _ = run_named(tmp_path, use, given)
+    assert variables == {"PASSWORD": "a=b", "MODE": "fast"}
+    assert mount.target == "/db"
+
+
+NAMED = {
+    "variable": lambda task, name: kubernetes.use_secret_as_env(task, name, {"user": "USER_OF_DB"}),
+    "files": lambda task, name: kubernetes.use_secret_as_volume(task, name, "/db"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "what"),
+    [
+        ("variable", {}, "Secret db"),
+        ("variable", {"db": "password=1"}, "user in Secret db"),
+        ("files", {"other": "password=1"}, "Secret db"),
+    ],
+)
+def test_what_is_not_given_and_an_input_names_fails_the_step(tmp_path, kind, given, what):
+    for name, text in given.items():
+        (tmp_path / name).write_text(text)
+    secrets = read_given({name: str(tmp_path / name) for name in given}, {})
+    found, step = run_named(
+        tmp_path, lambda task, name, output, maybe: NAMED[kind](task, name), secrets
+    )
+    assert not found
+    assert f"not given here: {what}, for which this step would wait on a cluster" in str(
+        step.failure
+    )
+    assert "--secret db=FILE" in str(step.failure)
+
+
+def test_a_secret_that_need_not_be_there_or_that_the_shell_has_is_no_lack(tmp_path, monkeypatch):
+    def use(task, name, output, maybe):
+        kubernetes.use_secret_as_env(task, name, {"password": "OF_THE_SHELL"})
+        kubernetes.use_secret_as_env(task, output, {"x": "X"}, optional=True)
+        kubernetes.use_secret_as_volume(task, output, "/db", optional=True)
+
+    monkeypatch.setenv("OF_THE_SHELL", "here")
+    (variables, _), step = run_named(tmp_path, use, read_given({}, {}))
+    assert (variables, step.state.value) == ({}, "succeeded")
