@@ -7,6 +7,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
 
 from fastkf.base.python_syntax import parse_python
 from fastkf.migrate.draft import Draft, DraftCell
@@ -237,10 +238,14 @@ def find_gone_modules(draft: Draft) -> None:
 def is_installed(module: str) -> bool:
     """Whether the module is there; of a package that is not Kale itself, whether the package is.
 
-    To look for a module Python imports the package that it is in, which runs its code.
+    None of its code runs: `importlib.util.find_spec` would import the package that a module is in.
     """
-    package = module.partition(".")[0]
+    package, *inner = module.split(".")
     try:
-        return importlib.util.find_spec(module if package == "kale" else package) is not None
+        spec = importlib.util.find_spec(package)
     except ImportError:
         return False
+    for part in inner if package == "kale" else ():
+        places = spec.submodule_search_locations if spec else None
+        spec = PathFinder.find_spec(part, places) if places else None
+    return spec is not None

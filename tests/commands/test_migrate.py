@@ -450,3 +450,14 @@ def test_a_new_file_that_finds_no_room_is_told_with_its_name(old_notebook, tmp_p
     )
     assert (result.returncode, result.stderr) == (1, f"fastkf: {new}: File too large\n")
     assert list(tmp_path.iterdir()) == [old_notebook]
+
+
+def test_a_module_of_kale_is_looked_for_without_running_its_code():
+    program = """
+import sys
+from fastkf.migrate.imports import is_installed as there
+modules = "kale", "kale.common.runutils", "kale.common.serveutils", "kale.step.x", "rok_common.x"
+print([there(one) for one in modules], "kale" in sys.modules)
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (shown.stdout, shown.stderr) == ("[True, True, False, False, False] False\n", "")

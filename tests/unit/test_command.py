@@ -105,6 +105,7 @@ def test_a_fault_of_the_program_is_a_traceback(call, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_command_ends_on_a_signal_as_on_an_interrupt(one, monkeypatch, number):
     seen = {}
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_DFL)  # not as under nohup
     monkeypatch.setattr(signal, "signal", seen.__setitem__)
     one(lambda: None)
     assert seen[number] is seen[signal.SIGINT]
