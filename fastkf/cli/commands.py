@@ -198,3 +198,15 @@ class Commands(TyperGroup):
             entries = [(k, entry) for k, entry in COMMANDS.items() if entry.group == group]
             with formatter.section(group):
                 formatter.write_dl([(name.ljust(width), entry.help) for name, entry in entries])
+
+
+class Subcommands(TyperGroup):
+    """A command that is a group: its own commands, each with its first paragraph whole."""
+
+    def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        rows = [
+            (name, " ".join((command.help or "").partition("\n\n")[0].split()))
+            for name, command in self.commands.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from fastkf.notebook.model import Notebook
 
 NO_COURSE = (
-    "There is no course here, so there are no labs. Every command takes the path of a Kale "
-    f"notebook; {places.COURSE_VARIABLE} names the folder of the course."
+    f"There is no course here, so there are no labs. {places.COURSE_VARIABLE} names its folder. "
+    "For a notebook of your own, give the path: fastkf run my.ipynb"
 )
 
 

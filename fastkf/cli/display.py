@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -95,9 +96,16 @@ class Display:
         self._print(table)
 
     def _print(self, table: Table) -> None:
-        """In a frame as wide as the terminal; elsewhere, for a program, a line for each row."""
+        """In a frame as wide as the terminal; elsewhere, for a program, a line for each row.
+
+        Where the terminal is too narrow for the words, a line for each cell.
+        """
         if self.console.is_terminal:
-            self.console.print(table)
+            room = self.console.options.update(width=WIDEST)
+            if Measurement.get(self.console, room, table).minimum <= self.console.width:
+                self.console.print(table)
+            else:
+                self._print_cells(table)
             return
         table.box, table.pad_edge = None, False
         wide = Console(file=io.StringIO(), width=WIDEST, color_system=None, force_terminal=False)
@@ -105,6 +113,17 @@ class Display:
             wide.print(table)
         for line in shown.get().splitlines():
             self.console.out(line.rstrip())
+
+    def _print_cells(self, table: Table) -> None:
+        if table.title:
+            self.console.print(table.title)
+        for row in zip(*(column.cells for column in table.columns), strict=True):
+            named = list(zip((str(column.header) for column in table.columns), row, strict=True))
+            lead = 1 if named[0][0] else 2  # a mark has no heading
+            self.console.print(*(cell for _, cell in named[:lead]))
+            for heading, cell in named[lead:]:
+                if str(cell):
+                    self.console.print(Text(f"    {heading}:"), cell)
 
     @contextmanager
     def progress(self, description: str, total: int | None) -> Iterator[Advance]:

@@ -110,9 +110,14 @@ def find_notebook(name: str) -> Path:
         UsageError: there is neither.
     """
     path = Path(name)
-    if path.suffix or path.exists():
+    if path.exists():
         return path
     known_labs = read_labs().notebooks
+    if path.suffix:
+        raise UsageError(
+            f"{name}: {'a link that leads nowhere' if path.is_symlink() else 'no such file'}",
+            "`fastkf list` shows the labs" if known_labs else None,
+        )
     labs = [lab for lab in known_labs if name in (lab.stem, *lab.stem.split("_", 1))]
     if len(labs) != 1:
         known = ", ".join(lab.stem for lab in known_labs)

@@ -11,6 +11,7 @@ import typer
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.files import shown_path
 from fastkf.cli.command import command
+from fastkf.cli.commands import Subcommands
 from fastkf.cli.display import Display, open_console
 from fastkf.cli.options import AsJson
 from fastkf.course import places
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fastkf.course.project.rubric import Point
 
 project = typer.Typer(
+    cls=Subcommands,
     help="Begin the course's project, or see how many of its twenty points a folder has.",
     no_args_is_help=True,
     add_completion=False,

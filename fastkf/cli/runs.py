@@ -127,19 +127,21 @@ def clean(
     now = clock.now()
     age = None if older_than is None else timedelta(days=older_than)
     found = [look_at(folder, now) for folder in list_run_folders(places.RUNS, name or ())]
+    for unknown in set(name or ()) - {one.folder.parent.name for one in found}:
+        display.warn(f"no run of {unknown} is in {shown_path(places.RUNS)}/")
     chosen = choose(found, now, age, last)
     for one in chosen:
         display.say(f"{shown_path(one.folder)}  {filesize.decimal(measure(one.folder))}")
     freed = filesize.decimal(sum(measure(one.folder) for one in chosen))
     if not chosen:
-        display.say(f"Nothing to remove: {len(found)} runs are there, and stay.")
+        display.say(f"Nothing to remove; runs that are there: {len(found)}")
         return True
-    if not (yes or ask(f"Remove these {len(chosen)} of {len(found)} runs, {freed}?", SAY_YES)):
+    if not (yes or ask(f"Remove {len(chosen)} of {len(found)} runs, {freed}?", SAY_YES)):
         display.say("Nothing was removed.")
         return False
     for one in chosen:
         remove_run_folder(one.folder)
-    display.done(f"removed {len(chosen)} runs, {freed}")
+    display.done(f"runs removed: {len(chosen)}, {freed}")
     return True
 
 

@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 import typer
 
 from fastkf.cli.command import command
+from fastkf.cli.commands import Subcommands
 from fastkf.runs.progress import Progress
 
 storage = typer.Typer(
+    cls=Subcommands,
     help="An object store (SeaweedFS, with the API of S3) on this machine, for the labs.",
     no_args_is_help=True,
     add_completion=False,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastkf.base.errors import FastkfError
+from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.turns import take_turn
 from fastkf.course import places
 from fastkf.course.archives import FORMS
@@ -63,7 +63,7 @@ class Source:
 def read_sources(path: Path = SOURCES) -> dict[str, Source]:
     """The data sets that `path` declares, by name."""
     if not (path.exists() or places.COURSE):
-        raise FastkfError(
+        raise UsageError(
             "there is no course here, so there are no data sets",
             f"run it in the folder of the course, or let {places.COURSE_VARIABLE} name that folder",
         )

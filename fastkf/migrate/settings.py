@@ -86,7 +86,9 @@ def translate_names(draft: Draft, old: dict) -> dict:
     new["experiment_name"] = name
     for key, value in new.items():
         if old.get(key) != value:
-            draft.note(None, f"metadata: {key} {show(old.get(key))} → {show(value)}")
+            is_empty = not (value or old.get(key))
+            what = "is added" if is_empty else f"{show(old.get(key))} → {show(value)}"
+            draft.note(None, f"metadata: {key} {what}")
     is_todays = not draft.done and set(old) <= TODAYS and given.get("id")
     if given.get("name") == name and (given.get("id") == "new" or is_todays):
         return {**new, "experiment": given}

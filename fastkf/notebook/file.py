@@ -30,7 +30,7 @@ def read_content(path: Path) -> dict[str, Any]:
         FastkfError: it is not a notebook.
     """
     if not path.exists():
-        raise UsageError(f"{path}: no such file", "`fastkf list` shows the labs")
+        raise UsageError(f"{path}: no such file")
     if not path.is_file():  # reading a pipe would wait for somebody to write into it
         kind, inside = ("a folder", " in it") if path.is_dir() else ("a device or a pipe", "")
         raise UsageError(f"{path}: this is {kind}", f"name one notebook (.ipynb){inside}")

@@ -53,6 +53,17 @@ def test_help_lists_each_command_by_its_own_first_sentence():
     assert [name for name, help in told.items() if f" {name} {help}" not in shown] == []
 
 
+@pytest.mark.parametrize("group", ["storage", "project"])
+def test_help_of_a_group_tells_its_commands_whole(group):
+    shown = fastkf(group, "--help").output
+    assert "..." not in shown.partition("Commands:")[2]
+    command = (
+        typer.main.get_command(app).commands[group].commands["new" if group == "project" else "env"]
+    )
+    first = command.help.partition("\n\n")[0]
+    assert " ".join(first.split()) in " ".join(shown.split())
+
+
 def test_help_imports_none_of_the_commands():
     code = "import sys; from fastkf.cli import main\ntry: main()\nfinally: print(*sys.modules)"
     words = [sys.executable, "-c", code, "--help"]

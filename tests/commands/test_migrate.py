@@ -290,6 +290,15 @@ def test_a_current_notebook_is_left_alone(old_notebook, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new.ipynb", "old.ipynb"]
 
 
+def test_what_is_said_to_change_does_change(tmp_path):
+    cells = [("step:a", "x = 1")]
+    write_notebook(tmp_path / "old.ipynb", cells, metadata={"kubeflow_notebook": {}})
+    changed = fastkf("migrate", "old.ipynb", cwd=tmp_path).output
+    assert "metadata: pipeline_description is added" in changed
+    arrows = [line.split(" → ") for line in changed.splitlines() if " → " in line]
+    assert [pair for pair in arrows if pair[0].split()[-1] == pair[1]] == []
+
+
 def test_in_place_keeps_a_copy(old_notebook, tmp_path):
     before = old_notebook.read_bytes()
     old_notebook.chmod(0o640)

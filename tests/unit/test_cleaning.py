@@ -85,6 +85,16 @@ def test_nothing_goes_without_a_yes(home):
     assert left(home) == [1, 50]
 
 
+def test_a_name_of_which_no_run_is_there_is_told(home):
+    add(home, "lab", 1)
+    code, output = fastkf("clean", "lap", "lab")
+    assert code == 0
+    assert output.splitlines() == [
+        "! no run of lap is in runs/",
+        "Nothing to remove; runs that are there: 1",
+    ]
+
+
 def test_the_newest_report_is_opened(home, monkeypatch):
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)

@@ -193,15 +193,39 @@ def test_the_list_outside_of_a_course(call, no_course):
     assert "no course here" in out
 
 
-@pytest.mark.parametrize("words", [["check"], ["draw"], ["test"], ["compile", "02_titanic"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check"],
+        ["draw"],
+        ["test"],
+        ["compile", "02_titanic"],
+        ["project", "new", "mine"],
+    ],
+)
 def test_nothing_to_work_on_is_wrong_use(call, no_course, words):
     code, out, err = call(*words)
     assert (code, out) == (2, "")
     assert "there is no course here" in err
 
 
+def test_a_missing_notebook_is_told_with_the_labs_where_there_are_any(call):
+    code, _, told = call("compile", "no_such.ipynb")
+    assert (code, told.split("; ")) == (
+        2,
+        ["fastkf: no_such.ipynb: no such file", "`fastkf list` shows the labs\n"],
+    )
+
+
+def test_a_missing_notebook_outside_of_a_course(call, no_course, tmp_path):
+    assert call("compile", "no_such.ipynb")[::2] == (2, "fastkf: no_such.ipynb: no such file\n")
+    (tmp_path / "old.ipynb").symlink_to("gone.ipynb")
+    told = "fastkf: old.ipynb: a link that leads nowhere\n"
+    assert call("check", "old.ipynb")[::2] == (2, told)
+
+
 def test_data_outside_of_a_course(no_course, tmp_path):
-    with pytest.raises(FastkfError, match="there is no course here"):
+    with pytest.raises(UsageError, match="there is no course here"):
         data.fetch(["titanic"], sources=tmp_path / "sources.toml")
     assert data.fetch([], sources=tmp_path / "sources.toml") == {}
 

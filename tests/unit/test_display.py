@@ -1,6 +1,7 @@
 """What the terminal shows of a run that has ended."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -29,6 +30,26 @@ def test_a_table_is_plain_where_no_terminal_is():
     file = io.StringIO()
     Display(Console(file=file, width=80, force_terminal=True)).show_table(("step", "after"), rows)
     assert "┃" in file.getvalue()
+
+
+def test_a_narrow_terminal_cuts_no_word():
+    rows = [("test_accuracy", "0.8659", State.SUCCEEDED), ("cv_accuracy", "", State.FAILED)]
+    headings = ("metric", "02_titanic, notebook", "equal")
+    shown = {}
+    for width in (24, 60):
+        file = io.StringIO()
+        console = Console(file=file, width=width, force_terminal=True, soft_wrap=True)
+        Display(console).show_table(headings, rows, title="Metrics")
+        shown[width] = re.sub("\x1b[^m]*m", "", file.getvalue())
+    assert "┃" in shown[60]
+    assert shown[24].splitlines() == [
+        "Metrics",
+        "test_accuracy",
+        "    02_titanic, notebook: 0.8659",
+        "    equal: ✓",
+        "cv_accuracy",
+        "    equal: ✗",
+    ]
 
 
 def loop(iterations: int, failing: int) -> Step:

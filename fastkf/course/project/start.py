@@ -44,11 +44,12 @@ def read_prepared() -> dict[str, Prepared]:
     """The prepared data sets, by name.
 
     Raises:
-        FastkfError: there is no course here, or it is damaged.
+        UsageError: there is no course here.
+        FastkfError: it is damaged.
     """
     path = places.PROJECT / START / "sets.toml"
     if not places.COURSE:
-        raise FastkfError(
+        raise UsageError(
             "there is no course here, so a project has nothing to begin with",
             f"run it in the folder of the course, or let {places.COURSE_VARIABLE} name that folder",
         )
@@ -76,8 +77,8 @@ def begin(folder: Path, data: str) -> list[Path]:
     """Writes the files of a new project; the files.
 
     Raises:
-        UsageError: no such data set is prepared, or the folder has something in it.
-        FastkfError: there is no course here.
+        UsageError: no such data set is prepared, the folder has something in it, or there is no
+            course here.
     """
     prepared = read_prepared()
     if data not in prepared:
