@@ -12,6 +12,18 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return REFERENCE.sub(lambda match: variables.get(match[1], match[0]) if match[1] else "$", text)
 
 
+def expand_inside(value: Any, variables: Mapping[str, str]) -> Any:
+    """The same in all texts of a JSON value."""
+    if isinstance(value, str):
+        return expand(value, variables)
+    if isinstance(value, list):
+        return [expand_inside(one, variables) for one in value]
+    if isinstance(value, dict):
+        pairs = value.items()
+        return {expand(key, variables): expand_inside(one, variables) for key, one in pairs}
+    return value
+
+
 def read_variables(container: Mapping[str, Any]) -> dict[str, str]:
     """The variables whose values stand in a container's manifest; each knows those before it."""
     variables: dict[str, str] = {}

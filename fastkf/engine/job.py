@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from fastkf.base import expansion
 from fastkf.base.files import folder_name
 from fastkf.base.mounts import Mount
 from fastkf.engine.pipeline import Task
@@ -87,8 +88,11 @@ class Job:
         """The variables that the pipeline sets."""
         if not reaches_task(self.task.component, VARIABLES):
             return {}
-        variables = self.task.component.container.get("env") or ()
-        return {one["name"]: self._fill(str(one.get("value", ""))) for one in variables}
+        variables: dict[str, str] = {}
+        for one in self.task.component.container.get("env") or ():
+            value = self._fill(str(one.get("value", "")))
+            variables[one["name"]] = expansion.expand(value, variables)
+        return variables
 
     def variables(self, given: Given | None) -> dict[str, str]:
         """Those, and what Secrets and ConfigMaps are to bring, as far as they are given.
@@ -142,16 +146,26 @@ class Job:
         container = self.task.component.container
         return [*(container.get("command") or ()), *(container.get("args") or ())]
 
-    def command(self, executor_input: Mapping[str, Any] | None = None) -> list[str]:
+    def command(
+        self, given: Given | None, executor_input: Mapping[str, Any] | None = None
+    ) -> list[str]:
         """The container's command and arguments, their placeholders replaced.
+
+        As words of a pod, all of them and what the step is given: the kubelet puts variables in the
+        place of $(NAME), and $ in that of $$.
 
         Args:
             executor_input: in place of the job's own.
         """
-        given = {**self.arguments.artifacts, **self.arguments.parameters}
+        variables = self.variables(given)
+        there = {**self.arguments.artifacts, **self.arguments.parameters}
         message = self.executor_input if executor_input is None else executor_input
+        values = expansion.expand_inside(message["inputs"]["parameterValues"], variables)
+        message = {**message, "inputs": {**message["inputs"], "parameterValues": values}}
         return [
-            self._words.fill(part, message) for word in self.script for part in expand(word, given)
+            self._words.fill(expansion.expand(part, variables), message)
+            for word in self.script
+            for part in expand(word, there)
         ]
 
     def _fill(self, text: str) -> str:

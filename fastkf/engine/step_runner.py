@@ -22,7 +22,7 @@ from fastkf.engine.job import Job, describe, restore
 from fastkf.engine.memo import Memo
 from fastkf.engine.pipeline import Task
 from fastkf.engine.scope import Arguments, Surroundings, Values
-from fastkf.engine.tasks import Executor, Kind
+from fastkf.engine.tasks import Executor, Kind, tell_lost_signs
 from fastkf.package.graph import Place
 from fastkf.runs import model
 from fastkf.runs.hidden import hides
@@ -196,6 +196,7 @@ class StepRunner:
         def show(image: str, command: list[str]) -> None:
             self._board.change(place, turns, image=image, command=tuple(command))
 
+        tell_lost_signs(job, log)
         failure = self._executor(job.task).execute(job, log, show)
         if failure:
             return failure

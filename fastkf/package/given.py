@@ -280,6 +280,6 @@ def constant_name(kind: Kind, asked: Table) -> str:
 
 
 def name_variables(asked: Table) -> set[str]:
-    """The names of those, given or not."""
+    """The names of the variables that come from Secrets and ConfigMaps, given or not."""
     pairs = (pair for _, one in _list_asked(asked) for pair in one.get("keyToEnv") or ())
     return {str(pair.get("envVar", "")) for pair in pairs}

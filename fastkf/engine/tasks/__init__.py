@@ -1,6 +1,7 @@
 """One executor for each kind of task."""
 
 import hashlib
+import json
 import site
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -74,6 +75,17 @@ def refuse_long(job: Job, command: Sequence[str], variables: Mapping[str, str]) 
     """The failure of a step that no pod could start, though this machine may know ways."""
     found = find_too_long(command, variables, job.executor_input)
     return Failure("", found.message, remedy=found.remedy) if found else None
+
+
+def tell_lost_signs(job: Job, log: Path) -> None:
+    container = job.task.component.container
+    words = [container.get("command"), container.get("args"), job.arguments.parameters]
+    if "$$" in json.dumps(words):
+        with log.open("a", encoding="utf-8") as file:
+            file.write(
+                "fastkf: $$ has become $ in the code of this step or in what it is given: "
+                "Kubernetes does so in all words of a pod\n"
+            )
 
 
 def describe_exit(ending: Ending, log: Path) -> Failure:

@@ -84,7 +84,7 @@ class ContainerTasks:
         return list_honoured(self._given)
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
-        command = job.command()
+        command = job.command(self._given)
         show(job.image, command)
         variables = job.variables(self._given)
         if failure := refuse_long(job, command, variables):

@@ -103,7 +103,7 @@ class DockerTasks:
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         import docker
 
-        command = job.command()
+        command = job.command(self._given)
         show(job.image, command)
         if failure := refuse_long(job, command, job.variables(self._given)):
             return failure

@@ -136,7 +136,7 @@ class PythonTasks:
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         folder = self._make_folder(log.stem)
-        command = job.command(move_marshalled(job.executor_input, str(folder)))
+        command = job.command(self._given, move_marshalled(job.executor_input, str(folder)))
         place = _find_source(command)
         if place is None:
             return Failure(
