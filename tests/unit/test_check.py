@@ -1361,6 +1361,21 @@ OBJECTS = [
     ),
     *(
         Example(
+            "double-dollar",
+            cell,
+            "of each `$$` in a text, a step gets one `$`",
+            [(tag, wrong), (["step:load"], "text = '5 $'")],
+            [(tag, right), (["step:load"], "text = '5 $'  # not $$")],
+        )
+        for cell, tag, wrong, right in [
+            (1, ["pipeline-parameters", "parameters"], "sign = '$$'", "sign = '$'"),
+            (1, "functions", "def f(x): return f'$${x}'", "def f(x): return 2 * '$' + x"),
+            (1, ["step:show"], "formula = '$$x$$'", "two = '$' * 2\nformula = f'{two}x{two}'"),
+            (1, ["step:show"], "formula = '$$x$$'", "formula = '\\x24' * 2"),
+        ]
+    ),
+    *(
+        Example(
             "hidden-name",
             3,
             "does not get it",

@@ -1,10 +1,13 @@
-"""A rule on the values that Kale writes into the code it generates."""
+"""Rules on the values that Kale writes into the code it generates, and on what becomes of them."""
 
-from fastkf.notebook.check.finding import Found, Rule
+import ast
+
+from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.errors import KaleError
 from fastkf.notebook.fields import Pasted
 from fastkf.notebook.model import Cell, Notebook
 
+SHARED_ROLES = ("imports", "functions", "pipeline-parameters")
 REPORTED_BY_OTHERS = ("pipeline_description", "parameter ")
 
 
@@ -37,4 +40,15 @@ def _sets(tag: str, misfit: Pasted) -> bool:
     return tag.startswith(f"{misfit.field}:") and value in tag.replace(":", "")
 
 
-RULES = (Rule(unfit_value),)
+def double_dollar(notebook: Notebook) -> Found:
+    """Two dollar signs in a text, of which Kubernetes leaves one: code is part of a pod."""
+    for cell in notebook.code_cells:
+        if cell.step is None and cell.role not in SHARED_ROLES or "$$" not in cell.source:
+            continue
+        texts = [one.value for one in cell.nodes if isinstance(one, ast.Constant)]
+        if any(isinstance(text, str) and "$$" in text for text in texts):
+            problem = "of each `$$` in a text, a step gets one `$`: Kubernetes reads two as one"
+            yield cell, problem, "make the two by `'$' * 2`"
+
+
+RULES = (Rule(unfit_value), Rule(double_dollar, Severity.WARNING))
