@@ -2,7 +2,8 @@
 
 On Kubernetes each step has a /tmp of its own, and Kale's generated code counts on that: it passes
 variables through /tmp/marshal and metrics through /tmp/mlpipeline-metrics.json. Here steps share
-one /tmp. Kale offers no setting for either path, so its own statements, as its templates write them
+one /tmp, but for those whose own code names it (`fastkf.engine.own_places`). Kale offers no setting
+for either path, so its own statements, as its templates write them
 (kale/templates/nb_function_template.jinja2, kale/processors/nbprocessor.py of Kale 2.3), are found
 in the syntax tree of the generated component and changed there. The cells of the notebook are
 strings in that tree, and are never touched.

@@ -297,12 +297,13 @@ def test_settings_made_before_an_import_still_hold(tmp_path, run):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_run_that_is_ended_takes_its_processes_with_it(tmp_path, own_tmp, number):
-    load = f"y = [1]\nopen({str(tmp_path / 'started')!r}, 'w').close()\ntime.sleep(60)"
+    started = tmp_path / "chain" / "started"  # beside the notebook, which steps see in /tmp too
+    load = f"y = [1]\nopen({str(started)!r}, 'w').close()\ntime.sleep(60)"
     path = chain(tmp_path, load=load)
     environment = {**os.environ, "TMPDIR": str(own_tmp)}
     options = ["--only", "pipeline", "--output", tmp_path / "run"]
     process = start("run", path, *options, env=environment)
-    wait_for(lambda: (tmp_path / "started").exists())
+    wait_for(started.exists)
     processes = processes_with(own_tmp)
     assert len(processes) > 2
     process.send_signal(number)
