@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fastkf.base.clock import now
-from fastkf.engine.job import Job, copy, describe
+from fastkf.engine.job import Job, describe
+from fastkf.engine.job_outputs import copy
 from fastkf.engine.pipeline import Task
 from fastkf.engine.placeholders import local_path
 from fastkf.engine.scope import Values

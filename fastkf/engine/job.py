@@ -1,12 +1,11 @@
-"""One execution of a task: what goes in, what runs, what comes out.
+"""One execution of a task: what goes in, what runs. What comes out, `engine.job_outputs` reads.
 
 What Kubeflow Pipelines' launcher does around a container (backend/src/v2/component).
 """
 
-import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,11 +14,10 @@ from fastkf.base import expansion
 from fastkf.base.files import folder_name
 from fastkf.base.mounts import Mount
 from fastkf.engine.pipeline import Task
-from fastkf.engine.placeholders import expand, local_path
+from fastkf.engine.placeholders import expand
 from fastkf.engine.references import check_named, find_variables
 from fastkf.engine.scope import Arguments, Surroundings, Values
 from fastkf.engine.task_config import VARIABLES, describe_resources, reaches_task
-from fastkf.engine.values import as_passed, find_infinite, fit, read_text
 from fastkf.engine.volumes import list_mounts
 from fastkf.package.given import Given
 from fastkf.package.settings import TIME_LIMIT
@@ -184,82 +182,6 @@ class Job:
     def inputs(self) -> model.Values:
         return describe(self.arguments, self.run_folder)
 
-    def read_outputs(self) -> Values:
-        """What the task has made.
-
-        Artifacts that it has not mentioned are among them, as Kubeflow Pipelines completes them.
-
-        Raises:
-            ValueError: an output parameter is missing, or not of its type.
-            OSError: an output cannot be read.
-        """
-        said = self._read_output_file()
-        return Values(
-            dict(self._read_parameters(said.get("parameterValues") or {})),
-            {
-                name: [self._finish_artifact(name, (said.get("artifacts") or {}).get(name) or {})]
-                for name in self.task.component.output_artifacts
-            },
-        )
-
-    def _read_output_file(self) -> dict[str, Any]:
-        path = self.root / OUTPUT_FILE
-        if not path.is_file():
-            return {}
-        try:
-            said = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"what it says of its outputs cannot be read ({error})") from error
-        return said if isinstance(said, dict) else {}
-
-    def _read_parameters(self, said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        for name, described in self.task.component.output_parameters.items():
-            kind, path = described.get("parameterType", ""), self.root / name
-            if path.is_file():
-                yield name, read_text(name, path.read_text(encoding="utf-8"), kind)
-            elif name in said:
-                _refuse_infinite(said[name], name, f"the output {name}")
-                yield name, fit(f"output {name}", as_passed(said[name]), kind)
-            else:
-                raise ValueError(f"it has not written its output parameter {name}")
-
-    def _finish_artifact(self, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-        """An artifact as the task leaves it; a file in a place of its own comes to the others."""
-        artifact = self.new_artifact(name)
-        mentioned = (said.get("artifacts") or [{}])[0]
-        for key in ("name", "uri"):
-            artifact[key] = mentioned.get(key) or artifact[key]
-        metadata = mentioned.get("metadata") or {}
-        _refuse_infinite(metadata, "", f"the artifact {name}")
-        try:
-            artifact["metadata"] = as_passed(metadata)
-        except ValueError as error:
-            raise ValueError(f"the metrics, or other metadata, of {name}: {error}") from error
-        custom = mentioned.get("custom_path") or mentioned.get("customPath")
-        place = _find(str(custom), self.moved) if custom else None
-        if place and os.path.lexists(place) and "://" not in artifact["uri"]:
-            copy(place, Path(local_path(artifact)))
-        return artifact
-
-
-def _find(path: str, moved: Mapping[str, Path]) -> Path:
-    """Where it is that a job has seen at a path."""
-    for seen, place in sorted(moved.items(), key=lambda item: -len(item[0])):
-        if Path(path).is_relative_to(seen):
-            there = place / Path(path).relative_to(seen)
-            if os.path.lexists(there):
-                return there
-    return Path(path)
-
-
-def _refuse_infinite(value: Any, path: str, owner: str) -> None:
-    """Refuses what a cluster's launcher, which reads it as JSON, cannot read."""
-    if found := find_infinite(value, path):
-        raise ValueError(
-            f"{found} in {owner}; with such a number a step fails on a Kubeflow too, as JSON has "
-            "none: put out a finite one, or none"
-        )
-
 
 def describe(values: Values, run_folder: Path) -> model.Values:
     """Values as the data of a step; of a list of artifacts, NAME, NAME[1], NAME[2], ..."""
@@ -301,14 +223,3 @@ def _describe_artifact(artifact: Mapping[str, Any], run_folder: Path) -> model.A
         str(artifact.get("uri", "")).removeprefix(f"{run_folder}{os.sep}"),
         dict(artifact.get("metadata") or {}),
     )
-
-
-def copy(source: Path, target: Path) -> None:
-    """Copies a file, or a folder with all in it."""
-    if source.resolve() == target.resolve():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    else:
-        shutil.copyfile(source, target)

@@ -19,6 +19,7 @@ from fastkf.engine.board import Board, name_attempt
 from fastkf.engine.cache import Cache
 from fastkf.engine.importer import import_artifact
 from fastkf.engine.job import Job, describe, restore
+from fastkf.engine.job_outputs import read_outputs
 from fastkf.engine.memo import Memo
 from fastkf.engine.pipeline import Task
 from fastkf.engine.scope import Arguments, Surroundings, Values
@@ -201,7 +202,7 @@ class StepRunner:
         if failure:
             return failure
         try:
-            return job.read_outputs()
+            return read_outputs(job)
         except ValueError as error:
             return Failure("", str(error))
         except OSError as error:
