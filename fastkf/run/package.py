@@ -36,7 +36,13 @@ from fastkf.package.imports import list_shared
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import describe_settings
-from fastkf.run.pipeline import run_pipeline, warn_of_lacks, warn_of_long, warn_of_shared
+from fastkf.run.pipeline import (
+    run_pipeline,
+    warn_of_lacks,
+    warn_of_long,
+    warn_of_shared,
+    warn_of_terminal,
+)
 from fastkf.runs.cache import Store
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import keep
@@ -134,7 +140,8 @@ def _warn(
     package: Package, arguments: Mapping[str, Any], options: Options, progress: Progress
 ) -> None:
     warn_of_long(package, progress)
-    if not options.docker:
+    if not options.docker:  # whose containers have nothing of the terminal
+        warn_of_terminal(package, progress)
         warn_of_shared(package, arguments, progress)
         warn_of_lacks(package, progress)
 

@@ -1,5 +1,6 @@
 """The pipeline's part of a run: shown while it goes, each failure in its author's words."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,12 +12,12 @@ from fastkf.base.mounts import can_mount
 from fastkf.engine.own_places import SHARED, are_named, texts_in
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks import Executor, Kind
-from fastkf.engine.tasks.python import ONLY_HERE, PythonTasks
 from fastkf.package.given import Given
 from fastkf.package.kale import brings_source
 from fastkf.package.lacks import list_lacks
 from fastkf.package.lengths import list_too_long
 from fastkf.package.model import Package
+from fastkf.package.terminal import list_read
 from fastkf.runs.cache import Store
 from fastkf.runs.keeper import Keeper
 from fastkf.runs.model import PipelineResult, State, Step
@@ -61,16 +62,8 @@ def run_pipeline(
             seconds = time.monotonic() - began
             result = replace(result, seconds=seconds, steps=steps.in_order(order))
             keeper.update(pipeline=result.end(result.state))
-    for step, names in _list_read(executors):
-        progress.warn(f"step {step} has read {', '.join(names)} of your terminal; {ONLY_HERE}")
     if result.state is State.SUCCEEDED:
         progress.done("ran as a pipeline", seconds)
-
-
-def _list_read(executors: Mapping[Kind, Executor]) -> Iterator[tuple[str, list[str]]]:
-    tasks = executors.get("python")
-    if isinstance(tasks, PythonTasks):
-        yield from tasks.read.items()
 
 
 def warn_of_long(package: Package, progress: Progress) -> None:
@@ -93,6 +86,16 @@ def warn_of_lacks(package: Package, progress: Progress) -> None:
             f"has its image {image}, nor does the component install it. On a cluster it ends with "
             "ModuleNotFoundError; name the package in packages_to_install, or take an image that "
             "has it"
+        )
+
+
+def warn_of_terminal(package: Package, progress: Progress) -> None:
+    """Says which steps read keys and addresses that the terminal has, and their pods have not."""
+    for name, variables in list_read(package, os.environ):
+        progress.warn(
+            f"{name} reads {', '.join(variables)} of your terminal; a pod has such a variable only "
+            "from its image or a Secret: kubernetes.use_secret_as_env, or in a notebook the tag "
+            "secret:NAME:KEY:VARIABLE"
         )
 
 

@@ -31,9 +31,8 @@ from fastkf.engine.tasks import (
 )
 from fastkf.engine.warm import interpreter, parent
 from fastkf.engine.warm.shared import Shared
-from fastkf.engine.warm.variables import WATCHED, list_watched, read_noted
 from fastkf.package.asked import Asked, ask
-from fastkf.package.given import Given, name_variables
+from fastkf.package.given import Given
 from fastkf.package.installs import find_installs, find_kfp, list_present, list_runtime
 from fastkf.package.pins import installed_version
 from fastkf.runs.model import Failure
@@ -44,10 +43,6 @@ c.HistoryManager.enabled = False
 c.InteractiveShellApp.extensions = ["fastkf.engine.warm.kernel"]
 """
 
-ONLY_HERE = (
-    "a pod has such a variable only from its image or a Secret (in a notebook, the tag "
-    "secret:NAME:KEY:VARIABLE)"
-)
 LONGEST_ARGUMENT = 100_000  # bytes
 FROM_FILE = """\
 with open({path}, encoding="utf-8") as _file:
@@ -68,9 +63,6 @@ class PythonTasks:
         warm: fork the steps' interpreters from a warm parent (see `engine.warm.parent`).
         environments: for steps that ask for packages which are not here.
         given: the Secrets and ConfigMaps of the cluster; None where nobody was asked for any.
-
-    Attributes:
-        read: step to the variables of the terminal that it has read and a pod would not have.
     """
 
     _python: parent.StepsPython
@@ -88,7 +80,6 @@ class PythonTasks:
         self._imports, self._shared, self._warm, self._given = imports, shared, warm, given
         self._environments = environments or Environments()
         self._children = Children()
-        self.read: dict[str, list[str]] = {}
         self._installs: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Asked | None, str]] = {}
         self._resources = contextlib.ExitStack()
 
@@ -155,8 +146,6 @@ class PythonTasks:
         except FastkfError as error:
             return Failure("MissingPackage", str(error))
         environment = self._environment(variables, folder, base)
-        known = {*variables, *name_variables(job.task.component.kubernetes)}
-        environment[WATCHED] = " ".join(list_watched(known))
         if not may_write:
             environment[interpreter.OBEYS_PERMISSIONS] = "1"
         mounts, kept = self._arrange(job, command[place], folder, log)
@@ -172,7 +161,6 @@ class PythonTasks:
             (folder / interpreter.KEEPERS).mkdir()
         ending = self._children.run(command, environment, log, start, job.seconds, limits, job.mask)
         failure = with_remedy(read_failure(folder, ending), may_write) if ending.code else None
-        self.read |= tell_read(folder, log)
         job.moved = self._steps.end(folder)
         seen = kept if has_own(mounts) else None
         return self._steps.explain(failure, folder.name, seen) if failure else None
@@ -236,15 +224,6 @@ class PythonTasks:
             interpreter.STUB: str(stub),
             interpreter.OWN_STUB: str(own),
         }
-
-
-def tell_read(folder: Path, log: Path) -> dict[str, list[str]]:
-    """Says in a step's log which variables it has read that a pod would not have."""
-    names = read_noted(folder)
-    if names:
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"fastkf: it has read {', '.join(names)} of your terminal; {ONLY_HERE}\n")
-    return {log.stem: names} if names else {}
 
 
 def _shorten(command: list[str], place: int, source: str, folder: Path) -> list[str]:

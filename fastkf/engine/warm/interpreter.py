@@ -26,7 +26,6 @@ from fastkf.base import mounts
 from fastkf.base.files import write_text
 from fastkf.base.iri import import_jsonschema
 from fastkf.base.privileges import obey_permissions
-from fastkf.engine.warm.variables import watch
 from fastkf.package.installs import find_lack, is_free, read_install
 from fastkf.package.pins import installed_version
 
@@ -76,7 +75,6 @@ def run(module: str, arguments: list[str]) -> int:
     sys.path[0] = os.getcwd()
     _become_layer()
     import_jsonschema()  # Kale imports it, in the step and in its kernel
-    watch(Path(os.environ[STEP_FOLDER]))
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
