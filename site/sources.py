@@ -15,6 +15,8 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "labs"
 
 # A small heading in JupyterLab; on a page no level of headings is left out.
 QUESTION = re.compile(r"^#### (?=Question )", re.M)
+HEADING = re.compile(r"^#+ (.+)$", re.M)
+PLOT_TITLE = re.compile(r"title(?:=|\()([\"'])([^{}\\\n]+?)\1")
 
 
 def adapt_links(source: str, folder: Path) -> str:
@@ -39,11 +41,13 @@ def adapt_link(link: re.Match, folder: Path) -> str:
 def adapt_notebook(source: str, solution: Path | None, is_solution: bool) -> str:
     """Shows Kale's tags above their cells, folds what JupyterLab folds, names the solution."""
     notebook = json.loads(source)
-    cells = []
+    cells, heading = [], ""
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags", [])
+        describe_plots(cell, heading)
         if cell["cell_type"] == "markdown":
             text = remove_line("".join(cell["source"]))  # colours say it here
+            heading = [heading, *HEADING.findall(text)][-1]
             cell["source"] = QUESTION.sub("### ", text)
         if cell["cell_type"] == "code" and (shown := show_tags(tags)):
             cells.append(new_markdown_cell(shown))
@@ -57,6 +61,15 @@ def adapt_notebook(source: str, solution: Path | None, is_solution: bool) -> str
     if is_solution:
         notebook["metadata"]["orphan"] = True  # in no table of contents, as Sphinx says it
     return json.dumps({**notebook, "cells": cells})
+
+
+def describe_plots(cell: dict, heading: str) -> None:
+    """Says in words what a cell's plots show: the heading above them, and their titles."""
+    shown = [output.get("data", {}) for output in cell.get("outputs", [])]
+    if any("image/png" in data for data in shown):
+        titles = dict.fromkeys(title for _, title in PLOT_TITLE.findall("".join(cell["source"])))
+        words = ": ".join(filter(None, ["Plot", heading, ", ".join(titles)]))
+        cell["metadata"]["mystnb"] = {"image": {"alt": words}}
 
 
 def show_tags(tags: list[str]) -> str:

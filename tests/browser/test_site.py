@@ -136,6 +136,16 @@ def test_every_lab_and_every_guide_is_a_page(pages):
         assert solutions & contents == set()
 
 
+def test_every_picture_says_what_it_shows(pages):
+    silent = [
+        f"{page}: {attributes['src']}"
+        for page, content in pages.items()
+        for name, attributes in content.article.tags
+        if name == "img" and re.search(r"^$|\.(png|svg)$", attributes.get("alt", ""))
+    ]
+    assert silent == []
+
+
 def test_an_example_of_a_guide_can_be_downloaded(site, pages):
     page = pages["labs/project/README.html"]
     links = [a["href"] for a in page.select("article a[href]") if "late_flights" in a["href"]]
