@@ -339,7 +339,7 @@ SPOILED = {
             write_json(f, "request", {"inputs": [{"shape": [{}]}]}),
             write_json(f, "answer", {"outputs": [{"shape": [{}]}]}),
         ),
-        "do not fit",
+        "has no data",
     ),
     "a rule and no outcome": (
         "decision",
@@ -649,6 +649,35 @@ def test_a_call_in_a_lambda_may_be_made_many_times(folder):
 def test_a_drift_report_may_have_another_form(folder, report):
     write_json(folder, "drift", report)
     assert "drift" not in refusals(folder)
+
+
+def make_tensor(name, *data):
+    return {"name": name, "datatype": "FP64", "shape": [len(data)], "data": list(data)}
+
+
+def test_the_second_protocol_is_taken(folder):
+    columns = [make_tensor("hour", 3, None), make_tensor("kind", "a", "b")]
+    write_json(folder, "request", {"inputs": columns})
+    write_json(folder, "answer", {"outputs": [make_tensor("output-0", 0, 1)]})
+    assert "answer" not in refusals(folder)
+    rows = {"name": "input-0", "datatype": "FP64", "shape": [2, 2], "data": [[3, 1], [4, 0]]}
+    write_json(folder, "request", {"inputs": [rows]})
+    assert "answer" not in refusals(folder)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "says"),
+    [
+        ([{"shape": [3]}], [{"shape": [3]}], "has no data"),
+        ([make_tensor("hour", 3, 4)], [{**make_tensor("o", 0), "shape": [2]}], "shape [2]"),
+        ([make_tensor("hour", 3), make_tensor("size", 3)], [make_tensor("o", 1)], "kind, size"),
+        ([make_tensor("x", 3, 4)], [make_tensor("o", 1)], "2 rows were asked about, 1 predicted"),
+    ],
+)
+def test_an_empty_answer_of_the_second_protocol_is_seen(folder, inputs, outputs, says):
+    write_json(folder, "request", {"inputs": inputs})
+    write_json(folder, "answer", {"outputs": outputs})
+    assert says in refusals(folder)["answer"].found
 
 
 @pytest.mark.parametrize(

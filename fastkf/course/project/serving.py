@@ -1,7 +1,8 @@
 """Four points for the service: its manifest, an answer of it, and what load it bears."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastkf.course.project.folder import Refused, as_list, as_number, as_table
@@ -63,7 +64,7 @@ def answer(project: Project) -> Found:
     told = folder.find("answer.json", remedy, "answer.json")
     request, response = as_table(folder.read_json(asked)), as_table(folder.read_json(told))
     if "inputs" in request:
-        return _check_second_protocol(asked, told, request, response)
+        return _check_second_protocol(asked, told, request, response, project)
     instances, predictions = as_list(request.get("instances")), response.get("predictions")
     if not instances or not isinstance(predictions, list) or len(predictions) != len(instances):
         raise Refused(
@@ -77,23 +78,59 @@ def answer(project: Project) -> Found:
         if known == project.features:
             continue
         differing = sorted(map(str, known ^ project.features))
-        raise Refused(
-            asked,
-            f"its columns are not the features of the model ({', '.join(differing[:3])})",
-            "ask with the columns that the model has learned from",
-        )
+        raise _other_columns(asked, differing)
     return Found(told, f"{len(predictions)} predictions for {len(instances)} instances")
 
 
 def _check_second_protocol(
-    asked: str, told: str, request: dict[str, Any], response: dict[str, Any]
+    asked: str, told: str, request: dict[str, Any], response: dict[str, Any], project: Project
 ) -> Found:
-    inputs, outputs = as_list(request["inputs"]), as_list(response.get("outputs"))
-    sizes = [as_list(as_table(one).get("shape"))[:1] for one in (*inputs[:1], *outputs[:1])]
-    rows = as_number(sizes[0][0]) if sizes and sizes[0] else None
-    if not rows or rows < 1 or len(sizes) != 2 or sizes[0] != sizes[1]:
-        raise Refused(told, "its outputs do not fit the inputs", f"keep the answer to {asked}")
-    return Found(told, f"outputs for {rows:g} rows")
+    inputs, outputs = (
+        [as_table(one) for one in as_list(part)]
+        for part in (request["inputs"], response.get("outputs"))
+    )
+    counted = [
+        _count_rows(where, one)
+        for where, tensors in ((asked, inputs), (told, outputs))
+        for one in (tensors or [{}])
+    ]
+    names = {str(one.get("name")) for one in inputs}
+    if len(inputs) > 1 and (differing := sorted(names ^ project.features)):
+        raise _other_columns(asked, differing)
+    rows = counted[0]
+    if other := [count for count in counted if count != rows]:
+        said = f"{rows} rows were asked about, {other[0]} predicted"
+        raise Refused(told, said, f"keep the answer to {asked}")
+    return Found(told, f"outputs for {rows} rows")
+
+
+def _count_rows(where: str, tensor: dict[str, Any]) -> int:
+    """The rows of a tensor whose data fit its shape."""
+    name, shape = str(tensor.get("name") or "a tensor"), as_list(tensor.get("shape"))
+    values = list(_flatten(tensor.get("data")))
+    if not values:
+        raise Refused(where, f"{name} has no data", "keep both as they were sent and answered")
+    sizes = [size for size in shape if isinstance(size, int)]
+    if sizes != shape or not sizes or math.prod(sizes) != len(values):
+        said = f"{name}: {len(values)} values do not fit the shape {shape}"
+        raise Refused(where, said, "keep both as they were sent and answered")
+    return sizes[0]
+
+
+def _flatten(data: Any) -> Iterator[Any]:
+    for one in as_list(data):
+        if isinstance(one, list):
+            yield from _flatten(one)
+        else:
+            yield one
+
+
+def _other_columns(asked: str, differing: list[str]) -> Refused:
+    return Refused(
+        asked,
+        f"its columns are not the features of the model ({', '.join(differing[:3])})",
+        "ask with the columns that the model has learned from",
+    )
 
 
 def find_service(project: Project) -> tuple[str, dict[str, Any]]:
