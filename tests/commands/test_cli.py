@@ -349,10 +349,7 @@ def test_what_is_no_file_is_told_and_passed_over_in_a_folder(tmp_path):
     (tmp_path / "loop.ipynb").symlink_to("loop.ipynb")
     os.mkfifo(tmp_path / "pipe.ipynb")
     assert fastkf("check", tmp_path).code == 0
-    for name, said in (
-        ("loop.ipynb", "a link that leads nowhere"),
-        ("pipe.ipynb", "a device or a pipe"),
-    ):
+    for name, said in (("loop.ipynb", "leads nowhere"), ("pipe.ipynb", "a device or a pipe")):
         result = fastkf("check", tmp_path / name)
         assert result.code == 2
         assert said in result.output
