@@ -113,4 +113,5 @@ $(READY): again
 endif
 endif
 
-.PHONY: help run test test-fast coverage lab lint format bench site slides links figures lock set-up clean again
+.PHONY: help run test test-fast coverage lab lint format bench site slides quality links figures lock \
+  set-up clean again

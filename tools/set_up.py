@@ -21,7 +21,7 @@ from urllib.request import url2pathname
 PROJECT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ".venv"
 LOCK = "requirements.txt"
-NEEDED_GB = 4
+NEEDED_GB = 5
 
 # Packages that come as source are built with this one, not with whatever is newest that day.
 BUILDER = "setuptools"

@@ -21,7 +21,7 @@ from fastkf.course import data, places
 from fastkf.package.pins import Pins
 
 PYTHONS = ((3, 11), (3, 13))  # the oldest and the newest that the project supports
-RUN_GB, SET_UP_GB = 1, 4
+RUN_GB, SET_UP_GB = 1, 5
 OWN_VERSION = "fastkf-"  # how that of `fastkf server` begins
 PATIENCE = 2.5  # seconds for what asks another program or machine
 

@@ -171,7 +171,7 @@ def test_too_little_disk_is_one_message(project, monkeypatch, capsys):
     monkeypatch.setattr(set_up.shutil, "disk_usage", lambda path: usage)
     monkeypatch.setattr(set_up, "PROJECT", project)
     assert set_up.main() == 1
-    assert "needs 4 GB of disk" in capsys.readouterr().err
+    assert "needs 5 GB of disk" in capsys.readouterr().err
     assert not (project / ".venv").exists()
 
 
