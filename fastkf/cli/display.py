@@ -24,10 +24,11 @@ from fastkf.runs.model import Run, State, Step
 from fastkf.runs.problems import Problem, list_problems
 from fastkf.runs.progress import Advance, Cell
 from fastkf.runs.report.rows import unfold
-from fastkf.runs.text import clean_text
+from fastkf.runs.text import clean_text, show_row, show_value
 
 LONGEST = 1_000  # characters of an output
 WIDEST = 10_000  # columns of a table that no terminal shows
+FEW_DIGITS, MANY_DIGITS = 0.001, 10_000  # from here to there, a number is shown to four digits
 MOST_PARTS = 24  # of one step, in a table
 MARKS = {
     State.SUCCEEDED: "[green]✓[/]",
@@ -208,7 +209,8 @@ def _metrics_table(run: Run) -> Table:
     if run.parity:
         table.add_column("equal")
     for name in dict.fromkeys(name for values in metrics.values() for name in values):
-        row = [_plain(_number(values.get(name))) for values in metrics.values()]
+        shown = show_row([values.get(name) for values in metrics.values()], _number)
+        row = [_plain(text) for text in shown]
         if name in run.parity:
             state = State.SUCCEEDED if run.parity[name].equal else State.FAILED
             row.append(_draw_cell(state))
@@ -217,7 +219,10 @@ def _metrics_table(run: Run) -> Table:
 
 
 def _number(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else "–" if value is None else str(value)
+    """A metric: most lie between 0 and 1, and four digits are enough; of others, what counts."""
+    if isinstance(value, float) and (value == 0 or FEW_DIGITS <= abs(value) < MANY_DIGITS):
+        return f"{value:.4f}"
+    return show_value(value)
 
 
 def _describe_problem(problem: Problem) -> str:

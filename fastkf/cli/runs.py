@@ -25,7 +25,7 @@ from fastkf.runs.folder import find_run_folder, list_run_folders, remove_run_fol
 from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Cell
 from fastkf.runs.record import read_run
-from fastkf.runs.text import format_seconds, format_time, show_value
+from fastkf.runs.text import format_seconds, format_time, show_row, show_value
 
 SAY_YES = "say --yes to remove these runs"
 
@@ -177,10 +177,7 @@ def _show_steps(found: RunsComparison, display: Display) -> None:
 
 
 def _value_cells(row: ComparedValue) -> list[Cell]:
-    shown = [show_value(value) for value in row.values]
-    if not row.equal and len(set(shown)) == 1:  # they differ in digits that are not shown
-        shown = [str(value) for value in row.values]
-    return [row.name, *shown, _mark(row.equal)]
+    return [row.name, *show_row(row.values), _mark(row.equal)]
 
 
 def _step_cells(row: ComparedStep) -> list[Cell]:

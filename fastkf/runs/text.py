@@ -1,6 +1,7 @@
 """Values, times and terminal output as pages show them."""
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 TERMINAL_CODES = re.compile(
@@ -21,6 +22,13 @@ def show_value(value: object) -> str:
     if value is None:
         return "–"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def show_row(values: Sequence[object], show: Callable[[object], str] = show_value) -> list[str]:
+    """Values side by side; whole, where different ones would look alike."""
+    shown = [show(value) for value in values]
+    looks_alike = len(set(shown)) == 1 and any(value != values[0] for value in values)
+    return list(map(str, values)) if looks_alike else shown
 
 
 def show_values(values: dict[str, object]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from fastkf.cli.display import Display
-from fastkf.runs.model import PipelineResult, Run, State, Step
+from fastkf.runs.model import NotebookResult, PipelineResult, Run, State, Step
 
 
 @pytest.fixture
@@ -30,6 +30,29 @@ def test_a_table_is_plain_where_no_terminal_is():
     file = io.StringIO()
     Display(Console(file=file, width=80, force_terminal=True)).show_table(("step", "after"), rows)
     assert "┃" in file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((0.82681, 0.82681), ["0.8268", "0.8268"]),
+        ((105475, 105475.0), ["105475", "105475"]),
+        ((0.0000212, 0.0), ["2.12e-05", "0.0000"]),
+        ((0.82681, 0.82684), ["0.82681", "0.82684"]),
+        ((0.5, None), ["0.5000", "–"]),
+    ],
+)
+def test_metrics_are_shown_to_the_digits_that_tell_them_apart(tmp_path, values, shown):
+    of_notebook, of_pipeline = ({} if one is None else {"cost": one} for one in values)
+    run = Run(
+        *(tmp_path, "loop", "Loop"),
+        notebook=NotebookResult(State.SUCCEEDED, metrics=of_notebook),
+        pipeline=PipelineResult(State.SUCCEEDED, metrics=of_pipeline),
+    )
+    file = io.StringIO()
+    Display(Console(file=file, width=100)).show_run(run)
+    (row,) = [line.split() for line in file.getvalue().splitlines() if line.startswith("cost")]
+    assert row[1:3] == shown
 
 
 def test_a_narrow_terminal_cuts_no_word():

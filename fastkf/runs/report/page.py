@@ -23,7 +23,7 @@ from fastkf.runs.problems import list_problems
 from fastkf.runs.report import contents
 from fastkf.runs.report.classification import list_classifications
 from fastkf.runs.report.rows import list_rows, make_timeline
-from fastkf.runs.text import format_seconds, format_time, show_value, show_values
+from fastkf.runs.text import format_seconds, format_time, show_row, show_values
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -146,9 +146,7 @@ def _list_metrics(run: Run) -> list[MetricRow]:
     rows = []
     for name in {**notebook, **pipeline}:
         values = [notebook.get(name), pipeline.get(name)]
-        shown = [show_value(value) for value in values]
-        if shown[0] == shown[1] and values[0] != values[1]:
-            shown = [str(value) for value in values]
+        shown = show_row(values)
         compared = run.parity.get(name)
         rows.append(MetricRow(name, shown[0], shown[1], compared.equal if compared else None))
     return rows

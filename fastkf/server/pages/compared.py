@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from fastkf.runs.model import Run
 from fastkf.runs.report.classification import Classification, list_classifications
-from fastkf.runs.text import show_value
+from fastkf.runs.text import show_row
 from fastkf.server import database as db
 from fastkf.server.executions import list_executions
 from fastkf.server.pages.executed import Item, list_items
@@ -45,10 +45,7 @@ def _side_by_side(runs: list[dict], part: str) -> list[dict]:
     for name in names:
         values = [run[part].get(name) for run in runs]
         differs = any(value != values[0] for value in values)
-        shown = [show_value(value) for value in values]
-        if differs and len(set(shown)) == 1:  # they differ in digits that are not shown
-            shown = [str(value) for value in values]
-        rows.append({"name": name, "values": shown, "differs": differs})
+        rows.append({"name": name, "values": show_row(values), "differs": differs})
     return rows
 
 
