@@ -1123,6 +1123,16 @@ OWN_PARTS = [
         ],
     ),
 ]
+NUMPY = ("imports", "import numpy as np")
+SCALARS = [
+    Example(
+        "numpy-scalar",
+        3,
+        "`score` is a number of NumPy in step `load`, and an array without dimensions in step",
+        [NUMPY, ("step:load", "score = np.mean([1, 2])"), (TRAIN[0], "print(round(score, 1))")],
+        [NUMPY, ("step:load", "score = 1.5"), (TRAIN[0], "print(round(score, 1))")],
+    )
+]
 LOST = [
     Example(
         "lost-attribute",
@@ -1203,6 +1213,10 @@ SETTINGS = [
             "FloatingPointError",
         ),
         ("import os", "os.chdir('/data')", "print(os.getcwd())", "os.getcwd"),
+        (
+            "import argparse\nimport sys",
+            *("sys.argv = ['a']", "argparse.ArgumentParser().parse_args()", "parse_args()"),
+        ),
         ("import locale", "locale.setlocale(0, 'de_DE')", "locale.atof('1,5')", "locale.atof"),
     ]
 ]
@@ -1238,6 +1252,14 @@ OBJECTS = [
                 "the History of a Keras model",
             ),
             ("from concurrent.futures import ThreadPoolExecutor", "ThreadPoolExecutor()", "a pool"),
+            ("import hashlib", "hashlib.md5(b'a')", "a hash that is being computed"),
+            ("import sqlite3", "sqlite3.connect(':memory:').cursor()", "a connection"),
+            ("from typing import TypeVar", "TypeVar('T')", "an object that there is once"),
+            (
+                "from concurrent.futures import ThreadPoolExecutor",
+                "ThreadPoolExecutor().submit(len, 'a')",
+                "the future of a pool",
+            ),
             ("import re", "re.search('a+', 'baa')", "a match of a regular expression"),
             ("import numpy as np", "np.random.PCG64(1)", "a random generator of NumPy"),
             ("import numpy as np", "np.matrix([[1, 2]])", "a matrix of NumPy"),
@@ -1517,7 +1539,7 @@ ENVIRONMENT = [
 
 EXAMPLES = [
     *(*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA, *CHANGES, *OBJECTS, *FILES),
-    *(*ENVIRONMENT, *SEEDS, *SETTINGS, *OWN_PARTS, *LOST),
+    *(*ENVIRONMENT, *SEEDS, *SETTINGS, *OWN_PARTS, *LOST, *SCALARS),
 ]
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[f"{number}-{e.rule}" for number, e in enumerate(EXAMPLES)]
@@ -1661,6 +1683,8 @@ def test_a_seed_of_another_generator_is_no_finding(draw, write):
         ),
         ("rng = np.random.default_rng(1)", "x = rng.random()", "y = x", 0),
         ("rng = random.Random(1)", "x = rng.random()", "y = rng.choice([x])", 1),
+        ("", "np.random.seed(1)\nx = 3", "y = make_blobs(x)", 1),
+        ("", "np.random.seed(1)\nx = 3", "y = make_blobs(x, random_state=1)", 0),
         (
             "def draw():\n    return np.random.rand()\ndef fix():\n    np.random.seed(1)",
             *("fix()\nx = draw()", "fix()\ny = draw() + x", 0),
@@ -1737,6 +1761,40 @@ def test_own_parts_that_stay_in_their_step_are_no_finding(made, write):
     functions = ("functions", f"{OWN_KERAS[1]}\n{DOUBLE[1]}")
     found = check(write([imports, functions, ("step:load", made), USE_MODEL]))
     assert [one for one in found if one.rule == "own-part"] == []
+
+
+@pytest.mark.parametrize(
+    ("made", "use", "rules"),
+    [
+        ("np.mean([0.5, 1])", "round(v, 2)", ["numpy-scalar"]),
+        ("np.argmax(x)", "{0: 'a'}[v]", ["numpy-scalar"]),
+        ("np.mean(np.zeros(2) == x)", "json.dumps({'mean': v})", ["numpy-scalar"]),
+        ("np.array([1, 2]).max()", "{v, 3}", ["numpy-scalar"]),
+        ("pd.DataFrame({'a': [1]})['a'].mean()", "{v: 1}", ["numpy-scalar"]),
+        ("np.mean([0.5, 1])", "v + 1", []),
+        ("np.mean([0.5, 1])", "round(float(v), 2)", []),
+        ("float(np.mean([0.5, 1]))", "round(v, 2)", []),
+        ("np.mean([[1, 2]], axis=0)", "round(v[0], 2)", []),
+        ("np.argmax(x)", "['a', 'b'][v]", []),
+        ("pd.DataFrame({'a': [1]}).mean()", "round(v, 2)", []),
+    ],
+)
+def test_a_number_of_numpy_is_an_array_in_the_next_step(made, use, rules, write):
+    imports = ("imports", "import json\n\nimport numpy as np\nimport pandas as pd")
+    cells = [imports, ("step:load", f"x = [1, 2]\nv = {made}"), (TRAIN[0], f"print({use})")]
+    assert [one.rule for one in check(write(cells))] == rules
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "try:\n    import ujson\nexcept ImportError:\n    ujson = None\nx = 1",
+        "@contextmanager\ndef timer():\n    yield 3\nwith timer() as x:\n    pass",
+    ],
+)
+def test_what_ends_well_is_no_finding(code, write):
+    imports = ("imports", "from contextlib import contextmanager")
+    assert check(write([imports, ("step:load", code), (TRAIN[0], "print(x)")])) == []
 
 
 def test_what_one_step_after_the_other_takes_is_not_cut_off(write):

@@ -24,6 +24,7 @@ RECORDS = "a record array of NumPy"
 KERAS_PART = "a part of a Keras model"
 HISTORY = "the History of a Keras model"
 TF_DATA = "a tf.data.Dataset"
+HASH = "a hash that is being computed"
 FUTURE = "the future of a pool"
 UNIQUE = "an object that there is once in a process"
 # What Kale passes on as a copy that has no part in what the original goes on to do.
@@ -32,7 +33,7 @@ ITERATOR = "an iterator"
 DRAWS = "a random generator"
 CANNOT_TRAVEL = (
     *(GROUPS, GENERATOR, RANDOM, MASKED, CONNECTION, POOL, FILE, HISTORY, TF_DATA, MATCH),
-    *(OBJECTS, AXES, NO_ARRAY, MATRIX, POLYNOMIAL, RECORDS, KERAS_PART, UNIQUE, FUTURE),
+    *(OBJECTS, AXES, NO_ARRAY, MATRIX, POLYNOMIAL, RECORDS, KERAS_PART, UNIQUE, FUTURE, HASH),
 )
 
 CALLS = {
@@ -68,6 +69,9 @@ CALLS = {
     **dict.fromkeys(
         ("object", "contextvars.ContextVar", "threading.Thread", "weakref.ref"), UNIQUE
     ),
+    **dict.fromkeys(("threading.local", "memoryview", "typing.TypeVar"), UNIQUE),
+    **dict.fromkeys(("hashlib.md5", "hashlib.sha1", "hashlib.sha256", "hashlib.new"), HASH),
+    "sklearn.model_selection.cross_val_score": NUMPY,
     "threading.Lock": LOCK,
     "threading.RLock": LOCK,
     "threading.Semaphore": LOCK,
@@ -77,6 +81,11 @@ CALLS = {
     **dict.fromkeys(("csv.reader", "csv.DictReader", "os.scandir"), GENERATOR),
     **dict.fromkeys(("list", "dict", "set", "tuple", "str", "int", "float", "bool"), PLAIN),
     **dict.fromkeys(("len", "sorted", "range", "repr"), PLAIN),
+}
+# What methods of such objects give.
+OF_METHODS = {
+    (POOL, "submit"): FUTURE,
+    **dict.fromkeys(((CONNECTION, one) for one in ("cursor", "execute", "connect")), CONNECTION),
 }
 # Modules of Keras with what a model is made of, each a class.
 KERAS_PARTS = ("layers", "optimizers", "losses", "metrics", "callbacks", "initializers")

@@ -16,7 +16,6 @@ from fastkf.notebook.check.calls import (
     DENSE,
     FILE,
     FUNCTION,
-    FUTURE,
     GENERATOR,
     GROUPS,
     HISTORY,
@@ -26,10 +25,10 @@ from fastkf.notebook.check.calls import (
     KERAS_PARTS,
     NUMPY,
     OBJECTS,
+    OF_METHODS,
     OF_PANDAS,
     PANDAS,
     PLAIN,
-    POOL,
     PREFIXES,
     SEVERAL,
     SKLEARN,
@@ -206,8 +205,10 @@ class Kinds:
             if method == "groupby":
                 return GROUPS
             return PANDAS if method in TABLE_METHODS else None
-        if inner == TF_DATA or (inner == POOL and method == "submit"):
-            return {TF_DATA: TF_DATA, POOL: FUTURE}[inner]
+        if found := OF_METHODS.get((inner or "", method)):
+            return found
+        if inner == TF_DATA:
+            return TF_DATA
         maker = self.maker_of(func.value) or ""
         if inner == SKLEARN or maker.startswith("sklearn."):
             return self._of_estimator(method, maker)
@@ -295,4 +296,5 @@ def _is_many(node: ast.Subscript) -> bool:
 
 
 def _yields(node: ast.FunctionDef) -> bool:
-    return any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node))
+    inside = ast.walk(node) if not node.decorator_list else ()  # such as contextmanager
+    return any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in inside)

@@ -217,8 +217,9 @@ def import_in_step(notebook: Notebook) -> Found:
     if installed is None:
         return
     for cell in running_cells(notebook):
+        replaced = set(modules_of(node for one in cell.nodes for node in _replaceable(one)))
         for module in dict.fromkeys(imported_modules(cell)):
-            if is_local(notebook, module) or is_there(module, installed):
+            if module in replaced or is_local(notebook, module) or is_there(module, installed):
                 continue
             yield (
                 cell,
@@ -226,6 +227,14 @@ def import_in_step(notebook: Notebook) -> Found:
                 "functions import",
                 "move the import to the imports cell",
             )
+
+
+def _replaceable(node: ast.AST) -> Iterator[ast.AST]:
+    """The imports for which code has another way: `try: import x`, `except ImportError: ...`."""
+    handlers = node.handlers if isinstance(node, ast.Try) else []
+    types = [ast.unparse(one.type) for one in handlers if one.type]
+    if isinstance(node, ast.Try) and {"ImportError", "ModuleNotFoundError"} & {*types}:
+        yield from (inner for part in node.body for inner in ast.walk(part))
 
 
 def local_module(notebook: Notebook) -> Found:

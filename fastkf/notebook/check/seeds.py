@@ -24,7 +24,10 @@ TORCH = "torch."
 SHARED = (NUMPY, KERAS, "random.", "tensorflow.random.", TORCH)
 DRAWN = {**{one: one for one in SHARED if one != TORCH}, "torch.rand": TORCH}
 # Functions that draw from NumPy's unless they are given a seed or a generator of their own.
-DRAWING = ("train_test_split", "sample")
+DRAWING = (
+    *("train_test_split", "sample", "make_classification", "make_regression", "make_blobs"),
+    *("make_moons", "make_circles"),
+)
 OWN_SEED = ("random_state", "seed", "generator", "rng")
 MAKES_OWN = ("default_rng", "RandomState", "Random")
 

@@ -10,6 +10,7 @@ from fastkf.notebook.check.flow import outside, reached_nodes, shared_cells
 from fastkf.notebook.check.kinds import full_name, imported_names
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import last_part
 
 CHANGING_METHODS = r"\.(isna|isnull|notna|dropna|fillna|replace|ffill|bfill|where|mask)"
 
@@ -62,6 +63,7 @@ SETTINGS = (
         r"locale\.(atof|atoi|str|currency|format_string|delocalize|localeconv|strxfrm|strcoll)",
         r"'(?!C\b|POSIX).*'",  # those two are what a process begins with
     ),
+    Setting(r"sys\.argv", r"sys\.argv|\.parse_(known_)?args\(\)"),
     Setting(r"os\.chdir", r"os\.getcwd|pathlib\.Path\.cwd"),
     Setting(
         r"sklearn\.set_config\.transform_output",
@@ -133,11 +135,13 @@ def _changed_by(node: ast.AST, names: dict[str, str]) -> Iterator[tuple[str, lis
 
 
 def mentions(nodes: Iterable[ast.AST], names: dict[str, str]) -> set[str]:
-    """The dotted names in code, and each attribute by itself as `.attribute`."""
+    """The dotted names in code, each attribute as `.name`, and what is called so: `.name()`."""
     found = set()
     for node in nodes:
         if isinstance(node, ast.Attribute):
             found.add(f".{node.attr}")
+        if isinstance(node, ast.Call) and not (node.args or node.keywords):
+            found.add(f".{last_part(node.func)}()")
         if isinstance(node, ast.Attribute | ast.Name):
             found.add(full_name(node, names))
     return found
