@@ -175,6 +175,15 @@ def test_too_little_disk_is_one_message(project, monkeypatch, capsys):
     assert not (project / ".venv").exists()
 
 
+def test_the_environment_that_is_replaced_counts_as_room(project, monkeypatch):
+    usage = shutil.disk_usage(project)._replace(free=10**9)
+    monkeypatch.setattr(set_up.shutil, "disk_usage", lambda path: usage)
+    (project / ".venv").mkdir()
+    with (project / ".venv" / "package.so").open("wb") as file:
+        file.truncate(5 * 10**9)
+    set_up.check_disk(project)
+
+
 def test_the_first_packages_are_taken_from_the_lock_with_hashes():
     picked = set_up.pick(PROJECT / "requirements.txt", ("uv", set_up.BUILDER))
     names = [line.split("==")[0] for line in picked.splitlines() if line[:1].isalpha()]
