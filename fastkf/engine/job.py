@@ -93,14 +93,18 @@ class Job:
         return variables
 
     def variables(self, given: Given | None) -> dict[str, str]:
-        """Those, and what Secrets and ConfigMaps are to bring, as far as they are given.
+        """Those, what Secrets and ConfigMaps are to bring, as far as they are given, and the pod's.
+
+        Kubeflow Pipelines sets the two of the pod in every step.
 
         Raises:
             ValueError: one is not given whose name an input says, or another task.
         """
         asked, arguments, given = self.task.component.kubernetes, self.arguments, given or Given()
         check_named(asked, arguments.references, arguments.volumes, given)
-        return {**self.environment, **find_variables(arguments.references, given)}
+        of_pod = {"KFP_POD_NAME": f"{self.root.parent.name}-{self.name}"}
+        of_pod["KFP_POD_UID"] = arguments.task_id
+        return {**of_pod, **self.environment, **find_variables(arguments.references, given)}
 
     @property
     def seconds(self) -> float | None:

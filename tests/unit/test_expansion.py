@@ -1,6 +1,7 @@
 """References to variables in a container's words are expanded as the kubelet expands them."""
 
 import json
+import uuid
 from pathlib import Path
 
 from kfp import compiler, dsl, kubernetes
@@ -68,6 +69,9 @@ def test_the_words_of_a_step_and_what_it_is_given_are_a_pods(tmp_path):
     assert step.command[:4] == ["tell", "it costs $5", "$(date)", "--user=me"]
     assert step.command[4] == "it $(WHO) $HOME $(NOBODY)"
     assert json.loads(step.command[5]) == {"it": ["$", 1]}
+    name, uid = step.variables.pop("KFP_POD_NAME"), step.variables.pop("KFP_POD_UID")
+    assert name.endswith("-tell")
+    assert uuid.UUID(uid)
     assert step.variables == {
         "WHO": "it",
         "FULL": "it, $(LATER), $(WHO)",

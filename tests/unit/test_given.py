@@ -116,6 +116,9 @@ def choose() -> str:
     return "chosen"
 
 
+OF_PODS = ("KFP_POD_NAME", "KFP_POD_UID")
+
+
 class Looking:
     """An executor whose steps say what they were to get: `train` its variables and files."""
 
@@ -125,7 +128,7 @@ class Looking:
         self.given, self.found = given, {}
 
     def execute(self, job, log, show):
-        variables = job.variables(self.given)
+        variables = {n: v for n, v in job.variables(self.given).items() if n not in OF_PODS}
         if job.name == "train":
             self.found = variables, job.list_mounts(self.given, log.with_suffix(".files"))
         outputs = {"parameterValues": {"Output": "modes"} if job.name == "choose" else {}}
