@@ -127,7 +127,7 @@ def clean(
     now = clock.now()
     age = None if older_than is None else timedelta(days=older_than)
     found = [look_at(folder, now) for folder in list_run_folders(places.RUNS, name or ())]
-    for unknown in set(name or ()) - {one.folder.parent.name for one in found}:
+    for unknown in sorted(set(name or ()) - {one.folder.parent.name for one in found}):
         display.warn(f"no run of {unknown} is in {shown_path(places.RUNS)}/")
     chosen = choose(found, now, age, last)
     for one in chosen:

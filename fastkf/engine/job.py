@@ -20,7 +20,7 @@ from fastkf.engine.scope import Arguments, Surroundings, Values
 from fastkf.engine.task_config import VARIABLES, describe_resources, reaches_task
 from fastkf.engine.volumes import list_mounts
 from fastkf.package.given import Given
-from fastkf.package.settings import TIME_LIMIT
+from fastkf.package.settings import TIME_LIMIT, words_of
 from fastkf.runs import model
 
 OUTPUT_FILE = "executor_output.json"
@@ -145,11 +145,10 @@ class Job:
     @property
     def script(self) -> list[str]:
         """The container's command and arguments, as the package has them."""
-        container = self.task.component.container
-        return [*(container.get("command") or ()), *(container.get("args") or ())]
+        return words_of(self.task.component.container)
 
     def command(
-        self, given: Given | None, executor_input: Mapping[str, Any] | None = None
+        self, variables: Mapping[str, str], executor_input: Mapping[str, Any] | None = None
     ) -> list[str]:
         """The container's command and arguments, their placeholders replaced.
 
@@ -157,9 +156,9 @@ class Job:
         place of $(NAME), and $ in that of $$.
 
         Args:
+            variables: those of the step.
             executor_input: in place of the job's own.
         """
-        variables = self.variables(given)
         there = {**self.arguments.artifacts, **self.arguments.parameters}
         message = self.executor_input if executor_input is None else executor_input
         values = expansion.expand_inside(message["inputs"]["parameterValues"], variables)

@@ -7,7 +7,7 @@ it reports their variables as names of the module.
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeGuard
 
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -164,6 +164,16 @@ def last_part(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def is_name(node: ast.AST, name: str) -> TypeGuard[ast.Name]:
+    """Whether a node is that variable."""
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def is_text(node: ast.AST | None) -> bool:
+    """Whether a node is a text that stands in the code."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def outer_nodes(tree: ast.AST) -> Iterator[ast.AST]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from fastkf.package.kale import EXECUTOR
 from fastkf.package.model import Package
+from fastkf.package.settings import words_of
 
 MOST_BYTES = 2**17 - 1  # with the null byte that ends it, 128 kB
 SAID = (
@@ -63,9 +64,8 @@ def list_too_long(package: Package) -> Iterator[tuple[str, TooLong]]:
     """Component, as its author calls it, to what is too long of it whatever it is given."""
     for name, executor in package.executors.items():
         container = executor.get("container") or {}
-        words = map(str, (*(container.get("command") or ()), *(container.get("args") or ())))
         variables = {one["name"]: str(one.get("value")) for one in container.get("env") or ()}
-        if found := find_too_long(list(words), variables, {}):
+        if found := find_too_long(words_of(container), variables, {}):
             yield name.removeprefix("exec-"), found
 
 

@@ -85,6 +85,11 @@ def list_not_root(package: Package) -> frozenset[str]:
     )
 
 
+def words_of(container: Table) -> list[str]:
+    """A container's command and arguments, as the package has them."""
+    return [str(one) for one in (*(container.get("command") or ()), *(container.get("args") or ()))]
+
+
 def for_executors(package: Package) -> Mapping[str, Table]:
     """Executor to its settings for Kubernetes, as the PlatformSpec has them."""
     return (_kubernetes(package).get("deploymentSpec") or {}).get("executors") or {}

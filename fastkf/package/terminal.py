@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from fastkf.package.given import name_variables
 from fastkf.package.model import Package
-from fastkf.package.settings import for_executors
+from fastkf.package.settings import for_executors, words_of
 
 # In Python, and in a shell; the quotes of a notebook's cells may be escaped.
 READS = re.compile(r"""(?:\benviron\b|\bgetenv\b)[^\n'"]*['"](\w+)|\$\{?(\w+)""")
@@ -34,8 +34,7 @@ def list_read(package: Package, names: Iterable[str]) -> Iterator[tuple[str, lis
     settings = for_executors(package)
     for executor, content in package.executors.items():
         container = content.get("container") or {}
-        words = map(str, (*(container.get("command") or ()), *(container.get("args") or ())))
-        read = {name for pair in READS.findall("\n".join(words)) for name in pair}
+        read = {name for pair in READS.findall("\n".join(words_of(container))) for name in pair}
         given = {str(one.get("name")) for one in container.get("env") or ()}
         given |= name_variables(settings.get(executor) or {})
         if found := sorted((read & watched) - given):

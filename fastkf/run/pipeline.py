@@ -17,6 +17,7 @@ from fastkf.package.kale import brings_source
 from fastkf.package.lacks import list_lacks
 from fastkf.package.lengths import list_too_long
 from fastkf.package.model import Package
+from fastkf.package.settings import words_of
 from fastkf.package.terminal import list_read
 from fastkf.runs.cache import Store
 from fastkf.runs.keeper import Keeper
@@ -106,7 +107,7 @@ def _list_texts(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]
     for executor in package.executors.values():
         container = executor.get("container") or {}
         if not brings_source(container.get("command") or ()):
-            yield from map(str, (*(container.get("command") or ()), *(container.get("args") or ())))
+            yield from words_of(container)
 
 
 def _complete(result: PipelineResult, outcome: Outcome) -> PipelineResult:

@@ -1394,6 +1394,7 @@ OBJECTS = [
             (1, "functions", "def f(x): return f'$${x}'", "def f(x): return 2 * '$' + x"),
             (1, ["step:show"], "formula = '$$x$$'", "two = '$' * 2\nformula = f'{two}x{two}'"),
             (1, ["step:show"], "formula = '$$x$$'", "formula = '\\x24' * 2"),
+            (1, "functions", "def f(): return '$$'", "def f():\n    '$$x$$'\n    return 1"),
         ]
     ),
     *(

@@ -34,7 +34,8 @@ class Looking:
         self.given = given
 
     def execute(self, job, log, show):
-        self.command, self.variables = job.command(self.given), job.variables(self.given)
+        self.variables = job.variables(self.given)
+        self.command = job.command(self.variables)
         Path(job.executor_input["outputs"]["outputFile"]).write_text("{}")
 
     def end(self):

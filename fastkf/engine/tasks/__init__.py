@@ -78,9 +78,8 @@ def refuse_long(job: Job, command: Sequence[str], variables: Mapping[str, str]) 
 
 
 def tell_lost_signs(job: Job, log: Path) -> None:
-    container = job.task.component.container
-    words = [container.get("command"), container.get("args"), job.arguments.parameters]
-    if "$$" in json.dumps(words):
+    """Says in a step's log that its code or inputs are not as they were written."""
+    if "$$" in json.dumps([job.script, job.arguments.parameters]):
         with log.open("a", encoding="utf-8") as file:
             file.write(
                 "fastkf: $$ has become $ in the code of this step or in what it is given: "

@@ -16,7 +16,8 @@ from fastkf.base.mounts import Mount, dump
 from fastkf.engine.children import Children
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
-from fastkf.engine.own_places import Steps, Texts, arrange, as_in_pod, has_own, read_code
+from fastkf.engine.own_places import Texts, arrange, has_own, read_code
+from fastkf.engine.steps_on_disk import Steps
 from fastkf.engine.tasks import (
     ShowCommand,
     describe_exit,
@@ -27,6 +28,7 @@ from fastkf.engine.tasks import (
     stamp_packages,
     tell_left_out,
 )
+from fastkf.engine.variables import as_in_pod
 from fastkf.package.given import Given
 from fastkf.runs.model import Failure
 
@@ -84,9 +86,9 @@ class ContainerTasks:
         return list_honoured(self._given)
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
-        command = job.command(self._given)
-        show(job.image, command)
         variables = job.variables(self._given)
+        command = job.command(variables)
+        show(job.image, command)
         if failure := refuse_long(job, command, variables):
             return failure
         own = self._steps.make_folder(log.stem)

@@ -103,9 +103,10 @@ class DockerTasks:
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         import docker
 
-        command = job.command(self._given)
+        variables = job.variables(self._given)
+        command = job.command(variables)
         show(job.image, command)
-        if failure := refuse_long(job, command, job.variables(self._given)):
+        if failure := refuse_long(job, command, variables):
             return failure
         ending = Ending(1)
         with (

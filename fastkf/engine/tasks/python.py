@@ -18,9 +18,10 @@ from fastkf.engine.environments import Environments
 from fastkf.engine.isolation import isolate, move_marshalled
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
-from fastkf.engine.own_places import Steps, Texts, arrange, as_in_pod, has_own, read_code
+from fastkf.engine.own_places import Texts, arrange, has_own, read_code
 from fastkf.engine.pip_settings import find_at_home
 from fastkf.engine.step_folder import Provisions, with_remedy
+from fastkf.engine.steps_on_disk import Steps
 from fastkf.engine.tasks import (
     ShowCommand,
     find_limits,
@@ -29,6 +30,7 @@ from fastkf.engine.tasks import (
     stamp_packages,
     tell_left_out,
 )
+from fastkf.engine.variables import as_in_pod
 from fastkf.engine.warm import interpreter, parent
 from fastkf.engine.warm.shared import Shared
 from fastkf.package.asked import Asked, ask
@@ -127,7 +129,8 @@ class PythonTasks:
 
     def execute(self, job: Job, log: Path, show: ShowCommand) -> Failure | None:
         folder = self._make_folder(log.stem)
-        command = job.command(self._given, move_marshalled(job.executor_input, str(folder)))
+        variables = job.variables(self._given)
+        command = job.command(variables, move_marshalled(job.executor_input, str(folder)))
         place = _find_source(command)
         if place is None:
             return Failure(
@@ -135,7 +138,6 @@ class PythonTasks:
                 f"{job.name} is a Python component whose code is in its image only ({job.image}); "
                 "run it with --docker, or on a Kubeflow",
             )
-        variables = job.variables(self._given)
         if failure := refuse_long(job, command, variables):
             return failure
         may_write = job.task.component.is_root

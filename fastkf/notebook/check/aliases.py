@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterator
-from typing import TypeGuard
 
 from fastkf.base.python_syntax import parse_python
 from fastkf.notebook.check.calls import NUMPY, PANDAS
@@ -12,7 +11,7 @@ from fastkf.notebook.check.objects import kinds_around
 from fastkf.notebook.check.sharing import Share, Sharing
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import Names, last_part, root_of
+from fastkf.notebook.names import Names, is_name, last_part, root_of
 
 PART = "_fastkf_part"  # stands for what is under a key
 FITS = ("fit", "fit_transform", "fit_predict", "set_params")
@@ -126,7 +125,7 @@ def _draws_on(statement: ast.stmt, name: str) -> bool:
         is_asked = last_part(node.func).startswith(("get_", "has_"))
         of = root_of(node.func) if isinstance(node.func, ast.Attribute) else None
         given = [*node.args, *(word.value for word in node.keywords if word.arg == "ax")]
-        if (of == name and not is_asked) or any(_is(one, name) for one in given):
+        if (of == name and not is_asked) or any(is_name(one, name) for one in given):
             return True
     return False
 
@@ -144,7 +143,7 @@ class _Parts(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        if self._share.method and _is(node.func, self._share.other):
+        if self._share.method and is_name(node.func, self._share.other):
             method = ast.Attribute(ast.Name(PART, ast.Load()), self._share.method, ast.Load())
             return ast.Call(method, node.args, node.keywords)
         return self.generic_visit(node)
@@ -157,19 +156,15 @@ class _Parts(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if _leads_to(node, self._share):
             return ast.Name(PART, node.ctx)
-        is_fit = node.attr in FITS and _is(node.value, self._share.other)
+        is_fit = node.attr in FITS and is_name(node.value, self._share.other)
         if is_fit and self._share.key is None:
             return ast.Attribute(ast.Name(PART, ast.Load()), node.attr, node.ctx)
         return self.generic_visit(node)
 
 
-def _is(node: ast.AST, name: str) -> TypeGuard[ast.Name]:
-    return isinstance(node, ast.Name) and node.id == name
-
-
 def _leads_to(node: ast.Subscript | ast.Attribute, share: Share) -> bool:
     """Whether it is what is held, and not something else that is."""
-    if not isinstance(node.ctx, ast.Load) or not _is(node.value, share.other):
+    if not isinstance(node.ctx, ast.Load) or not is_name(node.value, share.other):
         return False
     if isinstance(node, ast.Subscript):
         return ast.unparse(node.slice) == share.key
@@ -181,7 +176,7 @@ def _uses(notebook: Notebook, step: str, name: str, share: Share, after: Place) 
     for cell in notebook.steps[step]:
         parents = {id(c): node for node in cell.nodes for c in ast.iter_child_nodes(node)}
         for node in cell.nodes:
-            if not _is(node, name):
+            if not is_name(node, name):
                 continue
             if (cell.number, node.lineno) < after or not isinstance(node.ctx, ast.Load):
                 continue

@@ -15,7 +15,7 @@ from fastkf.notebook.check.own_parts import makers_in
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.check.tables import KEEP_NAMES
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import last_part
+from fastkf.notebook.names import is_name, is_text, last_part
 
 TABLES = ("pandas.DataFrame", "pandas.get_dummies", "pandas.merge", "pandas.json_normalize")
 KEPT = {
@@ -114,10 +114,10 @@ class Objects:
         nodes = (node for cell in self._notebook.code_cells for node in cell.nodes)
         if any(isinstance(one, ast.Constant) and one.value == attribute for one in nodes):
             return False
-        is_text = isinstance(value, ast.JoinedStr) or _is_text(value)
+        names_it = attribute == "name" and (isinstance(value, ast.JoinedStr) or is_text(value))
         first = table.args[0] if table.args else None
-        is_told = isinstance(first, ast.Dict) and all(key and _is_text(key) for key in first.keys)
-        return is_told or (attribute == "name" and is_text)
+        is_told = isinstance(first, ast.Dict) and all(key and is_text(key) for key in first.keys)
+        return is_told or names_it
 
     def _arrays(self, cells: list[Cell], name: str) -> Iterator[ast.ClassDef]:
         """The classes of the notebook, made of NumPy's array, whose object a variable is."""
@@ -164,19 +164,19 @@ def _other_names(
     for node in nodes:
         if isinstance(node, ast.For | ast.comprehension) and isinstance(node.target, ast.Name):
             elements = node.iter.elts if isinstance(node.iter, ast.List | ast.Tuple) else []
-            if any(_is(one, name) for one in elements):
+            if any(is_name(one, name) for one in elements):
                 yield node.target.id, tuple(nodes)
         if not isinstance(node, ast.Call) or not (function := functions.get(last_part(node.func))):
             continue
         for argument in function.arguments:
             given = values_for(node, function.arguments, frozenset({argument}))
-            if any(_is(one, name) for one in given):
+            if any(is_name(one, name) for one in given):
                 yield argument, tuple(_defined(notebook, last_part(node.func)))
 
 
 def _asks_for(node: ast.AST, name: str, attribute: str) -> bool:
     is_it = isinstance(node, ast.Attribute) and node.attr == attribute
-    return is_it and isinstance(node, ast.Attribute) and _is(node.value, name)
+    return is_it and isinstance(node, ast.Attribute) and is_name(node.value, name)
 
 
 def _defined(notebook: Notebook, function: str) -> Iterator[ast.AST]:
@@ -196,14 +196,6 @@ def _is_view(call: ast.Call) -> bool:
 
 def _is_stored(node: ast.Attribute) -> bool:
     return not isinstance(node.ctx, ast.Load)
-
-
-def _is(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 RULES = (Rule(lost_attribute),)

@@ -2,12 +2,13 @@
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 from fastkf.notebook.check.once import once
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import Names, last_part, root_of
+
+ROLES = ("imports", "functions", "step")
 
 
 class Function(NamedTuple):
@@ -40,28 +41,15 @@ def changed_in(notebook: Notebook, cell: Cell) -> frozenset[str]:
     return cell.names.bound | written_in(notebook, cell)
 
 
-@once
-def functions_of(notebook: Notebook) -> Mapping[str, Function]:
-    """The functions of a notebook by name."""
-    roles = ("imports", "functions", "step")
-    return _functions_in(tuple(c.source for c in notebook.code_cells if c.role in roles))
+def _statements_of(notebook: Notebook) -> list[ast.stmt]:
+    cells = [cell for cell in notebook.code_cells if cell.role in ROLES]
+    return [node for cell in cells for node in cell.statements]
 
 
 @once
 def objects_of(notebook: Notebook) -> Mapping[str, frozenset[str]]:
     """The objects of the notebook's own classes, with the methods that change them."""
-    roles = ("imports", "functions", "step")
-    return _objects_in(tuple(c.source for c in notebook.code_cells if c.role in roles))
-
-
-@lru_cache(maxsize=2)
-def _statements_in(sources: tuple[str, ...]) -> tuple[ast.stmt, ...]:
-    return tuple(one for source in sources for one in Cell(0, "code", source).statements)
-
-
-@lru_cache(maxsize=16)
-def _objects_in(sources: tuple[str, ...]) -> Mapping[str, frozenset[str]]:
-    nodes = _statements_in(sources)
+    nodes = _statements_of(notebook)
     changing: dict[str, frozenset[str]] = {}
     for of_class in (one for one in nodes if isinstance(one, ast.ClassDef)):
         own = {one.name for one in of_class.body if isinstance(one, ast.FunctionDef)}
@@ -99,9 +87,10 @@ def _changed_by_method(call: ast.Call, objects: Mapping[str, frozenset[str]]) ->
         yield of.id
 
 
-@lru_cache(maxsize=16)
-def _functions_in(sources: tuple[str, ...]) -> Mapping[str, Function]:
-    nodes = [one for one in _statements_in(sources) if isinstance(one, ast.FunctionDef)]
+@once
+def functions_of(notebook: Notebook) -> Mapping[str, Function]:
+    """The functions of a notebook by name."""
+    nodes = [one for one in _statements_of(notebook) if isinstance(one, ast.FunctionDef)]
     found = {node.name: _look_at(node) for node in nodes}
     calls = {
         node.name: [one for one in ast.walk(node) if isinstance(one, ast.Call)] for node in nodes

@@ -5,10 +5,10 @@ An array of texts that comes from a table is one of Python objects, which Kale c
 
 import ast
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
-from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import last_part
+from fastkf.notebook.check.once import once
+from fastkf.notebook.model import Notebook
+from fastkf.notebook.names import is_text, last_part
 
 # Methods of `.str` that give texts.
 TEXTS = ("lower", "upper", "strip", "title", "replace", "capitalize", "slice", "zfill", "cat")
@@ -36,7 +36,7 @@ class Tables:
 
     def __init__(self, notebook: Notebook, names: Mapping[str, str]) -> None:
         self._numpy = {name for name, module in names.items() if module == "numpy"} | {"numpy"}
-        self._texts = text_columns(tuple(cell.source for cell in notebook.code_cells))
+        self._texts = text_columns(notebook)
         self._named: dict[str, bool] = {}
 
     def read(self, name: str, value: ast.expr) -> None:
@@ -76,19 +76,20 @@ class Tables:
         if last in READERS:
             return not {"header", "names", "prefix"} & {*words}
         if last == "DataFrame" and node.args:
-            return isinstance(node.args[0], ast.Dict) and all(map(_is_text, node.args[0].keys))
+            return isinstance(node.args[0], ast.Dict) and all(map(is_text, node.args[0].keys))
         of = node.func.value if isinstance(node.func, ast.Attribute) else None
         return of is not None and last in KEEP_NAMES and self._has_names(of)
 
 
-@lru_cache(maxsize=16)
-def text_columns(sources: tuple[str, ...]) -> frozenset[str]:
+@once
+def text_columns(notebook: Notebook) -> frozenset[str]:
     """The columns that hold texts wherever a notebook has them."""
+    sources = [cell.source for cell in notebook.code_cells]
     if not any("pandas" in source for source in sources):
         return frozenset()
     if any(word in source for source in sources for word in OTHER_TYPES):
         return frozenset()
-    nodes = [node for source in sources for node in Cell(0, "code", source).nodes]
+    nodes = [node for cell in notebook.code_cells for node in cell.nodes]
     found = {name for node in nodes for name in _columns_of_texts(node)}
     return frozenset(found - {name for node in nodes for name in _columns_changed(node)})
 
@@ -107,7 +108,7 @@ def _columns_of_texts(node: ast.AST) -> Iterator[str]:
 def _lists_texts(value: ast.expr) -> bool:
     """Whether it is a list of texts: `["x", "y"]`, `["x"] * 5`."""
     given = value.left if isinstance(value, ast.BinOp) else value
-    return isinstance(given, ast.List) and bool(given.elts) and all(map(_is_text, given.elts))
+    return isinstance(given, ast.List) and bool(given.elts) and all(map(is_text, given.elts))
 
 
 def _pairs(table: ast.expr) -> Iterator[tuple[str, ast.expr]]:
@@ -147,7 +148,3 @@ def makes_texts(node: ast.expr) -> bool:
         return [ast.unparse(one) for one in node.args] == ["str"]
     is_text = isinstance(func.value, ast.Attribute) and func.value.attr == "str"
     return is_text and func.attr in TEXTS
-
-
-def _is_text(node: ast.AST | None) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)

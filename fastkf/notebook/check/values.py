@@ -6,6 +6,7 @@ from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.errors import KaleError
 from fastkf.notebook.fields import Pasted
 from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import is_text
 
 SHARED_ROLES = ("imports", "functions", "pipeline-parameters")
 REPORTED_BY_OTHERS = ("pipeline_description", "parameter ")
@@ -45,8 +46,9 @@ def double_dollar(notebook: Notebook) -> Found:
     for cell in notebook.code_cells:
         if cell.step is None and cell.role not in SHARED_ROLES or "$$" not in cell.source:
             continue
-        texts = [one.value for one in cell.nodes if isinstance(one, ast.Constant)]
-        if any(isinstance(text, str) and "$$" in text for text in texts):
+        alone = {id(one.value) for one in cell.nodes if isinstance(one, ast.Expr)}  # docstrings
+        texts = [one for one in cell.nodes if isinstance(one, ast.Constant)]
+        if any(is_text(one) and "$$" in str(one.value) and id(one) not in alone for one in texts):
             problem = "of each `$$` in a text, a step gets one `$`: Kubernetes reads two as one"
             yield cell, problem, "make the two by `'$' * 2`"
 

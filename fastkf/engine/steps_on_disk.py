@@ -1,0 +1,103 @@
+"""The folders of a run's steps, and what a step is told that looks into those of another."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from fastkf.engine.own_places import PLACES, is_below
+from fastkf.runs.model import Failure
+
+PATH = re.compile(r"""['"](/[^'"\n]+)['"]|(/[^\s'",;:()\[\]]+)""")
+OF_ANOTHER = (
+    "the step {step} has written it, and each step has a file system of its own, as on a cluster, "
+    "/tmp too: pass its content on in a variable or an artifact, or keep it in a volume or an "
+    "object store"
+)
+HOMES = ("home", "tmp")  # in a step's folder; Kale's steps have /tmp as theirs
+OF_HOME = (
+    "your home folder has it, and a step has one of its own, as on a cluster: bring the file with "
+    "--bring, or give what is secret as a Secret (--secret)"
+)
+OF_THE_MACHINE = (
+    "this machine has it, and each step has a /tmp of its own, as on a cluster: bring the file "
+    "with --bring, name its folder with --parameter, or keep it in a volume"
+)
+
+
+class Steps:
+    """The folders of the steps of a run: of those that go on, and of those that have ended.
+
+    When a step has ended, its folder moves: its paths lead to nothing then, as when a container is
+    gone.
+
+    Args:
+        folder: in which they are.
+    """
+
+    def __init__(self, folder: Path):
+        self._running, self._ended = folder / "steps", folder / "ended"
+
+    def make_folder(self, step: str) -> Path:
+        self._running.mkdir(exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{step}-", dir=self._running))
+
+    def end(self, folder: Path) -> dict[str, Path]:
+        """Moves the folder of a step that has ended; returns what it has seen to where it is."""
+        self._ended.mkdir(exist_ok=True)
+        now = folder.rename(self._ended / folder.name)
+        own = {place: now / name for place, name in PLACES.items()}
+        return {**own, str(folder): now}
+
+    def explain(self, failure: Failure, name: str, seen: Iterable[str] | None) -> Failure:
+        """The failure, with what to do where a path in it is another step's, or this machine's.
+
+        Args:
+            name: of the folder of the step that has failed, and ended.
+            seen: what it has seen of this machine below these folders; None where it saw all.
+        """
+        if failure.remedy:
+            return failure
+        for path in (quoted or bare for quoted, bare in PATH.findall(failure.message)):
+            remedy = self._name_other(path, self._ended / name)
+            if remedy is None and seen is not None and not is_below(path, seen):
+                is_there = _find_inside(path) is not None and os.path.lexists(path)
+                remedy = OF_THE_MACHINE if is_there else None
+            if remedy is not None:
+                return replace(failure, remedy=remedy)
+        return failure
+
+    def _name_other(self, path: str, own: Path) -> str | None:
+        if Path(path).is_relative_to(self._running):
+            name, *inside_it = Path(path).relative_to(self._running).parts or ("",)
+            if name == own.name:
+                return OF_HOME if _has_at_home(inside_it) else None
+            return _tell(self._ended / name) if (self._ended / name).is_dir() else None
+        inside = _find_inside(path)
+        if inside is None or os.path.lexists(own / inside):
+            return None
+        others = [*self._ended.glob("*"), *self._running.glob("*")]
+        for other in others:
+            if other != own and os.path.lexists(other / inside):
+                return _tell(other)
+        return None
+
+
+def _has_at_home(parts: Sequence[str]) -> bool:
+    """Whether this user's home has what a step has not found in its own."""
+    is_at_home = len(parts) > 1 and parts[0] in HOMES
+    return is_at_home and os.path.lexists(os.path.join(os.path.expanduser("~"), *parts[1:]))
+
+
+def _tell(other: Path) -> str:
+    return OF_ANOTHER.format(step=other.name.rpartition("-")[0])
+
+
+def _find_inside(path: str) -> str | None:
+    """Where in a step's folder is what it sees at a path."""
+    for place, name in PLACES.items():
+        if path != place and Path(path).is_relative_to(place):
+            return os.path.join(name, os.path.relpath(path, place))
+    return None
