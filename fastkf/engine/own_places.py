@@ -141,13 +141,18 @@ def is_below(path: str, folders: Iterable[str]) -> bool:
 
 
 def _find_there(text: str) -> str | None:
-    """The longest part of an absolute path that is there."""
+    """The nearest folder of an absolute path that is there; a file directly in /tmp itself.
+
+    A file that was mounted alone could be written, but not replaced, as whoever writes it whole
+    does.
+    """
     if not text.startswith("/") or "\0" in text:
         return None
     path = os.path.normpath(text)
     while not os.path.lexists(path):
         path = os.path.dirname(path)
-    return path
+    around = os.path.dirname(path)
+    return path if os.path.isdir(path) or around in PLACES else around
 
 
 @cache

@@ -178,7 +178,7 @@ def _make_executors(
             shared=list_shared(package),
         )
         executors["python"] = stack.enter_context(tasks)
-    containers = ContainerTasks(around, folders, options.offline, options.given)
+    containers = ContainerTasks(around, folders, options.offline, options.given, provisions.given)
     executors["container"] = stack.enter_context(containers)
     return executors
 

@@ -129,7 +129,7 @@ class Provided:
         if self.components:
             folder = Path(self.components)
             folders = find_folders(package, list_containers(package), folder)
-            containers = ContainerTasks(folder, folders, self.offline, given)
+            containers = ContainerTasks(folder, folders, self.offline, given, provisions.given)
             executors["container"] = stack.enter_context(containers)
         return executors
 

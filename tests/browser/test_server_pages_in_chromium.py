@@ -20,7 +20,7 @@ PNG = (
 GATED = """
 import pathlib, time
 print("step {0} begins", flush=True)
-while not pathlib.Path("{1}", "gate-{0}").exists():
+while not pathlib.Path(watched, "gate-{0}").exists():
     time.sleep(0.1)
 print("step {0} ends", flush=True)
 return rows"""
@@ -96,15 +96,17 @@ def tab_to(page, wanted: str, most: int = 60) -> None:
 
 
 def test_a_run_is_started_with_a_form_and_followed_live(place, visit, tmp_path):
-    sources = [GATED.format(number, tmp_path) for number in (1, 2)]
-    package = chain(*sources, name="gated", parameters={"rows": 3})
+    sources = [GATED.format(number) for number in (1, 2)]
+    package = chain(*sources, name="gated", parameters={"rows": 3, "watched": ""})
     pipeline, _ = place.add_pipeline("gated", package)
     page = visit(f"#/pipelines/details/{pipeline}")
     page.get_by_label("rows").fill("3.5")
     page.get_by_role("button", name="Start the run").click()
-    assert "takes a whole number, not “3.5”" in page.locator("[data-field]").inner_text()
+    field = page.locator("[data-field]", has_text="rows")
+    assert "takes a whole number, not “3.5”" in field.inner_text()
     assert focused(page) == "parameter-1"
     page.get_by_label("rows").fill("4")
+    page.get_by_label("watched").fill(str(tmp_path))
     page.get_by_label("Name of the run").fill("my run")
     page.get_by_role("button", name="Start the run").click()
     page.wait_for_url("**/#/runs/details/*")

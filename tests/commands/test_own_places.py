@@ -65,6 +65,22 @@ def load(model: Input[Artifact]) -> str:
     return open(model.path).read()
 
 
+@component
+def replace(path: str) -> str:
+    import os
+    from pathlib import Path
+
+    Path(f"{path}.new").write_text("replaced")
+    os.replace(f"{path}.new", path)
+    return path
+
+
+@dsl.container_component
+def replace_in_shell(path: str):
+    words = ["sh", "-c", 'echo replaced > "$0.new" && mv "$0.new" "$0"']
+    return dsl.ContainerSpec(image="own", command=words, args=[path])
+
+
 @dsl.container_component
 def write_in_shell(name: str):
     return dsl.ContainerSpec(image="own", command=["sh", "-c", 'echo x > "/tmp/$0"'], args=[name])
@@ -79,6 +95,16 @@ def read_in_shell(name: str):
 def by_name(path: str) -> str:
     first = write(path=path)
     return read(path=path).after(first).output
+
+
+@dsl.pipeline
+def by_replacing(path: str):
+    replace(path=path)
+
+
+@dsl.pipeline
+def by_replacing_in_shell(path: str):
+    replace_in_shell(path=path)
 
 
 @dsl.pipeline
@@ -165,9 +191,10 @@ def compiled(pipeline, folder) -> Path:
 
 def run(pipeline, folder, provisions=None, given=None, **arguments):
     package = Package.read(compiled(pipeline, folder))
+    paths = provisions.given if provisions else ()
     with (
         PythonTasks(provisions or Provisions(folder), warm=False, given=given) as python,
-        ContainerTasks(folder, {"own": folder}) as container,
+        ContainerTasks(folder, {"own": folder}, paths=paths) as container,
     ):
         return run_package(
             package,
@@ -277,6 +304,18 @@ def test_a_file_of_this_machine_is_not_there_unless_it_is_named_for_the_run(tmp_
         again.mkdir()
         outcome = run(of_two, again, named, path=file.name, other=other)
         assert outcome.outputs == {"Output": "of the machine"}
+
+
+@pytest.mark.parametrize("pipeline", [by_replacing, by_replacing_in_shell])
+def test_a_file_that_is_named_for_the_run_can_be_replaced(tmp_path, pipeline):
+    """A registry is written whole, and put in the place of the old one; the folder is in /tmp."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path = Path(folder) / "registry.json"
+        path.write_text("old")
+        provisions = Provisions(tmp_path, given=(str(path),))
+        outcome = run(pipeline, tmp_path, provisions, path=str(path))
+        assert outcome.succeeded, outcome.steps
+        assert path.read_text().strip() == "replaced"
 
 
 def test_a_container_whose_argument_is_too_long_does_not_start(tmp_path):

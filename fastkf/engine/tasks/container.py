@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -46,6 +46,8 @@ class ContainerTasks:
         folders: from image to the folder of its component.
         offline: their `pip install` fetches nothing.
         given: the Secrets and ConfigMaps of the cluster; None where nobody was asked for any.
+        paths: texts of the parameters that were given for this run; what those that are absolute
+            paths name stays where it is.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class ContainerTasks:
         folders: Mapping[str, Path],
         offline: bool = False,
         given: Given | None = None,
+        paths: Sequence[str] = (),
     ):
         self._components, self._offline, self._given = components, offline, given
+        self._paths = paths
         self._folders = folders
         self._children = Children()
 
@@ -117,7 +121,7 @@ class ContainerTasks:
     ) -> tuple[list[Mount], list[str]]:
         kept = (Path(self._scratch.name), job.run_folder, self._components, folder)
         code = *job.script, *read_code(folder), *read_code(self._components, "*")
-        return arrange(job, self._given, own, kept, Texts(code), log)
+        return arrange(job, self._given, own, kept, Texts(code, self._paths), log)
 
     def _environment(self, folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
         """This environment with a `python3` and a home in the step's folder, and `variables`."""
