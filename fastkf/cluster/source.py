@@ -11,7 +11,7 @@ from fastkf.notebook import gate
 from fastkf.notebook.brought import top_names
 from fastkf.notebook.compile import compile_package
 from fastkf.notebook.model import Notebook, read
-from fastkf.notebook.parameters import read_parameters
+from fastkf.notebook.parameters import compiled, read_parameters
 from fastkf.package.arguments import read_arguments
 from fastkf.package.model import Package
 from fastkf.package.pins import Pins
@@ -57,10 +57,8 @@ class Source:
 
     @property
     def compiled_arguments(self) -> dict[str, Any]:
-        """The given parameters as the package names them: Kale writes them in lower case."""
-        if self.notebook is None:
-            return self.arguments
-        return {name.lower(): value for name, value in self.arguments.items()}
+        """The given parameters as the package names them."""
+        return compiled(self.arguments) if self.notebook else self.arguments
 
 
 def read_source(

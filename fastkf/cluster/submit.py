@@ -1,9 +1,10 @@
 """A source as a run on a Kubeflow Pipelines server: upload, run, result."""
 
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,9 +21,9 @@ from fastkf.cluster.target import Client, Endpoint, connect
 from fastkf.cluster.upload import create_run, find_experiment, upload
 from fastkf.cluster.versions import check_version
 from fastkf.notebook.model import Notebook
+from fastkf.package import warnings
 from fastkf.package.arguments import complete_arguments
 from fastkf.package.containers import list_containers
-from fastkf.package.lengths import list_too_long
 from fastkf.package.model import Package
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.model import PipelineResult, Run, State
@@ -71,9 +72,8 @@ def submit(source: Source, server: Endpoint, options: Options, progress: Progres
         if source.notebook:
             progress.done(f"compiled {shown_path(source.path)}", time.monotonic() - began)
         check_version(client, package)
-        for name, found in list_too_long(package):
-            progress.warn(f"{name}: {found}")
-        _warn_of_data(source, package, options.has_data, client, progress)
+        for warning in _list_warnings(source, package, options.has_data, client):
+            progress.warn(warning)
         if options.wait:  # nothing is kept of a run that nobody waits for
             folder = make_run_folder(source.name, options.output, options.home)
             file = Path(shutil.move(file, folder / file.name))
@@ -208,20 +208,25 @@ def _fetch_package(client: Client, run) -> Package:
     return Package.from_spec(spec)
 
 
-def _warn_of_data(
-    source: Source, package: Package, has_data: HasData, client: Client, progress: Progress
-) -> None:
-    """A step in a container has none of this machine's folders, but those of its image."""
+def _list_warnings(
+    source: Source, package: Package, has_data: HasData, client: Client
+) -> Iterator[str]:
+    """What will not do there, as far as it is known before anything is uploaded."""
     place = source.parameters.get(DATA)
-    if client.health.is_local or not isinstance(place, str):
-        return
-    if "://" in place or Path(place).is_absolute():
-        return
-    images = {container.image for container in list_containers(package).values()}
-    images = {image for image in images if not has_data(image, place)}
-    if images:
-        progress.warn(
-            f"{DATA} is {place}. Steps see no folder of this machine, and nothing says that the "
-            f"image {', '.join(sorted(images))} has that one; name a place that they can read, an "
-            "object store's or one in the image: --data-dir s3://BUCKET/FOLDER"
-        )
+    if not client.health.is_local and isinstance(place, str) and _is_folder_here(place):
+        images = {container.image for container in list_containers(package).values()}
+        if lacking := sorted(image for image in images if not has_data(image, place)):
+            yield (
+                f"{DATA} is {place}. Steps see no folder of this machine, and nothing says that "
+                f"the image {', '.join(lacking)} has that one; name a place that they can read, "
+                "an object store's or one in the image: --data-dir s3://BUCKET/FOLDER"
+            )
+    yield from warnings.of_lengths(package)
+    if source.notebook is None:  # of which the check has told all else
+        yield from warnings.of_terminal(package, os.environ)
+        yield from warnings.of_lacks(package)
+
+
+def _is_folder_here(place: str) -> bool:
+    """Whether it is a path that only this machine can follow; no URL, nor one in an image."""
+    return "://" not in place and not Path(place).is_absolute()

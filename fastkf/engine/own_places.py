@@ -8,7 +8,7 @@ machine has there for the steps, such as the run's folder, stays where it is.
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,9 @@ from fastkf.engine.isolation import MARSHAL
 from fastkf.engine.job import Job
 from fastkf.engine.placeholders import local_path
 from fastkf.package.given import Given
+from fastkf.package.kale import brings_source
+from fastkf.package.model import Package
+from fastkf.package.settings import words_of
 
 PLACES = {"/tmp": "tmp", "/var/tmp": "var-tmp"}  # to the name in a step's folder
 NAMED = re.compile(r"/(?:var/)?tmp\b")
@@ -71,6 +74,12 @@ def arrange(
             [*stays, *list_kept((*kept, *uris), texts.paths)],
         )
     return mounts, stays
+
+
+def warn_of_shared(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Says that steps share folders that they name, where they do."""
+    if are_named(_list_texts(package, arguments)) and not can_mount():
+        yield SHARED
 
 
 def are_named(texts: Iterable[str]) -> bool:
@@ -138,6 +147,16 @@ def list_kept(paths: Iterable[Path | str], texts: Iterable[str] = ()) -> list[st
 def is_below(path: str, folders: Iterable[str]) -> bool:
     """Whether a path is one of these folders, or in one of them."""
     return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+def _list_texts(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """The texts of its steps' code and of the values that they are given."""
+    yield from texts_in({**package.defaults, **arguments})
+    yield from package.python_sources.values()
+    for executor in package.executors.values():
+        container = executor.get("container") or {}
+        if not brings_source(container.get("command") or ()):
+            yield from words_of(container)
 
 
 def _find_there(text: str) -> str | None:

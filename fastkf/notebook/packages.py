@@ -1,12 +1,11 @@
 """The packages that a notebook imports and that are not here."""
 
-import ast
 import importlib.util
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
-from fastkf.base.python_syntax import parse_python
-from fastkf.notebook.check.modules import imported_modules, is_local, modules_of, path_calls
+from fastkf.notebook.check.modules import imported_modules, is_local, path_calls
 from fastkf.notebook.check.packages import WELL_KNOWN
 from fastkf.notebook.kale import package_of
 from fastkf.notebook.model import Cell, Notebook
@@ -32,16 +31,14 @@ def list_missing_packages(notebook: Notebook) -> list[str]:
 
 
 def _list_modules(cell: Cell) -> Iterator[str]:
-    if cell.tree is not None:
-        yield from imported_modules(cell)
-        return
-    from IPython.core.inputtransformer2 import TransformerManager
+    if cell.tree is None:  # with IPython's own words, say
+        from IPython.core.inputtransformer2 import TransformerManager
 
-    try:
-        tree = parse_python(TransformerManager().transform_cell(cell.source))
-    except (SyntaxError, ValueError):  # what is no code of IPython either, its kernel says
-        return
-    yield from modules_of(ast.walk(tree))
+        try:
+            cell = replace(cell, source=TransformerManager().transform_cell(cell.source))
+        except SyntaxError:  # what is no code of IPython either, its kernel says
+            return
+    yield from imported_modules(cell)
 
 
 def _find_missing(tops: dict[str, str], is_told: bool) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,11 @@ from fastkf.package import kale
 from fastkf.package.parameters import read_value
 
 
+def compiled(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, as a package names them: Kale writes them in lower case."""
+    return {name.lower(): value for name, value in parameters.items()}
+
+
 def read_parameters(notebook: Notebook, given: Mapping[str, str]) -> dict[str, Any]:
     """The given texts in the types of the notebook's own values.
 

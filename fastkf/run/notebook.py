@@ -12,6 +12,7 @@ from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.engine.environments import Environments
 from fastkf.engine.layer import Layer
+from fastkf.engine.own_places import warn_of_shared
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.engine.volumes import take_folders_here
@@ -19,12 +20,13 @@ from fastkf.notebook import gate
 from fastkf.notebook.brought import brought_files
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.packages import list_missing_packages
-from fastkf.notebook.parameters import read_parameters
+from fastkf.notebook.parameters import compiled, read_parameters
+from fastkf.package import warnings
 from fastkf.package.asked import Asked, ask_for_kernel, list_asked
-from fastkf.package.given import Given, explain_lack
+from fastkf.package.given import Given
 from fastkf.package.pins import Pins
 from fastkf.run.compared import say_what_is_compared
-from fastkf.run.pipeline import run_pipeline, warn_of_long, warn_of_shared
+from fastkf.run.pipeline import run_pipeline
 from fastkf.run.reasons import Reasons
 from fastkf.runs.compare import EXACT, Tolerance
 from fastkf.runs.folder import make_run_folder
@@ -81,14 +83,11 @@ def run_notebook(
         options.bring(notebook.course.needs)
     folder = make_run_folder(notebook.name, options.output, options.home)
     run = Run(folder, notebook.name, notebook.title, {**notebook.parameters, **parameters})
-    home = notebook.path.resolve().parent
-    texts, of_run = texts_of(run.parameters), texts_of(parameters)
-    provisions = Provisions(home, texts, brought, given=of_run)
     tolerance = options.tolerance
     if tolerance.usual is None:
         tolerance = replace(tolerance, usual=notebook.course.tolerance)
     with keep(run, tolerance) as keeper:
-        _run_both_ways(together, parameters, provisions, options, keeper, progress)
+        _run_both_ways(together, parameters, brought, options, keeper, progress)
         keeper.update(compared=say_what_is_compared(keeper.run))
     return keeper.run
 
@@ -104,17 +103,19 @@ def _check_tolerance(tolerance: Tolerance, metrics: Sequence[str]) -> None:
 def _run_both_ways(
     notebook: Notebook,
     parameters: Mapping[str, Any],
-    provisions: Provisions,
+    brought: tuple[str, ...],
     options: Options,
     keeper: Keeper,
     progress: Progress,
 ) -> None:
     folder, given, asked = keeper.run.folder, options.given, list[Asked]()
-    environments, reasons = Environments(options.offline), Reasons(notebook)
+    environments, explain = Environments(options.offline), Reasons(notebook).explain
     package = None
     with ExitStack() as stack:
         if options.only != "notebook":
             # First of all: its parent is forked before there are threads, and imports meanwhile.
+            home, texts = notebook.path.resolve().parent, texts_of(keeper.run.parameters)
+            provisions = Provisions(home, texts, brought, given=texts_of(parameters))
             tasks = PythonTasks(provisions, notebook.imports, environments=environments)
             stack.enter_context(tasks)
         missing = list_missing_packages(notebook) if options.only != "pipeline" else []
@@ -124,10 +125,9 @@ def _run_both_ways(
             began = time.monotonic()
             package = compile_package(notebook, folder / "pipeline.yaml", pins=options.pins)
             progress.done(f"compiled {shown_path(folder)}/pipeline.yaml", time.monotonic() - began)
-            warn_of_long(package, progress)
-            warn_of_shared(package, parameters, progress)
-            if lack := explain_lack(package, given):
-                progress.warn(str(lack))  # where the data are here, no keys to a store are needed
+            told = *warn_of_shared(package, parameters), *warnings.of_lengths(package)
+            for warning in (*told, *warnings.of_references(package, given)):
+                progress.warn(warning)
             asked = list_asked(package)
         kernel = ask_for_kernel(asked, missing, options.pins)
         if package:
@@ -138,9 +138,8 @@ def _run_both_ways(
             notebook, parameters, below, options, keeper, progress
         )
         if package and has_run:
-            arguments = {name.lower(): value for name, value in parameters.items()}
             how = partial(run_pipeline, order=list(notebook.steps), given=given)
-            how(package, arguments, {"python": tasks}, keeper, progress, reasons.explain)
+            how(package, compiled(parameters), {"python": tasks}, keeper, progress, explain)
 
 
 def _run_as_notebook(

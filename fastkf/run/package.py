@@ -10,6 +10,7 @@ passes them.
 Steps of Python components (Kale's too) run as they do in `fastkf run NOTEBOOK`.
 """
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from typing import Any
 from fastkf.base.brought import find_named, list_files
 from fastkf.base.files import shown_path
 from fastkf.engine.environments import Environments
+from fastkf.engine.own_places import warn_of_shared
 from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
@@ -28,6 +30,7 @@ from fastkf.engine.tasks.container import ContainerTasks
 from fastkf.engine.tasks.docker import DockerTasks, check_engine
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.engine.volumes import check_mounts, list_claims
+from fastkf.package import warnings
 from fastkf.package.arguments import complete_arguments, read_arguments
 from fastkf.package.asked import list_asked
 from fastkf.package.containers import find_folders, list_containers, list_made
@@ -36,13 +39,7 @@ from fastkf.package.imports import list_shared
 from fastkf.package.model import Package
 from fastkf.package.refusals import check_runs_here
 from fastkf.package.settings import describe_settings
-from fastkf.run.pipeline import (
-    run_pipeline,
-    warn_of_lacks,
-    warn_of_long,
-    warn_of_shared,
-    warn_of_terminal,
-)
+from fastkf.run.pipeline import run_pipeline
 from fastkf.runs.cache import Store
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.keeper import keep
@@ -139,11 +136,12 @@ def _tell(what: str, run: Run, progress: Progress) -> None:
 def _warn(
     package: Package, arguments: Mapping[str, Any], options: Options, progress: Progress
 ) -> None:
-    warn_of_long(package, progress)
-    if not options.docker:  # whose containers have nothing of the terminal
-        warn_of_terminal(package, progress)
-        warn_of_shared(package, arguments, progress)
-        warn_of_lacks(package, progress)
+    found = list(warnings.of_lengths(package))
+    if not options.docker:  # whose containers have nothing of this machine
+        found += warnings.of_terminal(package, os.environ)
+        found += [*warn_of_shared(package, arguments), *warnings.of_lacks(package)]
+    for warning in found:
+        progress.warn(warning)
 
 
 def _tell_volumes(package: Package, given: Given, progress: Progress) -> None:

@@ -1,24 +1,16 @@
 """The pipeline's part of a run: shown while it goes, each failure in its author's words."""
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from fastkf.base import clock
-from fastkf.base.mounts import can_mount
-from fastkf.engine.own_places import SHARED, are_named, texts_in
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.tasks import Executor, Kind
 from fastkf.package.given import Given
-from fastkf.package.kale import brings_source
-from fastkf.package.lacks import list_lacks
-from fastkf.package.lengths import list_too_long
 from fastkf.package.model import Package
-from fastkf.package.settings import words_of
-from fastkf.package.terminal import list_read
 from fastkf.runs.cache import Store
 from fastkf.runs.keeper import Keeper
 from fastkf.runs.model import PipelineResult, State, Step
@@ -65,49 +57,6 @@ def run_pipeline(
             keeper.update(pipeline=result.end(result.state))
     if result.state is State.SUCCEEDED:
         progress.done("ran as a pipeline", seconds)
-
-
-def warn_of_long(package: Package, progress: Progress) -> None:
-    """Says which steps will not start, as far as it is known before the run."""
-    for name, found in list_too_long(package):
-        progress.warn(f"{name}: {found}")
-
-
-def warn_of_shared(package: Package, arguments: Mapping[str, Any], progress: Progress) -> None:
-    """Says that steps share folders that they name, where they do."""
-    if are_named(_list_texts(package, arguments)) and not can_mount():
-        progress.warn(SHARED)
-
-
-def warn_of_lacks(package: Package, progress: Progress) -> None:
-    """Says which steps import what is here, and not in their containers."""
-    for name, image, modules in list_lacks(package):
-        progress.warn(
-            f"{name} imports {', '.join(modules)}, and its container has no such module: neither "
-            f"has its image {image}, nor does the component install it. On a cluster it ends with "
-            "ModuleNotFoundError; name the package in packages_to_install, or take an image that "
-            "has it"
-        )
-
-
-def warn_of_terminal(package: Package, progress: Progress) -> None:
-    """Says which steps read keys and addresses that the terminal has, and their pods have not."""
-    for name, variables in list_read(package, os.environ):
-        progress.warn(
-            f"{name} reads {', '.join(variables)} of your terminal; a pod has such a variable only "
-            "from its image or a Secret: kubernetes.use_secret_as_env, or in a notebook the tag "
-            "secret:NAME:KEY:VARIABLE"
-        )
-
-
-def _list_texts(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of its steps' code and of the values that they are given."""
-    yield from texts_in({**package.defaults, **arguments})
-    yield from package.python_sources.values()
-    for executor in package.executors.values():
-        container = executor.get("container") or {}
-        if not brings_source(container.get("command") or ()):
-            yield from words_of(container)
 
 
 def _complete(result: PipelineResult, outcome: Outcome) -> PipelineResult:

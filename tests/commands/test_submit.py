@@ -12,6 +12,7 @@ import pytest
 from build import write_notebook
 from conftest import fastkf, start
 from faulty import Proxy, answer, cut, drop, page, slow
+from kfp import compiler, dsl
 from rich.console import Console
 from servers import Server
 
@@ -402,6 +403,32 @@ def test_the_local_server_is_not_warned_of_relative_data(local, tmp_path, shown)
     source = read_source(path, shown.display, given={})
     submit.submit(source, Endpoint(local), options, shown.display)
     assert "data_dir" not in shown.text
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def ask_with_a_table() -> str:
+    import os
+
+    import pandas
+
+    return f"{os.environ['OWN_API_KEY']}{pandas.__version__}"
+
+
+@dsl.pipeline
+def asking():
+    ask_with_a_table()
+
+
+def test_what_the_containers_of_a_package_lack_is_told_before_it_is_sent(
+    local, tmp_path, shown, monkeypatch
+):
+    monkeypatch.setenv("OWN_API_KEY", "of the terminal")
+    path = tmp_path / "asking.yaml"
+    compiler.Compiler().compile(asking, str(path))
+    send(path, local, shown, wait=False)
+    told = " ".join(shown.text.partition("started the run")[0].split())
+    assert "ask-with-a-table imports pandas, and its container has no such module" in told
+    assert "ask-with-a-table reads OWN_API_KEY of your terminal" in told
 
 
 def test_a_notebook_that_the_checks_reject_is_not_sent(proxy, tmp_path):

@@ -1,0 +1,46 @@
+"""What of a package will not do on a cluster, as far as it is seen before a run."""
+
+from collections.abc import Iterable, Iterator
+
+from fastkf.package.given import Given, explain_lack
+from fastkf.package.lacks import list_lacks
+from fastkf.package.lengths import list_too_long
+from fastkf.package.model import Package
+from fastkf.package.terminal import list_read
+
+
+def of_lengths(package: Package) -> Iterator[str]:
+    """Which steps will not start."""
+    for name, found in list_too_long(package):
+        yield f"{name}: {found}"
+
+
+def of_references(package: Package, given: Given) -> Iterator[str]:
+    """Which Secrets and ConfigMaps are not given; where the data are here, no key is needed."""
+    if lack := explain_lack(package, given):
+        yield str(lack)
+
+
+def of_lacks(package: Package) -> Iterator[str]:
+    """Which steps import what is here, and not in their containers."""
+    for name, image, modules in list_lacks(package):
+        yield (
+            f"{name} imports {', '.join(modules)}, and its container has no such module: neither "
+            f"has its image {image}, nor does the component install it. On a cluster it ends with "
+            "ModuleNotFoundError; name the package in packages_to_install, or take an image that "
+            "has it"
+        )
+
+
+def of_terminal(package: Package, names: Iterable[str]) -> Iterator[str]:
+    """Which steps read keys and addresses that the terminal has, and their pods have not.
+
+    Args:
+        names: of the terminal's variables.
+    """
+    for name, variables in list_read(package, names):
+        yield (
+            f"{name} reads {', '.join(variables)} of your terminal; a pod has such a variable only "
+            "from its image or a Secret: kubernetes.use_secret_as_env, or in a notebook the tag "
+            "secret:NAME:KEY:VARIABLE"
+        )
