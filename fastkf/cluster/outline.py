@@ -5,6 +5,7 @@ from typing import Any
 
 from fastkf.package.graph import Place
 from fastkf.package.model import Package
+from fastkf.package.settings import for_executors
 
 ITERATORS = ("parameterIterator", "artifactIterator")
 # Kubeflow's own program does what these stand for: it makes a volume, or takes one away.
@@ -25,6 +26,7 @@ class Outline:
         self.contents: dict[Place, Mapping[str, Any]] = {}
         self._groups: set[Place] = set()
         self._executors: dict[Place, Mapping[str, Any]] = {}
+        self._settings: dict[Place, Mapping[str, Any]] = {}
         self._keys: dict[tuple[Place, str], str] = {}
         self._read(package.spec.get("root") or {}, (), ())
 
@@ -67,6 +69,13 @@ class Outline:
     def is_retried(self, place: Place) -> bool:
         return bool(self.contents.get(place, {}).get("retryPolicy"))
 
+    def count_marks(self, place: Place) -> tuple[int, int] | None:
+        """How many annotations and labels its pod is given; None: the package says nothing."""
+        marks = self._settings.get(place, {}).get("podMetadata")
+        if marks is None:
+            return None
+        return len(marks.get("annotations") or ()), len(marks.get("labels") or ())
+
     def _read(self, component: Mapping[str, Any], here: Place, around: tuple[str, ...]) -> None:
         executors = (self.package.spec.get("deploymentSpec") or {}).get("executors") or {}
         for key, content in ((component.get("dag") or {}).get("tasks") or {}).items():
@@ -79,6 +88,8 @@ class Outline:
             part = (self.package.spec.get("components") or {}).get(name) or {}
             if "dag" in part:
                 self._groups.add(place)
-            self._executors[place] = executors.get(part.get("executorLabel")) or {}
+            label = part.get("executorLabel", "")
+            self._executors[place] = executors.get(label) or {}
+            self._settings[place] = for_executors(self.package).get(label) or {}
             if name not in around:  # one in itself is never run
                 self._read(part, place, (*around, name))

@@ -4,6 +4,7 @@ Argo calls a pod WORKFLOW-TEMPLATE-NUMBER. The number is the FNV-1a hash of its 
 that is the path of tasks that leads to it: `flow(0).root(0).train(0).executor(0)`. A `(0)` is the
 attempt; before Kubeflow Pipelines 2.17, without retries for all nodes, there is none. The task of
 an exit handler is below what it waits for: `flow(0).root(0).exit-handler-1.onExit(0).tell(0)...`.
+The steps whose pods get labels or annotations have templates of their own since 2.15.
 """
 
 import re
@@ -17,8 +18,10 @@ from fastkf.package.graph import Place
 from fastkf.runs.model import State
 
 EXECUTOR, DRIVER = "executor", "driver"
+IMPLEMENTATION = "system-container-impl"  # the template of a step's own container
 POD = re.compile(
-    r"(.+?)-(?:retry-)?system-(?:container-impl|container-driver|dag-driver|importer)-\d+"
+    r"(.+?)-(?:metadata-\d+-\d+-)?(?:retry-)?"
+    r"system-(?:container-impl|container-driver|dag-driver|importer)-\d+"
 )
 ATTEMPT = re.compile(r"\(\d+\)")
 LONGEST_PREFIX = 242  # letters; of 253 that a name may have, Argo keeps some for the number
@@ -65,11 +68,13 @@ class PodNames:
         if not self.workflow:
             return []
         nodes = self._list_nodes(spot, part)
-        prefix = f"{self.workflow}-{self._template(spot, part)}"[:LONGEST_PREFIX]
+        templates = self._list_templates(spot, part)
+        prefixes = [f"{self.workflow}-{one}"[:LONGEST_PREFIX] for one in templates]
         computed = [str(_hash(".".join(one + attempt for one in nodes))) for attempt in ("(0)", "")]
         told = self._numbers.get(nodes[-1], [])
         sure = [one for one in told if one in computed]
-        return [f"{prefix}-{one}" for one in dict.fromkeys(sure or computed + told)][:MOST_GUESSES]
+        numbers = dict.fromkeys(sure or computed + told)
+        return [f"{prefix}-{one}" for one in numbers for prefix in prefixes][:MOST_GUESSES]
 
     def is_going(self, spot: Spot, part: str) -> bool:
         """Whether the API tells of pods of a node of this name, and of no success."""
@@ -118,6 +123,12 @@ class PodNames:
         hook = self._outline.find_hook(place)
         return [f"{hook}.onExit"] if hook else []
 
+    def _list_templates(self, spot: Spot, part: str) -> list[str]:
+        """The one of a server of today first."""
+        name = self._template(spot, part)
+        marks = self._outline.count_marks(spot[0]) if name.endswith(IMPLEMENTATION) else None
+        return [f"metadata-{marks[0]}-{marks[1]}-{name}", name] if marks else [name]
+
     def _template(self, spot: Spot, part: str) -> str:
         place, _ = spot
         if self._outline.is_importer(place):
@@ -126,7 +137,7 @@ class PodNames:
             return "system-container-driver"
         if part == EXECUTOR:
             retry = "retry-" if self._outline.is_retried(place) else ""
-            return f"{retry}system-container-impl"
+            return f"{retry}{IMPLEMENTATION}"
         return "system-dag-driver" if self._outline.is_group(place) else "system-container-driver"
 
 

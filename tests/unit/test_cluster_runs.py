@@ -194,6 +194,19 @@ def test_a_step_that_is_retried_has_another_template():
     assert name.startswith("flow-retry-system-container-impl-")
 
 
+def test_a_step_with_labels_has_another_template():
+    marks = {"labels": {"team": "ml", "stage": "load"}, "annotations": {"note": "mine"}}
+    executors = {"exec-step": {"podMetadata": marks}}
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+    package = Package(load("failed")["package"], platform)
+    names = PodNames(Outline(package))
+    names.learn(as_model({}), ["flow-metadata-1-2-system-container-impl-1"])
+    assert names.workflow == "flow"
+    name, before, *_ = names.guess((("load-step",), ()), EXECUTOR)
+    assert name.startswith("flow-metadata-1-2-system-container-impl-")
+    assert before.startswith("flow-system-container-impl-")
+
+
 def test_without_metadata_the_pod_of_a_failed_step_is_known_by_its_node(tmp_path):
     """On the address of the API alone there is no metadata, and a log at another place."""
     with Kubeflow("failed") as server:
