@@ -225,6 +225,7 @@ def _list_warnings(
     if source.notebook is None:  # of which the check has told all else
         yield from warnings.of_terminal(package, os.environ)
         yield from warnings.of_lacks(package)
+        yield from warnings.of_marks(package)
 
 
 def _is_folder_here(place: str) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 
 from fastkf.base.errors import CONTROLS, show_value
 from fastkf.package.kale import UNBROKEN
+from fastkf.package.marks import find_harm
 from fastkf.package.parameters import find_unstorable
 
 _KEY = r"[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?"
@@ -142,7 +143,9 @@ def _list_pasted_of_step(step: Any) -> Iterator[Pasted]:
         ("annotation", ANNOTATION_KEY, ANNOTATION, config.annotations),
     ):
         for key, value in values.items():
-            yield Pasted(tag, key, key_form, name)
+            harm = find_harm(tag, key, value)
+            own = Form("(?!)", f"keys of your own: {harm}")
+            yield Pasted(tag, key, own if harm else key_form, name)
             yield Pasted(f"{tag}:{key}", value, form, name)
     for key, value in config.limits.items():
         if key in GPU_LIMITS:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from fastkf.package.given import Given, explain_lack
 from fastkf.package.lacks import list_lacks
 from fastkf.package.lengths import list_too_long
+from fastkf.package.marks import list_harmful
 from fastkf.package.model import Package
 from fastkf.package.terminal import list_read
 
@@ -13,6 +14,12 @@ def of_lengths(package: Package) -> Iterator[str]:
     """Which steps will not start."""
     for name, found in list_too_long(package):
         yield f"{name}: {found}"
+
+
+def of_marks(package: Package) -> Iterator[str]:
+    """Which steps have labels and annotations that are Argo's own."""
+    for name, mark, harm in list_harmful(package):
+        yield f"{name} has the {mark}. On a cluster {harm}; take another key"
 
 
 def of_references(package: Package, given: Given) -> Iterator[str]:

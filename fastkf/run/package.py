@@ -136,7 +136,7 @@ def _tell(what: str, run: Run, progress: Progress) -> None:
 def _warn(
     package: Package, arguments: Mapping[str, Any], options: Options, progress: Progress
 ) -> None:
-    found = list(warnings.of_lengths(package))
+    found = [*warnings.of_lengths(package), *warnings.of_marks(package)]
     if not options.docker:  # whose containers have nothing of this machine
         found += warnings.of_terminal(package, os.environ)
         found += [*warn_of_shared(package, arguments), *warnings.of_lacks(package)]

@@ -858,6 +858,14 @@ METADATA = [
             ("image:python@sha256:abc", "image of step load is 'python@sha256:abc',"),
             ("label:Team.org/model:a", "label of step load is 'Team.org/model',"),
             ("annotation:my_team/model:a", "annotation of step load is 'my_team/model',"),
+            (
+                "label:workflows.argoproj.io/workflow:mine",
+                "label of step load is 'workflows.argoproj.io/workflow',",
+            ),
+            (
+                "annotation:workflows.argoproj.io/node-id:mine",
+                "annotation of step load is 'workflows.argoproj.io/node-id',",
+            ),
             (f"annotation:{'a' * 64}:b", f"annotation of step load is '{'a' * 64}',"),
         ]
     ),
