@@ -125,7 +125,7 @@ def _run_both_ways(
             began = time.monotonic()
             package = compile_package(notebook, folder / "pipeline.yaml", pins=options.pins)
             progress.done(f"compiled {shown_path(folder)}/pipeline.yaml", time.monotonic() - began)
-            told = *warn_of_shared(package, parameters), *warnings.of_lengths(package)
+            told = warn_of_shared(package, parameters)
             for warning in (*told, *warnings.of_references(package, given)):
                 progress.warn(warning)
             asked = list_asked(package)

@@ -1546,9 +1546,26 @@ ENVIRONMENT = [
     ),
 ]
 
+LENGTHS = [
+    Example(
+        "long-code",
+        2,
+        "in step load, its code, with all that stands in it, has 13",
+        [("imports", "import math"), ("step:load", f"x = '{'7' * 131_000}'")],
+        [("imports", "import math"), ("step:load", f"x = '{'7' * 128_000}'")],
+    ),
+    Example(
+        "long-code",
+        1,
+        "bring it in the image",
+        [("step:load", f"x = len('{'😀' * 13_100}')"), TRAIN],
+        [("step:load", f"x = len('{'😀' * 12_700}')"), TRAIN],
+    ),
+]
+
 EXAMPLES = [
     *(*TAGS, *STEPS, *CODE, *MODULES, *VALUES, *FLOW, *METADATA, *CHANGES, *OBJECTS, *FILES),
-    *(*ENVIRONMENT, *SEEDS, *SETTINGS, *OWN_PARTS, *LOST, *SCALARS),
+    *(*ENVIRONMENT, *SEEDS, *SETTINGS, *OWN_PARTS, *LOST, *SCALARS, *LENGTHS),
 ]
 every_example = pytest.mark.parametrize(
     "example", EXAMPLES, ids=[f"{number}-{e.rule}" for number, e in enumerate(EXAMPLES)]
