@@ -1823,6 +1823,65 @@ def test_what_ends_well_is_no_finding(code, write):
     assert check(write([imports, ("step:load", code), (TRAIN[0], "print(x)")])) == []
 
 
+ONE = """
+class One:
+    def __init__(self, k):
+        self.k = k
+
+    def times(self, x):
+        return self.k * x
+"""
+COUNTING = """
+def counting():
+    number = 0
+
+    def count():
+        nonlocal number
+        number += 1
+        return number
+
+    return count
+"""
+SHARED = [
+    ("imports", "from collections import defaultdict\nfrom functools import partial"),
+    ("functions", ONE + COUNTING),
+]
+
+
+@pytest.mark.parametrize(
+    ("made", "change", "use", "rules"),
+    [
+        ("v = {'a': 1}; names = v.keys()", "v['b'] = 2", "print(list(names), v)", ["two-names"]),
+        ("v = {'a': 1}; names = v.keys()", "v['b'] = 2", "print(len(names), v)", ["two-names"]),
+        ("v = defaultdict(int); names = v.items()", "v['b'] = 2", "print(names, v)", ["two-names"]),
+        ("v = dict(a=1); names = v.values()", "v['b'] = 2", "print(names, v)", ["two-names"]),
+        ("v = {'a': 1}; names = list(v)", "v['b'] = 2", "print(names, v)", []),
+        ("v = {'a': 1}; names = v.keys()", "w = len(v)", "print(names, v, w)", []),
+        ("v = One(2); up = partial(v.times, 3)", "v.k = 4", "print(up(), v.k)", ["two-names"]),
+        ("v = One(2); up = partial(v.times, 3)", "w = up()", "print(w, v.k)", []),
+        ("v = 2; up = partial(max, 3)", "v += up(v)", "print(up(v))", []),
+    ],
+)
+def test_what_follows_an_object_follows_a_copy_in_another_step(made, change, use, rules, write):
+    change, use = (["step:train", "prev:load"], change), (["step:use", "prev:train"], use)
+    found = check(write([*SHARED, ("step:load", made.replace("; ", "\n")), change, use]))
+    assert [one.rule for one in found] == rules
+
+
+@pytest.mark.parametrize(("after", "rules"), [("load", ["different-value"]), ("train", [])])
+def test_a_function_that_counts_is_changed_by_a_call(after, rules, write):
+    load = ("step:load", "count = counting()\nx = 0")
+    train = (["step:train", "prev:load"], "score = x + count()")
+    use = (["step:use", f"prev:{after}"], f"print(count(), {'x' if rules else 'score'})")
+    assert [one.rule for one in check(write([*SHARED, load, train, use]))] == rules
+
+
+def test_a_file_that_is_closed_travels(write):
+    code = "with open('/dev/null') as file:\n    x = file.read()"
+    use = (["step:train", "prev:load"], "print(x, file.closed)")
+    assert check(write([("step:load", code), use])) == []
+
+
 def test_what_one_step_after_the_other_takes_is_not_cut_off(write):
     take = "a = next(v)"
     cells = [("step:load", "v = iter([1, 2])"), (["step:one", "prev:load"], take)]

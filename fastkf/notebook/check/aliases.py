@@ -87,6 +87,8 @@ def _remedy(share: Share) -> str:
 
 def _describe(share: Share, step: str) -> str:
     item, other = f"`{share.item}`", f"`{share.other}`"
+    if share.method and share.method.endswith(")"):
+        return f"{other} shows what is in {item} in step `{step}`, and what was in it then"
     if share.method:
         return f"{other} is a method of {item} in step `{step}`, and of a copy of it"
     if share.is_drawn:
@@ -202,7 +204,7 @@ def _looks_into(node: ast.AST, parents: dict[int, ast.AST], share: Share) -> boo
         is_told = isinstance(parent.slice, ast.Constant) and share.key is not None
         return not is_told or share.key is None or share.key.startswith(".")
     is_length = isinstance(parent, ast.Call) and ast.unparse(parent.func) in ("len", "isinstance")
-    return not share.only_by_key and not is_length
+    return not share.only_by_key and (not is_length or (share.method or "").endswith(")"))
 
 
 RULES = (Rule(two_names),)

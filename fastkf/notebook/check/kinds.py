@@ -36,10 +36,11 @@ from fastkf.notebook.check.calls import (
     TF_DATA,
 )
 from fastkf.notebook.check.once import once
-from fastkf.notebook.check.tables import Tables
+from fastkf.notebook.check.tables import Tables, is_many
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import Names
 
+SMALL_LETTERS = ("dict", "collections.defaultdict")  # classes all the same
 LITERALS = (
     *(ast.Constant, ast.JoinedStr, ast.List, ast.Dict, ast.Set, ast.Tuple),
     *(ast.ListComp, ast.DictComp, ast.SetComp),
@@ -85,7 +86,8 @@ class Kinds:
                     self._assign(item.optional_vars, item.context_expr)
             for inner in node.body if isinstance(node, ast.With) else ():
                 self._read(inner)
-            for name in () if isinstance(node, ast.With) else Names.of(node).bound:
+            closed = _closed_by(node) if isinstance(node, ast.With) else Names.of(node).bound
+            for name in closed:
                 self.known.pop(name, None)  # one way or another
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
@@ -130,7 +132,7 @@ class Kinds:
         if isinstance(node, ast.Name):
             return self.known.get(node.id)
         if isinstance(node, ast.Subscript):
-            return PANDAS if self.of(node.value) == PANDAS and _is_many(node) else None
+            return PANDAS if self.of(node.value) == PANDAS and is_many(node) else None
         if self._tables.are_objects(node):
             return OBJECTS
         if isinstance(node, ast.Attribute):
@@ -152,7 +154,8 @@ class Kinds:
         name = self.full_name(node.func)
         if name in self._functions:
             return self._maker_in(self._functions[name])
-        return name if name.rsplit(".", 1)[-1][:1].isupper() or "load_model" in name else None
+        is_class = name.rsplit(".", 1)[-1][:1].isupper() or name in SMALL_LETTERS
+        return name if is_class or "load_model" in name else None
 
     def _maker_in(self, function: ast.FunctionDef) -> str | None:
         """The class whose object a function returns, made in it."""
@@ -246,13 +249,9 @@ def _of_objects(name: str, call: ast.Call) -> str | None:
     types = [ast.unparse(word.value) for word in call.keywords if word.arg == "dtype"]
     first = call.args[0] if call.args else None
     parts = first.elts if isinstance(first, ast.List) and name == "numpy.array" else []
-    if not types and any(isinstance(one, ast.Dict) or _is_none(one) for one in parts):
+    if not types and any(isinstance(one, ast.Dict) or ast.unparse(one) == "None" for one in parts):
         return OBJECTS
     return OBJECTS if name in KEEP_OBJECTS and {*types} & {"object", "'O'", "'object'"} else None
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def full_name(node: ast.expr, names: Mapping[str, str]) -> str:
@@ -288,11 +287,10 @@ def _are_many_axes(call: ast.Call) -> bool:
     return any(isinstance(count, int) and count > 1 for count in counts)
 
 
-def _is_many(node: ast.Subscript) -> bool:
-    """Whether a part of a table is a table: rows by a condition or a slice, or columns."""
-    return not isinstance(node.slice, ast.Tuple) or any(
-        isinstance(part, ast.Slice | ast.List) for part in node.slice.elts
-    )
+def _closed_by(node: ast.With) -> list[str]:
+    """The files that are closed when a block ends, and as such can be saved."""
+    opened = [one for one in node.items if ast.unparse(one.context_expr).startswith("open(")]
+    return [one.optional_vars.id for one in opened if isinstance(one.optional_vars, ast.Name)]
 
 
 def _yields(node: ast.FunctionDef) -> bool:

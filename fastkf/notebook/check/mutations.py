@@ -28,11 +28,12 @@ class Function(NamedTuple):
 
 def written_in(notebook: Notebook, cell: Cell) -> frozenset[str]:
     """The variables whose objects a cell writes into."""
-    functions, objects = functions_of(notebook), objects_of(notebook)
-    if not objects and not any(function.changes for function in functions.values()):
+    functions, objects, counting = functions_of(notebook), objects_of(notebook), _counting(notebook)
+    if not (objects or counting or any(function.changes for function in functions.values())):
         return cell.names.written
     calls = [node for node in cell.nodes if isinstance(node, ast.Call)]
     through = {name for call in calls for name in changed_by_call(call, functions)}
+    through |= {one.func.id for one in calls if isinstance(one.func, ast.Name)} & counting
     return cell.names.written | through | {n for c in calls for n in _changed_by_method(c, objects)}
 
 
@@ -85,6 +86,29 @@ def _changed_by_method(call: ast.Call, objects: Mapping[str, frozenset[str]]) ->
     of = func.value if isinstance(func, ast.Attribute) else None
     if isinstance(of, ast.Name) and last_part(func) in objects.get(of.id, ()):
         yield of.id
+
+
+@once
+def _counting(notebook: Notebook) -> frozenset[str]:
+    return functions_that_count(_statements_of(notebook))
+
+
+def functions_that_count(statements: Iterable[ast.stmt]) -> frozenset[str]:
+    """The functions that keep something from call to call, made by a function: `count = make()`."""
+    nodes = list(statements)
+    makers = {
+        one.name
+        for one in nodes
+        if isinstance(one, ast.FunctionDef)
+        and any(isinstance(inner, ast.Nonlocal) for inner in ast.walk(one))
+    }
+    return frozenset(
+        target.id
+        for one in nodes
+        if isinstance(one, ast.Assign) and isinstance(one.value, ast.Call)
+        for target in one.targets
+        if isinstance(target, ast.Name) and ast.unparse(one.value.func) in makers
+    )
 
 
 @once

@@ -14,7 +14,7 @@ from fastkf.notebook.check.flow import (
     shared_cells,
 )
 from fastkf.notebook.check.memos import is_memo
-from fastkf.notebook.check.mutations import changed_in
+from fastkf.notebook.check.mutations import changed_in, functions_that_count
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import CHANGING_ALONE, Names
@@ -37,7 +37,7 @@ def changed_variables(
     notebook: Notebook, shared: list[Cell], reached: Mapping[str, set[str]]
 ) -> Found:
     altered = [(f.name, changed_globals(f)) for f in functions_in(shared)]
-    counting = functions_that_count(shared)
+    counting = functions_that_count(node for cell in shared for node in cell.statements)
     for name in sorted({name for cell in shared for name in made_names(cell)}):
         altering = {function for function, names in altered if name in names}
         if altering and only_remembers(notebook, shared, name):
@@ -120,23 +120,6 @@ def made_names(cell: Cell) -> frozenset[str]:
 def functions_in(cells: list[Cell]) -> list[ast.FunctionDef]:
     nodes = [node for cell in cells for node in cell.statements]
     return [node for node in nodes if isinstance(node, ast.FunctionDef)]
-
-
-def functions_that_count(shared: list[Cell]) -> set[str]:
-    """The functions that keep something from call to call, made by a function: `count = make()`."""
-    makers = {
-        function.name
-        for function in functions_in(shared)
-        if any(isinstance(node, ast.Nonlocal) for node in ast.walk(function))
-    }
-    return {
-        target.id
-        for cell in shared
-        for node in cell.statements
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
-        for target in node.targets
-        if isinstance(target, ast.Name) and ast.unparse(node.value.func) in makers
-    }
 
 
 def changed_globals(function: ast.FunctionDef) -> set[str]:

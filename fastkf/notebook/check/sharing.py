@@ -14,9 +14,12 @@ from fastkf.notebook.names import last_part, outer_nodes
 # What gives another look at an array, and no copy.
 VIEWS = ("reshape", "ravel", "view", "squeeze", "transpose", "swapaxes")
 VIEWS_OF_FIRST = tuple(f"numpy.{name}" for name in ("asarray", *VIEWS))
+PARTIAL = "functools.partial"
 PIPELINES = ("sklearn.pipeline.Pipeline", "sklearn.pipeline.make_pipeline")
 TAKE_IN = ("append", "appendleft", "insert", "add")
-DICTIONARIES = ("defaultdict", "OrderedDict", "UserDict")
+# What follows a dictionary, whatever becomes of it.
+FOLLOWS = ("keys", "values", "items")
+DICTIONARIES = ("dict", "defaultdict", "OrderedDict", "UserDict")
 # Attributes that objects make anew when they are asked for them, or that never change.
 COMPUTED = ("values", "T", "index", "columns", "shape", "dtypes", "dtype", "size", "loc", "iloc")
 # What makes, of a figure of matplotlib, a part to draw on; and the way back.
@@ -35,7 +38,8 @@ class Share:
         key: under what it holds it, as code: `'x'`, `.x`; None where the code does not tell.
         only_by_key: whether nothing but what is under that key counts as the object, as in a
             table, whose columns are looked at by themselves.
-        method: the other is this method of it: `log = history.append`.
+        method: the other is this method of it: `log = history.append`; or what follows it, with
+            the brackets of the call: `names = table.keys()`.
         is_drawn: it is what one draws on, and the other its figure.
         place: the line of the cell that makes it so.
     """
@@ -97,8 +101,7 @@ class Sharing:
         if not isinstance(holder, ast.Name) or holder.id in self._imported:
             return
         if isinstance(target, ast.Subscript):
-            made = (self._kinds.maker_of(holder) or "").rsplit(".", 1)[-1]
-            if self._kinds.of(holder) == PLAIN or made in DICTIONARIES:
+            if self._is_dictionary(holder):
                 yield Share(item, holder.id, place, True, _key(target))
         elif isinstance(target, ast.Attribute) and self._kinds.of(holder) not in (PANDAS, NUMPY):
             yield Share(item, holder.id, place, True, _key(target))
@@ -158,7 +161,12 @@ class Sharing:
         yield from ((one.id, key) for one, key in pairs if isinstance(one, ast.Name))
 
     def _part_of(self, name: str, value: ast.expr, place: tuple[int, int]) -> Iterator[Share]:
-        """Of `name = d["x"]` and `name = one.x`."""
+        """Of `name = d["x"]` and `name = one.x`, `partial(one.x, 2)` and `name = d.keys()`."""
+        if isinstance(value, ast.Call) and not (value.args or value.keywords):
+            yield from self._followed(name, value.func, place)
+            return
+        if isinstance(value, ast.Call) and self._kinds.full_name(value.func) == PARTIAL:
+            value = value.args[0]
         is_column = isinstance(value, ast.Attribute) and value.attr == "values"
         if is_column and isinstance(value, ast.Attribute):
             value = value.value
@@ -175,6 +183,15 @@ class Sharing:
         is_attribute = isinstance(value, ast.Attribute) and value.attr not in COMPUTED
         if is_attribute and not is_column and kind not in (PANDAS, NUMPY):
             yield Share(name, holder.id, place, True, _key(value), kind is None)
+
+    def _followed(self, name: str, func: ast.expr, place: tuple[int, int]) -> Iterator[Share]:
+        of = func.value if isinstance(func, ast.Attribute) else None
+        if isinstance(of, ast.Name) and last_part(func) in FOLLOWS and self._is_dictionary(of):
+            yield Share(of.id, name, place, holds=True, method=f"{last_part(func)}()")
+
+    def _is_dictionary(self, node: ast.Name) -> bool:
+        made = (self._kinds.maker_of(node) or "").rsplit(".", 1)[-1]
+        return self._kinds.of(node) == PLAIN or made in DICTIONARIES
 
     def _is_method(self, name: str, value: ast.Attribute, holder: ast.Name) -> bool:
         """Whether an attribute is a method of a variable's object: it is called by its new name."""

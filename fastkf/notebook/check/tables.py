@@ -148,3 +148,10 @@ def makes_texts(node: ast.expr) -> bool:
         return [ast.unparse(one) for one in node.args] == ["str"]
     is_text = isinstance(func.value, ast.Attribute) and func.value.attr == "str"
     return is_text and func.attr in TEXTS
+
+
+def is_many(node: ast.Subscript) -> bool:
+    """Whether a part of a table is a table: rows by a condition or a slice, or columns."""
+    return not isinstance(node.slice, ast.Tuple) or any(
+        isinstance(part, ast.Slice | ast.List) for part in node.slice.elts
+    )
