@@ -39,6 +39,7 @@ MOST_OF_DURATION = 100  # characters
 LONGEST = 2**63 - 1  # nanoseconds of a duration of Go
 NUMBER = re.compile(r"\+?[0-9]{1,18}")
 MOST_YEARS = 5  # without a moment: an expression such as the 30th of February
+SOME_DAY = datetime(2023, 1, 1, tzinfo=UTC)  # a leap year follows
 
 
 class ScheduleError(ValueError):
@@ -145,7 +146,14 @@ def read_schedule(trigger: dict[str, Any]) -> Schedule:
     text = str(cron.get("cron") or "")
     if text.startswith(EVERY):
         return Every(_read_duration(text.removeprefix(EVERY)), is_cron=True)
-    return Cron(WORDS.get(text, text))
+    schedule = Cron(WORDS.get(text, text))
+    if schedule.after(SOME_DAY) is None:
+        # github.com/robfig/cron gives the year 1 then, and Kubeflow's controller is late for that.
+        raise ScheduleError(
+            f"{text[:60]!r} never comes: no month that it names has such a day, and a Kubeflow "
+            "would start one run after the other"
+        )
+    return schedule
 
 
 def _read_duration(text: str) -> int:

@@ -35,6 +35,7 @@ AFTER = Cron.after
         ("0 0 0 *-5 * mon", "2026-11-30 00:00:00"),
         ("0 1,,+5 * * * *", "2026-11-28 12:01:00"),
         ("0 0 0 29 2 *", "2028-02-29 00:00:00"),
+        ("0 0 0 31 2 MON", "2027-02-01 00:00:00"),
     ],
 )
 def test_the_next_time_of_cron(text, expected):
@@ -61,6 +62,7 @@ def test_after_the_last_year_there_is_no_time(asked, cron):
     + ["@every", "@every 1h 30m", "@every 30", "@every 2562048h", "@Hourly", " @hourly", "@never"]
     + ["1/x * * * * *", "*/1_0 * * * * *", "²* * * * * *", "* * * * * * *"]
     + ["0 0 0 * * 7", "0 0 0 * * 5-7"]
+    + ["0 0 0 31 2 *", "0 0 0 30,31 FEB ?", "0 0 0 31 4,6,9,11 *", "0 0 0 , * *"]
     + ["@every " + "1" * 20_000, "@every " + "1" * 5_000 + "s"],
 )
 def test_what_is_no_cron(text):
@@ -286,6 +288,7 @@ NO_TIMES = ["2026-11-25T10:00:00", "2026-11-25", "2026-11-25 10:00:00Z", "202611
         {"trigger": {"periodic_schedule": {"interval_second": "0"}}},
         {"trigger": {"periodic_schedule": {"interval_second": "soon"}}},
         {"trigger": {"cron_schedule": {"cron": "every day"}}},
+        {"trigger": {"cron_schedule": {"cron": "0 0 0 31 2 *"}}},
         {"trigger": {"cron_schedule": {"cron": "0 0 6 * * *", "zone": "CET"}}},
         {"max_concurrency": "11"},
         {"max_concurrency": 0},
