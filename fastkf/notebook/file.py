@@ -3,13 +3,13 @@
 import copy
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastkf.base.errors import FastkfError, UsageError, one_line
+from fastkf.base.errors import FastkfError, UsageError, one_line, shorten
 from fastkf.base.iri import import_jsonschema
 
 ESCAPED_SURROGATE = "\\ud"
@@ -52,6 +52,7 @@ def read_content(path: Path) -> dict[str, Any]:
             f"{path}: not a notebook of format 4", "open it in JupyterLab and save it again"
         )
     _check_parts(path, content)
+    _check_language(path, content.get("metadata") or {})
     return dict(content)
 
 
@@ -67,6 +68,25 @@ def _check_parts(path: Path, content: dict[str, Any]) -> None:
                 f"{path}: cell {number} has no source",
                 'delete the cell, or give it "source": "" in the file',
             )
+
+
+def _check_language(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Many a notebook does not say its language, which is Python then."""
+    said = [
+        table.get(key)
+        for table, key in (
+            (metadata.get("kernelspec"), "language"),
+            (metadata.get("language_info"), "name"),
+        )
+        if isinstance(table, dict)
+    ]
+    language = next((one for one in said if isinstance(one, str) and one), "python")
+    if "python" not in language.lower():
+        raise FastkfError(
+            f"{path}: its language is {shorten(one_line(language), 40)}, and Kale makes pipelines of "
+            "Python alone",
+            "if its cells are in Python, choose a Python kernel for it in JupyterLab, and save it",
+        )
 
 
 def _find_misfit(content: dict[str, Any]) -> str | None:

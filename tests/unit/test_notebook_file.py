@@ -167,3 +167,37 @@ def test_a_text_cell_without_a_source_is_as_good_as_empty(tmp_path):
     path = change(write_notebook(tmp_path / "a.ipynb", CELLS), add)
     assert "comp-load-step" in compile_notebook(read(path), tmp_path / "a.yaml").read_text()
     assert read_plots(path) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "language"),
+    [
+        ({"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}, "R"),
+        ({"kernelspec": {"name": "ir"}, "language_info": {"name": "R"}}, "R"),
+        ({"kernelspec": {"name": "julia-1.9", "language": "julia"}}, "julia"),
+        ({"kernelspec": {"name": "bash", "language": "bash\n\x1b"}}, "bash"),
+        ({"kernelspec": {"name": "x", "language": "ipython"}, "language_info": None}, None),
+        ({"kernelspec": {"name": "python2", "language": "Python 2"}}, None),
+        ({"kernelspec": {"name": "x", "language": None}, "language_info": {"name": ""}}, None),
+        ({}, None),
+    ],
+)
+def test_a_notebook_in_another_language_is_told_as_one(metadata, language, tmp_path):
+    path = write_notebook(tmp_path / "other.ipynb", CELLS)
+    others = ("kernelspec", "language_info")
+    change(
+        path,
+        lambda content: {
+            **content,
+            "metadata": {k: v for k, v in content["metadata"].items() if k not in others}
+            | metadata,
+        },
+    )
+    if language is None:
+        assert read(path).steps
+        return
+    for command in (read, lambda path: migrate(path, tmp_path / "new.ipynb")):
+        with pytest.raises(FastkfError) as caught:
+            command(path)
+        assert f"its language is {language}" in str(caught.value)
+        assert "choose a Python kernel" in caught.value.remedy
