@@ -1876,6 +1876,18 @@ def test_a_function_that_counts_is_changed_by_a_call(after, rules, write):
     assert [one.rule for one in check(write([*SHARED, load, train, use]))] == rules
 
 
+def test_a_module_of_the_terminals_path_is_told_as_one(write, tmp_path, monkeypatch):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "own_tools_of_mine.py").write_text("x = 1\n")
+    cells = [("imports", "import own_tools_of_mine"), ("step:load", "x = own_tools_of_mine.x")]
+    [note] = check(write(cells))
+    assert (note.rule, "not installed here" in note.problem) == ("unknown-package", True)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{tmp_path / 'lib'}")
+    [note] = check(write(cells))
+    assert f"here from {tmp_path / 'lib'} alone, a folder of your terminal's" in note.problem
+    assert "functions cell" in note.remedy
+
+
 def test_a_file_that_is_closed_travels(write):
     code = "with open('/dev/null') as file:\n    x = file.read()"
     use = (["step:train", "prev:load"], "print(x, file.closed)")

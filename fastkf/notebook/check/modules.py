@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -21,6 +22,7 @@ OWN_PACKAGE = "fastkf"
 NAMES_OF_PATHS = {"Path", "os", "pathlib", "str", "sys"}
 PUTS_ON_PATH = ("sys.path.insert", "sys.path.append", "sys.path.extend")
 WRITES_MODULE = re.compile(r"^\s*%%(?:writefile|file)\s(?:.*\s)?['\"]?(\w+)\.py['\"]?\s*$", re.M)
+ON_PATH = "PYTHONPATH"
 KERAS_BACKENDS = {"tensorflow", "torch", "jax"}
 
 
@@ -101,10 +103,14 @@ def is_local(notebook: Notebook, module: str) -> bool:
     if top in ("", OWN_PACKAGE):
         return True
     added = (folder for folders in path_calls(notebook) for folder in folders)
-    places = [folder / top for folder in (notebook.path.parent, *added)]
+    folders = (notebook.path.parent, *added)
     return top in written_modules(cell.source for cell in notebook.code_cells) or any(
-        place.with_suffix(".py").is_file() or (place / "__init__.py").is_file() for place in places
+        _has_module(folder, top) for folder in folders
     )
+
+
+def _has_module(folder: Path, top: str) -> bool:
+    return (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file()
 
 
 def providers(top: str) -> list[str]:
@@ -201,14 +207,22 @@ def wrong_package(notebook: Notebook) -> Found:
 
 def unknown_package(notebook: Notebook) -> Found:
     """A module that is not installed here, so that only its name says which package it is of."""
+    variable = os.environ.get(ON_PATH, "")
+    folders = [Path(one) for one in variable.split(os.pathsep) if one]
     for cell, module in shared_modules(notebook):
-        if is_missing_here(module):
-            yield (
-                cell,
-                f"`import {module}`: the steps will install `{package_of(module)}`, which is not "
-                "installed here",
-                "make sure that the package has the name of its module",
-            )
+        if not is_missing_here(module):
+            continue
+        why, remedy = "not installed here", "make sure that the package has the name of its module"
+        top = module.split(".")[0]
+        if folder := next((one for one in folders if _has_module(one, top)), None):
+            why = f"here from {folder} alone, a folder of your terminal's {ON_PATH}"
+            remedy = "make sure that it is a published package; put what you need of it in a "
+            remedy += "functions cell otherwise"
+        yield (
+            cell,
+            f"`import {module}`: the steps will install `{package_of(module)}`, which is {why}",
+            remedy,
+        )
 
 
 def import_in_step(notebook: Notebook) -> Found:
