@@ -95,6 +95,16 @@ def test_the_top_level_is_taken_in_at_a_glance():
     assert len(entries) <= ENTRIES, sorted(entries)
 
 
+def test_what_is_committed_is_text_and_pictures():
+    """A package that somebody has downloaded beside the sources is easily taken along."""
+    command = ["git", "-C", str(CHECKOUT), "ls-files", "-z"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    files = [CHECKOUT / name for name in filter(None, listed.split("\0"))]
+    binary = [path.name for path in files if path.is_file() and b"\0" in path.read_bytes()]
+    assert "one_click.png" in binary
+    assert [name for name in binary if not name.endswith(".png")] == []
+
+
 def test_a_python_without_the_packages_says_how_to_get_them():
     result = subprocess.run(
         [sys.executable, "-S", "-m", "fastkf.cli"], capture_output=True, text=True, cwd=HOUSE.parent
