@@ -27,6 +27,7 @@ from fastkf.runs.problems import explain
 ANSI_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 Metric = float | str
+WHOLE_NUMBER = re.compile(r"[+-]?\d{1,15}")  # a longer one is no double any more
 # Many a notebook does not say its language.
 PYTHON = {"kernel_name": "python3", "language": "python", "progress_bar": False}
 
@@ -217,9 +218,10 @@ def _join_words(lines: list[str]) -> list[str]:
 
 def _number(text: str) -> Metric:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return int(text) if WHOLE_NUMBER.fullmatch(text) else number
 
 
 def _line(trace: Iterable[str]) -> int | None:

@@ -30,6 +30,12 @@ def test_each_value_belongs_to_its_own_name(printed, metrics):
     assert printed_metrics(THREE, [output(printed)]) == metrics
 
 
+def test_a_whole_number_stays_one():
+    """So that a count is shown as the pipeline shows it: 1600, not 1600.0000."""
+    read = printed_metrics(THREE, [output(f"1600\n1e3\n{'9' * 400}\n")])
+    assert [repr(value) for value in read.values()] == ["1600", "1000.0", "inf"]
+
+
 def test_what_is_printed_in_parts_is_one_text():
     assert printed_metrics("print(first)", [output("0."), output("25\n")]) == {"first": 0.25}
 
