@@ -4,7 +4,7 @@ notebook          the file of the Kale notebook
 target            the column that is predicted
 known_afterwards  the columns that nobody knows yet when the question is asked
 test_rows         the variables of the notebook that hold the test rows
-p95_milliseconds  in what time 95 answers of 100 shall be there
+p95_milliseconds  the time within which 95 answers of 100 arrive, as promised
 """
 
 import tomllib

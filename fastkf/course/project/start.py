@@ -120,7 +120,7 @@ def _write_settings(values: Mapping[str, Any]) -> str:
         "target": "the column that is predicted",
         "known_afterwards": "columns that nobody knows yet when the question is asked",
         "test_rows": "the variables of the notebook that hold the test rows",
-        "p95_milliseconds": "in what time 95 answers of 100 shall be there: your promise",
+        "p95_milliseconds": "your promise: 95 answers of 100 arrive within this time",
     }
     lines = [
         f"{key} = {json.dumps(values[key], ensure_ascii=False)}  # {text}"

@@ -22,8 +22,8 @@ def steps(project: Project) -> Found:
     if len(notebook.steps) < FEWEST_STEPS or len(passing) < len(notebook.steps) - 1:
         raise Refused(
             notebook.path.name,
-            f"{count(len(notebook.steps), 'step')}, of which {len(passing)} wait for another",
-            f"make at least {FEWEST_STEPS} of them, each fed by those before it",
+            f"{count(len(notebook.steps), 'step')}, {len(passing)} of them after another",
+            f"make at least {FEWEST_STEPS} of them, each but the first fed by one before it",
         )
     return Found(notebook.path.name, f"{len(notebook.steps)} steps, and no error of fastkf check")
 

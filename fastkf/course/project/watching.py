@@ -21,7 +21,10 @@ OUTCOME = {
 DECISION = {"retrain", "decision", "action", "alarm", "promote"}
 NAMES = ("feature", "column", "name", "variable")
 PERIODS = ("period", "month", "group", "batch", "week", "day")
-SCHEDULE_IT = "create a recurring run on fastkf server, and keep what `recurring-run get` answers"
+SCHEDULE_IT = (
+    "create a recurring run on fastkf server, and keep what it answers "
+    "(labs/project/example/schedule.py does both)"
+)
 MEASURE_IT = 'let a step write drift.json: {"2013-07": {"hour": {"psi": 0.004, "ks": 0.016}}}'
 
 
