@@ -52,6 +52,7 @@ AS_PROCESSES = (
     "The images were not used: each container's command ran as a process on this machine, with "
     "the packages that are installed here."
 )
+BESIDE = " Others that a step asks for are in an environment of their own."
 IN_DOCKER = "Each container ran in its image, with Docker."
 
 
@@ -181,14 +182,20 @@ def _make_executors(
     return executors
 
 
+def describe_place(package: Package, docker: bool) -> str:
+    """Where the steps of a package run, and with which packages."""
+    if docker:
+        return IN_DOCKER
+    return AS_PROCESSES + (BESIDE if list_asked(package) else "")
+
+
 def _prepare_run(package: Package, arguments: Mapping[str, Any], options: Options) -> Run:
-    note = IN_DOCKER if options.docker else AS_PROCESSES
     given = options.given.in_containers() if options.docker else options.given
     return Run(
         folder=make_run_folder(package.name, options.output, options.home),
         name=package.name,
         title=package.description or package.name,
         parameters=complete_arguments(package, arguments),
-        note=note,
+        note=describe_place(package, options.docker),
         not_applied=describe_settings(package, given.done),
     )

@@ -13,6 +13,8 @@ from conftest import fastkf
 
 from fastkf.course import places
 from fastkf.course.data import fetch
+from fastkf.package.model import Package
+from fastkf.run.package import describe_place
 
 LAB = places.PROJECT / "labs" / "beside"
 TOOLS = ["feast", "mlflow", "spark", "tensorboard"]
@@ -23,6 +25,12 @@ needs_network = pytest.mark.skipif(
     reason="installs packages beside the lock: FASTKF_TEST_BESIDE=1 runs it",
 )
 needs_java = pytest.mark.skipif(not shutil.which("java"), reason="Spark runs in Java: not here")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_run_says_that_its_packages_lie_beside_those_of_the_course(tool):
+    package = Package.read(LAB / f"use_{tool}.yaml")
+    assert describe_place(package, docker=False).endswith("in an environment of their own.")
 
 
 def load(tool):
