@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fastkf.base.mounts import Mount
 from fastkf.engine.own_places import PLACES, is_below
 from fastkf.runs.model import Failure
 
@@ -44,12 +45,23 @@ class Steps:
         self._running.mkdir(exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f"{step}-", dir=self._running))
 
-    def end(self, folder: Path) -> dict[str, Path]:
-        """Moves the folder of a step that has ended; returns what it has seen to where it is."""
+    def end(
+        self, folder: Path, mounts: Iterable[Mount] = (), kept: Iterable[str] = ()
+    ) -> dict[str, Path]:
+        """Moves the folder of a step that has ended; returns what it has seen to where it is.
+
+        Args:
+            mounts: what it has seen at paths of its own.
+            kept: what it has seen of this machine, also below those.
+        """
         self._ended.mkdir(exist_ok=True)
         now = folder.rename(self._ended / folder.name)
-        own = {place: now / name for place, name in PLACES.items()}
-        return {**own, str(folder): now}
+        seen = {path: Path(path) for path in kept}
+        for one in mounts:
+            source = Path(one.source)
+            is_own = source.is_relative_to(folder)
+            seen[one.target] = now / source.relative_to(folder) if is_own else source
+        return {**seen, str(folder): now}
 
     def explain(self, failure: Failure, name: str, seen: Iterable[str] | None) -> Failure:
         """The failure, with what to do where a path in it is another step's, or this machine's.

@@ -66,6 +66,23 @@ def load(model: Input[Artifact]) -> str:
 
 
 @component
+def save_at(path: str, model: Output[Artifact]):
+    from pathlib import Path
+
+    model.custom_path = path
+    place = Path(path)
+    (place / "model" if place.is_dir() else place).write_text("saved")
+
+
+@component
+def load_all(model: Input[Artifact]) -> str:
+    from pathlib import Path
+
+    place = Path(model.path)
+    return " ".join(one.read_text() for one in ([place, *place.glob("*")]) if one.is_file())
+
+
+@component
 def replace(path: str) -> str:
     import os
     from pathlib import Path
@@ -120,6 +137,19 @@ def by_path() -> str:
 @dsl.pipeline
 def by_artifact(name: str) -> str:
     return load(model=save(name=name).outputs["model"]).output
+
+
+@dsl.pipeline
+def by_artifact_elsewhere(path: str) -> str:
+    return load_all(model=save_at(path=path).outputs["model"]).output
+
+
+@dsl.pipeline
+def by_artifact_in_a_volume(path: str) -> str:
+    first = save_at(path=path)
+    kubernetes.mount_pvc(first, "data", f"/mnt/{HERE}")
+    kubernetes.mount_pvc(first, "more", f"/tmp/{HERE}")
+    return load_all(model=first.outputs["model"]).output
 
 
 @dsl.pipeline
@@ -242,6 +272,27 @@ def test_an_artifact_that_is_saved_in_tmp_is_passed_on(tmp_path):
         assert not os.path.lexists(f"/tmp/{HERE}")
     else:
         os.remove(f"/tmp/{HERE}")
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_an_artifact_that_is_saved_where_a_parameter_names_it_is_passed_on(tmp_path, is_folder):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path = Path(f"{folder}.txt")
+        path.write_text("old")
+        place = Path(folder) if is_folder else path
+        try:
+            provisions = Provisions(tmp_path, given=(str(place),))
+            outcome = run(by_artifact_elsewhere, tmp_path, provisions, path=str(place))
+            assert outcome.outputs == {"Output": "saved"}, outcome.steps
+        finally:
+            path.unlink()
+
+
+@needs_mounts
+@pytest.mark.parametrize("place", ["mnt", "tmp"])
+def test_an_artifact_that_is_saved_in_a_volume_is_passed_on(tmp_path, place):
+    outcome = run(by_artifact_in_a_volume, tmp_path, path=f"/{place}/{HERE}/model")
+    assert outcome.outputs == {"Output": "saved"}, outcome.steps
 
 
 @needs_mounts

@@ -111,7 +111,7 @@ class ContainerTasks:
             if error.errno != errno.E2BIG:
                 raise
             return Failure("", TOO_LONG)
-        job.moved = self._steps.end(own)
+        job.moved = self._steps.end(own, mounts, kept)
         seen = kept if has_own(mounts) else None
         failure = describe_exit(ending, log) if ending.code else None
         return self._steps.explain(failure, own.name, seen) if failure else None

@@ -163,7 +163,7 @@ class PythonTasks:
             (folder / interpreter.KEEPERS).mkdir()
         ending = self._children.run(command, environment, log, start, job.seconds, limits, job.mask)
         failure = with_remedy(read_failure(folder, ending), may_write) if ending.code else None
-        job.moved = self._steps.end(folder)
+        job.moved = self._steps.end(folder, mounts, kept)
         seen = kept if has_own(mounts) else None
         return self._steps.explain(failure, folder.name, seen) if failure else None
 
