@@ -87,7 +87,10 @@ def enter(mounts: Sequence[Mount], kept: Sequence[str]) -> None:
     is_own_user = _unshare()
     _mount("none", "/", MS_REC | MS_PRIVATE)
     made: set[int] = set()
-    held = {path: os.open(path, os.O_PATH) for path in kept}
+    held: dict[str, int] = {}
+    for path in kept:
+        with suppress(FileNotFoundError):  # others work there, too: it has gone meanwhile
+            held[path] = os.open(path, os.O_PATH)
     sources = {one: os.open(one.source, os.O_PATH) for one in mounts}
     for one in sorted(mounts, key=lambda one: one.target):
         _make_folder(one.target, made)

@@ -9,10 +9,12 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import fastkf
 from fastkf.base.mounts import Mount, can_mount
@@ -27,6 +29,7 @@ from fastkf.package.settings import words_of
 PLACES = {"/tmp": "tmp", "/var/tmp": "var-tmp"}  # to the name in a step's folder
 NAMED = re.compile(r"/(?:var/)?tmp\b")
 PROGRAMS = (".py", ".sh")
+KALES_HOME = ("HOME", "/tmp")  # which leads to the step's own folder
 SHARED = (
     "steps share this machine's /tmp: it lets no program mount a folder. On a cluster each step "
     "has a /tmp of its own, and does not find there what another has written"
@@ -59,7 +62,7 @@ def arrange(
         texts: its code, and what may be paths that it may use.
         log: says where it cannot have folders of its own, though it asks for them.
     """
-    asks = are_named((*texts.code, *texts_in(job.arguments.parameters)))
+    asks = are_named((*texts.code, *texts_in(job.arguments.parameters), *_list_values(job)))
     if asks and not can_mount():
         with log.open("a", encoding="utf-8") as file:
             file.write(f"fastkf: {SHARED}\n")
@@ -68,11 +71,10 @@ def arrange(
     stays = [str(path) for path in kept if path.exists() and str(path) not in PLACES]
     if asks:
         taken = (one for listed in job.arguments.artifacts.values() for one in listed)
-        uris = map(local_path, taken)
-        return (
-            [*list_own(folder, mounts), *mounts],
-            [*stays, *list_kept((*kept, *uris), texts.paths)],
-        )
+        inside = list_kept((*kept, *map(local_path, taken)), texts.paths)
+        # One mount for what lies together: nothing is moved or replaced across mounts.
+        around = [path for path in stays if not is_below(path, PLACES)]
+        return [*list_own(folder, mounts), *mounts], [*around, *inside]
     return mounts, stays
 
 
@@ -90,6 +92,17 @@ def are_named(texts: Iterable[str]) -> bool:
 def has_own(mounts: Iterable[Mount]) -> bool:
     """Whether a step with these mounts has one of these folders for itself."""
     return any(one.target in PLACES for one in mounts)
+
+
+def _list_values(job: Job) -> Iterator[str]:
+    """What the pipeline sets variables of a step to."""
+    return _values_of(job.environment.items())
+
+
+def _values_of(variables: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    for name, value in variables:
+        if (name, value) != KALES_HOME:
+            yield str(value)
 
 
 def texts_in(value: Any) -> Iterator[str]:
@@ -155,27 +168,45 @@ def _list_texts(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]
     yield from package.python_sources.values()
     for executor in package.executors.values():
         container = executor.get("container") or {}
+        yield from _values_of((one["name"], one.get("value")) for one in container.get("env") or ())
         if not brings_source(container.get("command") or ()):
             yield from words_of(container)
 
 
 def _find_there(text: str) -> str | None:
-    """The nearest folder of an absolute path that is there; a file directly in /tmp itself.
+    """The folder around an absolute path, as far as it is there; what is in /tmp itself, alone.
 
-    A file that was mounted alone could be written, but not replaced, as whoever writes it whole
+    What is mounted alone can be written, but neither replaced nor removed, as whoever makes it anew
     does.
     """
-    if not text.startswith("/") or "\0" in text:
+    path = os.path.normpath(_read_path(text))
+    if not path.startswith("/") or "\0" in path:
         return None
-    path = os.path.normpath(text)
-    while not os.path.lexists(path):
-        path = os.path.dirname(path)
-    around = os.path.dirname(path)
-    return path if os.path.isdir(path) or around in PLACES else around
+    above = os.path.dirname(path)
+    if above in PLACES:
+        return path
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    return above
+
+
+def _read_path(text: str) -> str:
+    """The path that a text is, or the URL of a file, such as file:///tmp/table.csv."""
+    if "://" not in text:
+        return text
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return text
+    return text if parts.netloc else f"/{unquote(parts.path).lstrip('/')}"
 
 
 @cache
 def read_code(folder: Path, pattern: str = "**/*") -> tuple[str, ...]:
     """The texts of the programs in a folder, as they are when it is asked for the first time."""
-    paths = [path for path in sorted(folder.glob(pattern)) if path.suffix in PROGRAMS]
-    return tuple(path.read_text(encoding="utf-8", errors="replace") for path in paths)
+    texts = []
+    for path in sorted(folder.glob(pattern)):
+        if path.suffix in PROGRAMS and path.is_file():
+            with suppress(OSError):  # closed to this user, and to the step
+                texts.append(path.read_text(encoding="utf-8", errors="replace"))
+    return tuple(texts)

@@ -26,6 +26,11 @@ OF_THE_MACHINE = (
     "this machine has it, and each step has a /tmp of its own, as on a cluster: bring the file "
     "with --bring, name its folder with --parameter, or keep it in a volume"
 )
+IN_THE_WAY = (
+    "{path} is this machine's: a step can write to it, but neither replace nor remove what lies in "
+    "{place} itself. Put it into a folder there, such as {place}/{step}, and name that path"
+)
+BUSY = "Device or resource busy"
 
 
 class Steps:
@@ -74,6 +79,9 @@ class Steps:
             return failure
         for path in (quoted or bare for quoted, bare in PATH.findall(failure.message)):
             remedy = self._name_other(path, self._ended / name)
+            if BUSY in failure.message and path in (seen or ()):
+                place, step = os.path.dirname(path), name.rpartition("-")[0]
+                remedy = IN_THE_WAY.format(path=path, place=place, step=step)
             if remedy is None and seen is not None and not is_below(path, seen):
                 is_there = _find_inside(path) is not None and os.path.lexists(path)
                 remedy = OF_THE_MACHINE if is_there else None

@@ -12,7 +12,7 @@ from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.engine.environments import Environments
 from fastkf.engine.layer import Layer
-from fastkf.engine.own_places import warn_of_shared
+from fastkf.engine.own_places import texts_in, warn_of_shared
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.engine.volumes import take_folders_here
@@ -115,7 +115,7 @@ def _run_both_ways(
         if options.only != "notebook":
             # First of all: its parent is forked before there are threads, and imports meanwhile.
             home, texts = notebook.path.resolve().parent, texts_of(keeper.run.parameters)
-            provisions = Provisions(home, texts, brought, given=texts_of(parameters))
+            provisions = Provisions(home, texts, brought, given=tuple(texts_in(parameters)))
             tasks = PythonTasks(provisions, notebook.imports, environments=environments)
             stack.enter_context(tasks)
         missing = list_missing_packages(notebook) if options.only != "pipeline" else []

@@ -22,7 +22,7 @@ from typing import Any
 from fastkf.base.brought import find_named, list_files
 from fastkf.base.files import shown_path
 from fastkf.engine.environments import Environments
-from fastkf.engine.own_places import warn_of_shared
+from fastkf.engine.own_places import texts_in, warn_of_shared
 from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.step_folder import Provisions, texts_of
 from fastkf.engine.tasks import Executor, Kind
@@ -115,7 +115,7 @@ def run_package(path: Path, given: Mapping[str, str], options: Options, progress
     _warn(package, arguments, options, progress)
     _tell_volumes(package, options.given, progress)
     explain = partial(explain_step, cells=dict.fromkeys(package.cells))
-    texts, of_run = texts_of(run.parameters), texts_of(arguments)
+    texts, of_run = texts_of(run.parameters), tuple(texts_in(arguments))
     provisions = Provisions(around, texts, brought, given=of_run)
     with keep(run) as keeper, ExitStack() as stack:
         executors = _make_executors(

@@ -22,6 +22,7 @@ from fastkf.base.errors import FastkfError
 from fastkf.base.files import lacks_space
 from fastkf.base.signals import interrupt, on_end
 from fastkf.engine.memo import Memo
+from fastkf.engine.own_places import texts_in
 from fastkf.engine.pipeline import Identity
 from fastkf.engine.run import Outcome, run_package
 from fastkf.engine.step_folder import Provisions, texts_of
@@ -99,7 +100,7 @@ class Execution:
         named = (*shared, *texts_of(self.record.parameters))
         usual, values = self.package.defaults, self.record.parameters
         given = {name: value for name, value in values.items() if usual.get(name) != value}
-        provisions = Provisions(self.folder / "work", named, given=texts_of(given))
+        provisions = Provisions(self.folder / "work", named, given=tuple(texts_in(given)))
         with ExitStack() as stack:
             return run_package(
                 self.package,

@@ -92,6 +92,41 @@ def replace(path: str) -> str:
     return path
 
 
+@component
+def make_anew(path: str) -> str:
+    import os
+    import shutil
+
+    shutil.rmtree(path)
+    os.mkdir(path)
+    os.rename(path, f"{path}.old")
+    os.mkdir(path)
+    return " ".join(os.listdir(path))
+
+
+@component
+def read_each(paths: list) -> str:
+    from pathlib import Path
+    from urllib.parse import unquote
+
+    return " ".join(Path(unquote(one).removeprefix("file://")).read_text() for one in paths)
+
+
+@component
+def write_where_a_variable_says():
+    import os
+    from pathlib import Path
+
+    Path(os.environ["WRITTEN"]).write_text("written")
+
+
+@component
+def read_where_a_variable_says() -> str:
+    import os
+
+    return open(os.environ["WRITTEN"]).read()
+
+
 @dsl.container_component
 def replace_in_shell(path: str):
     words = ["sh", "-c", 'echo replaced > "$0.new" && mv "$0.new" "$0"']
@@ -122,6 +157,24 @@ def by_replacing(path: str):
 @dsl.pipeline
 def by_replacing_in_shell(path: str):
     replace_in_shell(path=path)
+
+
+@dsl.pipeline
+def by_making_anew(path: str):
+    make_anew(path=path)
+
+
+@dsl.pipeline
+def by_list(paths: list) -> str:
+    return read_each(paths=paths).output
+
+
+@dsl.pipeline
+def by_variable():
+    first = write_where_a_variable_says()
+    second = read_where_a_variable_says().after(first)
+    for task in (first, second):
+        task.set_env_variable("WRITTEN", f"/tmp/{HERE}.txt")
 
 
 @dsl.pipeline
@@ -367,6 +420,61 @@ def test_a_file_that_is_named_for_the_run_can_be_replaced(tmp_path, pipeline):
         outcome = run(pipeline, tmp_path, provisions, path=str(path))
         assert outcome.succeeded, outcome.steps
         assert path.read_text().strip() == "replaced"
+
+
+@needs_mounts
+@pytest.mark.parametrize("pipeline", [by_replacing, by_replacing_in_shell])
+def test_a_file_in_tmp_itself_cannot_be_replaced_and_the_failure_says_what_to_do(
+    tmp_path, pipeline
+):
+    with tempfile.NamedTemporaryFile(dir="/tmp") as file:
+        provisions = Provisions(tmp_path, given=(file.name,))
+        failure = failure_of(run(pipeline, tmp_path, provisions, path=file.name))
+        assert "Device or resource busy" in failure.message
+        assert failure.remedy.startswith(f"{file.name} is this machine's: a step can write to it")
+        assert "such as /tmp/replace" in failure.remedy
+
+
+def test_a_folder_that_is_named_for_the_run_can_be_made_anew(tmp_path):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path = Path(folder) / "out"
+        path.mkdir()
+        (path / "old").touch()
+        # As where the whole project is in /tmp, and its folders are named relative to it, too.
+        provisions = Provisions(Path(folder), named=("out",), given=(str(path),))
+        outcome = run(by_making_anew, tmp_path, provisions, path=str(path))
+        assert outcome.succeeded, outcome.steps
+        assert sorted(os.listdir(folder)) == ["out", "out.old"]
+        assert not os.listdir(path)
+
+
+def test_files_that_a_list_or_a_url_names_for_the_run_are_there(tmp_path):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path = Path(folder) / "of the day.csv"
+        path.write_text("1,2")
+        paths = [str(path), path.as_uri()]
+        provisions = Provisions(tmp_path, given=tuple(own_places.texts_in({"paths": paths})))
+        assert run(by_list, tmp_path, provisions, paths=paths).outputs == {"Output": "1,2 1,2"}
+        alone = tmp_path / "alone"
+        alone.mkdir()
+        provisions = Provisions(tmp_path, given=(path.as_uri(),))
+        outcome = run(by_list, alone, provisions, paths=[path.as_uri()])
+        assert outcome.outputs == {"Output": "1,2"}
+
+
+@needs_mounts
+def test_a_path_that_the_pipeline_sets_a_variable_to_is_the_steps_own_too(tmp_path):
+    failure = failure_of(run(by_variable, tmp_path))
+    assert failure.remedy.startswith("the step write-where-a-variable-says has written it")
+    assert not os.path.lexists(f"/tmp/{HERE}.txt")
+
+
+def test_what_only_looks_like_a_program_beside_a_component_is_no_hindrance(tmp_path):
+    """Emacs has such a link beside each file that is being changed."""
+    (tmp_path / "step.py").write_text("'/tmp/x'")
+    (tmp_path / ".#step.py").symlink_to("me@machine.1234")
+    (tmp_path / "old.py").mkdir()
+    assert own_places.read_code(tmp_path) == ("'/tmp/x'",)
 
 
 def test_a_container_whose_argument_is_too_long_does_not_start(tmp_path):

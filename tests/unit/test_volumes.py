@@ -98,6 +98,14 @@ def test_paths_that_are_kept_are_seen_in_spite_of_a_mount_above(tmp_path):
     assert "still there" in look(mounted, f"cat {above}/kept/text", [f"{above}/kept"])
 
 
+@needs_mounts
+def test_a_path_that_is_kept_may_have_gone_meanwhile(tmp_path):
+    (tmp_path / "empty").mkdir()
+    mounted = [Mount(str(tmp_path / "empty"), str(tmp_path / "above"))]
+    (tmp_path / "above").mkdir()
+    assert look(mounted, "echo on", [str(tmp_path / "above" / "gone")]) == "on\n"
+
+
 def test_a_volume_is_the_folder_that_is_named_or_one_of_the_run(tmp_path):
     given = read_given({}, {}, {"mine": str(tmp_path)})
     claims = Volumes(tmp_path / "volumes", given.volumes)
