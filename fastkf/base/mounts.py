@@ -16,7 +16,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import cache
@@ -72,6 +72,17 @@ def load(text: str) -> list[Mount]:
 def name_namespace() -> str:
     """The mount namespace of this process."""
     return os.readlink(NAMESPACE)
+
+
+def name_tmp(made: Iterable[Mount], own: str, variables: MutableMapping[str, str]) -> None:
+    """Has a process call its own folder for temporary files /tmp, where it sees it there, too.
+
+    By two paths it would be two file systems, between which nothing can be moved.
+    """
+    if any(one.target == "/tmp" for one in made):
+        for name in ("TMPDIR", "HOME"):
+            if variables.get(name) == own:
+                variables[name] = "/tmp"
 
 
 def enter(mounts: Sequence[Mount], kept: Sequence[str]) -> None:

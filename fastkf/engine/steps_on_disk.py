@@ -3,12 +3,12 @@
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fastkf.base.mounts import Mount
-from fastkf.engine.own_places import PLACES, is_below
+from fastkf.base.mounts import Mount, name_tmp
+from fastkf.engine.own_places import PLACES, has_own, is_below
 from fastkf.runs.model import Failure
 
 PATH = re.compile(r"""['"](/[^'"\n]+)['"]|(/[^\s'",;:()\[\]]+)""")
@@ -17,7 +17,6 @@ OF_ANOTHER = (
     "/tmp too: pass its content on in a variable or an artifact, or keep it in a volume or an "
     "object store"
 )
-HOMES = ("home", "tmp")  # in a step's folder; Kale's steps have /tmp as theirs
 OF_HOME = (
     "your home folder has it, and a step has one of its own, as on a cluster: bring the file with "
     "--bring, or give what is secret as a Secret (--secret)"
@@ -45,13 +44,14 @@ class Steps:
 
     def __init__(self, folder: Path):
         self._running, self._ended = folder / "steps", folder / "ended"
+        self._seen: dict[str, tuple[list[Mount], list[str]]] = {}
 
     def make_folder(self, step: str) -> Path:
         self._running.mkdir(exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f"{step}-", dir=self._running))
 
     def end(
-        self, folder: Path, mounts: Iterable[Mount] = (), kept: Iterable[str] = ()
+        self, folder: Path, mounts: Sequence[Mount] = (), kept: Sequence[str] = ()
     ) -> dict[str, Path]:
         """Moves the folder of a step that has ended; returns what it has seen to where it is.
 
@@ -61,6 +61,7 @@ class Steps:
         """
         self._ended.mkdir(exist_ok=True)
         now = folder.rename(self._ended / folder.name)
+        self._seen[folder.name] = [*mounts], [*kept]
         seen = {path: Path(path) for path in kept}
         for one in mounts:
             source = Path(one.source)
@@ -68,33 +69,38 @@ class Steps:
             seen[one.target] = now / source.relative_to(folder) if is_own else source
         return {**seen, str(folder): now}
 
-    def explain(self, failure: Failure, name: str, seen: Iterable[str] | None) -> Failure:
+    def explain(self, failure: Failure, name: str, variables: Mapping[str, str]) -> Failure:
         """The failure, with what to do where a path in it is another step's, or this machine's.
 
         Args:
             name: of the folder of the step that has failed, and ended.
-            seen: what it has seen of this machine below these folders; None where it saw all.
+            variables: the step's.
         """
         if failure.remedy:
             return failure
+        mounts, kept = self._seen[name]
+        seen, own = kept if has_own(mounts) else None, str(self._running / name / "tmp")
+        variables = dict(variables)
+        name_tmp(mounts, own, variables)
+        home = variables["HOME"]
         for path in (quoted or bare for quoted, bare in PATH.findall(failure.message)):
-            remedy = self._name_other(path, self._ended / name)
-            if BUSY in failure.message and path in (seen or ()):
-                place, step = os.path.dirname(path), name.rpartition("-")[0]
-                remedy = IN_THE_WAY.format(path=path, place=place, step=step)
-            if remedy is None and seen is not None and not is_below(path, seen):
-                is_there = _find_inside(path) is not None and os.path.lexists(path)
-                remedy = OF_THE_MACHINE if is_there else None
+            is_steps = Path(path).is_relative_to(self._running)
+            if seen is not None and is_below(path, seen) and not is_steps:
+                remedy = _tell_busy(path, name) if BUSY in failure.message else None
+            else:
+                remedy = self._name_other(path, self._ended / name) or _name_mine(path, home)
+                if remedy is None and seen is not None and not is_steps:
+                    is_there = _find_inside(path) is not None and os.path.lexists(path)
+                    remedy = OF_THE_MACHINE if is_there else None
             if remedy is not None:
                 return replace(failure, remedy=remedy)
         return failure
 
     def _name_other(self, path: str, own: Path) -> str | None:
         if Path(path).is_relative_to(self._running):
-            name, *inside_it = Path(path).relative_to(self._running).parts or ("",)
-            if name == own.name:
-                return OF_HOME if _has_at_home(inside_it) else None
-            return _tell(self._ended / name) if (self._ended / name).is_dir() else None
+            name = next(iter(Path(path).relative_to(self._running).parts), "")
+            is_there = name != own.name and (self._ended / name).is_dir()
+            return _tell(self._ended / name) if is_there else None
         inside = _find_inside(path)
         if inside is None or os.path.lexists(own / inside):
             return None
@@ -105,10 +111,20 @@ class Steps:
         return None
 
 
-def _has_at_home(parts: Sequence[str]) -> bool:
-    """Whether this user's home has what a step has not found in its own."""
-    is_at_home = len(parts) > 1 and parts[0] in HOMES
-    return is_at_home and os.path.lexists(os.path.join(os.path.expanduser("~"), *parts[1:]))
+def _name_mine(path: str, home: str) -> str | None:
+    """What to do where this user's home has what a step has not found in its own."""
+    if path == home or not Path(path).is_relative_to(home):
+        return None
+    mine = os.path.join(os.path.expanduser("~"), os.path.relpath(path, home))
+    return OF_HOME if os.path.lexists(mine) else None
+
+
+def _tell_busy(path: str, name: str) -> str | None:
+    """What to do where a step cannot replace what is mounted alone."""
+    place = os.path.dirname(path)
+    if place not in PLACES:
+        return None
+    return IN_THE_WAY.format(path=path, place=place, step=name.rpartition("-")[0])
 
 
 def _tell(other: Path) -> str:

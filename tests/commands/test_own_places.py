@@ -93,6 +93,22 @@ def replace(path: str) -> str:
 
 
 @component
+def move_within_tmp() -> str:
+    import os
+    import tempfile
+
+    handle, path = tempfile.mkstemp()
+    os.replace(path, "/tmp/moved")
+    return f"{os.path.dirname(path)} {os.listdir(tempfile.gettempdir()).count('moved')}"
+
+
+@dsl.container_component
+def move_within_tmp_in_shell():
+    move = "import os, tempfile; os.replace(tempfile.mkstemp()[1], '/tmp/moved')"
+    return dsl.ContainerSpec(image="own", command=["python3", "-c", move])
+
+
+@component
 def make_anew(path: str) -> str:
     import os
     import shutil
@@ -157,6 +173,19 @@ def by_replacing(path: str):
 @dsl.pipeline
 def by_replacing_in_shell(path: str):
     replace_in_shell(path=path)
+
+
+@dsl.pipeline
+def within_tmp():
+    move_within_tmp()
+    move_within_tmp_in_shell()
+
+
+@dsl.pipeline
+def within_a_volume_at_tmp() -> str:
+    task = move_within_tmp()
+    kubernetes.empty_dir_mount(task, "temporary", "/tmp")
+    return task.output
 
 
 @dsl.pipeline
@@ -225,6 +254,14 @@ def read_at_home() -> str:
 @dsl.pipeline
 def at_home() -> str:
     return read_at_home().output
+
+
+@dsl.pipeline
+def at_home_in_tmp() -> str:
+    task = read_at_home()
+    task.set_env_variable("HOME", "/tmp")  # as Kale does
+    task.set_env_variable("CACHE", "/tmp/cache")
+    return task.output
 
 
 @component
@@ -366,10 +403,11 @@ def test_a_volume_in_tmp_is_shared(tmp_path, is_there):
     assert not os.path.lexists(f"/tmp/{HERE}")
 
 
-def test_a_step_has_a_home_of_its_own(tmp_path, monkeypatch):
+@pytest.mark.parametrize("pipeline", [at_home, at_home_in_tmp])
+def test_a_step_has_a_home_of_its_own(tmp_path, monkeypatch, pipeline):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".keys").write_text("mine")
-    failure = failure_of(run(at_home, tmp_path))
+    failure = failure_of(run(pipeline, tmp_path))
     assert failure.name == "FileNotFoundError"
     assert failure.remedy.startswith("your home folder has it, and a step has one of its own")
     assert not (tmp_path / "written").exists()
@@ -446,6 +484,16 @@ def test_a_folder_that_is_named_for_the_run_can_be_made_anew(tmp_path):
         assert outcome.succeeded, outcome.steps
         assert sorted(os.listdir(folder)) == ["out", "out.old"]
         assert not os.listdir(path)
+
+
+@needs_mounts
+def test_temporary_files_are_in_tmp_by_name_and_can_be_moved_there(tmp_path):
+    outcome = run(within_tmp, tmp_path)
+    assert outcome.succeeded, outcome.steps
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    assert run(within_a_volume_at_tmp, alone).outputs == {"Output": "/tmp 1"}
+    assert not os.path.lexists("/tmp/moved")
 
 
 def test_files_that_a_list_or_a_url_names_for_the_run_are_there(tmp_path):

@@ -12,11 +12,11 @@ from typing import Self
 
 from fastkf.base import mounts as mounting
 from fastkf.base import processes
-from fastkf.base.mounts import Mount, dump
+from fastkf.base.mounts import Mount, dump, name_tmp
 from fastkf.engine.children import Children
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
-from fastkf.engine.own_places import Texts, arrange, has_own, read_code
+from fastkf.engine.own_places import Texts, arrange, read_code
 from fastkf.engine.steps_on_disk import Steps
 from fastkf.engine.tasks import (
     ShowCommand,
@@ -100,6 +100,7 @@ class ContainerTasks:
         folder = self._folders[job.image]
         mounts, kept = self._arrange(job, folder, own, log)
         if mounts:
+            name_tmp(mounts, str(own / "tmp"), environment)
             words = dump(mounts), json.dumps(kept)
             command = [sys.executable, "-I", "-m", mounting.__name__, *words, *command]
         limits = find_limits(job, self._given)
@@ -112,9 +113,8 @@ class ContainerTasks:
                 raise
             return Failure("", TOO_LONG)
         job.moved = self._steps.end(own, mounts, kept)
-        seen = kept if has_own(mounts) else None
         failure = describe_exit(ending, log) if ending.code else None
-        return self._steps.explain(failure, own.name, seen) if failure else None
+        return self._steps.explain(failure, own.name, environment) if failure else None
 
     def _arrange(
         self, job: Job, folder: Path, own: Path, log: Path

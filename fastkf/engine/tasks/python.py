@@ -18,7 +18,7 @@ from fastkf.engine.environments import Environments
 from fastkf.engine.isolation import isolate, move_marshalled
 from fastkf.engine.job import Job
 from fastkf.engine.layer import Layer
-from fastkf.engine.own_places import Texts, arrange, has_own, read_code
+from fastkf.engine.own_places import Texts, arrange, read_code
 from fastkf.engine.pip_settings import find_at_home
 from fastkf.engine.step_folder import Provisions, with_remedy
 from fastkf.engine.steps_on_disk import Steps
@@ -164,8 +164,7 @@ class PythonTasks:
         ending = self._children.run(command, environment, log, start, job.seconds, limits, job.mask)
         failure = with_remedy(read_failure(folder, ending), may_write) if ending.code else None
         job.moved = self._steps.end(folder, mounts, kept)
-        seen = kept if has_own(mounts) else None
-        return self._steps.explain(failure, folder.name, seen) if failure else None
+        return self._steps.explain(failure, folder.name, environment) if failure else None
 
     def _arrange(
         self, job: Job, source: str, folder: Path, log: Path

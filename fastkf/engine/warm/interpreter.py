@@ -119,6 +119,7 @@ def _mount() -> bool:
         write_error("", message)
         return False
     os.environ[MOUNTED] = mounts.name_namespace()
+    mounts.name_tmp(asked, os.path.join(os.environ[STEP_FOLDER], "tmp"), os.environ)
     return True
 
 
