@@ -1417,6 +1417,10 @@ OBJECTS = [
             ("n = len(table.query('x > @limit'))", "n = len(table.query('x > @limit')) + limit"),
             ("n = len(table) + eval('limit + 1')", "n = len(table) + eval('3 + 1')"),
             ("n = len(table) + globals()['limit']", "n = len(table)\nm = globals()['n']"),
+            (
+                "async def add(x):\n    return x + 1\nn = len(table) + await add(limit)",
+                "async def add(x):\n    return x + 1\nlimit\nn = len(table) + await add(limit)",
+            ),
         ]
     ),
     Example(

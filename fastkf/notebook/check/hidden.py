@@ -1,4 +1,4 @@
-"""Rules on names that Kale does not see: those of builtins, and those inside texts."""
+"""Rules on names that Kale does not see: those of builtins, in texts, and behind `await`."""
 
 import ast
 import builtins
@@ -9,6 +9,7 @@ from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.flow import shared_cells
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import Names, outer_nodes
 
 BUILTINS = frozenset(dir(builtins))
 TABLES_OF_NAMES = ("globals()", "locals()")
@@ -49,7 +50,7 @@ def maker_above(notebook: Notebook, step: str, name: str) -> Cell | None:
 
 
 def hidden_name(notebook: Notebook) -> Found:
-    """A variable that only a text names (`df.query("x > @limit")`), which no step is given for."""
+    """A variable that only a text (`df.query("x > @limit")`) or an `await` names."""
     if not is_understood(notebook):
         return
     shared = {name for cell in shared_cells(notebook) for name in cell.names.bound}
@@ -59,14 +60,28 @@ def hidden_name(notebook: Notebook) -> Found:
         given = set(notebook.sources[step]) | own | shared
         given |= {n for c in cells for n in c.names.used} & set(notebook.parameters)
         for cell in cells:
-            for name in sorted(set(names_in_texts(cell)) - given):
-                if maker_above(notebook, step, name):
+            for name, (where, why) in sorted(_hidden_in(cell).items()):
+                if name not in given and maker_above(notebook, step, name):
                     yield (
                         cell,
-                        f"only a text names `{name}`, and Kale does not look into texts: step "
+                        f"only {where} names `{name}`, and Kale does not look {why}: step "
                         f"`{step}` does not get it",
                         f"use it in the code, or put a line with `{name}` alone above this one",
                     )
+
+
+def _hidden_in(cell: Cell) -> dict[str, tuple[str, str]]:
+    """The names that Kale may not see in a cell, each with what names it and where that is."""
+    awaited = dict.fromkeys(names_awaited(cell), ("what is behind `await`", "there"))
+    return awaited | dict.fromkeys(names_in_texts(cell), ("a text", "into texts"))
+
+
+def names_awaited(cell: Cell) -> set[str]:
+    """The names behind `await` outside functions, where pyflakes, which Kale asks, does not go."""
+    if cell.tree is None:
+        return set()
+    awaited = [node for node in outer_nodes(cell.tree) if isinstance(node, ast.Await)]
+    return {name for node in awaited for name in Names.of(node).loaded}
 
 
 def names_in_texts(cell: Cell) -> Iterator[str]:
