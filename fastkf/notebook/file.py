@@ -123,11 +123,11 @@ def _convert(path: Path, content: dict[str, Any]) -> Any:
         FastkfError: it is none of format 3 either.
     """
     import_jsonschema()
-    import nbformat
+    import nbformat.reader
 
     try:
         with warnings.catch_warnings(action="ignore"):
-            old = nbformat.from_dict(content)  # type: ignore[no-untyped-call]
+            old = nbformat.reader.reads(json.dumps(content))  # type: ignore[no-untyped-call]
             made = nbformat.convert(old, 4)  # type: ignore[no-untyped-call]
             return json.loads(nbformat.writes(made))  # type: ignore[no-untyped-call]
     except Exception as error:

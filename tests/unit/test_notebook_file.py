@@ -201,3 +201,12 @@ def test_a_notebook_in_another_language_is_told_as_one(metadata, language, tmp_p
             command(path)
         assert f"its language is {language}" in str(caught.value)
         assert "choose a Python kernel" in caught.value.remedy
+
+
+def test_a_heading_of_format_3_is_read_as_jupyter_wrote_it(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", CELLS)
+    content = as_format_3(json.loads(path.read_text()))
+    heading = {"cell_type": "heading", "level": 2, "metadata": {}, "source": ["An old one"]}
+    content["worksheets"][0]["cells"].insert(0, heading)
+    path.write_text(json.dumps(content))
+    assert read(path).cells[0].source == "## An old one"
