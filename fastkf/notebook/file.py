@@ -83,8 +83,8 @@ def _check_language(path: Path, metadata: Mapping[str, Any]) -> None:
     language = next((one for one in said if isinstance(one, str) and one), "python")
     if "python" not in language.lower():
         raise FastkfError(
-            f"{path}: its language is {shorten(one_line(language), 40)}, and Kale makes pipelines of "
-            "Python alone",
+            f"{path}: its language is {shorten(one_line(language), 40)}, and Kale makes pipelines "
+            "of Python alone",
             "if its cells are in Python, choose a Python kernel for it in JupyterLab, and save it",
         )
 
