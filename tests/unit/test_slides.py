@@ -79,8 +79,9 @@ def test_what_was_printed_in_pieces_is_one_text():
 def test_outputs_are_shown(tmp_path):
     picture = new_output("display_data", {"image/png": "iVBORw0KGgo="})
     text = new_output("stream", name="stdout", text="<b>42</b>\n")
-    made = slides_of(new_markdown_cell("## One"), new_code_cell("x", outputs=[picture, text]))
+    made = slides_of(new_markdown_cell('## "One"'), new_code_cell("x", outputs=[picture, text]))
     page = write_page(tmp_path / "lab.ipynb", made)
+    assert 'alt="Plot: &quot;One&quot;"' in page
     assert "data:image/png;base64,iVBORw0KGgo=" in page
     assert "&lt;b&gt;42&lt;/b&gt;" in page
 

@@ -43,7 +43,7 @@ def write_page(notebook: Path, slides: Sequence[Slide]) -> str:
 def write_slide(slide: Slide, number: int, total: int, folder: Path) -> str:
     heading = markdown.renderInline(slide.title)
     level = 1 if slide.level == 1 else 2
-    parts = "\n".join(write_part(part, folder) for part in slide.parts)
+    parts = "\n".join(write_part(part, slide.title, folder) for part in slide.parts)
     notes = embed(markdown.render("\n\n".join(slide.notes)), folder)
     return (
         f'<section class="slide" id="{number}" aria-label="slide {number} of {total}">\n'
@@ -52,7 +52,13 @@ def write_slide(slide: Slide, number: int, total: int, folder: Path) -> str:
     )
 
 
-def write_part(part: Part, folder: Path) -> str:
+def write_part(part: Part, title: str, folder: Path) -> str:
+    """The HTML of a part.
+
+    Args:
+        title: of its slide, which is all that is known of a plot.
+        folder: where images are seen from.
+    """
     if part.kind == "code":
         label = f'<p class="tags">{html.escape(part.label)}</p>' if part.label else ""
         code = highlight(part.content, PythonLexer(), HtmlFormatter(nowrap=True))
@@ -60,7 +66,7 @@ def write_part(part: Part, folder: Path) -> str:
     if part.kind == "output":
         return f'<pre class="output">{html.escape(part.content)}</pre>'
     if part.kind == "image":
-        return f'<img alt="" src="data:image/png;base64,{part.content}">'
+        return f'<img alt="Plot: {html.escape(title)}" src="data:image/png;base64,{part.content}">'
     if part.kind == "html":
         return part.content
     return embed(markdown.render(part.content), folder)
