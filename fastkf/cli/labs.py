@@ -126,7 +126,8 @@ def run(
             fetch(names, progress=display.say)
 
         found = find_notebook(notebook)
-        taken = with_files(read(found), bring or [])
+        source = read(found)
+        taken = with_files(source, bring or [])
         allowed = parse_tolerance(tolerance or [])
         options = Options(places.RUNS, output, only, fetch_data, read_lock(), allowed, *more)
         outcome = run_notebook(taken, given, options, display)

@@ -20,11 +20,10 @@ def with_files(notebook: Notebook, names: Iterable[str]) -> Notebook:
     Raises:
         UsageError: there is no such file, or it is not in the notebook's folder.
     """
-    found = find_named(notebook.path.parent, names)
-    if not found:
-        return notebook
-    files = [*list_files(notebook.metadata), *found]
-    return replace(notebook, metadata=set_files(notebook.metadata, files))
+    own, home = list_files(notebook.metadata), notebook.path.parent
+    return replace(
+        notebook, metadata=set_files(notebook.metadata, [*own, *find_named(home, names)])
+    )
 
 
 def top_names(notebook: Notebook) -> tuple[str, ...]:
