@@ -65,13 +65,14 @@ def list_settings(package: Package, done: Collection[str] = ()) -> dict[str, tup
     }
     found = {
         name: (
-            *_describe(asked.get(name) or {}, OF_EXECUTORS),
+            *sorted(_describe(asked.get(name) or {}, OF_EXECUTORS)),
             *_describe_sizes(for_executors(package).get(name) or {}, done),
             *_describe_container(executor.get("container") or {}, done),
         )
-        for name, executor in package.executors.items()
+        for name, executor in sorted(package.executors.items())  # as read, in no order
     }
-    found[""] = tuple(_describe(_kubernetes(package).get("pipelineConfig") or {}, OF_PIPELINES))
+    of_pipeline = _kubernetes(package).get("pipelineConfig") or {}
+    found[""] = tuple(sorted(_describe(of_pipeline, OF_PIPELINES)))
     return {name: settings for name, settings in found.items() if settings}
 
 

@@ -11,12 +11,14 @@ import pytest
 import yaml
 from build import write_notebook
 from conftest import fastkf
-from guides import blocks
+from guides import blocks, fastkf_commands
 from manifests import check_manifest, read_manifests
 
 from fastkf.base.errors import FastkfError
 from fastkf.course import places
+from fastkf.package.given import DONE
 from fastkf.package.model import Package
+from fastkf.package.settings import describe_settings
 from fastkf.runs.model import PipelineResult, Run, State, Step
 from fastkf.runs.record import read_run, write_run
 
@@ -177,6 +179,24 @@ def test_a_training_goes_on_where_its_node_was_lost(tmp_path, capsys):
     accuracy, logged = train_once(tmp_path, lost_after=3)
     assert "goes on after epoch 3" in capsys.readouterr().out
     assert (accuracy, logged["epochs_here"]) == (whole, 1)
+
+
+def test_the_lost_node_of_the_guide_is_survived(tmp_path):
+    """What the guide says to type: each attempt has a /tmp of its own, as each pod has."""
+    [words] = [one for one in fastkf_commands(GUIDE) if "lost_after=12" in one]
+    words = [one.replace("$PWD", str(tmp_path)) for one in words]
+    told = fastkf(*words, folder=tmp_path / "run", cwd=places.PROJECT)
+    assert told.code == 0, told.output
+    assert re.search(r"train\.try-1 +│? *failed", told.output), told.output
+    assert "goes on after epoch 12" in (tmp_path / "run/logs/train.log").read_text()
+    assert read_run(tmp_path / "run").pipeline.metrics["train.epochs_here"] == 18
+
+
+def test_what_the_guide_says_is_not_applied_is_what_a_run_says():
+    package = Package.read(LAB / "pipeline.yaml")
+    [shown] = [one for one in blocks(GUIDE, "") if "not applied here" in one]
+    said = describe_settings(package, DONE)
+    assert shown == "".join(f"! not applied here: {one}\n" for one in said)
 
 
 def change(manifest, *path, to):

@@ -108,6 +108,34 @@ def test_what_is_not_applied_is_named(tmp_path):
     assert line.startswith("use: ")
 
 
+def test_what_is_not_applied_is_told_in_one_order():
+    """Read through protobuf, the fields of a package come in another order in each process."""
+    limited = {"container": {"resources": {"resourceCpuLimit": "1"}}}
+    asked = {"tolerations": [], "nodeSelector": {}, "podMetadata": {}}
+    limits = {"pipelineRunParallelism": 7, "activeDeadlineSeconds": 60}
+
+    def told(order) -> tuple[str, ...]:
+        settings = {"exec-b": dict(order(asked.items())), "exec-a": {}}
+        for_kubernetes = {
+            "deploymentSpec": {"executors": settings},
+            "pipelineConfig": dict(order(limits.items())),
+        }
+        executors = dict(order({"exec-a": limited, "exec-b": {}}.items()))
+        return describe_settings(
+            Package(
+                {"deploymentSpec": {"executors": executors}},
+                {"platforms": {"kubernetes": for_kubernetes}},
+            )
+        )
+
+    expected = (
+        "a: CPU limit 1",
+        "b: labels and annotations of the pod, node selectors, tolerations",
+        "the pipeline: limit of steps at a time, time limit",
+    )
+    assert told(list) == told(lambda items: reversed(list(items))) == expected
+
+
 def test_steps_that_ask_for_the_same_are_told_together():
     names = [f"exec-s{number}" for number in range(9)]
     limited = {"container": {"resources": {"resourceCpuLimit": "1"}}}
