@@ -133,6 +133,7 @@ def list_own(folder: Path, volumes: Sequence[Mount]) -> list[Mount]:
         for path in (one for one in targets if Path(one).is_relative_to(place)):
             (source / os.path.relpath(path, place)).mkdir(parents=True, exist_ok=True)
         source.mkdir(exist_ok=True)
+        source.chmod(0o1777)  # also for what the step runs as another user
         own.append(Mount(str(source), place))
     return own
 

@@ -29,6 +29,7 @@ IN_THE_WAY = (
     "{path} is this machine's: a step can write to it, but neither replace nor remove what lies in "
     "{place} itself. Put it into a folder there, such as {place}/{step}, and name that path"
 )
+LONGEST_NAME = 20  # a socket's path has 107 bytes, and programs make theirs in TMPDIR
 BUSY = "Device or resource busy"
 
 
@@ -44,11 +45,15 @@ class Steps:
 
     def __init__(self, folder: Path):
         self._running, self._ended = folder / "steps", folder / "ended"
+        self._names: dict[str, str] = {}
         self._seen: dict[str, tuple[list[Mount], list[str]]] = {}
 
     def make_folder(self, step: str) -> Path:
         self._running.mkdir(exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{step}-", dir=self._running))
+        prefix = f"{step[:LONGEST_NAME]}-"
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self._running))
+        self._names[folder.name] = step
+        return folder
 
     def end(
         self, folder: Path, mounts: Sequence[Mount] = (), kept: Sequence[str] = ()
@@ -86,7 +91,7 @@ class Steps:
         for path in (quoted or bare for quoted, bare in PATH.findall(failure.message)):
             is_steps = Path(path).is_relative_to(self._running)
             if seen is not None and is_below(path, seen) and not is_steps:
-                remedy = _tell_busy(path, name) if BUSY in failure.message else None
+                remedy = _tell_busy(path, self._names[name]) if BUSY in failure.message else None
             else:
                 remedy = self._name_other(path, self._ended / name) or _name_mine(path, home)
                 if remedy is None and seen is not None and not is_steps:
@@ -99,16 +104,19 @@ class Steps:
     def _name_other(self, path: str, own: Path) -> str | None:
         if Path(path).is_relative_to(self._running):
             name = next(iter(Path(path).relative_to(self._running).parts), "")
-            is_there = name != own.name and (self._ended / name).is_dir()
-            return _tell(self._ended / name) if is_there else None
+            is_there = name in self._names and name != own.name and (self._ended / name).is_dir()
+            return self._tell(name) if is_there else None
         inside = _find_inside(path)
         if inside is None or os.path.lexists(own / inside):
             return None
         others = [*self._ended.glob("*"), *self._running.glob("*")]
         for other in others:
             if other != own and os.path.lexists(other / inside):
-                return _tell(other)
+                return self._tell(other.name)
         return None
+
+    def _tell(self, name: str) -> str:
+        return OF_ANOTHER.format(step=self._names[name])
 
 
 def _name_mine(path: str, home: str) -> str | None:
@@ -119,16 +127,12 @@ def _name_mine(path: str, home: str) -> str | None:
     return OF_HOME if os.path.lexists(mine) else None
 
 
-def _tell_busy(path: str, name: str) -> str | None:
+def _tell_busy(path: str, step: str) -> str | None:
     """What to do where a step cannot replace what is mounted alone."""
     place = os.path.dirname(path)
     if place not in PLACES:
         return None
-    return IN_THE_WAY.format(path=path, place=place, step=name.rpartition("-")[0])
-
-
-def _tell(other: Path) -> str:
-    return OF_ANOTHER.format(step=other.name.rpartition("-")[0])
+    return IN_THE_WAY.format(path=path, place=place, step=step)
 
 
 def _find_inside(path: str) -> str | None:

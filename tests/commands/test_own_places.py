@@ -12,13 +12,16 @@ from local_runs import run_package_here
 
 from fastkf.base.mounts import can_mount
 from fastkf.engine import own_places
+from fastkf.engine.environments import Environments
+from fastkf.engine.layer import Layer
 from fastkf.engine.run import run_package
 from fastkf.engine.step_folder import Provisions
+from fastkf.engine.steps_on_disk import Steps
 from fastkf.engine.tasks.container import ContainerTasks
 from fastkf.engine.tasks.python import PythonTasks
 from fastkf.package.given import Given
 from fastkf.package.model import Package
-from fastkf.runs.model import State
+from fastkf.runs.model import Failure, State
 
 pytestmark = pytest.mark.slow
 needs_mounts = pytest.mark.skipif(not can_mount(), reason="nobody may mount anything here")
@@ -109,6 +112,31 @@ def move_within_tmp_in_shell():
 
 
 @component
+def train_and_evaluate_the_gradient_boosting_model() -> int:
+    import multiprocessing
+
+    with multiprocessing.Manager() as manager:  # by a socket in the temporary folder
+        return manager.list([1])[0]
+
+
+@component
+def write_as_nobody() -> str:
+    import subprocess
+
+    words = ["sh", "-c", "echo written > /tmp/by-nobody; cat /tmp/by-nobody; touch /var/tmp/more"]
+    return subprocess.run(words, user=65534, capture_output=True, text=True).stdout.strip()
+
+
+@dsl.component(
+    base_image="python:3.11", install_kfp_package=False, packages_to_install=["not-here"]
+)
+def use_a_package_that_is_not_here() -> str:
+    import not_here
+
+    return f"{not_here.NAME} /tmp"
+
+
+@component
 def make_anew(path: str) -> str:
     import os
     import shutil
@@ -186,6 +214,21 @@ def within_a_volume_at_tmp() -> str:
     task = move_within_tmp()
     kubernetes.empty_dir_mount(task, "temporary", "/tmp")
     return task.output
+
+
+@dsl.pipeline
+def with_a_manager() -> int:
+    return train_and_evaluate_the_gradient_boosting_model().output
+
+
+@dsl.pipeline
+def as_nobody() -> str:
+    return write_as_nobody().output
+
+
+@dsl.pipeline
+def with_packages() -> str:
+    return use_a_package_that_is_not_here().output
 
 
 @dsl.pipeline
@@ -309,11 +352,13 @@ def compiled(pipeline, folder) -> Path:
     return path
 
 
-def run(pipeline, folder, provisions=None, given=None, **arguments):
+def run(pipeline, folder, provisions=None, given=None, environments=None, **arguments):
     package = Package.read(compiled(pipeline, folder))
     paths = provisions.given if provisions else ()
     with (
-        PythonTasks(provisions or Provisions(folder), warm=False, given=given) as python,
+        PythonTasks(
+            provisions or Provisions(folder), warm=False, environments=environments, given=given
+        ) as python,
         ContainerTasks(folder, {"own": folder}, paths=paths) as container,
     ):
         return run_package(
@@ -494,6 +539,40 @@ def test_temporary_files_are_in_tmp_by_name_and_can_be_moved_there(tmp_path):
     alone.mkdir()
     assert run(within_a_volume_at_tmp, alone).outputs == {"Output": "/tmp 1"}
     assert not os.path.lexists("/tmp/moved")
+
+
+def test_a_long_name_of_a_step_leaves_room_for_sockets(tmp_path):
+    outcome = run(with_a_manager, tmp_path)
+    assert outcome.outputs == {"Output": 1}, outcome.steps
+
+
+def test_a_path_above_the_folders_of_steps_is_no_other_steps(tmp_path):
+    steps = Steps(tmp_path)
+    for name in ("first", "second"):
+        folder = steps.make_folder(name)
+        steps.end(folder)
+    failure = Failure("OSError", f"Directory not empty: '{folder.parent}'")
+    assert steps.explain(failure, folder.name, {"HOME": str(folder / "home")}) == failure
+
+
+@needs_mounts
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may run programs as other users")
+def test_other_users_write_into_a_steps_tmp_too(tmp_path):
+    assert run(as_nobody, tmp_path).outputs == {"Output": "written"}
+
+
+def test_an_environment_that_was_made_for_a_step_is_there_where_homes_are_in_tmp(tmp_path):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        layer = Layer(Path(folder) / "environment")
+        layer.make()
+        (layer.packages / "not_here.py").write_text("NAME = 'made for it'")
+        described = layer.packages / "not_here-1.0.dist-info" / "METADATA"
+        described.parent.mkdir()
+        described.write_text("Metadata-Version: 2.1\nName: not-here\nVersion: 1.0\n")
+        environments = Environments(offline=True, folder=tmp_path)
+        environments.provide = lambda *_: layer
+        outcome = run(with_packages, tmp_path, environments=environments)
+        assert outcome.outputs == {"Output": "made for it /tmp"}, outcome.steps
 
 
 def test_files_that_a_list_or_a_url_names_for_the_run_are_there(tmp_path):

@@ -150,7 +150,7 @@ class PythonTasks:
         environment = self._environment(variables, folder, base)
         if not may_write:
             environment[interpreter.OBEYS_PERMISSIONS] = "1"
-        mounts, kept = self._arrange(job, command[place], folder, log)
+        mounts, kept = self._arrange(job, command[place], folder, base, log)
         if mounts:
             environment[interpreter.MOUNTS] = dump(mounts)
             environment[interpreter.KEPT] = json.dumps(kept)
@@ -167,11 +167,12 @@ class PythonTasks:
         return self._steps.explain(failure, folder.name, environment) if failure else None
 
     def _arrange(
-        self, job: Job, source: str, folder: Path, log: Path
+        self, job: Job, source: str, folder: Path, base: Layer | None, log: Path
     ) -> tuple[list[Mount], list[str]]:
         around = self._provisions
         brought = read_code(around.kept) if around.kept else ()
-        kept = (self._folder, job.run_folder, *around.places)
+        below = [base.folder] if base else []
+        kept = (self._folder, job.run_folder, *below, *around.places)
         texts = Texts((source, *brought), around.given)
         return arrange(job, self._given, folder, kept, texts, log)
 
