@@ -42,7 +42,9 @@ def create_app(settings: Settings) -> FastAPI:
         queue.stop()
         database.close()
 
-    app = FastAPI(lifespan=lifespan, openapi_url=None, title="fastkf server")
+    app = FastAPI(
+        lifespan=lifespan, openapi_url=None, title="fastkf server", redirect_slashes=False
+    )
     app.state.settings, app.state.database, app.state.queue = settings, database, queue
     app.state.scheduler = scheduler
     # The one that is added last is asked first: who is not let in gets nowhere with a large body.

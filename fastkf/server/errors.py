@@ -17,7 +17,8 @@ from fastkf.base.plain_data import DataError, check_data, spell_numbers
 from fastkf.package.errors import PackageError, PackageTooLargeError
 from fastkf.server.lost import LostDatabaseError
 
-UPLOADS = "/apis/v2beta1/pipelines/upload"
+API = "/apis/"
+UPLOADS = f"{API}v2beta1/pipelines/upload"
 
 
 class Code(Enum):
@@ -125,12 +126,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException):
-        status, detail = error.status_code, str(error.detail)
-        code = Code.of_status(status)
-        if request.url.path.startswith(UPLOADS) and status == 400:
-            return answer_request(request, code, detail)
-        body = {"code": code.value[0], "message": shorten(detail)}
-        return Answer(body, status, error.headers)
+        return _answer_http_error(request, error)
 
     @app.exception_handler(OperationalError)
     async def answer_unusable_database(request: Request, error: OperationalError):
@@ -146,6 +142,17 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def answer_fault(request: Request, error: Exception):
         return answer(Code.INTERNAL, f"a fault of this server: {type(error).__name__}: {error}")
+
+
+def _answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
+    status, detail = error.status_code, str(error.detail)
+    code = Code.of_status(status)
+    if code is Code.UNIMPLEMENTED and request.url.path.startswith(API):
+        status = code.value[1]  # as a grpc-gateway answers a method that is not there
+    if request.url.path.startswith(UPLOADS) and status == 400:
+        return answer_request(request, code, detail)
+    body = {"code": code.value[0], "message": shorten(detail)}
+    return Answer(body, status, error.headers)
 
 
 def _find_code(error: FastkfError) -> Code:

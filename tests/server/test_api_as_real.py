@@ -1,7 +1,9 @@
 """What the API answers, row by row, as a Kubeflow Pipelines 2.17 was seen to answer."""
 
+import io
 import json
 import re
+import zipfile
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,10 +31,10 @@ def pipeline(asked):
     return upload(asked, "name=tagged&display_name=Tagged&description=d", tags={"team": "ml"})
 
 
-def upload(asked, query: str, tags=None, file="my_file.yaml") -> dict:
+def upload(asked, query: str, tags=None, file="my_file.yaml", content=None) -> dict:
     if tags is not None:
         query += f"&tags={quote(json.dumps(tags))}"
-    files = {"uploadfile": (file, json.dumps(PACKAGE))}
+    files = {"uploadfile": (file, content or json.dumps(PACKAGE))}
     answer = asked.client.post(f"{API}/pipelines/upload?{query}", files=files)
     return answer.json() | ({} if answer.status_code == 200 else {"status": answer.status_code})
 
@@ -48,6 +50,34 @@ def test_an_upload_without_a_name_has_that_of_its_file(asked):
     again = upload(asked, "")
     assert sorted(again) == ["error_details", "error_message", "status"]
     assert again["status"] == 409
+
+
+@pytest.mark.parametrize("name", ["package.txt", "package", "package.YAML", "yaml"])
+def test_an_upload_is_known_by_the_name_of_its_file(asked, name):
+    refused = upload(asked, "name=of%20another%20kind", file=name)
+    assert refused["status"] == 400
+    assert refused["error_message"].startswith(f"'{name}' is neither named .yaml, .yml or .json")
+    assert find(asked, "pipelines", "name", 1, string_value="of another kind") == (200, {})
+
+
+@pytest.mark.parametrize("name", ["package.json", "package.yml", "of.txt.yaml"])
+def test_an_upload_that_is_named_as_text_is_read_as_text(asked, name):
+    assert upload(asked, f"name={name}", file=name)["name"] == name
+    refused = upload(asked, f"name=packed-{name}", file=name, content=packed())
+    assert refused["status"] == 400
+    assert refused["error_message"].startswith(f"'{name}' has the name of a text and the content")
+
+
+@pytest.mark.parametrize("name", ["package.zip", "package", "package.v2"])
+def test_an_archive_is_known_by_its_content(asked, name):
+    assert upload(asked, f"name={name}", file=name, content=packed())["name"] == name
+
+
+def packed() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("pipeline.yaml", json.dumps(PACKAGE))
+    return buffer.getvalue()
 
 
 def test_no_namespace_is_kept(asked, pipeline):
@@ -283,7 +313,22 @@ def test_experiments_are_archived_and_deleted(asked):
     assert (status, answer["code"]) == (409, 10)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/runs"),
+        ("DELETE", "/experiments"),
+        ("PATCH", "/runs/x"),
+        ("POST", "/runs/x:nope"),
+    ],
+)
+def test_a_method_that_is_not_there(asked, method, path):
+    expected = (501, {"code": 12, "message": "Method Not Allowed"})
+    assert asked.ask(method, path, {} if method in ("PUT", "PATCH") else None) == expected
+
+
 def test_what_is_not_there_and_says_so(asked):
+    assert asked.ask("GET", "/runs/") == (404, {"code": 5, "message": "Not Found"})
     for path in ("/nope", "/auth?namespace=x", "/filters"):
         assert asked.ask("GET", path) == (404, {"code": 5, "message": "Not Found"})
     status, answer = asked.ask("POST", "/visualizations/ns", {"type": "ROC_CURVE"})

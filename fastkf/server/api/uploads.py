@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from fastkf.base.errors import shorten
 from fastkf.package.model import Package
 from fastkf.server import database as db
 from fastkf.server import schemas
@@ -19,6 +20,11 @@ from fastkf.server.errors import invalid, read_json
 
 router = APIRouter(prefix="/pipelines")
 FIELD = "uploadfile"
+# As a Kubeflow takes them: what is named as text is read as text, all else is an archive.
+TEXTS = (".yaml", ".yml", ".json")
+ARCHIVES = (b"PK", b"\x1f\x8b")
+UNKNOWN = "is neither named .yaml, .yml or .json nor a .zip or .tar.gz by its content"
+MISNAMED = "has the name of a text and the content of an archive: name it .zip or .tar.gz"
 
 
 @dataclass(frozen=True)
@@ -33,16 +39,19 @@ async def read_upload(request: Request) -> Upload:
     """What the form holds.
 
     Raises:
-        ApiError: there is no file.
+        ApiError: there is no file, or its name says that it is another kind of file.
         PackageError: it is no package.
     """
     async with request.form(max_files=1, max_fields=10) as form:
         file = form.get(FIELD)
         if not isinstance(file, UploadFile):
             raise invalid(f"no file in the form's field {FIELD}")
-        content, name = await file.read(), file.filename
+        content, name = await file.read(), file.filename or ""
+    is_text = name.endswith(TEXTS)
+    if is_text == content.startswith(ARCHIVES):
+        raise invalid(f"{shorten(name, 60)!r} {MISNAMED if is_text else UNKNOWN}")
     package = await run_in_threadpool(Package.from_upload, content)
-    return Upload(package, PurePosixPath(name or "").name or package.name)
+    return Upload(package, PurePosixPath(name).name or package.name)
 
 
 def read_fields(
