@@ -27,6 +27,7 @@ from fastkf.tune.files import write_yaml
 from fastkf.tune.notebook import Search, make_manifest
 from fastkf.tune.report import write_report, write_table
 from fastkf.tune.rules import check_experiment, find_differences
+from fastkf.tune.trial_places import warn_of_shared
 from fastkf.tune.tuning import Tuning
 
 MANIFEST = "manifest.yaml"
@@ -174,6 +175,8 @@ def set_counts(manifest: dict, options: Options) -> dict:
 def _run(experiment: Experiment, folder: Path, shown: str, display: Progress) -> bool:
     tuning = Tuning(experiment, folder, since=_read_start(folder))
     progress.show_start(experiment, shown, len(tuning.trials), display)
+    for said in warn_of_shared(experiment):
+        display.warn(said)
     try:
         ending = tuning.run(lambda trial: progress.show_trial(experiment, trial, display))
     except KeyboardInterrupt:

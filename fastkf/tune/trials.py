@@ -13,11 +13,13 @@ from fastkf.base import clock, processes
 from fastkf.base.expansion import read_command, read_variables
 from fastkf.base.files import read_end, read_lines, write_text
 from fastkf.base.yaml_text import read_yaml
+from fastkf.engine.variables import as_in_pod
 from fastkf.runs.text import clean_text
 from fastkf.tune.early_stopping import Watch
 from fastkf.tune.experiment import API_VERSION, Experiment
 from fastkf.tune.files import write_yaml
 from fastkf.tune.metrics import Record, observe, pick_value, read_records
+from fastkf.tune.trial_places import TrialPlaces
 
 PYTHON = re.compile(r"(.*/)?python(3(\.\d+)?)?")
 TRIAL_FOLDER = "FASTKF_TRIAL_FOLDER"
@@ -125,7 +127,9 @@ class RunningTrial:
         self._watch = Watch(trial.folder / "output.log", rules[0], experiment) if rules else None
         self._memory = processes.MemoryWatch()
         self._deadline = time.monotonic() + experiment.longest(trial.resource["spec"]["runSpec"])
-        self.process = self._start()
+        container = experiment.primary_container(trial.resource["spec"]["runSpec"])
+        self._places = TrialPlaces(experiment, container, trial.folder)
+        self.process = self._start(container)
 
     def poll(self) -> bool:
         """Looks after the trial; True when it has ended and its end is written down."""
@@ -144,29 +148,36 @@ class RunningTrial:
         if code == 0:
             self._close("Succeeded", "Trial has succeeded")
         else:
-            self._close("Failed", f"{self._memory.ending(code)}: {self._last_line()}")
+            said = self._places.explain(self._last_line())
+            self._close("Failed", f"{self._memory.ending(code)}: {said}")
         return True
 
     def kill(self, message: str) -> None:
         processes.end([self.process])
         self._close("Killed", message)
 
-    def _close(self, state: str, message: str) -> None:
+    def abandon(self) -> None:
+        """Leaves a trial whose process has ended to be run again: nothing of its own stays."""
         self._log.close()
+        self._places.remove()
+
+    def _close(self, state: str, message: str) -> None:
+        self.abandon()
         self.trial.conclude(state, message, self.experiment)
 
-    def _start(self) -> subprocess.Popen:
-        container = self.experiment.primary_container(self.trial.resource["spec"]["runSpec"])
+    def _start(self, container: dict) -> subprocess.Popen:
         given, command = read_variables(container), read_command(container)
         if PYTHON.fullmatch(command[0]):
             command[0] = sys.executable
         environment = {
-            **processes.with_own_python(os.environ),
+            **processes.with_own_python(as_in_pod(os.environ)),
+            **self._places.variables(),
             TRIAL_FOLDER: str(self.trial.folder.resolve()),
             TRIAL_NOTEBOOK: self.experiment.notebook or "",
             **given,
         }
-        return processes.start(command, self._log, self.experiment.folder, environment)
+        words = self._places.wrap(command)
+        return processes.start(words, self._log, self.experiment.folder, environment)
 
     def _last_line(self) -> str:
         text = clean_text(read_end(self.trial.folder / "output.log"))

@@ -62,6 +62,8 @@ class Tuning:
                 self._look_after_running(on_trial)
         except BaseException:
             processes.end([running.process for running in self._running.values()])
+            for running in self._running.values():
+                running.abandon()
             raise
         for number, running in self._running.items():
             if not running.poll():
