@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from fastkf.base.clock import format_utc
 from fastkf.runs.model import Artifact as Made
 from fastkf.server.columns import EPOCH
 from fastkf.server.executions import Execution
+from fastkf.server.runs import tell_time
 
 METRICS = "system.Metrics"
 
@@ -57,7 +57,7 @@ def describe_artifact(artifact: Artifact) -> dict:
         answer |= {"number_value": artifact.number}
     else:
         answer |= {"uri": artifact.uri, "metadata": artifact.metadata}
-    return {**answer, "created_at": format_utc(artifact.created_at)}
+    return {**answer, "created_at": tell_time(artifact.created_at)}
 
 
 def _split(run_id: str, one: Execution, output: str, made: Made) -> Iterator[Artifact]:

@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -44,10 +45,15 @@ def told_state(state: Any) -> Any:
     return "FAILED" if state == "CANCELED" else state
 
 
+def tell_time(moment: datetime) -> str:
+    """A time as the API tells it: its database keeps whole seconds."""
+    return clock.format_utc(moment, "seconds")
+
+
 def set_state(run: db.Run, state: str, error: str | None = None) -> None:
     """Moves the run to a state and keeps it in the history."""
     moment = clock.now()
-    entry = {"update_time": clock.format_utc(moment)}
+    entry = {"update_time": tell_time(moment)}
     entry |= {"state": state} | ({"error": error} if error else {})
     run.state, run.error = state, error
     run.state_history = [*run.state_history, entry]

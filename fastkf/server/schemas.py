@@ -7,10 +7,9 @@ panel depends on that: an empty next_page_token would have it ask for pages for 
 from collections.abc import Callable
 from typing import Any
 
-from fastkf.base.clock import format_utc
 from fastkf.server import database as db
 from fastkf.server.pagination import Page
-from fastkf.server.runs import NAMESPACE, SERVICE_ACCOUNT, told_state
+from fastkf.server.runs import NAMESPACE, SERVICE_ACCOUNT, tell_time, told_state
 
 Json = dict[str, Any]
 NEVER = "1970-01-01T00:00:00Z"  # of a time that has not come yet
@@ -37,9 +36,9 @@ def run(row: db.Run, tasks: list[Json], spec: Json | None) -> Json:
         pipeline_version_reference=reference,
         runtime_config=_make(parameters=row.parameters, pipeline_root=row.pipeline_root),
         service_account=row.service_account or SERVICE_ACCOUNT,
-        created_at=format_utc(row.created_at),
-        scheduled_at=format_utc(row.scheduled_at),
-        finished_at=format_utc(row.finished_at) if row.finished_at else NEVER,
+        created_at=tell_time(row.created_at),
+        scheduled_at=tell_time(row.scheduled_at),
+        finished_at=tell_time(row.finished_at) if row.finished_at else NEVER,
         state=told_state(row.state),
         error=error(row.error),
         run_details=_make(task_details=tasks),
@@ -62,8 +61,8 @@ def recurring_run(row: db.RecurringRun) -> Json:
         max_concurrency=str(row.max_concurrency),
         trigger=row.trigger,
         mode="ENABLE" if row.is_enabled else "DISABLE",
-        created_at=format_utc(row.created_at),
-        updated_at=format_utc(row.updated_at),
+        created_at=tell_time(row.created_at),
+        updated_at=tell_time(row.updated_at),
         status=row.status,
         error=error(row.error),
         no_catchup=row.no_catchup or None,
@@ -101,8 +100,8 @@ def experiment(row: db.Experiment) -> Json:
         display_name=row.display_name,
         description=row.description,
         namespace=row.namespace,
-        created_at=format_utc(row.created_at),
-        last_run_created_at=format_utc(row.last_run_created_at)
+        created_at=tell_time(row.created_at),
+        last_run_created_at=tell_time(row.last_run_created_at)
         if row.last_run_created_at
         else NEVER,
         storage_state=row.storage_state,
@@ -117,7 +116,7 @@ def pipeline(row: db.Pipeline) -> Json:
         description=row.description,
         namespace=row.namespace,
         tags=row.tags,
-        created_at=format_utc(row.created_at),
+        created_at=tell_time(row.created_at),
     )
 
 
@@ -130,7 +129,7 @@ def version(row: db.PipelineVersion, spec: Json | None) -> Json:
         description=row.description,
         code_source_url=row.code_source_url,
         tags=row.tags,
-        created_at=format_utc(row.created_at),
+        created_at=tell_time(row.created_at),
         pipeline_spec=spec,
     )
 
@@ -141,7 +140,12 @@ def error(message: str | None) -> Json | None:
 
 def _status(entry: Json) -> Json:
     return _make(
-        update_time=entry.get("update_time"),
+        update_time=_without_fraction(entry.get("update_time")),
         state=told_state(entry.get("state")),
         error=error(entry.get("error")),
     )
+
+
+def _without_fraction(time: Any) -> Any:
+    """A time of a history as the API tells it; older servers have kept milliseconds."""
+    return f"{time.partition('.')[0]}Z" if isinstance(time, str) and "." in time else time

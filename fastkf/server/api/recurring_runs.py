@@ -20,7 +20,7 @@ from fastkf.server.errors import Answer, invalid, not_found
 from fastkf.server.filters import NO_NAMESPACE, Fields
 from fastkf.server.messages import BODY, Message, read_message
 from fastkf.server.pagination import list_page
-from fastkf.server.runs import new_id
+from fastkf.server.runs import new_id, tell_time
 from fastkf.server.schedule import ScheduleError, read_schedule
 
 router = APIRouter(prefix="/recurringruns")
@@ -141,7 +141,7 @@ def _read_trigger(asked: Message) -> dict[str, Any]:
         times = {name: part[name] for name in ("start_time", "end_time") if name in part}
         if len(times) == 2 and times["end_time"] < times["start_time"]:
             raise invalid("trigger: its end_time is before its start_time")
-        trigger[kind] = {**part, **{name: clock.format_utc(one) for name, one in times.items()}}
+        trigger[kind] = {**part, **{name: tell_time(one) for name, one in times.items()}}
         if "interval_second" in part:
             trigger[kind]["interval_second"] = str(part["interval_second"])
     try:
