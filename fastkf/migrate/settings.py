@@ -10,6 +10,7 @@ from typing import Any
 from fastkf.migrate.draft import Draft, DraftCell, order_tags
 from fastkf.notebook.fields import DESCRIPTION, GPU_LIMITS
 from fastkf.notebook.model import KALE_METADATA, Notebook
+from fastkf.notebook.panel import KERNEL, LANGUAGE
 
 # An early version of Kale's examples wrote it so.
 MISSPELT = "kubeflow_noteobok"
@@ -27,16 +28,6 @@ REASONS = {
     "marshal_volume": "values go from step to step as artifacts now, without a volume",
     "volume_access_mode": "there is no volume for it",
     "storage_class_name": "there is no volume for it",
-}
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-LANGUAGE = {
-    "codemirror_mode": {"name": "ipython", "version": 3},
-    "file_extension": ".py",
-    "mimetype": "text/x-python",
-    "name": "python",
-    "nbconvert_exporter": "python",
-    "pygments_lexer": "ipython3",
-    "version": "3.12.0",
 }
 
 
