@@ -103,7 +103,7 @@ def test_a_notebook_with_tags_is_left_to_check(tmp_path):
     [
         ("Step 2: Load the `data`", "load_the_data"),
         ("Steps 2 and 3: the fork", "the_fork"),
-        ("3.1 Größe & Gewicht", "gr_e_gewicht"),
+        ("3.1 Größe & Gewicht", "grosse_gewicht"),
         ("2024", "step_2024"),
         ("Imports", "imports_step"),
         ("数据", "step"),
