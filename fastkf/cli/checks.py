@@ -169,7 +169,7 @@ def suggest(
 
     source = read(find_notebook(notebook))
     proposal = suggest_tags(source)
-    rows = [(str(cell.number), ", ".join(cell.tags), cell.why) for cell in proposal.cells]
+    rows = [(str(cell.number or "new"), ", ".join(cell.tags), cell.why) for cell in proposal.cells]
     display.show_table(("cell", "tags", "why"), rows)
     for line in proposal.draw():
         display.say(line)

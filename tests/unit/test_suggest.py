@@ -11,7 +11,8 @@ from fastkf.cli import app
 from fastkf.course.labs import read_labs
 from fastkf.notebook.check import check
 from fastkf.notebook.model import read
-from fastkf.notebook.suggest import name_of, suggest_tags
+from fastkf.notebook.step_names import name_of
+from fastkf.notebook.suggest import suggest_tags
 from fastkf.notebook.tagged_copy import write_copy
 
 PLAIN = [
@@ -113,8 +114,6 @@ def test_names_come_from_headings(heading, name):
     assert name_of(heading) == name
 
 
-# Pictures under one heading that do not need each other are proposed as steps side by side.
-SPLIT = "06_katib"
 # Their tags ask for more order than the data do, which nothing in a bare notebook tells.
 MORE_ORDER = {"10_drift", "11_trainer"}
 ONE_HEADING = pytest.mark.xfail(
@@ -137,9 +136,6 @@ def test_a_lab_without_its_tags_gets_its_own_pipeline_back(lab, tmp_path):
     position = {step: list(made.steps).index(step) for step in made.steps}
     edges = [sorted(map(position.get, after)) for after in made.dependencies.values()]
     position = {step: list(own.steps).index(step) for step in own.steps}
-    if lab.stem == SPLIT:
-        assert len(made.steps) == len(own.steps) + 2
-        return
     if lab.stem in MORE_ORDER:
         assert len(made.steps) == len(own.steps)
         return

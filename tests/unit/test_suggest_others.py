@@ -1,0 +1,291 @@
+"""Tags for notebooks as other people write them: less tidy than the labs."""
+
+import json
+
+import pytest
+from build import write_notebook
+
+from fastkf.notebook.check import check
+from fastkf.notebook.model import read
+from fastkf.notebook.suggest import suggest_tags
+from fastkf.notebook.tagged_copy import write_copy
+
+DATA = ("", "rows = [float(n) for n in range(10)]")
+SCORE = ("", "mean_error = sum(rows) / len(rows)")
+PRINT = ("", "print(mean_error)")
+COUNTER = """
+class Counter:
+    def __init__(self, things):
+        self.things = things
+
+    def step(self):
+        self.things.append(1)
+"""
+
+
+def propose(folder, cells, **others):
+    return suggest_tags(read(write_notebook(folder / "a.ipynb", cells, **others)))
+
+
+def short(proposal):
+    """Each cell as one word, with what its step waits for."""
+    words = [[tag for tag in cell.tags if tag != "parameters"] for cell in proposal.cells]
+    return [" ".join(word) for word in words]
+
+
+def make_copy(folder, cells, **others):
+    source = read(write_notebook(folder / "a.ipynb", cells, **others))
+    write_copy(source, suggest_tags(source), folder / "copy.ipynb")
+    return json.loads((folder / "copy.ipynb").read_text())
+
+
+def sources(content, tag):
+    """The sources of the copy's cells with a tag, or with one that begins so."""
+    return [
+        "".join(cell["source"])
+        for cell in content["cells"]
+        if any(one.startswith(tag) for one in cell["metadata"].get("tags", []))
+    ]
+
+
+def errors(folder):
+    found = check(read(folder / "copy.ipynb"))
+    return [one.rule for one in found if one.severity.value == "error"]
+
+
+SHOWN = {
+    "f-string": "print(f'error: {mean_error:.3f}')",
+    "with a text": "print('error', mean_error)",
+    "percent": "print('error: %.2f' % mean_error)",
+    "format": "print('error: {:.2f}'.format(mean_error))",
+    "rounded": "print(round(mean_error, 3))",
+    "last line": "print('the end')\nmean_error",
+}
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+def test_a_number_that_a_notebook_shows_last_is_its_metric(shown, tmp_path):
+    content = make_copy(tmp_path, [("markdown", "# Errors"), DATA, SCORE, ("", SHOWN[shown])])
+    assert sources(content, "pipeline-metrics") == ["print(mean_error)"]
+    assert check(read(tmp_path / "copy.ipynb")) == []
+
+
+def test_a_score_of_each_model_is_a_metric_and_a_size_is_none(tmp_path):
+    cells = [
+        ("markdown", "## Load"),
+        DATA,
+        ("", "size = len(rows)\nprint(size)"),
+        ("markdown", "## A line"),
+        ("", "line_error = float(sum(rows))\nprint('error', line_error)"),
+        ("markdown", "## A tree"),
+        ("", "tree_error = float(max(rows))\nprint('error', tree_error)"),
+    ]
+    content = make_copy(tmp_path, cells)
+    assert sources(content, "pipeline-metrics") == ["print(line_error)\nprint(tree_error)"]
+    assert sources(content, "step:a_line")
+    assert errors(tmp_path) == []
+
+
+@pytest.mark.parametrize("value", ["[1, 2]", "{'a': 1}", "f'{len(rows)} rows'"])
+def test_what_is_no_number_is_no_metric(value, tmp_path):
+    proposal = propose(tmp_path, [DATA, ("", f"shown = {value}"), ("", "print(shown)")])
+    assert "pipeline-metrics" not in short(proposal)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["%matplotlib inline\nimport math\nroot = math.sqrt(sum(rows))", "%time root = sum(rows)"],
+)
+def test_a_magic_beside_code_leaves_the_code_in_the_pipeline(cell, tmp_path):
+    cells = [DATA, ("", cell), ("", "total = root + 1"), ("", "print(total)")]
+    content = make_copy(tmp_path, cells)
+    assert any("root = " in source for source in sources(content, "step:"))
+    assert not any("%" in source for source in sources(content, "step:"))
+    assert errors(tmp_path) == []
+
+
+def test_an_installation_beside_imports_is_for_jupyter(tmp_path):
+    cells = [("", "!pip install numpy\nimport math\nimport numpy as np"), DATA, SCORE, PRINT]
+    assert sources(make_copy(tmp_path, cells), "imports") == ["import math\nimport numpy as np"]
+    assert sources(json.loads((tmp_path / "copy.ipynb").read_text()), "skip") == [
+        "!pip install numpy"
+    ]
+
+
+def test_imports_in_a_cell_of_code_make_no_step_wait(tmp_path):
+    cells = [
+        ("markdown", "## Load"),
+        DATA,
+        ("markdown", "## One"),
+        ("", "import math\nfirst = math.fsum(rows)"),
+        ("markdown", "## Other"),
+        ("", "second = math.sqrt(len(rows))"),
+        ("markdown", "## Both"),
+        ("", "print(first + second)"),
+    ]
+    assert short(propose(tmp_path, cells)) == [
+        "step:load",
+        "step:one prev:load",
+        "step:other prev:load",
+        "step:both prev:one prev:other",
+    ]
+
+
+def test_the_imports_of_an_exploration_are_kept_for_the_steps_that_need_them(tmp_path):
+    cells = [
+        ("markdown", "## Load"),
+        DATA,
+        ("markdown", "## Look"),
+        ("", "import math, statistics\nstatistics.median(rows)"),
+        ("", "import textwrap\ntextwrap.shorten(str(rows), 20)"),
+        ("markdown", "## Root"),
+        ("", "root = math.sqrt(len(rows))"),
+        ("", "print(root)"),
+    ]
+    content = make_copy(tmp_path, cells)
+    assert sources(content, "imports") == ["import math, statistics"]
+    assert "statistics.median(rows)" in sources(content, "skip")
+    assert errors(tmp_path) == []
+
+
+def test_functions_beside_imports_are_for_all_steps(tmp_path):
+    cells = [
+        ("", "import math\n\ndef root(n):\n    return math.sqrt(n)"),
+        ("markdown", "## Load"),
+        DATA,
+        ("markdown", "## Root"),
+        ("", "first = root(len(rows))"),
+        ("", "print(first)"),
+    ]
+    content = make_copy(tmp_path, cells)
+    assert sources(content, "imports") == ["import math"]
+    assert sources(content, "functions") == ["def root(n):\n    return math.sqrt(n)"]
+    assert sources(content, "step:root") == ["first = root(len(rows))"]
+    assert errors(tmp_path) == []
+
+
+def test_an_import_that_shares_a_line_stays_there_too(tmp_path):
+    cells = [DATA, ("", "import math; root = math.sqrt(len(rows))"), ("", "print(root)")]
+    content = make_copy(tmp_path, cells)
+    assert sources(content, "imports") == ["import math"]
+    assert "import math; root = math.sqrt(len(rows))" in sources(content, "step:")
+    assert errors(tmp_path) == []
+
+
+def test_a_seed_belongs_to_every_step(tmp_path):
+    cells = [("", "import random"), ("", "random.seed(1)"), DATA, SCORE, PRINT]
+    assert short(propose(tmp_path, cells))[:2] == ["imports", "functions"]
+
+
+CHANGED = {
+    "a method that may": (COUNTER, "counter.step()"),
+    "a loop": (COUNTER, "for _ in range(3):\n    counter.step()"),
+    "a function": (
+        f"{COUNTER}\n\ndef train(one):\n    for _ in range(2):\n        one.step()",
+        "train(counter)",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", CHANGED)
+def test_what_is_changed_through_another_is_waited_for(how, tmp_path):
+    definitions, change = CHANGED[how]
+    cells = [
+        ("", definitions),
+        ("markdown", "## Make"),
+        ("", "things = []"),
+        ("markdown", "## Change"),
+        ("", f"counter = Counter(things)\n{change}\nlast = 1"),
+        ("markdown", "## Count"),
+        ("", "total = len(things)"),
+        ("", "print(total)"),
+    ]
+    assert short(propose(tmp_path, cells))[-3:-1] == [
+        "step:change prev:make",
+        "step:count prev:change",
+    ]
+
+
+def test_await_needs_what_it_waits_for(tmp_path):
+    cells = [
+        ("", "import asyncio\nasync def add(rows):\n    return sum(rows)"),
+        ("markdown", "## Load"),
+        DATA,
+        ("markdown", "## Add"),
+        ("", "total = await add(rows)"),
+        ("", "print(total)"),
+    ]
+    assert "step:add prev:load" in short(propose(tmp_path, cells))
+
+
+@pytest.mark.parametrize("heading", ["<h2>Load it</h2>", "Load it\n---", "## Load it ##"])
+def test_headings_in_every_spelling_begin_a_step(heading, tmp_path):
+    cells = [("markdown", heading), DATA, ("markdown", "## Add"), SCORE, PRINT]
+    assert short(propose(tmp_path, cells))[0] == "step:load_it"
+
+
+def test_a_comment_in_an_example_is_no_heading(tmp_path):
+    example = "## Load it\n```python\n# not this\n```"
+    cells = [("markdown", example), DATA, ("markdown", "## Add"), SCORE, PRINT]
+    assert short(propose(tmp_path, cells))[0] == "step:load_it"
+
+
+def test_without_headings_cells_are_steps_by_what_they_do(tmp_path):
+    cells = [
+        ("", "from sklearn.datasets import load_iris\nfrom sklearn.tree import *"),
+        ("", "x, y = load_iris(return_X_y=True)"),
+        ("", "x = x / 10"),
+        ("", "model = DecisionTreeClassifier(random_state=0)"),
+        ("", "model.fit(x, y)"),
+        ("", "accuracy = model.score(x, y)"),
+        ("", "print(accuracy)"),
+    ]
+    assert list(propose(tmp_path, cells).steps) == ["load_data", "train", "evaluate"]
+
+
+def test_a_value_that_another_cell_changes_is_no_parameter(tmp_path):
+    better = ("", "best = max(rows) * rate")
+    cells = [("", "best = 0\nrate = 0.5"), DATA, better, ("", "print(best)")]
+    assert short(propose(tmp_path, cells))[0] != "pipeline-parameters"
+
+
+def test_plain_settings_beside_lists_are_parameters(tmp_path):
+    cells = [
+        ("", "size = 4\nrate = 0.5\n# of the columns\nnames = ['a', 'b']"),
+        ("", "rows = [rate] * size * len(names)"),
+        SCORE,
+        PRINT,
+    ]
+    content = make_copy(tmp_path, cells)
+    assert sources(content, "pipeline-parameters") == ["size = 4\nrate = 0.5"]
+    assert sources(content, "functions") == ["# of the columns\nnames = ['a', 'b']"]
+    assert check(read(tmp_path / "copy.ipynb")) == []
+
+
+def test_tags_for_others_stay(tmp_path):
+    cells = [(["hide-input"], "import math"), DATA, SCORE, PRINT]
+    assert make_copy(tmp_path, cells)["cells"][0]["metadata"]["tags"] == ["imports", "hide-input"]
+
+
+def test_a_notebook_of_an_older_format_gets_no_ids(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", [("", "import math\nx = math.pi"), DATA, PRINT])
+    content = json.loads(path.read_text())
+    content["nbformat_minor"] = 4
+    for cell in content["cells"]:
+        del cell["id"]
+    path.write_text(json.dumps(content))
+    write_copy(read(path), suggest_tags(read(path)), tmp_path / "copy.ipynb")
+    made = json.loads((tmp_path / "copy.ipynb").read_text())
+    assert not any("id" in cell for cell in made["cells"])
+
+
+def test_new_cells_have_ids_of_their_own(tmp_path):
+    cells = [("", "%time\nimport math\nx = math.pi"), DATA, SCORE, ("", "print(f'{mean_error}')")]
+    ids = [cell["id"] for cell in make_copy(tmp_path, cells)["cells"]]
+    assert len(set(ids)) == len(ids) > len(cells)
+
+
+def test_a_notebook_without_metadata_gets_what_kale_asks_for(tmp_path):
+    content = make_copy(tmp_path, [DATA, SCORE, PRINT], metadata={})
+    assert content["metadata"]["kubeflow_notebook"]["pipeline_name"] == "copy"
+    assert check(read(tmp_path / "copy.ipynb")) == []
