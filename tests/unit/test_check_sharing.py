@@ -126,3 +126,14 @@ def test_what_changes_an_object_changes_it_for_other_branches(made, change, rule
     ]
     found = check(read(write_notebook(tmp_path / "n.ipynb", cells)))
     assert [(one.cell, one.rule) for one in found] == [(4, rule) for rule in rules]
+
+
+@pytest.mark.parametrize("body", ["v.up()", "push(v)", "for _ in v:\n        push(v)"])
+def test_a_functions_own_argument_is_no_variable_of_the_notebook(body, tmp_path):
+    cells = [
+        ("functions", FUNCTIONS),
+        ("step:load", "v = Counter()\nx = 1"),
+        ("functions", f"def change(v):\n    {body}"),
+        (["step:use", "prev:load"], "print(v, x)"),
+    ]
+    assert check(read(write_notebook(tmp_path / "n.ipynb", cells))) == []

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fastkf.notebook.check.once import once
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import Names, last_part, root_of
+from fastkf.notebook.names import Names, last_part, outer_nodes, root_of
 
 ROLES = ("imports", "functions", "step")
 
@@ -31,10 +31,25 @@ def written_in(notebook: Notebook, cell: Cell) -> frozenset[str]:
     functions, objects, counting = functions_of(notebook), objects_of(notebook), _counting(notebook)
     if not (objects or counting or any(function.changes for function in functions.values())):
         return cell.names.written
-    calls = [node for node in cell.nodes if isinstance(node, ast.Call)]
-    through = {name for call in calls for name in changed_by_call(call, functions)}
-    through |= {one.func.id for one in calls if isinstance(one.func, ast.Name)} & counting
-    return cell.names.written | through | {n for c in calls for n in _changed_by_method(c, objects)}
+    through: set[str] = set()
+    for call, local in _calls_in(cell.tree) if cell.tree else ():
+        changed = {*changed_by_call(call, functions), *_changed_by_method(call, objects)}
+        called = {call.func.id} if isinstance(call.func, ast.Name) else set()
+        through |= (changed | (called & counting)) - local
+    return cell.names.written | through
+
+
+def _calls_in(
+    tree: ast.AST, local: frozenset[str] = frozenset()
+) -> Iterator[tuple[ast.Call, frozenset[str]]]:
+    """The calls in code, each with the names that are a function's own there."""
+    for node in outer_nodes(tree):
+        if isinstance(node, ast.Call):
+            yield node, local
+        if node is not tree and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+            own = arguments | Names.of(ast.Module(node.body, [])).bound
+            yield from _calls_in(node, local | own)
 
 
 def changed_in(notebook: Notebook, cell: Cell) -> frozenset[str]:
