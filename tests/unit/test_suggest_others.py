@@ -206,6 +206,42 @@ def test_what_is_changed_through_another_is_waited_for(how, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("between", [[], [("markdown", "## Other"), ("", "size = len(rows)")]])
+def test_what_holds_an_object_and_changes_it_stays_in_its_step(between, tmp_path):
+    cells = [
+        ("", COUNTER),
+        ("markdown", "## Load"),
+        DATA,
+        ("markdown", "## Make"),
+        ("", "things = []"),
+        ("", "counter = Counter(things)"),
+        *between,
+        ("markdown", "## Change"),
+        ("", "for _ in rows:\n    counter.step()"),
+        ("markdown", "## Count"),
+        ("", "total = len(things)"),
+        ("", "print(total)"),
+    ]
+    proposal = propose(tmp_path, cells)
+    assert list(proposal.steps) == ["load", "change", "count"]
+    assert proposal.steps["count"] == ["change"]
+
+
+def test_what_is_done_to_a_picture_changes_no_data(tmp_path):
+    cells = [
+        ("", "import seaborn as sns\nimport pandas as pd"),
+        ("markdown", "## Load"),
+        ("", "table = pd.DataFrame({'a': [1, 2]})"),
+        ("markdown", "## Look"),
+        ("", "ax = table.plot()\nax.axhline(0)\nax.set_xlim(0, 1)"),
+        ("", "grid = sns.FacetGrid(table)\ngrid.map(sns.histplot, 'a')\nprint('drawn')"),
+        ("markdown", "## Add"),
+        ("", "total = int(table['a'].sum())"),
+        ("", "print(total)"),
+    ]
+    assert list(propose(tmp_path, cells).steps) == ["load", "add"]
+
+
 def test_await_needs_what_it_waits_for(tmp_path):
     cells = [
         ("", "import asyncio\nasync def add(rows):\n    return sum(rows)"),

@@ -20,6 +20,7 @@ from fastkf.notebook.suggest.steps import (
     Steps,
     group_cells,
     has_tag,
+    join_holders,
     leave_out_explorations,
     leave_out_functions,
 )
@@ -90,6 +91,7 @@ def suggest_tags(notebook: Notebook) -> Proposal:
     printed, new = _metrics(view, roles, groups)
     leave_out_explorations(groups, roles, printed, uses)
     leave_out_functions(view, groups, roles, uses)
+    groups = join_holders(groups, printed, uses)
     roles |= Steps(groups, printed, uses).roles()
     if not any(tag.startswith("step:") for tags, _ in roles.values() for tag in tags):
         problem = f"{notebook.path}: no cell computes anything that a later one needs"

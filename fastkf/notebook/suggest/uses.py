@@ -27,6 +27,7 @@ SHOWING = re.compile(
     r"set_\w*(?:title|label|lim|ticks)\w*|title|head|tail|sample|info|describe|summary|nunique|"
     r"value_counts|to_\w+|print\w*|format|close|commit"
 )
+DRAWS = re.compile(r"(?:matplotlib|seaborn|plotly|altair|bokeh|pylab)\b")
 
 
 class Uses:
@@ -68,12 +69,21 @@ class Uses:
 
         `optimizer.step()` may change the model that the optimizer was made with.
         """
-        touched, reached = set(self._touched_in(cell.tree, self._touching)), set[str]()
-        while touched:
-            name = touched.pop()
-            reached.add(name)
-            touched |= self._made_from.get(name, frozenset()) - reached - self._fixed
-        return (changed_in(self._notebook, cell) | frozenset(reached)) - self._of_all
+        through = self.changed_through(cell)
+        found = changed_in(self._notebook, cell).union(through, *through.values())
+        return found - self._of_all
+
+    def changed_through(self, cell: Cell) -> dict[str, frozenset[str]]:
+        """What a cell may change, each with the objects that it was made with."""
+        found = {}
+        for name in set(self._touched_in(cell.tree, self._touching)):
+            waiting, reached = {name}, set[str]()
+            while waiting:
+                one = waiting.pop()
+                reached.add(one)
+                waiting |= self._made_from.get(one, frozenset()) - reached - self._fixed
+            found[name] = frozenset(reached - {name})
+        return found
 
     def changed_by(self, cells: Iterable[Cell]) -> frozenset[str]:
         return frozenset().union(*map(self.changes, cells))
@@ -142,16 +152,35 @@ def _fixed_names(notebook: Notebook) -> frozenset[str]:
 
 
 def _sources(notebook: Notebook) -> dict[str, frozenset[str]]:
-    """The variables that a call made, each with those that it was made with."""
+    """The variables that a call made, each with those that it was made with.
+
+    A picture is made of copies.
+    """
     found: dict[str, frozenset[str]] = {}
+    drawing = _drawing(notebook)
     for node in (node for cell in notebook.code_cells for node in cell.statements):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            func = node.value.func
+            if root_of(func) in drawing or SHOWING.fullmatch(last_part(func)):
+                continue
             given = Names.of(ast.Expr(node.value)).loaded - {root_of(node.value.func)}
             own = {root_of(one.func) for one in ast.walk(node.value) if isinstance(one, ast.Call)}
             names = given | {name for name in own if name}
             for name in Names.of(node).bound:
                 found[name] = found.get(name, frozenset()) | names
     return found
+
+
+def _drawing(notebook: Notebook) -> frozenset[str]:
+    """What is imported of libraries that draw."""
+    found: set[str] = set()
+    for node in (node for cell in notebook.code_cells for node in cell.statements):
+        if isinstance(node, IMPORTS):
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for one in node.names:
+                if DRAWS.match(module + one.name):
+                    found.add((one.asname or one.name).split(".")[0])
+    return frozenset(found)
 
 
 def _lacking(source: str) -> frozenset[str]:
