@@ -137,3 +137,31 @@ def test_a_functions_own_argument_is_no_variable_of_the_notebook(body, tmp_path)
         (["step:use", "prev:load"], "print(v, x)"),
     ]
     assert check(read(write_notebook(tmp_path / "n.ipynb", cells))) == []
+
+
+SGD = "optimizer = optim.SGD(model.parameters(), lr=0.1)"
+GROUPS = "optimizer = torch.optim.Adam([{'params': model.parameters()}])"
+STEP = "optimizer.step()"
+
+
+@pytest.mark.parametrize(
+    ("made", "used", "rules"),
+    [
+        (SGD, f"loss = model(1)\n{STEP}", ["two-names"]),
+        (GROUPS, f"loss = model(1)\n{STEP}", ["two-names"]),
+        (SGD, "train(model, optimizer)", ["two-names"]),
+        ("x = 1", f"{SGD}\nloss = model(1)\n{STEP}", []),
+        (f"{SGD}\n{STEP}", "loss = model(1)", []),
+        (SGD, f"model = model.copy()\n{SGD}\n{STEP}", []),
+        ("weights = sum(one.numel() for one in model.parameters())", "print(model, weights)", []),
+    ],
+)
+def test_an_optimizer_of_another_step_changes_a_copy_of_the_model(made, used, rules, tmp_path):
+    cells = [
+        ("imports", "import torch\nfrom torch import nn, optim"),
+        ("functions", "def train(model, optimizer):\n    model(1)\n    optimizer.step()"),
+        ("step:load", f"model = nn.Linear(1, 1)\n{made}"),
+        (["step:use", "prev:load"], used),
+    ]
+    found = check(read(write_notebook(tmp_path / "n.ipynb", cells)))
+    assert [one.rule for one in found] == rules

@@ -8,6 +8,7 @@ from fastkf.notebook.check.calls import NUMPY, PANDAS
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.mutations import objects_of, written_in
 from fastkf.notebook.check.objects import kinds_around
+from fastkf.notebook.check.optimizers import optimizers_apart
 from fastkf.notebook.check.sharing import Share, Sharing
 from fastkf.notebook.check.steps import is_above, is_understood
 from fastkf.notebook.model import Cell, Notebook
@@ -23,6 +24,7 @@ def two_names(notebook: Notebook) -> Found:
     """Two names of one object, which are two objects after the step, and one of them changes."""
     if not is_understood(notebook):
         return
+    yield from optimizers_apart(notebook)
     told: set[frozenset[str]] = set()
     for step, shares in Sharing(notebook).by_step.items():
         for share in shares if step in notebook.sources else ():
