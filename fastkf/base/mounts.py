@@ -51,14 +51,18 @@ class Mount:
 
 
 @cache
-def can_mount() -> bool:
-    """Whether a process may have mounts of its own here."""
+def can_mount(before: tuple[str, ...] = ()) -> bool:
+    """Whether a process may have mounts of its own here.
+
+    Args:
+        before: the words of the command that runs the process, in a network of its own say.
+    """
     if not IS_LINUX:
         return False
     with tempfile.TemporaryDirectory(prefix="fastkf-") as folder:
         mounts = dump([Mount(folder, folder)])
         command = [sys.executable, "-I", "-m", __name__, mounts, "[]", sys.executable, "-c", ""]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        return subprocess.run([*before, *command], capture_output=True, check=False).returncode == 0
 
 
 def dump(mounts: Iterable[Mount]) -> str:

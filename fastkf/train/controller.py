@@ -61,8 +61,7 @@ class JobController:
     def _advance(self) -> None:
         for replica in self.replicas:
             if replica.state == "pending" and time.monotonic() >= replica.start_at:
-                command = self.wrap(replica.pod.command)
-                replica.start(command, replica.pod.folder, self.progress)
+                replica.start(self.wrap([]), self.job.path.resolve().parent, self.progress)
                 self._write(State.RUNNING)
             elif replica.has_ended():
                 self._settle(replica)
@@ -111,6 +110,8 @@ class JobController:
         replica.state = "failed"
         lines = "".join(f"\n  {line}" for line in replica.tail)
         self.error = f"{message}; its last lines (all of them: {shown_path(replica.log)}):{lines}"
+        if reason := replica.explain():
+            self.error += f"\n  {reason}"
         self.status.set("Failed", f"{self.job.title} has failed because {message}.")
 
     def _judge(self) -> None:

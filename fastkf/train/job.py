@@ -1,5 +1,6 @@
 """Runs a TFJob, or a TrainJob, on this machine."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from pathlib import Path
 from fastkf.base.errors import UsageError
 from fastkf.base.files import shown_path
 from fastkf.base.ports import free_ports
+from fastkf.engine.own_places import read_code
+from fastkf.engine.process_places import warn_of_shared
 from fastkf.runs.folder import discard_run_folder, make_run_folder
 from fastkf.runs.model import Run, State
 from fastkf.runs.progress import Progress
@@ -17,7 +20,7 @@ from fastkf.train.left_out import name_left_out
 from fastkf.train.loopback import Loopback
 from fastkf.train.manifest import TrainingJob, read_documents, read_tfjob
 from fastkf.train.pods import Pod, Volume, find_volumes, plan_pods
-from fastkf.train.replica import Replica
+from fastkf.train.replica import KIND, Replica
 from fastkf.train.trainjob import read_trainjob
 
 MOST_REPLICAS = 100  # each is a process of its own
@@ -75,6 +78,8 @@ def run_job(
     with _network(options.private) as (wrap, is_private):
         for line in _describe(job, volumes, is_private):
             progress.say(line)
+        for line in warn_of_shared(KIND, _list_code(job), wrap([])):
+            progress.warn(line)
         controller = JobController(job, pods, new_run(job, folder), progress, wrap)
         run = controller.work()
     _show(run, controller.replicas, progress)
@@ -148,6 +153,11 @@ def _describe(job: TrainingJob, volumes: Mapping[str, Volume], is_private: bool)
     else:
         lines.append(f"  network: this machine's; {job.kind.listens}")
     return lines
+
+
+def _list_code(job: TrainingJob) -> Iterator[str]:
+    yield json.dumps([spec.container for spec in job.specs], default=str)
+    yield from read_code(job.path.resolve().parent, "*")
 
 
 def _show(run: Run, replicas: Sequence[Replica], progress: Progress) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from fastkf.base.errors import UsageError
 from fastkf.base.expansion import expand
 from fastkf.base.processes import with_own_python
+from fastkf.engine.variables import as_in_pod
 from fastkf.train.left_out import is_below
 from fastkf.train.manifest import ReplicaSpec, TrainingJob
 
@@ -19,6 +20,7 @@ ANNOTATION = "fastkf/volume."
 # cluster only.
 EMPTY_AT_FIRST = {"persistentVolumeClaim", "ephemeral", "nfs", "csi"}
 PLACE = {"TF_CONFIG", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID", "JAX_COORDINATOR_ADDRESS"}
+NOT_INHERITED = PLACE | {"HOME", "TMPDIR"}
 EDGE = r"[\s=:,;'\"]"  # what may stand before or after a path
 
 
@@ -42,7 +44,12 @@ class Mount:
 
 @dataclass(frozen=True)
 class Pod:
-    """One replica: what to run, with which variables and volumes."""
+    """One replica: what to run, with which variables and volumes.
+
+    Attributes:
+        environment: all of its variables but those of its own places, such as HOME.
+        given: values of variables that are given here; what they name is this machine's.
+    """
 
     type: str
     index: int
@@ -51,6 +58,7 @@ class Pod:
     environment: dict[str, str]
     mounts: list[Mount]
     folder: Path
+    given: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -142,8 +150,8 @@ def _plan_pod(
     variables |= _tell_place(job, spec, index, cluster)
     words = [*container["command"], *(container.get("args") or [])]
     # Whoever runs this may be a replica of another job.
-    inherited = {name: value for name, value in os.environ.items() if name not in PLACE}
-    environment = with_own_python(inherited)
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    environment = with_own_python(as_in_pod(inherited))
     environment |= {name: _to_local(value, mounts) for name, value in variables.items()}
     command = [_to_local(expand(word, variables), mounts) for word in words]
     own = home.resolve() / f"{spec.type}-{index}"
@@ -151,7 +159,8 @@ def _plan_pod(
     place = os.path.normpath(container.get("workingDir") or "")
     if any(is_below(place, mount.path) for mount in mounts):
         folder = Path(_to_local(place, mounts))
-    return Pod(spec.type, index, spec.restart_policy, command, environment, mounts, folder)
+    values = tuple(given.values())
+    return Pod(spec.type, index, spec.restart_policy, command, environment, mounts, folder, values)
 
 
 def _tell_place(job: TrainingJob, spec: ReplicaSpec, index: int, cluster) -> dict[str, str]:

@@ -11,9 +11,11 @@ from subprocess import PIPE
 
 from fastkf.base import processes
 from fastkf.base.processes import Ending, MemoryWatch, Process
+from fastkf.engine.process_places import ProcessPlaces
 from fastkf.runs.progress import Progress
 from fastkf.train.pods import Pod
 
+KIND = "replica"
 LINES_OF_AN_ERROR = 20
 SECONDS_TO_READ_ON = 5  # what a process has left in the pipe when it has ended
 # What TensorFlow's C++ code writes before it has read how much it should write.
@@ -41,23 +43,34 @@ class Replica:
     process: Process | None = None
     memory: MemoryWatch = field(default_factory=MemoryWatch)
     reader: threading.Thread | None = None
+    places: ProcessPlaces | None = None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_OF_AN_ERROR))
 
     @property
     def exit_code(self) -> int | None:
         return self.ending.code if self.ending else None
 
-    def start(self, command: Sequence[str | Path], folder: Path, progress: Progress) -> None:
-        """Starts the process in a folder, with the pod's volumes as they are at its start."""
+    def start(self, before: Sequence[str], project: Path, progress: Progress) -> None:
+        """Starts the process, with the pod's volumes as they are at its start.
+
+        Args:
+            before: the words that run a command in the job's network.
+            project: the manifest's folder.
+        """
         for mount in self.pod.mounts:
             if mount.per_pod and self.pod.restart_policy == "ExitCode" and mount.folder.exists():
                 shutil.rmtree(mount.folder)  # the operator makes a new pod, with a new emptyDir
             if not mount.read_only:
                 mount.folder.mkdir(parents=True, exist_ok=True)
+        folder = self.pod.folder
         folder.mkdir(parents=True, exist_ok=True)
         self.tail.clear()
         self.memory = MemoryWatch()
-        process = processes.start(command, PIPE, folder, self.pod.environment)
+        kept = folder, *(mount.folder for mount in self.pod.mounts)
+        self.places = ProcessPlaces(KIND, project, kept, self.pod.given, before)
+        command = self.places.wrap(self.pod.command)
+        environment = {**self.places.variables(), **self.pod.environment}
+        process = processes.start(command, PIPE, folder, environment)
         again = f" again ({self.restarts})" if self.restarts else ""
         progress.relay(self.pod.name, f"started{again}, process group {process.pid}")
         self.process, self.state = process, "running"
@@ -81,9 +94,15 @@ class Replica:
         if self.state in ("pending", "running"):
             self.state = "ended"
 
+    def explain(self) -> str | None:
+        """Why it did not find a path that its last lines name, where this is known."""
+        return self.places.explain("\n".join(self.tail)) if self.places else None
+
     def _read_on(self) -> None:
         if self.reader:
             self.reader.join(timeout=SECONDS_TO_READ_ON)
+        if self.places:
+            self.places.remove()
 
     def _read(self, process: Process, progress: Progress) -> None:
         if process.stdout is None:

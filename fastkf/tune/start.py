@@ -15,7 +15,7 @@ from fastkf.notebook.brought import brought_files, with_files
 from fastkf.notebook.model import Notebook
 from fastkf.runs.folder import make_run_folder
 from fastkf.runs.progress import Progress
-from fastkf.tune import progress, status
+from fastkf.tune import progress, status, trial_places
 from fastkf.tune.experiment import (
     DEFAULT_PARALLEL,
     FOLDER,
@@ -27,7 +27,6 @@ from fastkf.tune.files import write_yaml
 from fastkf.tune.notebook import Search, make_manifest
 from fastkf.tune.report import write_report, write_table
 from fastkf.tune.rules import check_experiment, find_differences
-from fastkf.tune.trial_places import warn_of_shared
 from fastkf.tune.tuning import Tuning
 
 MANIFEST = "manifest.yaml"
@@ -175,7 +174,7 @@ def set_counts(manifest: dict, options: Options) -> dict:
 def _run(experiment: Experiment, folder: Path, shown: str, display: Progress) -> bool:
     tuning = Tuning(experiment, folder, since=_read_start(folder))
     progress.show_start(experiment, shown, len(tuning.trials), display)
-    for said in warn_of_shared(experiment):
+    for said in trial_places.warn(experiment):
         display.warn(said)
     try:
         ending = tuning.run(lambda trial: progress.show_trial(experiment, trial, display))

@@ -19,7 +19,7 @@ from fastkf.tune.early_stopping import Watch
 from fastkf.tune.experiment import API_VERSION, Experiment
 from fastkf.tune.files import write_yaml
 from fastkf.tune.metrics import Record, observe, pick_value, read_records
-from fastkf.tune.trial_places import TrialPlaces
+from fastkf.tune.trial_places import make_places
 
 PYTHON = re.compile(r"(.*/)?python(3(\.\d+)?)?")
 TRIAL_FOLDER = "FASTKF_TRIAL_FOLDER"
@@ -128,7 +128,7 @@ class RunningTrial:
         self._memory = processes.MemoryWatch()
         self._deadline = time.monotonic() + experiment.longest(trial.resource["spec"]["runSpec"])
         container = experiment.primary_container(trial.resource["spec"]["runSpec"])
-        self._places = TrialPlaces(experiment, container, trial.folder)
+        self._places = make_places(experiment, container, trial.folder)
         self.process = self._start(container)
 
     def poll(self) -> bool:
@@ -148,8 +148,10 @@ class RunningTrial:
         if code == 0:
             self._close("Succeeded", "Trial has succeeded")
         else:
-            said = self._places.explain(self._last_line())
-            self._close("Failed", f"{self._memory.ending(code)}: {said}")
+            said = self._last_line()
+            reason = self._places.explain(said)
+            ending = f"{self._memory.ending(code)}: {said}"
+            self._close("Failed", f"{ending} ({reason})" if reason else ending)
         return True
 
     def kill(self, message: str) -> None:

@@ -6,7 +6,10 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
+import uuid
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,7 +19,9 @@ from rich.console import Console
 from waiting import wait_until_gone
 
 from fastkf.base.errors import UsageError
+from fastkf.base.mounts import can_mount
 from fastkf.cli.display import Display
+from fastkf.engine import process_places
 from fastkf.runs.record import read_run
 from fastkf.train.job import Options, run_job
 from fastkf.train.loopback import Loopback
@@ -385,3 +390,77 @@ def test_private_networks_need_no_linux_to_be_left_out(job, monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert job.write({"Worker": replicas(SHOW)}).run() == "succeeded"
     assert "TensorFlow listens on all its devices" in job.output
+
+
+LEAVE = """
+import os, pathlib, sys, time
+place = pathlib.Path(os.path.expanduser(sys.argv[1]))
+print("found", place.exists())
+place.write_text("a checkpoint")
+pathlib.Path(sys.argv[2], os.environ["HOSTNAME"]).touch()
+while len(os.listdir(sys.argv[2])) < 2:
+    time.sleep(0.05)
+"""
+needs_mounts = pytest.mark.skipif(not can_mount(), reason="nobody may mount anything here")
+HERE = f"/tmp/{uuid.uuid4()}"  # that nobody else has
+
+
+@pytest.mark.parametrize(
+    "place", [pytest.param(HERE, marks=needs_mounts, id="tmp"), "~/checkpoint"]
+)
+@pytest.mark.parametrize("private", [False, True])
+def test_what_one_replica_leaves_no_other_finds(job, place, private, monkeypatch):
+    temporary = job.path.parent / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    specs = {"Worker": replicas(LEAVE, place, "/output", count=2, volumes=OUTPUT)}
+    assert job.write(specs, success_policy="AllWorkers").run(private=private) == "succeeded"
+    assert [job.log(f"worker-{one}") for one in (0, 1)] == ["found False\n"] * 2
+    assert not os.path.lexists(HERE)
+    assert os.listdir(temporary) == []
+
+
+@needs_mounts
+def test_a_replica_that_starts_again_finds_nothing_of_before(job):
+    program = f"""
+import os, pathlib, sys
+place, mark = pathlib.Path("{HERE}"), pathlib.Path(sys.argv[1], "mark")
+print("found", place.exists())
+place.touch()
+if not mark.exists():
+    mark.touch()
+    sys.exit(1)
+"""
+    specs = {"Worker": replicas(program, "/output", policy="OnFailure", volumes=OUTPUT)}
+    assert job.write(specs).run() == "succeeded"
+    assert job.log("worker-0") == "found False\nfound False\n"
+
+
+@needs_mounts
+def test_a_replica_that_looks_for_what_this_machine_has_says_so(job):
+    with tempfile.NamedTemporaryFile(dir="/tmp") as file:
+        specs = {"Worker": replicas("import sys; open(sys.argv[1])", file.name)}
+        assert job.write(specs).run() == "failed"
+    assert "this machine has it, and each replica has a /tmp of its own" in job.record["error"]
+
+
+@needs_mounts
+def test_what_is_given_for_a_replica_in_tmp_is_there(job):
+    program = "import os; [open(os.environ[name]) for name in ('TABLE', 'SAME')]"
+    env = [{"name": "TABLE", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}]
+    env.append({"name": "SAME", "value": "/data/table"})
+    volumes = [("data", "persistentVolumeClaim", "/data")]
+    job.write({"Worker": replicas(program, volumes=volumes, env=env)})
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        table = Path(folder) / "table"
+        table.touch()
+        assert job.run({"data": Path(folder)}, {"TABLE": str(table)}) == "succeeded", job.record
+
+
+@pytest.mark.parametrize(("place", "told"), [("/tmp/none", True), ("/mnt/none", False)])
+def test_where_nobody_may_mount_replicas_share_tmp_and_it_is_said(job, monkeypatch, place, told):
+    monkeypatch.setattr(process_places, "can_mount", lambda before: False)
+    specs = {"Worker": replicas("import os; print(os.environ['TMPDIR'])", place)}
+    assert job.write(specs).run() == "succeeded"
+    assert ("replicas share this machine's /tmp" in job.output) is told
+    assert "fastkf-replica-" in job.log("worker-0")

@@ -16,7 +16,7 @@ from rich.console import Console
 from fastkf.base.errors import FastkfError
 from fastkf.base.mounts import can_mount
 from fastkf.cli.display import Display
-from fastkf.tune import trial_places
+from fastkf.engine import process_places
 from fastkf.tune.start import Options, tune_manifest
 from fastkf.tune.tuning import Tuning
 
@@ -59,6 +59,7 @@ class Tuned:
         "tempfile.gettempdir(), 'checkpoint'",
         "Path.home(), 'checkpoint'",
     ],
+    ids=["tmp", "var-tmp", "temporary", "home"],
 )
 def test_what_one_trial_leaves_no_other_finds(tmp_path, place):
     code = "    import tempfile" + COUNT.format(place=place)
@@ -101,7 +102,7 @@ def test_a_trial_that_looks_for_what_your_home_has_says_so(tmp_path, monkeypatch
     (tmp_path / "me" / ".keys").touch()
     tuned = Tuned(tmp_path, "open(os.path.expanduser('~/.keys'))", ONE)
     assert not tuned.succeeded
-    assert "/.keys' (your home folder has it, and each trial has one of its own" in tuned.output
+    assert "/.keys' (your home folder has it, and each trial has a home of its own" in tuned.output
 
 
 @needs_mounts
@@ -148,14 +149,14 @@ def test_a_trial_knows_nobodys_name_and_time_zone_but_finds_their_packages(tmp_p
     mine = {"USER": "ana", "TZ": "Asia/Tokyo", "PYTHONUSERBASE": str(tmp_path / "mine")}
     for name, value in mine.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(trial_places.site, "USER_BASE", str(tmp_path / "mine"))
+    monkeypatch.setattr(process_places.site, "USER_BASE", str(tmp_path / "mine"))
     code = "print('score=1', *(os.getenv(name) for name in ('USER', 'TZ', 'PYTHONUSERBASE')))"
     assert Tuned(tmp_path, code, ONE).logs == [f"score=1 None UTC {tmp_path / 'mine'}\n"]
 
 
-@pytest.mark.parametrize(("place", "told"), [(HERE, True), ("/mnt/none", False)])
+@pytest.mark.parametrize(("place", "told"), [("/tmp/none", True), ("/mnt/none", False)])
 def test_where_nobody_may_mount_trials_share_tmp_and_it_is_said(tmp_path, monkeypatch, place, told):
-    monkeypatch.setattr(trial_places, "can_mount", lambda: False)
+    monkeypatch.setattr(process_places, "can_mount", lambda before: False)
     tuned = Tuned(tmp_path, f"print('score=1', os.path.exists('{place}'))", ONE)
     assert tuned.succeeded
     assert ("trials share this machine's /tmp" in tuned.output) is told
