@@ -209,10 +209,13 @@ def _changed_by(node: ast.AST) -> Iterator[str]:
 
 
 def _held_by(node: ast.expr) -> Iterator[str]:
-    """What gives the elements of a loop: `x`, `x.values()`, `enumerate(x)`, `zip(x, y)`."""
+    """What gives a loop's elements: `x`, `[x, y]`, `x.values()`, `enumerate(x)`, `zip(x, y)`."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         for argument in node.args:
-            yield from _roots(argument)
+            yield from _held_by(argument)
+    elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+        for one in node.elts:
+            yield from _roots(one)
     else:
         yield from _roots(node)
 

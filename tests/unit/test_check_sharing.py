@@ -113,6 +113,8 @@ def test_the_finding_stands_where_the_change_is_seen(find):
         ("[1]", "push(v)", ["different-value"]),
         ("Counter()", "v.up()", ["different-value"]),
         ("Counter()", "v.twice()", ["different-value"]),
+        ("{}", "for one in [v]:\n    one['y'] = 1", ["different-value"]),
+        ("{}", "for n, one in enumerate((v,)):\n    one['y'] = n", ["different-value"]),
         ("Still()", "v.get()", []),
         ("Still()", "v.up()", []),
     ],
