@@ -70,6 +70,65 @@ def test_a_number_that_a_notebook_shows_last_is_its_metric(shown, tmp_path):
     assert check(read(tmp_path / "copy.ipynb")) == []
 
 
+NAMELESS = {
+    "a text": ("print('Test error:', my_error(rows))", "test_error"),
+    "no text": ("print(my_error(rows))", "my_error_value"),
+    "f-string": ("print(f'Test error: {my_error(rows):.3f}')", "test_error"),
+    "percent": ("print('Error of all: %.2f' % my_error(rows))", "error_of_all"),
+    "format": ("print('Error: {:.2f}'.format(my_error(rows)))", "error"),
+    "a long text": ("print('the error of the second model is', my_error(rows))", "my_error_value"),
+    "a name that is taken": ("rows = rows\nprint('rows', my_error(rows))", "rows_2"),
+    "last line": ("my_error(rows)", "my_error_value"),
+    "rounded": ("print('error', round(my_error(rows) * 100, 2))", "error"),
+}
+
+
+@pytest.mark.parametrize("shown", NAMELESS)
+def test_a_score_that_is_shown_without_a_name_gets_one(shown, tmp_path):
+    code, name = NAMELESS[shown]
+    functions = ("", "def my_error(rows):\n    return sum(rows) / 7")
+    content = make_copy(tmp_path, [functions, DATA, ("markdown", "## Test"), ("", code)])
+    assert sources(content, "pipeline-metrics") == [f"print({name})"]
+    assert sources(content, "step:test")[0].startswith(f"{code}\n{name} = float(my_error(rows)")
+    assert check(read(tmp_path / "copy.ipynb")) == []
+
+
+def test_mean_and_deviation_of_a_cross_validation_are_metrics(tmp_path):
+    shown = "cv = cross_val_score(model, X, y)\nprint('CV %.3f (%.3f)' % (cv.mean(), cv.std()))"
+    imports = ("", "from sklearn.datasets import load_iris\nfrom sklearn.linear_model import *")
+    proposal = propose(tmp_path, [imports, DATA, ("markdown", "## Test"), ("", shown)])
+    assert proposal.cells[-1].part.view == "print(cv_2)\nprint(cv_std)"
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [
+        "loss, accuracy = net.evaluate(rows)\nprint(f'{loss} {accuracy}')",
+        "got = net.evaluate(rows)\nprint('Loss:', got[0])\nprint('Accuracy:', got[1])",
+    ],
+)
+def test_what_a_network_evaluates_to_is_a_metric(evaluation, tmp_path):
+    network = "class Net:\n    def evaluate(self, rows):\n        return [0.5, len(rows)]"
+    cells = [("", network), DATA, ("markdown", "## Test"), ("", f"net = Net()\n{evaluation}")]
+    content = make_copy(tmp_path, cells)
+    assert sources(content, "pipeline-metrics") == ["print(loss)\nprint(accuracy)"]
+    assert check(read(tmp_path / "copy.ipynb")) == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "print(len(rows) + 1)",
+        "print(my_error(rows))\nrows = []",
+        "print([my_error(rows)])",
+        "print(model.fit(rows).score(rows))",
+    ],
+)
+def test_what_is_no_score_or_is_gone_gets_no_name(shown, tmp_path):
+    proposal = propose(tmp_path, [DATA, ("markdown", "## Test"), ("", shown)])
+    assert "pipeline-metrics" not in short(proposal)
+
+
 def test_a_score_of_each_model_is_a_metric_and_a_size_is_none(tmp_path):
     cells = [
         ("markdown", "## Load"),
@@ -225,6 +284,30 @@ def test_what_holds_an_object_and_changes_it_stays_in_its_step(between, tmp_path
     proposal = propose(tmp_path, cells)
     assert list(proposal.steps) == ["load", "change", "count"]
     assert proposal.steps["count"] == ["change"]
+
+
+LOOPED = {
+    "a list of them": ("both = [first, second]", "for one in both:\n    one['x'] = 1"),
+    "a list that stands there": ("n = 1", "for one in [first, second]:\n    one['x'] = n"),
+    "a dictionary": ("both = {'a': first}", "for one in both.values():\n    one['x'] = 1"),
+}
+
+
+@pytest.mark.parametrize("how", LOOPED)
+def test_what_a_loop_changes_in_a_list_is_changed(how, tmp_path):
+    made, loop = LOOPED[how]
+    cells = [
+        ("markdown", "## Load"),
+        ("", f"first, second = {{}}, {{}}\n{made}"),
+        ("markdown", "## Clean"),
+        ("", loop),
+        ("markdown", "## Count"),
+        ("", "total = len(first)"),
+        ("", "print(total)"),
+    ]
+    proposal = propose(tmp_path, cells)
+    assert "step:clean" in proposal.cells[1].tags
+    assert proposal.steps["count"] == ["clean"]
 
 
 def test_what_is_done_to_a_picture_changes_no_data(tmp_path):

@@ -15,6 +15,7 @@ from fastkf.notebook.model import SPECIAL_TAGS, Notebook
 from fastkf.notebook.suggest.metrics import find_metrics
 from fastkf.notebook.suggest.parts import Part, split_settings, take_apart, view_of
 from fastkf.notebook.suggest.roles import Role, Roles
+from fastkf.notebook.suggest.scores import name_scores
 from fastkf.notebook.suggest.steps import (
     Group,
     Steps,
@@ -83,12 +84,12 @@ def suggest_tags(notebook: Notebook) -> Proposal:
     if any(_is_kale(tag) for cell in notebook.code_cells for tag in cell.tags):
         problem = f"{notebook.path}: this notebook has tags of Kale's already"
         raise UsageError(problem, "`fastkf check` says what is wrong with them")
-    parts = _split_parts(notebook)
+    parts, named = _with_names(notebook, _split_parts(notebook))
     view = view_of(notebook, parts)
     uses = Uses(view)
     roles = Roles(view, parts, uses).find()
     groups = group_cells(view, roles)
-    printed, new = _metrics(view, roles, groups)
+    printed, new = _metrics(view, roles, groups, named)
     leave_out_explorations(groups, roles, printed, uses)
     leave_out_functions(view, groups, roles, uses)
     groups = join_holders(groups, printed, uses)
@@ -112,14 +113,30 @@ def _split_parts(notebook: Notebook) -> list[Part]:
     return parts
 
 
+def _with_names(notebook: Notebook, parts: list[Part]) -> tuple[list[Part], list[str]]:
+    """The cells, with a name for each score that has none and is shown; and these names."""
+    view = view_of(notebook, parts)
+    roles = Roles(view, parts, Uses(view)).find()
+    if any("pipeline-metrics" in tags for tags, _ in roles.values()):
+        return parts, []
+    cells = [cell for cell in view.code_cells if cell.number not in roles]
+    found = name_scores(view, [one for one in cells if not parts[one.number - 1].is_magic])
+    made = list(parts)
+    for number, names in found.items():
+        lines = "\n".join(f"{name} = {code}" for name, code in names.items())
+        part = parts[number - 1]
+        made[number - 1] = part.with_source(f"{part.view}\n{lines}", True, True)
+    return made, [name for names in found.values() for name in names]
+
+
 def _metrics(
-    view: Notebook, roles: dict[int, Role], groups: list[Group]
+    view: Notebook, roles: dict[int, Role], groups: list[Group], named: list[str]
 ) -> tuple[frozenset[str], list[str]]:
     """The names that the metrics cell prints, and those for which one has to be made."""
     cells = [cell for cell in view.code_cells if has_tag(roles, cell, "pipeline-metrics")]
     if cells:
         return frozenset(name for cell in cells for name in cell.names.used), []
-    names = find_metrics([group.cells for group in groups])
+    names = [*find_metrics([group.cells for group in groups]), *named]
     return frozenset(names), names
 
 

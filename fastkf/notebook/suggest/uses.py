@@ -20,6 +20,7 @@ from fastkf.notebook.reading.errors import NotPlainError
 AWAIT = re.compile(r"\bawait\s+")
 IMPORTS = (ast.Import, ast.ImportFrom)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+HOLDERS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
 LOOPS = (ast.For, ast.While, ast.With)
 # Methods that show their object, and leave it as it is.
 SHOWING = re.compile(
@@ -48,7 +49,7 @@ class Uses:
             for node in cell.statements
             if isinstance(node, DEFINITIONS)
         }
-        self._made_from = _sources(notebook)
+        self._made_from, self._held = _sources(notebook), _elements(notebook)
         self._fixed = self.imported | _fixed_names(notebook)
         nodes = (node for cell in cells for node in cell.statements)
         self._functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
@@ -75,14 +76,15 @@ class Uses:
 
     def changed_through(self, cell: Cell) -> dict[str, frozenset[str]]:
         """What a cell may change, each with the objects that it was made with."""
-        found = {}
+        loops = set(_changed_in_loops(cell.tree)) if cell.tree else set[str]()
+        found = {name: self._held[name] for name in loops & self._held.keys()}
         for name in set(self._touched_in(cell.tree, self._touching)):
             waiting, reached = {name}, set[str]()
             while waiting:
                 one = waiting.pop()
                 reached.add(one)
                 waiting |= self._made_from.get(one, frozenset()) - reached - self._fixed
-            found[name] = frozenset(reached - {name})
+            found[name] = found.get(name, frozenset()) | reached - {name}
         return found
 
     def changed_by(self, cells: Iterable[Cell]) -> frozenset[str]:
@@ -141,6 +143,14 @@ def _only_imported(cells: Iterable[Cell]) -> frozenset[str]:
     return frozenset().union(*(Names.of(node).bound for node in imports)).difference(*others)
 
 
+def _changed_in_loops(tree: ast.AST) -> Iterator[str]:
+    """What holds the things that a loop changes: `for table in tables: table["x"] = 1`."""
+    for loop in (node for node in outer_nodes(tree) if isinstance(node, ast.For)):
+        written = Names.of(ast.Module(loop.body, [])).written
+        if written & Names.of(ast.Module([ast.Assign([loop.target], loop.iter)], [])).bound:
+            yield from Names.of(ast.Expr(loop.iter)).loaded
+
+
 def _fixed_names(notebook: Notebook) -> frozenset[str]:
     """The variables that only ever are a number or a text, in which nothing can be changed."""
     found: set[str] = set()
@@ -166,6 +176,19 @@ def _sources(notebook: Notebook) -> dict[str, frozenset[str]]:
             given = Names.of(ast.Expr(node.value)).loaded - {root_of(node.value.func)}
             own = {root_of(one.func) for one in ast.walk(node.value) if isinstance(one, ast.Call)}
             names = given | {name for name in own if name}
+            for name in Names.of(node).bound:
+                found[name] = found.get(name, frozenset()) | names
+    return found
+
+
+def _elements(notebook: Notebook) -> dict[str, frozenset[str]]:
+    """The lists and dictionaries of variables, each with these."""
+    found: dict[str, frozenset[str]] = {}
+    for node in (node for cell in notebook.code_cells for node in cell.statements):
+        value = node.value if isinstance(node, ast.Assign) else None
+        if isinstance(value, HOLDERS):
+            held = value.values if isinstance(value, ast.Dict) else value.elts
+            names = frozenset(one.id for one in held if isinstance(one, ast.Name))
             for name in Names.of(node).bound:
                 found[name] = found.get(name, frozenset()) | names
     return found
