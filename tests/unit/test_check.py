@@ -1507,6 +1507,20 @@ FILES = [
         [("step:load", "x = open('https://example.org/words.txt').read()")],
     ),
     Example(
+        "home-file",
+        2,
+        "step `load` reads `~/words.txt` in your home folder",
+        [
+            ("imports", "import os"),
+            ("step:load", "x = open(os.path.expanduser('~/words.txt')).read()"),
+        ],
+        [
+            ("imports", "import os"),
+            ("step:load", "place = os.path.expanduser('~/words.txt')\nopen(place, 'w').write('a')"),
+            ("step:load", "x = open(place).read()"),
+        ],
+    ),
+    Example(
         "waits-for-step-above",
         2,
         "so it waits for `load`, the step above it",

@@ -3,7 +3,7 @@
 import pytest
 from build import write_notebook
 
-from fastkf.notebook.check.paths import RULES, file_uses
+from fastkf.notebook.check.paths import RULES, file_uses, home_file
 from fastkf.notebook.model import read
 
 
@@ -150,3 +150,45 @@ def test_a_path_that_goes_to_another_step_leads_to_nothing_there(tmp_path, made,
     [(cell, problem, _)] = [found for rule in RULES for found in rule.find(notebook)]
     assert cell.number == 4
     assert "files do not go from step to step" in problem
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("open('{home}/words.txt').read()", "reads"),
+        ("open('{home}/other.txt', 'w')", "writes"),
+        ("open('{home}/.keys').read()", "reads"),
+        ("open('{home}/none.txt').read()", None),  # an image may have a folder of this name
+        ("open('{home}/none/other.txt', 'w')", None),
+        ("open('{home}2/words.txt').read()", None),
+        ("open(os.path.expanduser('~/.cache/words.txt')).read()", None),
+        ("open(os.path.expanduser('~/other.txt'), 'w')", None),
+    ],
+)
+def test_a_file_of_your_home_folder_is_told(tmp_path, monkeypatch, source, found):
+    home = tmp_path / "me"
+    for folder in (home, tmp_path / "me2"):
+        folder.mkdir()
+        (folder / "words.txt").touch()
+    (home / ".keys").touch()
+    monkeypatch.setenv("HOME", str(home))
+    assert list_home_files(tmp_path, source.format(home=home)) == ([found] if found else [])
+
+
+def test_a_home_folder_on_a_volume_or_that_a_parameter_names_is_not_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "words.txt").touch()
+    source = f"open('{tmp_path}/words.txt').read()"
+    volumes = [{"mount_point": str(tmp_path), "type": "pvc", "name": "mine"}]
+    assert list_home_files(tmp_path, source) == ["reads"]
+    assert list_home_files(tmp_path, source, kale={"volumes": volumes}) == []
+    named = [(["pipeline-parameters", "parameters"], f"place = '{tmp_path}/words.txt'")]
+    assert list_home_files(tmp_path, "open(place).read()", named) == []
+    monkeypatch.setenv("HOME", "/")
+    assert list_home_files(tmp_path, source) == []
+
+
+def list_home_files(folder, source, before=(), **settings):
+    cells = [*before, ("step:load", source)]
+    notebook = read(write_notebook(folder / "one.ipynb", cells, **settings))
+    return [problem.split()[2] for _, problem, _ in home_file(notebook)]

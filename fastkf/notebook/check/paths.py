@@ -1,5 +1,6 @@
 """Rules on files: a step's container has those of its image, and takes what it writes with it."""
 
+import os
 import posixpath
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +14,10 @@ from fastkf.notebook.composition import whole
 from fastkf.notebook.metadata import list_files
 from fastkf.notebook.model import Cell, Notebook
 
+FROM_URL = "read it from a URL, or from a folder that a pipeline parameter names; or"
+BESIDE = "put it beside the notebook and bring it in the image"
+NAMED = "write below tempfile.gettempdir(), or where a pipeline parameter names a place"
+NO_HOMES = ("/", ".", "/tmp", "~")  # of who has none of their own
 IN_IMAGE = '"fastkf": {"files": [...]} in the metadata, and `fastkf image`'
 
 
@@ -138,10 +143,7 @@ class Fault:
             )
         if self.use.writes:
             return "write below tempfile.gettempdir(), or pass the content on in a variable"
-        return (
-            "read it from a URL, or from a folder that a pipeline parameter names; or bring it in "
-            f"the image: {IN_IMAGE}"
-        )
+        return f"{FROM_URL} bring it in the image: {IN_IMAGE}"
 
 
 def faults(notebook: Notebook) -> Iterator[Fault]:
@@ -163,6 +165,36 @@ def faults(notebook: Notebook) -> Iterator[Fault]:
             yield Fault(use)
 
 
+def home_file(notebook: Notebook) -> Found:
+    """A file of your home folder in a step: its pod has none of it."""
+    uses = file_uses(notebook)
+    crossing = [use for use, _ in crossings(notebook, uses)]
+    told: set[str] = set()
+    for place, use in enumerate(uses):
+        if use.cell.role != "step" or use in crossing or not _is_of_home(use):
+            continue
+        made = {one.path for one in uses[:place] if one.writes and one.cell.step == use.cell.step}
+        if use.path in told | made or is_on_volume(notebook, use.path):
+            continue
+        told.add(use.path)
+        does = "writes" if use.writes else "reads"
+        problem = f"step `{use.cell.step}` {does} `{use.path}` in your home folder; no pod has that"
+        remedy = NAMED if use.writes else f"{FROM_URL} {BESIDE}: {IN_IMAGE}"
+        yield use.cell, problem, remedy
+
+
+def _is_of_home(use: Use) -> bool:
+    """Whether it is a file of this user's home, and none that the step may have in its own.
+
+    What lies in hidden folders of that, a library may have put there: a cache.
+    """
+    if use.path.startswith("~"):
+        return use.path.startswith("~/") and not (use.writes or use.path.startswith("~/."))
+    home = posixpath.normpath(os.path.expanduser("~"))
+    place = posixpath.dirname(use.path) if use.writes else use.path
+    return home not in NO_HOMES and _is_within(use.path, home) and os.path.lexists(place)
+
+
 def has_in_image(notebook: Notebook, path: str) -> bool:
     """Whether the notebook's metadata say that the image of the steps has a file."""
     named = [posixpath.normpath(one) for one in list_files(notebook.metadata)]
@@ -172,4 +204,5 @@ def has_in_image(notebook: Notebook, path: str) -> bool:
 RULES = (
     Rule(file_between_steps),
     Rule(relative_file, Severity.WARNING),
+    Rule(home_file, Severity.WARNING),
 )
