@@ -224,6 +224,7 @@ def _list_warnings(
     if source.notebook is None:  # of which the check has told all this
         yield from warnings.of_lengths(package)
         yield from warnings.of_terminal(package, os.environ)
+        yield from warnings.of_home(package)
         yield from warnings.of_lacks(package)
         yield from warnings.of_marks(package)
 

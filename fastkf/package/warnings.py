@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from fastkf.package.given import Given, explain_lack
+from fastkf.package.homes import list_of_home
 from fastkf.package.lacks import list_lacks
 from fastkf.package.lengths import list_too_long
 from fastkf.package.marks import list_harmful
@@ -50,4 +51,13 @@ def of_terminal(package: Package, names: Iterable[str]) -> Iterator[str]:
             f"{name} reads {', '.join(variables)} of your terminal; a pod has such a variable only "
             "from its image or a Secret: kubernetes.use_secret_as_env, or in a notebook the tag "
             "secret:NAME:KEY:VARIABLE"
+        )
+
+
+def of_home(package: Package) -> Iterator[str]:
+    """Which steps name files of this user's home folder."""
+    for name, paths in list_of_home(package):
+        yield (
+            f"{name} names {', '.join(paths)}, and no pod has your home folder: give the place as "
+            "a parameter, keep it in a volume or an object store, or have the image bring it"
         )

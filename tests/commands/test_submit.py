@@ -423,12 +423,17 @@ def test_what_the_containers_of_a_package_lack_is_told_before_it_is_sent(
     local, tmp_path, shown, monkeypatch
 ):
     monkeypatch.setenv("OWN_API_KEY", "of the terminal")
+    monkeypatch.setenv("HOME", str(tmp_path))
     path = tmp_path / "asking.yaml"
     compiler.Compiler().compile(asking, str(path))
+    text = path.read_text()
+    assert text.count("import pandas") == 1
+    path.write_text(text.replace("import pandas", f"import pandas; str('{tmp_path}/asking.yaml')"))
     send(path, local, shown, wait=False)
     told = " ".join(shown.text.partition("started the run")[0].split())
     assert "ask-with-a-table imports pandas, and its container has no such module" in told
     assert "ask-with-a-table reads OWN_API_KEY of your terminal" in told
+    assert f"ask-with-a-table names {path}, and no pod has your home folder" in told
 
 
 def test_a_notebook_that_the_checks_reject_is_not_sent(proxy, tmp_path):
