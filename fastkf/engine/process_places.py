@@ -84,7 +84,7 @@ class ProcessPlaces:
         return None
 
     def _explain_path(self, path: str) -> str | None:
-        home, mine = self._own / "home", Path.home()
+        home, mine = self._own / "home", Path(os.path.expanduser("~"))
         if Path(path).is_relative_to(home) and path != str(home):
             is_mine = os.path.lexists(mine / Path(path).relative_to(home))
             return self._tell("your home folder", "home") if is_mine else None

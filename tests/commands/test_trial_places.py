@@ -105,6 +105,15 @@ def test_a_trial_that_looks_for_what_your_home_has_says_so(tmp_path, monkeypatch
     assert "/.keys' (your home folder has it, and each trial has a home of its own" in tuned.output
 
 
+def test_a_trial_of_a_user_without_a_home_fails_for_its_own_reason(tmp_path, monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # as in containers of any user
+    tuned = Tuned(tmp_path, "open(os.path.expanduser('~/.keys'))", ONE)
+    assert not tuned.succeeded
+    assert "No such file or directory" in tuned.output
+    assert "your home folder has it" not in tuned.output
+
+
 @needs_mounts
 def test_the_folder_of_a_volume_in_tmp_is_this_machines(tmp_path):
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
