@@ -159,6 +159,9 @@ QUESTIONS = {
     "no size": "page_size=a",
     "a size of 5,000 digits": "page_size=" + "9" * 5000,
     "a negative size": "page_size=-1",
+    "a size beyond 32 bits": "page_size=2147483648",
+    "two sizes": "page_size=1&page_size=2",
+    "two sortings": "sort_by=name&sort_by=name",
 }
 
 

@@ -15,6 +15,7 @@ from fastkf.server.settings import Settings
 # RUNNING, as the API spells it, it takes the run for done at once. So its client has a token of its
 # own, for which the state of a run that goes is spelled so. All others are told what the API says.
 PANEL_SPELLING = {"RUNNING": "Running", "PENDING": None, "CANCELING": None}
+LARGEST_INT32 = 2**31 - 1  # of what a message calls int32, such as page_size
 
 
 def spell_state(request: Request) -> Callable[[dict], dict]:
@@ -59,11 +60,17 @@ async def read_body(request: Request) -> dict:
 
 
 def read_listing(
+    request: Request,
     page_token: str = "",
     page_size: int = 0,
     sort_by: str = "",
     filter: Annotated[str, Query()] = "",
 ) -> pagination.ListRequest:
+    for name in pagination.ListRequest.__annotations__:
+        if len(request.query_params.getlist(name)) > 1:
+            raise invalid(f"{name} is given more than once")
+    if page_size > LARGEST_INT32:
+        raise invalid(f"page_size is larger than {LARGEST_INT32}")
     return pagination.ListRequest(page_token, page_size, sort_by, filter)
 
 
