@@ -286,6 +286,29 @@ def test_what_holds_an_object_and_changes_it_stays_in_its_step(between, tmp_path
     assert proposal.steps["count"] == ["change"]
 
 
+@pytest.mark.parametrize(
+    ("made", "asked"),
+    [
+        ("holder = Counter(things)", "len(holder.things)"),
+        ("holder = [things, 1]", "len(holder[0])"),
+        ("holder = {'a': things}", "len(holder['a'])"),
+        ("holder = things", "len(holder)"),
+    ],
+)
+def test_what_holds_an_object_that_changes_stays_in_its_step(made, asked, tmp_path):
+    cells = [
+        ("", COUNTER),
+        ("markdown", "## Make"),
+        ("", f"things = []\n{made}"),
+        ("markdown", "## Change"),
+        ("", "things.append(1)"),
+        ("markdown", "## Count"),
+        ("", f"total = {asked}"),
+        ("", "print(total)"),
+    ]
+    assert propose(tmp_path, cells).steps == {"change": [], "count": ["change"]}
+
+
 LOOPED = {
     "a list of them": ("both = [first, second]", "for one in both:\n    one['x'] = 1"),
     "a list that stands there": ("n = 1", "for one in [first, second]:\n    one['x'] = n"),

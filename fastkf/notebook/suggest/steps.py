@@ -118,6 +118,8 @@ def join_holders(groups: list[Group], printed: frozenset[str], uses: Uses) -> li
             for holder, held in uses.changed_through(cell).items()
             if held & needed and holder in uses.needs(cell)
         }
+        for cell in group.cells:
+            holders |= needed & uses.holders_of_changed(cell)
         makers = [n for n, one in enumerate(joined) if holders & uses.changed_by(one.cells)]
         is_torn = any(holders & cell.names.bound for cell in group.cells)
         if makers or is_torn:

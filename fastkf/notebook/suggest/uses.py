@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from fastkf.notebook.check.mutations import changed_in, values_for
+from fastkf.notebook.check.mutations import changed_in, values_for, written_in
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import (
     CHANGING,
@@ -20,7 +20,6 @@ from fastkf.notebook.reading.errors import NotPlainError
 AWAIT = re.compile(r"\bawait\s+")
 IMPORTS = (ast.Import, ast.ImportFrom)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-HOLDERS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
 LOOPS = (ast.For, ast.While, ast.With)
 # Methods that show their object, and leave it as it is.
 SHOWING = re.compile(
@@ -72,7 +71,7 @@ class Uses:
         """
         through = self.changed_through(cell)
         found = changed_in(self._notebook, cell).union(through, *through.values())
-        return found - self._of_all
+        return (found | self.holders_of_changed(cell)) - self._of_all
 
     def changed_through(self, cell: Cell) -> dict[str, frozenset[str]]:
         """What a cell may change, each with the objects that it was made with."""
@@ -86,6 +85,13 @@ class Uses:
                 waiting |= self._made_from.get(one, frozenset()) - reached - self._fixed
             found[name] = found.get(name, frozenset()) | reached - {name}
         return found
+
+    def holders_of_changed(self, cell: Cell) -> frozenset[str]:
+        """What holds an object that a cell changes, and would hold an older copy."""
+        written = written_in(self._notebook, cell) - self._fixed
+        holders = {name for name, held in self._held.items() if held & written}
+        above = (one for one in self._notebook.code_cells if one.number <= cell.number)
+        return frozenset(holders).intersection(name for one in above for name in one.names.bound)
 
     def changed_by(self, cells: Iterable[Cell]) -> frozenset[str]:
         return frozenset().union(*map(self.changes, cells))
@@ -182,16 +188,31 @@ def _sources(notebook: Notebook) -> dict[str, frozenset[str]]:
 
 
 def _elements(notebook: Notebook) -> dict[str, frozenset[str]]:
-    """The lists and dictionaries of variables, each with these."""
+    """The lists, dictionaries and objects of own classes, each with the variables in them.
+
+    Of two names of one object each counts as holding the other.
+    """
     found: dict[str, frozenset[str]] = {}
-    for node in (node for cell in notebook.code_cells for node in cell.statements):
+    nodes = [node for cell in notebook.code_cells for node in cell.statements]
+    classes = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    for node in nodes:
         value = node.value if isinstance(node, ast.Assign) else None
-        if isinstance(value, HOLDERS):
-            held = value.values if isinstance(value, ast.Dict) else value.elts
-            names = frozenset(one.id for one in held if isinstance(one, ast.Name))
-            for name in Names.of(node).bound:
-                found[name] = found.get(name, frozenset()) | names
+        held = _held_by(value, classes) if value else frozenset[str]()
+        for name in Names.of(node).bound if held else ():
+            found[name] = found.get(name, frozenset()) | held
+            for other in held if isinstance(value, ast.Name) else ():
+                found[other] = found.get(other, frozenset()) | {name}
     return found
+
+
+def _held_by(value: ast.expr, classes: set[str]) -> frozenset[str]:
+    if isinstance(value, ast.Name):
+        return frozenset({value.id})
+    if isinstance(value, ast.Call) and last_part(value.func) in classes:
+        return Names.of(ast.Expr(value)).loaded - {root_of(value.func)}
+    held: list[ast.expr] = value.values if isinstance(value, ast.Dict) else []
+    held = value.elts if isinstance(value, ast.List | ast.Tuple | ast.Set) else held
+    return frozenset(one.id for one in held if isinstance(one, ast.Name))
 
 
 def _drawing(notebook: Notebook) -> frozenset[str]:
