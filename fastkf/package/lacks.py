@@ -21,28 +21,55 @@ from fastkf.base.python_syntax import parse_python
 from fastkf.package.imports import FUNCTION
 from fastkf.package.installs import Install, find_installs, list_files
 from fastkf.package.model import Package
+from fastkf.package.readers import Readers
 
 BARE = re.compile(r"(?:docker\.io/)?(?:library/)?python:[\w.-]+")
+# What is inside of these may never be evaluated.
+MAYBE = (
+    *(ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Match),
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.IfExp, ast.BoolOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
 PRESENT = sys.stdlib_module_names | {"pip", "setuptools", "pkg_resources", "wheel"}
 
 
 def list_lacks(package: Package) -> Iterator[tuple[str, str, list[str]]]:
     """Components that import what they will not have: name, image, the modules."""
-    if package.is_kale:
-        return
-    for name, source in package.python_sources.items():
+    for name, source, container in _list_bare(package):
+        if lacks := _list_lacks(source, container):
+            yield name, container["image"], lacks
+
+
+def list_unread(package: Package) -> Iterator[tuple[str, str, str]]:
+    """Components in which pandas will not have what it reads with: name, call, the module."""
+    for name, source, container in _list_bare(package):
+        statements = list(_list_statements(source, container))
+        nodes = [node for one in statements for node in _list_evaluated(one)]
+        needs = {modules: call for call, modules in Readers(nodes).list_needs(nodes)}
+        packages = (_list_installed_by(container) if needs else None) or set()
+        for modules, call in needs.items() if "pandas" in packages else ():
+            if not packages & set(map(canonicalize_name, modules)) and find_spec(modules[0]):
+                yield name, call, modules[0]
+
+
+def _list_bare(package: Package) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """The Python components in official images of Python: name, source, container."""
+    for name, source in package.python_sources.items() if not package.is_kale else ():
         container = package.executors[name].get("container") or {}
-        image = str(container.get("image", ""))
-        if BARE.fullmatch(image) and (lacks := _list_lacks(source, container)):
-            yield name.removeprefix("exec-"), image, lacks
+        if BARE.fullmatch(str(container.get("image", ""))):
+            yield name.removeprefix("exec-"), source, container
+
+
+def _list_installed_by(container: Mapping[str, Any]) -> set[str] | None:
+    return _list_installed(find_installs(map(str, container.get("command") or ())))
 
 
 def _list_lacks(source: str, container: Mapping[str, Any]) -> list[str]:
-    imported = set(_list_imported(source, list(map(str, container.get("args") or ()))))
+    imported = set(_list_imported(_list_statements(source, container)))
     foreign = sorted(one for one in imported - PRESENT if one and find_spec(one))
     if not foreign:
         return []
-    packages = _list_installed(find_installs(map(str, container.get("command") or ())))
+    packages = _list_installed_by(container)
     if packages is None:
         return []
     foreign = [one for one in foreign if canonicalize_name(one) not in packages]
@@ -50,8 +77,19 @@ def _list_lacks(source: str, container: Mapping[str, Any]) -> list[str]:
     return [one for one in foreign if one not in made]
 
 
-def _list_imported(source: str, arguments: list[str]) -> Iterator[str]:
-    """The outermost modules that a component's function imports, whatever it decides."""
+def _list_imported(statements: Iterable[ast.stmt]) -> Iterator[str]:
+    """The outermost modules that statements import."""
+    for statement in statements:
+        match statement:
+            case ast.Import(names):
+                yield from (one.name.partition(".")[0] for one in names)
+            case ast.ImportFrom(module=str() as module, level=0):
+                yield module.partition(".")[0]
+
+
+def _list_statements(source: str, container: Mapping[str, Any]) -> Iterator[ast.stmt]:
+    """The statements of a component's function that are executed whatever it decides."""
+    arguments = list(map(str, container.get("args") or ()))
     try:
         tree = parse_python(source)
     except (SyntaxError, ValueError, RecursionError):
@@ -60,13 +98,20 @@ def _list_imported(source: str, arguments: list[str]) -> Iterator[str]:
     functions = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == name]
     waiting: list[ast.stmt] = [statement for one in functions for statement in one.body]
     while waiting:
-        match waiting.pop():
-            case ast.Import(names):
-                yield from (one.name.partition(".")[0] for one in names)
-            case ast.ImportFrom(module=str() as module, level=0):
-                yield module.partition(".")[0]
-            case ast.With(body=body):
-                waiting += body
+        statement = waiting.pop()
+        yield statement
+        if isinstance(statement, ast.With):
+            waiting += statement.body
+
+
+def _list_evaluated(statement: ast.AST) -> Iterator[ast.AST]:
+    """A statement and what is evaluated with it, whatever is decided."""
+    waiting = [statement]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, MAYBE):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _list_installed(installs: Iterable[Install]) -> set[str] | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from fastkf.package.given import Given, explain_lack
 from fastkf.package.homes import list_of_home
-from fastkf.package.lacks import list_lacks
+from fastkf.package.lacks import list_lacks, list_unread
 from fastkf.package.lengths import list_too_long
 from fastkf.package.marks import list_harmful
 from fastkf.package.model import Package
@@ -37,6 +37,11 @@ def of_lacks(package: Package) -> Iterator[str]:
             f"has its image {image}, nor does the component install it. On a cluster it ends with "
             "ModuleNotFoundError; name the package in packages_to_install, or take an image that "
             "has it"
+        )
+    for name, call, module in list_unread(package):
+        yield (
+            f"{name} calls {call}, which works with {module}, and its component does not install "
+            f"that. On a cluster it ends with ImportError; add {module} to packages_to_install"
         )
 
 

@@ -422,6 +422,34 @@ MODULES = [
         [("imports", "import tensorflow\nfrom keras import layers"), LOAD],
     ),
     Example(
+        "unnamed-package",
+        2,
+        "`pd.read_parquet` works with `pyarrow`, which pandas does not bring",
+        [
+            ("imports", "import pandas as pd"),
+            ("step:a", "n = len(pd.read_parquet('https://a.b/c.parquet'))"),
+        ],
+        [
+            ("imports", "import pandas as pd\nimport pyarrow"),
+            ("step:a", "n = len(pd.read_parquet('https://a.b/c.parquet'))"),
+        ],
+    ),
+    Example(
+        "unnamed-package",
+        2,
+        "add `import openpyxl` to the imports cell",
+        [
+            ("imports", "import pandas"),
+            ("functions", "def save(t, path):\n    t.to_excel(path)"),
+            LOAD,
+        ],
+        [
+            ("imports", "import openpyxl\nimport pandas"),
+            ("functions", "def save(t, path):\n    t.to_excel(path)"),
+            LOAD,
+        ],
+    ),
+    Example(
         "star-import",
         1,
         "import the names you use",
@@ -2115,3 +2143,19 @@ def test_twice_the_steps_are_about_twice_the_work(write):
 def test_code_that_is_too_deep_is_one_message(code, write):
     with pytest.raises(FastkfError, match="too deep"):
         check(write([("step:load", f"x = {code}")]))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [("imports", "import pandas as pd"), ("step:a", "n = pd.read_excel(p, engine='calamine')")],
+        [("imports", "import duckdb\nimport pandas"), ("step:a", "duckdb.sql(q).to_parquet(p)")],
+        [("imports", "import pandas\nimport not_here"), ("step:a", "n = pandas.read_parquet(p)")],
+        [("imports", "import pandas, lxml.etree"), ("step:a", "n = pandas.read_html(p)")],
+        [("imports", "import pandas as pd"), ("skip", "n = pd.read_parquet(p)"), LOAD],
+    ],
+    ids=["an engine", "another table", "a package that is not here", "another way", "skipped"],
+)
+def test_a_reader_that_may_be_there_is_not_reported(cells, tmp_path):
+    notebook = read(write_notebook(tmp_path / "own.ipynb", cells))
+    assert "unnamed-package" not in {one.rule for one in check(notebook)}

@@ -3,20 +3,26 @@
 import pytest
 from kfp import compiler, dsl
 
-from fastkf.package.lacks import list_lacks
+from fastkf.package.lacks import list_lacks, list_unread
 from fastkf.package.model import Package
+from fastkf.package.warnings import of_lacks
 
 BARE = "python:3.11-slim"
 
 
-def lacks_of(function, folder, **settings) -> list[str]:
+def compiled(function, folder, **settings) -> Package:
     @dsl.pipeline
     def alone():
         dsl.component(function, **{"base_image": BARE, **settings})()
 
     path = folder / "package.yaml"
     compiler.Compiler().compile(alone, str(path))
-    return [module for _, _, modules in list_lacks(Package.read(path)) for module in modules]
+    return Package.read(path)
+
+
+def lacks_of(function, folder, **settings) -> list[str]:
+    package = compiled(function, folder, **settings)
+    return [module for _, _, modules in list_lacks(package) for module in modules]
 
 
 def use_tables():
@@ -50,3 +56,56 @@ def use_maybe():
 )
 def test_what_is_here_and_not_in_the_container(tmp_path, function, settings, lacking):
     assert lacks_of(function, tmp_path, **settings) == lacking
+
+
+def read_parquet(place: str = "a"):
+    import pandas as pd
+
+    rows = pd.read_parquet(place).dropna()
+    rows.to_parquet(f"{place}.new")
+
+
+def read_maybe(place: str = "a"):
+    import pandas as pd
+
+    print(pd.read_parquet(place) if place.endswith("parquet") else pd.read_csv(place))
+    if place == "excel":
+        pd.read_excel(place)
+
+
+def read_with_an_engine(place: str = "a"):
+    import pandas as pd
+
+    pd.read_excel(place, engine="calamine")
+
+
+def read_with_polars(place: str = "a"):
+    import pandas as pd  # noqa: F401
+    import polars as pl
+
+    pl.read_parquet(place)
+
+
+PANDAS = {"packages_to_install": ["pandas"]}
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "lacking"),
+    [
+        (read_parquet, PANDAS, ["pyarrow"]),
+        (read_parquet, {"packages_to_install": ["pandas[parquet]"]}, []),
+        (read_parquet, {"packages_to_install": ["pandas", "fastparquet"]}, []),
+        (read_parquet, {"packages_to_install": ["pandas", "not-here-at-all"]}, []),
+        (read_parquet, {**PANDAS, "base_image": "registry.local/own:1"}, []),
+        (read_parquet, {}, []),  # told of pandas itself
+        (read_maybe, PANDAS, []),
+        (read_with_an_engine, PANDAS, []),
+        (read_with_polars, PANDAS, []),
+    ],
+    ids=["no", "extra", "fast", "unknown", "image", "none", "maybe", "engine", "polars"],
+)
+def test_what_pandas_needs_to_read_is_installed(tmp_path, function, settings, lacking):
+    package = compiled(function, tmp_path, **settings)
+    assert [module for _, _, module in list_unread(package)] == lacking
+    said = " ".join(of_lacks(package))
+    assert ("works with pyarrow, and its component does not install that" in said) == bool(lacking)
