@@ -37,6 +37,7 @@ IMPORTED = (
 UV_VARIABLES = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
+    "no-index": "UV_OFFLINE",  # of which uv has no variable; packages in a folder it finds
     "find-links": "UV_FIND_LINKS",
     "trusted-host": "UV_INSECURE_HOST",
     "cert": "SSL_CERT_FILE",

@@ -161,6 +161,21 @@ def test_the_environment_wins_over_pips_files(project, tmp_path, monkeypatch):
     assert "nowhere" not in settings.get("UV_FIND_LINKS", "")
 
 
+@pytest.mark.parametrize("wanted", ["1", "true", "0"])
+def test_uv_asks_no_index_where_pip_asks_none(project, wanted, monkeypatch):
+    """As with packages on a stick, and no network: they all lie in a folder."""
+    for variable in set_up.UV_VARIABLES.values():
+        if variable != "SSL_CERT_FILE":
+            monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PIP_NO_INDEX", wanted)
+    settings = {**os.environ, **set_up.uv_settings(project), "UV_DEFAULT_INDEX": "http://[::1]:9/"}
+    command = [sys.executable, "-m", "uv", "pip", "install", "--dry-run", "no-such-package"]
+    settings["UV_HTTP_RETRIES"] = "0"
+    told = subprocess.run(command, env=settings, capture_output=True, text=True).stderr
+    assert ("not found in the cache" in told) == (wanted != "0")
+    assert ("http://[::1]:9" in told) == (wanted == "0")
+
+
 def test_a_package_that_does_not_start_is_named(project):
     with pytest.raises(set_up.SetUpError, match="No module named 'no_such_module'"):
         set_up.import_once(project, ["no_such_module"])
