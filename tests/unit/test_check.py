@@ -1951,6 +1951,16 @@ def test_what_one_step_after_the_other_takes_is_not_cut_off(write):
     assert [one.rule for one in check(write(fork))] == ["cut-off-object"]
 
 
+def test_a_tag_through_which_a_variable_is_found_is_no_finding(write):
+    cells = [
+        ("step:load", "x, y = [1], [2]"),
+        (["step:first", "prev:load"], "last = len(x)\nsize = 1"),
+        (["step:second", "prev:load", "prev:first"], "last = len(y)"),
+        (["step:show", "prev:second"], "print(last, size)"),
+    ]
+    assert check(write(cells)) == []
+
+
 def test_the_variable_of_a_comprehension_goes_with_its_lambdas(write):
     made = ("step:load", "fs = [lambda v: v * i for i in range(3)]")
     assert check(write([made, (TRAIN[0], "score = fs[0](2)")])) == []

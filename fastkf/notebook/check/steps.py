@@ -93,13 +93,22 @@ def prev_without_data(notebook: Notebook) -> Found:
     if notebook.references or not is_understood(notebook):
         return
     for cell, step, previous in links(notebook):
-        if previous not in steps_before(notebook.dependencies, step):
+        waits = previous in steps_before(notebook.dependencies, step)
+        if not waits and not _leads(notebook, step, previous):
             yield (
                 cell,
                 f"step `{step}` takes no variable from step `{previous}`, so the pipeline does not "
                 f"wait for it as prev:{previous} asks",
                 f"use a variable of `{previous}` here or remove the tag",
             )
+
+
+def _leads(notebook: Notebook, step: str, previous: str) -> bool:
+    """Whether a step further down takes a variable from the one that the tag leads to."""
+    edges = {name: list(before) for name, before in tagged_edges(notebook).items()}
+    edges[step] = [one for one in edges[step] if one != previous]
+    takers = [name for name, taken in notebook.sources.items() if previous in taken.values()]
+    return any(previous not in steps_before(edges, taker) for taker in takers)
 
 
 def waits_for_step_above(notebook: Notebook) -> Found:
