@@ -309,6 +309,25 @@ def test_what_holds_an_object_that_changes_stays_in_its_step(made, asked, tmp_pa
     assert propose(tmp_path, cells).steps == {"change": [], "count": ["change"]}
 
 
+@pytest.mark.parametrize("first", ["predicted = sum(rows)", "line_size = len(predicted)"])
+def test_of_two_steps_that_have_one_variable_the_last_wins(first, tmp_path):
+    cells = [
+        ("markdown", "## Load"),
+        ("", "rows = [1.5, 2.5]\npredicted = [0]"),
+        ("markdown", "## A line"),
+        ("", f"{first}\nline_error = sum(rows) * 2.5"),
+        ("markdown", "## Tree"),
+        ("", "predicted = max(rows)\ntree_error = predicted * 1.5"),
+        ("markdown", "## Compare"),
+        ("", "total_error = line_error + tree_error + predicted"),
+        ("", "print(total_error)"),
+    ]
+    make_copy(tmp_path, cells)
+    made = read(tmp_path / "copy.ipynb")
+    assert made.sources["compare"]["predicted"] == "tree"
+    assert check(made) == []
+
+
 LOOPED = {
     "a list of them": ("both = [first, second]", "for one in both:\n    one['x'] = 1"),
     "a list that stands there": ("n = 1", "for one in [first, second]:\n    one['x'] = n"),

@@ -164,33 +164,61 @@ class Steps:
     def __init__(self, groups: list[Group], metrics: frozenset[str], uses: Uses) -> None:
         self._groups, self._metrics, self._uses = groups, metrics, uses
         self._made: dict[str, str] = {}  # variables to the steps that made them last
-        self._before: dict[str, set[str]] = {}  # steps to all that come before them
+        self._steps: dict[str, Group] = {}
+        self._waits: dict[str, list[str]] = {}
 
     def roles(self) -> dict[int, Role]:
         """The tags of the cells, by their numbers, and why."""
-        roles: dict[int, Role] = {}
         for place, group in enumerate(self._groups):
             cells_below = [cell for other in self._groups[place + 1 :] for cell in other.cells]
             below = self._metrics.union(*map(self._uses.needs, cells_below))
             name = name_of(group.heading)
             for cells in self._split(group, below):
-                step = free_name(name, self._before)
-                waits = self._add(step, cells)
-                for position, cell in enumerate(cells):
-                    prevs = (f"prev:{one}" for one in waits if not position)
-                    roles[cell.number] = (f"step:{step}", *prevs), group.why
+                self._add(free_name(name, self._steps), Group(group.heading, cells, group.why))
+        roles: dict[int, Role] = {}
+        for step, group in self._steps.items():
+            for position, cell in enumerate(group.cells):
+                prevs = (f"prev:{one}" for one in self._waits[step] if not position)
+                roles[cell.number] = (f"step:{step}", *prevs), group.why
         return roles
 
-    def _add(self, step: str, cells: list[Cell]) -> list[str]:
-        """Takes in a step; returns those that it waits for."""
-        made, before = self._made, self._before
-        needed = {one for cell in cells for one in self._uses.needs(cell)}
-        order = list(dict.fromkeys(made.values()))
-        waits = sorted({made[one] for one in needed if one in made}, key=order.index)
-        waits = [one for one in waits if not any(one in before[other] for other in waits)]
-        before[step] = {*waits, *(far for one in waits for far in before[one])}
-        made |= dict.fromkeys(self._uses.changed_by(cells), step)
-        return waits
+    def _add(self, step: str, group: Group) -> None:
+        """Takes in a step: it waits for those that made last what it needs."""
+        needed = frozenset().union(*map(self._uses.needs, group.cells))
+        makers = {self._made[one] for one in needed if one in self._made}
+        self._let_the_last_win(needed, makers)
+        self._waits[step] = self._nearest(makers)
+        self._steps[step] = group
+        self._made |= dict.fromkeys(self._uses.changed_by(group.cells), step)
+
+    def _let_the_last_win(self, needed: frozenset[str], makers: set[str]) -> None:
+        """Where one step makes a variable anew that another beside it has, orders the two.
+
+        Kale takes it from the nearest step, and of two as near from the first in the alphabet.
+        """
+        above = makers.union(*map(self._before, makers))
+        for name in sorted(needed & self._made.keys()):
+            last = self._made[name]
+            for other in [one for one in self._steps if one in above and one != last]:
+                is_apart = not {last, other} & (self._before(last) | self._before(other))
+                if is_apart and name in self._passed_on(other):
+                    self._waits[last] = self._nearest({*self._waits[last], other})
+
+    def _passed_on(self, step: str) -> frozenset[str]:
+        """What a step makes or uses: Kale passes on both."""
+        cells = self._steps[step].cells
+        made = (cell.names.changed | self._uses.needs(cell) for cell in cells)
+        return frozenset().union(*made)
+
+    def _before(self, step: str) -> set[str]:
+        """All steps that come before a step."""
+        return {far for one in self._waits[step] for far in (one, *self._before(one))}
+
+    def _nearest(self, steps: set[str]) -> list[str]:
+        """Steps without those that come before others of them, in their order."""
+        order = list(self._steps)
+        far = set[str]().union(*map(self._before, steps))
+        return sorted(steps - far, key=order.index)
 
     def _split(self, group: Group, needed: frozenset[str]) -> list[list[Cell]]:
         """The cells under a heading as steps: those that do not need each other are apart.
