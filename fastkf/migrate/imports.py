@@ -195,7 +195,8 @@ def add_imports(draft: Draft, moved: list[str]) -> None:
         known |= new
     if lines:
         home.source = "\n".join(filter(None, [home.source.rstrip("\n"), *lines]))
-        draft.note(home, f"gets {len(lines)} imports from the steps")
+        imports = "1 import" if len(lines) == 1 else f"{len(lines)} imports"
+        draft.note(home, f"gets {imports} from the steps")
 
 
 def imports_in(sources: list[str]) -> set[str]:

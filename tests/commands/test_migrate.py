@@ -323,6 +323,13 @@ def test_in_place_changes_the_notebook_that_a_link_leads_to(old_notebook, tmp_pa
     assert backup.read_bytes() == before
 
 
+def test_one_import_is_not_told_as_many(tmp_path):
+    cells = [("imports", "import math"), ("block:a", "import json\nx = json.dumps(1)")]
+    old = write_notebook(tmp_path / "old.ipynb", cells, metadata=old_metadata())
+    done = room.migrate(old, tmp_path / "new.ipynb").done
+    assert "cell 1: gets 1 import from the steps" in done
+
+
 def test_what_is_left_for_a_person_is_said(tmp_path):
     cells = [("block:a", "files = !ls\nx = 1"), (["block:b", "limit:cpu:2"], "y = 1")]
     write_notebook(tmp_path / "old.ipynb", cells, metadata=old_metadata())
