@@ -328,6 +328,21 @@ def test_of_two_steps_that_have_one_variable_the_last_wins(first, tmp_path):
     assert check(made) == []
 
 
+def test_a_metric_that_two_steps_make_is_the_last_one(tmp_path):
+    cells = [
+        ("markdown", "## Load"),
+        DATA,
+        ("markdown", "## A line"),
+        ("", "error = sum(rows)\nprint('error', error)\nline_error = sum(rows) + 1"),
+        ("markdown", "## Tree"),
+        ("", "error = sum(rows) * 2\nprint('errors', error, line_error)"),
+        ("markdown", "## Unlike"),
+        ("", "error = sum(rows) * 3\nprint('error', error)"),
+    ]
+    make_copy(tmp_path, cells)
+    assert check(read(tmp_path / "copy.ipynb")) == []
+
+
 LOOPED = {
     "a list of them": ("both = [first, second]", "for one in both:\n    one['x'] = 1"),
     "a list that stands there": ("n = 1", "for one in [first, second]:\n    one['x'] = n"),

@@ -175,6 +175,7 @@ class Steps:
             name = name_of(group.heading)
             for cells in self._split(group, below):
                 self._add(free_name(name, self._steps), Group(group.heading, cells, group.why))
+        self._let_the_last_win(self._metrics, set(self._steps))
         roles: dict[int, Role] = {}
         for step, group in self._steps.items():
             for position, cell in enumerate(group.cells):
