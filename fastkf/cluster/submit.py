@@ -221,6 +221,7 @@ def _list_warnings(
                 f"the image {', '.join(lacking)} has that one; name a place that they can read, "
                 "an object store's or one in the image: --data-dir s3://BUCKET/FOLDER"
             )
+    yield from warnings.of_stores(package, source.compiled_arguments)
     if source.notebook is None:  # of which the check has told all this
         yield from warnings.of_lengths(package)
         yield from warnings.of_terminal(package, os.environ)

@@ -52,9 +52,21 @@ def list_unread(package: Package) -> Iterator[tuple[str, str, str]]:
                 yield name, call, modules[0]
 
 
+def list_installed_packages(package: Package) -> dict[str, frozenset[str]]:
+    """The components in official images of Python, each with all that it installs, as is known."""
+    found = {name: _list_installed_by(container) for name, _, container in _find_bare(package)}
+    return {name: frozenset(packages) for name, packages in found.items() if packages is not None}
+
+
 def _list_bare(package: Package) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """As `_find_bare`, without the steps of a notebook, of which `fastkf check` tells."""
+    if not package.is_kale:
+        yield from _find_bare(package)
+
+
+def _find_bare(package: Package) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """The Python components in official images of Python: name, source, container."""
-    for name, source in package.python_sources.items() if not package.is_kale else ():
+    for name, source in package.python_sources.items():
         container = package.executors[name].get("container") or {}
         if BARE.fullmatch(str(container.get("image", ""))):
             yield name.removeprefix("exec-"), source, container

@@ -1,6 +1,7 @@
 """What of a package will not do on a cluster, as far as it is seen before a run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from fastkf.package.given import Given, explain_lack
 from fastkf.package.homes import list_of_home
@@ -8,6 +9,7 @@ from fastkf.package.lacks import list_lacks, list_unread
 from fastkf.package.lengths import list_too_long
 from fastkf.package.marks import list_harmful
 from fastkf.package.model import Package
+from fastkf.package.stores import list_unreachable
 from fastkf.package.terminal import list_read
 
 
@@ -43,6 +45,15 @@ def of_lacks(package: Package) -> Iterator[str]:
             f"{name} calls {call}, which works with {module}, and its component does not install "
             f"that. On a cluster it ends with ImportError; add {module} to packages_to_install"
         )
+
+
+def of_stores(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Which parameters are URLs that pandas reads with a package that no step installs."""
+    for name, value, needed, components in list_unreachable(package, arguments):
+        lack = f"{', '.join(components)} does not install it: add {needed} to packages_to_install"
+        if package.is_kale:
+            lack = f"no step installs it: add `import {needed}` to the imports cell"
+        yield f"{name} is {value}. Pandas reads that with {needed}, and {lack}"
 
 
 def of_terminal(package: Package, names: Iterable[str]) -> Iterator[str]:

@@ -125,8 +125,8 @@ def _run_both_ways(
             began = time.monotonic()
             package = compile_package(notebook, folder / "pipeline.yaml", pins=options.pins)
             progress.done(f"compiled {shown_path(folder)}/pipeline.yaml", time.monotonic() - began)
-            told = warn_of_shared(package, parameters)
-            for warning in (*told, *warnings.of_references(package, given)):
+            told = *warn_of_shared(package, parameters), *warnings.of_references(package, given)
+            for warning in (*told, *warnings.of_stores(package, compiled(parameters))):
                 progress.warn(warning)
             asked = list_asked(package)
         kernel = ask_for_kernel(asked, missing, options.pins)

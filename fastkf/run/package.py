@@ -141,6 +141,7 @@ def _warn(
     if not options.docker:  # whose containers have nothing of this machine
         found += [*warnings.of_terminal(package, os.environ), *warnings.of_home(package)]
         found += [*warn_of_shared(package, arguments), *warnings.of_lacks(package)]
+        found += warnings.of_stores(package, arguments)
     for warning in found:
         progress.warn(warning)
 
