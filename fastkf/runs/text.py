@@ -25,8 +25,15 @@ def show_value(value: object) -> str:
 
 
 def show_row(values: Sequence[object], show: Callable[[object], str] = show_value) -> list[str]:
-    """Values side by side; whole, where different ones would look alike."""
-    shown = [show(value) for value in values]
+    """Values side by side; whole, where different ones would look alike.
+
+    A count is a count beside an equal float, too: what a pipeline logs as 3.0 comes back as 3.
+    """
+    whole = {value for value in values if type(value) is int}
+    shown = [
+        show(int(value) if isinstance(value, float) and value in whole else value)
+        for value in values
+    ]
     looks_alike = len(set(shown)) == 1 and any(value != values[0] for value in values)
     return list(map(str, values)) if looks_alike else shown
 

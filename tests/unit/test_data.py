@@ -185,7 +185,7 @@ def fetch(root, sources):
 def test_makes_the_tidy_table_from_the_wheel(tmp_path, sources):
     file, said = fetch(tmp_path / "data", sources)
     assert file.read_text() == TITANIC_CSV
-    assert "tiny: downloading example-data==1.0" in said[0]
+    assert "tiny: downloading example-data==1.0, in which the data lie (" in said[0]
     assert said[-1] == f"tiny: ready in {file.parent}"
     assert [path.name for path in file.parent.iterdir() if path.name != ".lock"] == ["titanic.csv"]
 

@@ -40,6 +40,9 @@ def test_a_table_is_plain_where_no_terminal_is():
         ((0.0000212, 0.0), ["2.12e-05", "0.0000"]),
         ((0.82681, 0.82684), ["0.82681", "0.82684"]),
         ((0.5, None), ["0.5000", "–"]),
+        ((3.0, 3), ["3", "3"]),
+        ((3.0, 2.5), ["3.0000", "2.5000"]),
+        ((3.5, 3), ["3.5000", "3"]),
     ],
 )
 def test_metrics_are_shown_to_the_digits_that_tell_them_apart(tmp_path, values, shown):
