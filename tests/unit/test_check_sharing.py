@@ -156,6 +156,9 @@ STEP = "optimizer.step()"
         (f"{SGD}\n{STEP}", "loss = model(1)", []),
         (SGD, f"model = model.copy()\n{SGD}\n{STEP}", []),
         ("weights = sum(one.numel() for one in model.parameters())", "print(model, weights)", []),
+        (SGD, "steps = optim.lr_scheduler.StepLR(optimizer=optimizer)\nmodel(1)", ["two-names"]),
+        (SGD, "print(optimizer, model, optimizer.param_groups[0]['lr'])", []),
+        (SGD, "torch.save([model.state_dict(), optimizer.state_dict()], '/tmp/x')", []),
     ],
 )
 def test_an_optimizer_of_another_step_changes_a_copy_of_the_model(made, used, rules, tmp_path):

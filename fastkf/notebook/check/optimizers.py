@@ -11,6 +11,8 @@ from fastkf.notebook.names import last_part, root_of
 
 OPTIMIZERS = "torch.optim."
 WEIGHTS = ("parameters", "named_parameters")
+# Functions that only look at what they are given, or write it down.
+LOOK = ("print", "len", "str", "repr", "type", "id", "isinstance", "display", "deepcopy", "save")
 
 
 def optimizers_apart(notebook: Notebook) -> Found:
@@ -20,9 +22,12 @@ def optimizers_apart(notebook: Notebook) -> Found:
         for model in sorted(_models_of(value)):
             for step, taken in notebook.sources.items():
                 ways = [lineage(notebook, step, one) for one in (optimizer, model)]
-                if {optimizer, model} <= taken.keys() and all(cell.step in way for way in ways):
+                if not {optimizer, model} <= taken.keys():
+                    continue
+                acts = next((c for c in notebook.steps[step] if _acts(c, optimizer)), None)
+                if acts and all(cell.step in way for way in ways):
                     yield (
-                        _first_use(notebook, step, optimizer),
+                        acts,
                         f"`{optimizer}` holds the weights of `{model}` in step `{cell.step}`, and "
                         f"copies of them in step `{step}`: what it changes here does not change "
                         f"`{model}`",
@@ -47,6 +52,14 @@ def _models_of(call: ast.Call) -> set[str]:
     return {root for root in roots if root}
 
 
-def _first_use(notebook: Notebook, step: str, name: str) -> Cell:
-    cells = notebook.steps[step]
-    return next((cell for cell in cells if name in cell.names.used), cells[0])
+def _acts(cell: Cell, name: str) -> bool:
+    """Whether a cell has an optimizer change the weights, or hands it to what may do so."""
+    for node in cell.nodes:
+        if isinstance(node, ast.Attribute) and node.attr == "step":
+            if isinstance(node.value, ast.Name) and node.value.id == name:
+                return True
+        elif isinstance(node, ast.Call) and last_part(node.func) not in LOOK:
+            given = [*node.args, *(word.value for word in node.keywords)]
+            if any(isinstance(one, ast.Name) and one.id == name for one in given):
+                return True
+    return False
