@@ -175,6 +175,59 @@ def test_a_file_of_your_home_folder_is_told(tmp_path, monkeypatch, source, found
     assert list_home_files(tmp_path, source.format(home=home)) == ([found] if found else [])
 
 
+PLACE = "p = os.path.expanduser('~/data/x.csv')"
+READ = "open(p).read()"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "z.extractall(os.path.expanduser('~/data'))",
+        "tarfile.open(u).extractall(path=os.path.expanduser('~/data'))",
+        "shutil.copytree('/data', os.path.expanduser('~/data'))",
+        "shutil.unpack_archive('/a.zip', os.path.expanduser('~/data'))",
+        "f = Path.home() / 'data/x.csv'\nf.open('a').write('1')",
+        "torch.hub.download_url_to_file(URL, p)",
+        "keras.utils.get_file('{home}/data/x.csv', origin=URL)",
+        "hf_hub_download('a/b', 'x.csv', local_dir=os.path.expanduser('~/data'))",
+        "gdown.download(URL, output=p)",
+        "os.symlink('/data/x.csv', p)",
+        "subprocess.run(['cp', '/data/x.csv', p])",
+        "subprocess.run('cp /data/x.csv ~/data/', shell=True)",
+        "os.system('wget -P ~/data https://a.b/x.csv')",
+        "os.system('cd ~ && wget https://a.b/x.csv')",
+        "assert os.path.exists(p)",
+        "os.makedirs('{home}/data', exist_ok=True)",
+    ],
+)
+def test_what_the_step_itself_may_have_put_into_its_home_is_not_told(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert list_home_files(tmp_path, f"{PLACE}\n{made.format(home=tmp_path)}\n{READ}") == []
+
+
+@pytest.mark.parametrize(
+    "other", ["print(p)", "f = Path(p)", "os.path.dirname(p)", "fetch('/data')", "fit('y ~ x / z')"]
+)
+def test_what_only_names_a_file_of_the_home_folder_makes_none(other, tmp_path):
+    assert list_home_files(tmp_path, f"{PLACE}\n{other}\n{READ}") == ["reads"]
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("os.makedirs('{home}/models', exist_ok=True)", []),
+        ("Path('{home}/models').mkdir(parents=True)", []),
+        ("os.mkdir('{home}/models')", ["writes"]),
+        ("os.makedirs('{home}/m', exist_ok=True)\nopen('{home}/m/a.txt', 'w')", []),
+        ("open(keras.utils.get_file(origin=URL)).read()", []),
+    ],
+)
+def test_folders_that_the_step_makes_in_the_home_folder(code, found, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "m").mkdir()
+    assert list_home_files(tmp_path, code.format(home=tmp_path)) == found
+
+
 def test_a_home_folder_on_a_volume_or_that_a_parameter_names_is_not_told(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "words.txt").touch()

@@ -118,9 +118,9 @@ def _expressions(call: ast.Call, name: str, last: str) -> Iterator[tuple[ast.exp
     if name in MAKES_OR_READS and call.args:
         yield call.args[0], None
     elif name in OPENS and call.args:
-        yield call.args[0], any(sign in _mode(call, 1) for sign in "wax+")
+        yield call.args[0], any(sign in mode_of(call, 1) for sign in "wax+")
     elif last == "open" and of is not None and is_path(of):
-        yield of, any(sign in _mode(call, 0) for sign in "wax+")
+        yield of, any(sign in mode_of(call, 0) for sign in "wax+")
     elif of is not None and last in OF_PATHS:
         yield of, OF_PATHS[last]
     elif of is not None and last == "mkdir" and is_path(of):
@@ -148,7 +148,8 @@ def is_path(node: ast.expr) -> bool:
     return called.rsplit(".", 1)[-1] in ("Path", "PurePath", "PosixPath")
 
 
-def _mode(call: ast.Call, place: int) -> str:
+def mode_of(call: ast.Call, place: int) -> str:
+    """The mode in which a call opens a file, which may be the argument at that place."""
     words = [word.value for word in call.keywords if word.arg == "mode"]
     words += call.args[place : place + 1]
     modes = [word.value for word in words if isinstance(word, ast.Constant)]

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping, Set
 
+from fastkf.notebook.check.handed import handed_by, paths_of
 from fastkf.notebook.check.opened import OPENERS, gives_own_path, opened_by, text_of
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import last_part, outer_nodes
@@ -27,26 +28,46 @@ def opening_functions(notebook: Notebook) -> dict[str, ast.FunctionDef]:
 
 
 def opened_in(
+    tree: ast.AST, texts: dict[str, str], functions: Mapping[str, ast.FunctionDef]
+) -> Iterator[tuple[str, bool | None]]:
+    """The paths that code opens, each with whether it writes there; None: if it is not there."""
+    for node, known in _nodes_in(tree, texts, functions):
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
+            path = known.get(target.id)
+            if path and gives_own_path(node.value):
+                yield path, True
+        if isinstance(node, ast.Call):
+            yield from opened_by(node, known)
+
+
+def handed_in(
+    tree: ast.AST, texts: dict[str, str], functions: Mapping[str, ast.FunctionDef]
+) -> Iterator[str]:
+    """The paths where code may put something, or looks what is there, in a way not known here."""
+    for node, known in _nodes_in(tree, texts, functions):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) not in functions:
+            yield from handed_by(node, known)
+        elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+            yield from paths_of(node.elts, known)
+
+
+def _nodes_in(
     tree: ast.AST,
     texts: dict[str, str],
     functions: Mapping[str, ast.FunctionDef],
     depth: int = 0,
-) -> Iterator[tuple[str, bool | None]]:
-    """The paths that code opens, each with whether it writes there; None: if it is not there."""
+) -> Iterator[tuple[ast.AST, dict[str, str]]]:
+    """The nodes of code and of the functions that it calls, with the texts that are known there."""
     for node in outer_nodes(tree) if depth else ast.walk(tree):
-        target = node.targets[0] if isinstance(node, ast.Assign) else None
-        if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
-            path = texts.get(target.id)
-            if path and gives_own_path(node.value):
-                yield path, True
-        if not isinstance(node, ast.Call):
+        yield node, texts
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
-        yield from opened_by(node, texts)
-        function = functions.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        function = functions.get(node.func.id)
         if function and depth < DEPTH:
             body = ast.Module(function.body, [])
             inner = _texts_inside(function, _texts_given(node, function, texts))
-            yield from opened_in(body, inner, functions, depth + 1)
+            yield from _nodes_in(body, inner, functions, depth + 1)
 
 
 def _texts_given(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fastkf.base.errors import FastkfError
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.opened import constant_texts, tree_of
-from fastkf.notebook.check.opening import opened_in, opening_functions
+from fastkf.notebook.check.opening import handed_in, opened_in, opening_functions
 from fastkf.notebook.composition import whole
 from fastkf.notebook.metadata import list_files
 from fastkf.notebook.model import Cell, Notebook
@@ -173,14 +173,36 @@ def home_file(notebook: Notebook) -> Found:
     for place, use in enumerate(uses):
         if use.cell.role != "step" or use in crossing or not _is_of_home(use):
             continue
-        made = {one.path for one in uses[:place] if one.writes and one.cell.step == use.cell.step}
-        if use.path in told | made or is_on_volume(notebook, use.path):
+        if use.path in told or is_on_volume(notebook, use.path):
+            continue
+        if _may_be_made(notebook, use, uses[:place]):
             continue
         told.add(use.path)
         does = "writes" if use.writes else "reads"
         problem = f"step `{use.cell.step}` {does} `{use.path}` in your home folder; no pod has that"
         remedy = NAMED if use.writes else f"{FROM_URL} {BESIDE}: {IN_IMAGE}"
         yield use.cell, problem, remedy
+
+
+def _may_be_made(notebook: Notebook, use: Use, before: list[Use]) -> bool:
+    """Whether the step itself may have made a file, or the folder of one that it writes.
+
+    Or it has looked whether it is there.
+    """
+    texts, functions = constant_texts(notebook), opening_functions(notebook)
+    places = [one.path for one in before if one.writes and one.cell.step == use.cell.step]
+    for cell in notebook.code_cells:
+        is_own = cell.step == use.cell.step or cell.role in ("imports", "functions")
+        tree = tree_of(cell) if is_own and cell.number <= use.cell.number else None
+        places += handed_in(tree, texts, functions) if tree else ()
+    path, near = _as_of_home(use.path), [_as_of_home(posixpath.normpath(one)) for one in places]
+    return any(_is_within(path, one) or _is_within(one, path) for one in near)
+
+
+def _as_of_home(path: str) -> str:
+    home = posixpath.normpath(os.path.expanduser("~"))
+    is_there = home not in NO_HOMES and _is_within(path, home)
+    return f"~{path.removeprefix(home)}" if is_there else path
 
 
 def _is_of_home(use: Use) -> bool:
