@@ -55,6 +55,40 @@ def test_what_an_image_may_have_and_what_only_speaks_of_a_path_is_not_told(home,
     assert told_of(code.format(home=home), tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os\nos.environ['HF_HOME'] = '{home}/.cache/models'",
+        "import os\nos.environ['HF_HOME'] = '{home}/data'",
+        "import os\nos.makedirs('{home}/data', exist_ok=True)\nopen('{home}/data/table.csv', 'w')",
+        "import os\nx = os.path.exists('{home}/data/table.csv')",
+        "from pathlib import Path\np = Path('{home}/data')\np.mkdir(parents=True)",
+        "import shutil\nshutil.copytree('/data', '{home}/data')\nopen('{home}/data/table.csv')",
+        "import subprocess\nsubprocess.run(['cp', '-r', '/data', '{home}/data'])",
+        "import os\ndef fetch(p):\n    os.makedirs(p)\nfetch('{home}/data')",
+        "x = 1  # as in '{home}/data'",
+        "sh -c \"mkdir -p '{home}/data'\"",
+    ],
+)
+def test_what_the_code_makes_or_looks_for_first_is_not_told(home, tmp_path, code):
+    (home / ".cache" / "models").mkdir(parents=True)
+    assert told_of(code.format(home=home), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pandas\np = '{home}/data/table.csv'\nprint(p)\nx = pandas.read_csv(p)",
+        "from pathlib import Path\nx = Path('{home}/data/table.csv').read_text()",
+        "def load(p):\n    return open(p)\nload('{home}/data/table.csv')",
+        "import os\nos.makedirs('/out')\nopen('{home}/data/table.csv')",
+        "sh -c \"cat '{home}/data/table.csv'\"",
+    ],
+)
+def test_what_the_code_opens_is_told(home, tmp_path, code):
+    assert len(told_of(code.format(home=home), tmp_path)) == 1
+
+
 def test_a_volume_there_is_not_told(home, tmp_path, monkeypatch):
     code = f"open('{home}/data/table.csv')"
     assert told_of(code, tmp_path, f"{home}/data") == []
