@@ -40,6 +40,8 @@ WITHOUT_MEANING = frozenset(
     """.split()  # noqa: SIM905
 )
 
+BY_ITSELF = re.compile(r"\b(?:pip3?|uv|conda|mamba|apt|apt-get)\b[^;]{0,80}?\binstall\b")
+
 
 @dataclass(frozen=True)
 class Install:
@@ -106,6 +108,11 @@ def _trust(options: Sequence[str]) -> Iterator[str]:
 def find_installs(command: Iterable[str]) -> Iterator[Install]:
     """What the scripts among the words of a command install, as far as it is known before."""
     return map(read_install, _list_words(command))
+
+
+def installs_by_itself(code: str) -> bool:
+    """Whether Python code may install packages while it runs: `[..., "pip", "install", "lxml"]`."""
+    return BY_ITSELF.search(code) is not None
 
 
 def list_present(command: Iterable[str]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from fastkf.base.python_syntax import parse_python
 from fastkf.package.imports import FUNCTION
-from fastkf.package.installs import Install, find_installs, list_files
+from fastkf.package.installs import Install, find_installs, installs_by_itself, list_files
 from fastkf.package.model import Package
 from fastkf.package.readers import Readers
 
@@ -31,6 +31,11 @@ MAYBE = (
     *(ast.IfExp, ast.BoolOp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
 PRESENT = sys.stdlib_module_names | {"pip", "setuptools", "pkg_resources", "wheel"}
+
+
+def is_bare(image: str) -> bool:
+    """Whether an image is an official one of Python, which has no packages."""
+    return BARE.fullmatch(image) is not None
 
 
 def list_lacks(package: Package) -> Iterator[tuple[str, str, list[str]]]:
@@ -45,7 +50,10 @@ def list_unread(package: Package) -> Iterator[tuple[str, str, str]]:
     for name, source, container in _list_bare(package):
         statements = list(_list_statements(source, container))
         nodes = [node for one in statements for node in _list_evaluated(one)]
-        needs = {modules: call for call, modules in Readers(nodes).list_needs(nodes)}
+        if not nodes:
+            continue
+        readers = Readers(list(ast.walk(parse_python(source))))
+        needs = {modules: call for call, modules in readers.list_needs(nodes)}
         packages = (_list_installed_by(container) if needs else None) or set()
         for modules, call in needs.items() if "pandas" in packages else ():
             if not packages & set(map(canonicalize_name, modules)) and find_spec(modules[0]):
@@ -65,10 +73,13 @@ def _list_bare(package: Package) -> Iterator[tuple[str, str, Mapping[str, Any]]]
 
 
 def _find_bare(package: Package) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """The Python components in official images of Python: name, source, container."""
+    """The Python components in official images of Python: name, source, container.
+
+    Not those that install packages while they run.
+    """
     for name, source in package.python_sources.items():
         container = package.executors[name].get("container") or {}
-        if BARE.fullmatch(str(container.get("image", ""))):
+        if is_bare(str(container.get("image", ""))) and not installs_by_itself(source):
             yield name.removeprefix("exec-"), source, container
 
 

@@ -41,6 +41,26 @@ def use_maybe():
         pass
 
 
+def read_after_installing(place: str = "a"):
+    import subprocess
+    import sys
+
+    subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "pyarrow"])
+    import pandas as pd
+
+    pd.read_parquet(place)
+
+
+def read_after_looking(place: str = "a"):
+    import subprocess
+    import sys
+
+    subprocess.check_call([sys.executable, "-m", "pip", "list"])
+    import pandas as pd
+
+    pd.read_parquet(place)
+
+
 @pytest.mark.parametrize(
     ("function", "settings", "lacking"),
     [
@@ -51,8 +71,13 @@ def use_maybe():
         (use_tables, {"packages_to_install": ["scikit-learn", "not-here-at-all"]}, []),
         (use_tables, {"base_image": "registry.local/own:1"}, []),
         (use_maybe, {}, []),
+        (read_after_installing, {}, []),
+        (read_after_looking, {}, ["pandas"]),
     ],
-    ids=["none", "with its own", "by another name", "all", "unknown", "an own image", "maybe"],
+    ids=[
+        *("none", "with its own", "by another name", "all", "unknown", "an own image", "maybe"),
+        *("itself", "pip"),
+    ],
 )
 def test_what_is_here_and_not_in_the_container(tmp_path, function, settings, lacking):
     assert lacks_of(function, tmp_path, **settings) == lacking
@@ -86,6 +111,22 @@ def read_with_polars(place: str = "a"):
     pl.read_parquet(place)
 
 
+def read_with_an_own_class():
+    import pandas as pd  # noqa: F401
+
+    class Store:
+        def to_parquet(self):
+            return 1
+
+    Store().to_parquet()
+
+
+def read_with_a_flavor(place: str = "a"):
+    import pandas as pd
+
+    pd.read_html(place, flavor="bs4")
+
+
 PANDAS = {"packages_to_install": ["pandas"]}
 
 
@@ -101,8 +142,15 @@ PANDAS = {"packages_to_install": ["pandas"]}
         (read_maybe, PANDAS, []),
         (read_with_an_engine, PANDAS, []),
         (read_with_polars, PANDAS, []),
+        (read_with_an_own_class, PANDAS, []),
+        (read_after_installing, PANDAS, []),
+        (read_after_looking, PANDAS, ["pyarrow"]),
+        (read_with_a_flavor, PANDAS, []),
     ],
-    ids=["no", "extra", "fast", "unknown", "image", "none", "maybe", "engine", "polars"],
+    ids=[
+        *("no", "extra", "fast", "unknown", "image", "none", "maybe", "engine", "polars"),
+        *("class", "itself", "pip", "flavor"),
+    ],
 )
 def test_what_pandas_needs_to_read_is_installed(tmp_path, function, settings, lacking):
     package = compiled(function, tmp_path, **settings)

@@ -19,9 +19,18 @@ def count(place: str, other: str = "") -> int:
     return len(pd.read_csv(place or other))
 
 
-def compiled(folder, inner=False, default="rows.csv", **settings) -> Package:
+def count_after_installing(place: str, other: str = "") -> int:
+    import os
+
+    os.system("pip install s3fs")
+    import pandas as pd
+
+    return len(pd.read_csv(place or other))
+
+
+def compiled(folder, inner=False, default="rows.csv", function=count, **settings) -> Package:
     component = dsl.component(
-        count, **{"base_image": "python:3.11", "packages_to_install": ["pandas"], **settings}
+        function, **{"base_image": "python:3.11", "packages_to_install": ["pandas"], **settings}
     )
 
     @dsl.pipeline
@@ -53,6 +62,7 @@ def compiled(folder, inner=False, default="rows.csv", **settings) -> Package:
         ({"packages_to_install": ["pandas", "not-here-at-all"]}, {"place": S3}, []),
         ({"base_image": "registry.local/own:1"}, {"place": S3}, []),
         ({"inner": True}, {"place": S3}, []),
+        ({"function": count_after_installing}, {"place": S3}, []),
     ],
 )
 def test_a_url_that_no_package_reads_is_told(settings, given, needed, tmp_path):
