@@ -2155,6 +2155,15 @@ def test_code_that_is_too_deep_is_one_message(code, write):
         check(write([("step:load", f"x = {code}")]))
 
 
+PARQUET = "n = pd.read_parquet(p)"
+OWN_INSTALL = (
+    'import sys, subprocess\nsubprocess.run([sys.executable, "-m", "pip", "install", "x"])'
+)
+OWN_METHOD = "    def to_parquet(self):\n        return 1"
+TAKES = "n = A().to_parquet()"
+OTHERWISE = "except ImportError:\n    n = 1"
+
+
 @pytest.mark.parametrize(
     "cells",
     [
@@ -2163,9 +2172,39 @@ def test_code_that_is_too_deep_is_one_message(code, write):
         [("imports", "import pandas\nimport not_here"), ("step:a", "n = pandas.read_parquet(p)")],
         [("imports", "import pandas, lxml.etree"), ("step:a", "n = pandas.read_html(p)")],
         [("imports", "import pandas as pd"), ("skip", "n = pd.read_parquet(p)"), LOAD],
+        [("imports", "import pandas as pd"), ("step:a", f"{OWN_INSTALL}\nn = pd.read_parquet(p)")],
+        [("imports", "import pandas as pd"), (["step:a", "image:me/own:1"], PARQUET)],
+        [("imports", "import pandas as pd"), ("functions", f"def f(pd):\n  {PARQUET}")],
+        [("imports", "import pandas"), ("functions", f"class A:\n{OWN_METHOD}"), ("step:a", TAKES)],
+        [("imports", "import pandas as pd"), ("step:a", f"try:\n    {PARQUET}\n{OTHERWISE}")],
     ],
-    ids=["an engine", "another table", "a package that is not here", "another way", "skipped"],
+    ids=[
+        *("an engine", "another table", "a package that is not here", "another way", "skipped"),
+        *("installed by itself", "an own image", "an argument", "an own method", "otherwise"),
+    ],
 )
 def test_a_reader_that_may_be_there_is_not_reported(cells, tmp_path):
     notebook = read(write_notebook(tmp_path / "own.ipynb", cells))
     assert "unnamed-package" not in {one.rule for one in check(notebook)}
+
+
+@pytest.mark.parametrize(
+    ("image", "found"), [("me/own:1", False), ("python:3.12-slim", True), ("", True)]
+)
+def test_what_pandas_reads_with_an_own_image_may_have(image, found, tmp_path):
+    cells = [("imports", "import pandas as pd"), ("step:a", "n = len(pd.read_parquet('s3://a/b'))")]
+    settings = {"base_image": image}
+    notebook = read(write_notebook(tmp_path / "own.ipynb", cells, kale=settings))
+    assert ("unnamed-package" in {one.rule for one in check(notebook)}) == found
+
+
+def test_a_step_that_installs_by_itself_does_so_for_no_other(tmp_path):
+    cells = [
+        ("imports", "import pandas as pd"),
+        ("step:a", OWN_INSTALL),
+        ("step:b", "n = len(pd.read_parquet('s3://a/b'))"),
+    ]
+    found = check(read(write_notebook(tmp_path / "own.ipynb", cells)))
+    assert [(one.cell, one.rule) for one in found if one.rule == "unnamed-package"] == [
+        (3, "unnamed-package")
+    ]

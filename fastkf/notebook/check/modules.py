@@ -231,7 +231,7 @@ def import_in_step(notebook: Notebook) -> Found:
     if installed is None:
         return
     for cell in running_cells(notebook):
-        replaced = set(modules_of(node for one in cell.nodes for node in _replaceable(one)))
+        replaced = set(modules_of(node for one in cell.nodes for node in replaceable(one)))
         for module in dict.fromkeys(imported_modules(cell)):
             if module in replaced or is_local(notebook, module) or is_there(module, installed):
                 continue
@@ -243,7 +243,7 @@ def import_in_step(notebook: Notebook) -> Found:
             )
 
 
-def _replaceable(node: ast.AST) -> Iterator[ast.AST]:
+def replaceable(node: ast.AST) -> Iterator[ast.AST]:
     """The imports for which code has another way: `try: import x`, `except ImportError: ...`."""
     handlers = node.handlers if isinstance(node, ast.Try) else []
     types = [ast.unparse(one.type) for one in handlers if one.type]
