@@ -2208,3 +2208,23 @@ def test_a_step_that_installs_by_itself_does_so_for_no_other(tmp_path):
     assert [(one.cell, one.rule) for one in found if one.rule == "unnamed-package"] == [
         (3, "unnamed-package")
     ]
+
+
+@pytest.mark.parametrize(
+    ("made", "used", "found"),
+    [
+        ("mae = np.mean([1, 2])", "better = mae < 3", ["numpy-scalar"]),
+        ("mae = float(np.mean([1, 2]))", "better = mae < 3", []),
+        ("mae = np.mean([1, 2])", "mae = float(mae)", []),
+        ("mae = np.mean([1, 2])\nx = 1", "better = x < 3", []),
+    ],
+)
+def test_a_metric_of_another_step_is_no_number_of_numpy(made, used, found, tmp_path):
+    cells = [
+        NUMPY,
+        ("step:load", made),
+        (["step:use", "prev:load"], used),
+        ("pipeline-metrics", "print(mae)"),
+    ]
+    rules = [one.rule for one in check(read(write_notebook(tmp_path / "n.ipynb", cells)))]
+    assert [rule for rule in rules if rule == "numpy-scalar"] == found

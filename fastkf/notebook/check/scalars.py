@@ -9,8 +9,9 @@ from fastkf.notebook.check.flow import find_use
 from fastkf.notebook.check.held import values_once
 from fastkf.notebook.check.kinds import Kinds
 from fastkf.notebook.check.objects import passed_on, values_of
-from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import last_part
+from fastkf.notebook.pipeline import PipelineStep
 
 # Functions, and methods, that give one number of many.
 PLACES = ("argmax", "argmin")
@@ -25,11 +26,7 @@ def numpy_scalar(notebook: Notebook) -> Found:
     told: set[str] = set()
     for step, name, cell in passed_on(notebook):
         takers = [s for s in notebook.pipeline.steps if s.producers.get(name) == step.name]
-        uses = [
-            (s.name, use)
-            for s in takers
-            if (use := next(_broken_by(notebook, notebook.steps[s.name], name), None))
-        ]
+        uses = [(s.name, use) for s in takers if (use := next(_broken_by(notebook, s, name), None))]
         if not uses or name in told:
             continue
         kinds = kinds or _read_all(notebook)
@@ -79,8 +76,12 @@ def _has_numbers(node: ast.expr, last: str, kinds: Kinds) -> bool:
     return kind in (NUMPY, PLAIN) or (last in PLACES and kind != PANDAS)
 
 
-def _broken_by(notebook: Notebook, cells: list[Cell], name: str) -> Iterator[str]:
-    """The code of a step that wants a number, and gets the variable as it has come."""
+def _broken_by(notebook: Notebook, step: PipelineStep, name: str) -> Iterator[str]:
+    """The code of a step that wants a number, and gets the variable as it has come.
+
+    A metric is one: the step whose code ends with the report of the metrics has to give it.
+    """
+    cells = notebook.steps[step.name]
     if any(name in cell.names.bound for cell in cells):
         return
     for node in (one for cell in cells for one in cell.nodes):
@@ -95,6 +96,8 @@ def _broken_by(notebook: Notebook, cells: list[Cell], name: str) -> Iterator[str
             given = [node.slice]
         if any(isinstance(one, ast.Name) and one.id == name for one in given):
             yield ast.unparse(node).splitlines()[0]
+    if step.metrics and name in notebook.metrics and f'"{name}": {name}' in step.source[-1]:
+        yield f"print({name})"
 
 
 def _parts(node: ast.expr) -> Iterator[ast.expr]:
