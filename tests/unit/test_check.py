@@ -2228,3 +2228,46 @@ def test_a_metric_of_another_step_is_no_number_of_numpy(made, used, found, tmp_p
     ]
     rules = [one.rule for one in check(read(write_notebook(tmp_path / "n.ipynb", cells)))]
     assert [rule for rule in rules if rule == "numpy-scalar"] == found
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("b = b - .1 * e.mean()", ["type-change"]),
+        ("b = -b - e.sum() / 2", ["type-change"]),
+        ("b = b + np.mean(e)", ["type-change"]),
+        ("b = b - .1 * float(e.mean())", []),
+        ("b = b + len(e)", []),
+        ("b = b + np.size(e)", []),
+        ("b = '%s' % e.mean()", []),
+        ("b = (e.mean() < 3) and b", []),
+        ("b = e.mean() * [1]", []),
+    ],
+)
+def test_a_number_that_becomes_one_of_numpy_changes_its_type(change, found, tmp_path):
+    cells = [
+        NUMPY,
+        ("step:load", "b = 0.0\ne = np.array([1.0, 2.0])"),
+        (["step:change", "prev:load"], change),
+        (["step:use", "prev:change"], "print(b)"),
+    ]
+    assert [one.rule for one in check(read(write_notebook(tmp_path / "n.ipynb", cells)))] == found
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("table = np.log(table)", []),
+        ("table = np.log(table.x) + 1", []),
+        ("table = np.asarray(table) + 1", ["type-change"]),
+        ("table = np.log(table.to_numpy())", ["type-change"]),
+    ],
+)
+def test_what_numpy_makes_of_a_table_may_be_a_table(change, found, tmp_path):
+    cells = [
+        ("imports", f"{NUMPY[1]}\nimport pandas as pd"),
+        ("step:load", "table = pd.DataFrame({'x': [1]})"),
+        (["step:change", "prev:load"], change),
+        (["step:use", "prev:change"], "print(table)"),
+    ]
+    assert [one.rule for one in check(read(write_notebook(tmp_path / "n.ipynb", cells)))] == found

@@ -97,6 +97,8 @@ CLASSES = {"numpy.polynomial.": POLYNOMIAL, "numpy.random.": RANDOM}
 SEVERAL = (
     *("numpy.unique", "numpy.where", "numpy.nonzero", "numpy.histogram", "numpy.meshgrid"),
     *("numpy.split", "numpy.array_split", "numpy.load"),
+    *("numpy.shape", "numpy.ndim", "numpy.size", "numpy.array_equal", "numpy.allclose"),
+    *("numpy.isscalar", "numpy.array2string", "numpy.can_cast", "numpy.broadcast_shapes"),
 )
 PREFIXES = {
     "numpy.ma.": MASKED,

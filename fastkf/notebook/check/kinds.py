@@ -35,6 +35,7 @@ from fastkf.notebook.check.calls import (
     TABLE_METHODS,
     TF_DATA,
 )
+from fastkf.notebook.check.expressions import REDUCING, are_many_axes, kind_of_operation, of_table
 from fastkf.notebook.check.once import once
 from fastkf.notebook.check.tables import Tables, is_many
 from fastkf.notebook.model import Notebook
@@ -118,7 +119,7 @@ class Kinds:
                 kinds = [self.of(one) for one in call.args for _ in range(2)]
                 names = [ast.unparse(target) for target in targets]
                 yield from zip(names, kinds, strict=True)
-        elif call and name.endswith("pyplot.subplots") and _are_many_axes(call):
+        elif call and name.endswith("pyplot.subplots") and are_many_axes(call):
             yield ast.unparse(targets[-1]), AXES
 
     def of(self, node: ast.expr) -> str | None:
@@ -135,6 +136,8 @@ class Kinds:
             return PANDAS if self.of(node.value) == PANDAS and is_many(node) else None
         if self._tables.are_objects(node):
             return OBJECTS
+        if isinstance(node, ast.BinOp | ast.UnaryOp):
+            return kind_of_operation(node, self.of)
         if isinstance(node, ast.Attribute):
             is_table = self.of(node.value) == PANDAS
             return {"values": NUMPY, "T": PANDAS}.get(node.attr) if is_table else None
@@ -186,7 +189,7 @@ class Kinds:
         if kind or name in SEVERAL:
             return kind
         if kind := _by_prefix(name, PREFIXES):
-            return kind
+            return None if kind == NUMPY and of_table(name, call, self.of) else kind
         if name.startswith("pandas."):
             last = name.removeprefix("pandas.")
             if {word.arg for word in call.keywords} & {"chunksize", "iterator"}:
@@ -202,6 +205,8 @@ class Kinds:
         method, inner = func.attr, self.of(func.value)
         if inner in (PANDAS, NUMPY) and method in ("to_numpy", "tolist", "to_dict"):
             return NUMPY if method == "to_numpy" else PLAIN
+        if inner == NUMPY and method in REDUCING:
+            return NUMPY
         if inner == PANDAS:
             if method in ("itertuples", "iterrows"):
                 return GENERATOR
@@ -278,13 +283,6 @@ def imported_names(notebook: Notebook) -> dict[str, str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names |= {n.asname or n.name: f"{node.module}.{n.name}" for n in node.names}
     return names
-
-
-def _are_many_axes(call: ast.Call) -> bool:
-    """Whether a figure has several axes, which come as an array: `plt.subplots(1, 2)`."""
-    words = [word.value for word in call.keywords if word.arg in ("nrows", "ncols")]
-    counts = [one.value for one in (*call.args[:2], *words) if isinstance(one, ast.Constant)]
-    return any(isinstance(count, int) and count > 1 for count in counts)
 
 
 def _closed_by(node: ast.With) -> list[str]:
