@@ -2271,3 +2271,13 @@ def test_what_numpy_makes_of_a_table_may_be_a_table(change, found, tmp_path):
         (["step:use", "prev:change"], "print(table)"),
     ]
     assert [one.rule for one in check(read(write_notebook(tmp_path / "n.ipynb", cells)))] == found
+
+
+def test_a_number_to_which_one_of_numpy_was_added_is_one_of_numpy(tmp_path):
+    cells = [
+        NUMPY,
+        ("step:load", "e = np.array([1.0, 2.0])\nb = 0.0\nb += e.mean()"),
+        (["step:change", "prev:load"], "b = b - e.mean()"),
+        (["step:use", "prev:change"], "print(b)"),
+    ]
+    assert check(read(write_notebook(tmp_path / "n.ipynb", cells))) == []

@@ -42,6 +42,11 @@ def kind_of_operation(
     return NUMPY if sides == {NUMPY, PLAIN} and is_sure else None
 
 
+def may_change_kind(node: ast.AugAssign, kind_of: Callable[[ast.expr], str | None]) -> bool:
+    """Whether `+=` and its like make something else of a value of Python's."""
+    return kind_of(node.target) == PLAIN != kind_of(node.value)
+
+
 def _is_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 

@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
+from fastkf.notebook.check import expressions
 from fastkf.notebook.check.calls import (
     AXES,
     CALLS,
@@ -35,7 +36,6 @@ from fastkf.notebook.check.calls import (
     TABLE_METHODS,
     TF_DATA,
 )
-from fastkf.notebook.check.expressions import REDUCING, are_many_axes, kind_of_operation, of_table
 from fastkf.notebook.check.once import once
 from fastkf.notebook.check.tables import Tables, is_many
 from fastkf.notebook.model import Notebook
@@ -72,6 +72,8 @@ class Kinds:
         """Takes in what a cell makes."""
         for node in tree.body if tree else ():
             self._read(node)
+            if isinstance(node, ast.AugAssign) and expressions.may_change_kind(node, self.of):
+                self.known.pop(ast.unparse(node.target), None)
 
     def _read(self, node: ast.stmt) -> None:
         if isinstance(node, ast.Assign):
@@ -119,7 +121,7 @@ class Kinds:
                 kinds = [self.of(one) for one in call.args for _ in range(2)]
                 names = [ast.unparse(target) for target in targets]
                 yield from zip(names, kinds, strict=True)
-        elif call and name.endswith("pyplot.subplots") and are_many_axes(call):
+        elif call and name.endswith("pyplot.subplots") and expressions.are_many_axes(call):
             yield ast.unparse(targets[-1]), AXES
 
     def of(self, node: ast.expr) -> str | None:
@@ -137,7 +139,7 @@ class Kinds:
         if self._tables.are_objects(node):
             return OBJECTS
         if isinstance(node, ast.BinOp | ast.UnaryOp):
-            return kind_of_operation(node, self.of)
+            return expressions.kind_of_operation(node, self.of)
         if isinstance(node, ast.Attribute):
             is_table = self.of(node.value) == PANDAS
             return {"values": NUMPY, "T": PANDAS}.get(node.attr) if is_table else None
@@ -189,7 +191,7 @@ class Kinds:
         if kind or name in SEVERAL:
             return kind
         if kind := _by_prefix(name, PREFIXES):
-            return None if kind == NUMPY and of_table(name, call, self.of) else kind
+            return None if kind == NUMPY and expressions.of_table(name, call, self.of) else kind
         if name.startswith("pandas."):
             last = name.removeprefix("pandas.")
             if {word.arg for word in call.keywords} & {"chunksize", "iterator"}:
@@ -205,7 +207,7 @@ class Kinds:
         method, inner = func.attr, self.of(func.value)
         if inner in (PANDAS, NUMPY) and method in ("to_numpy", "tolist", "to_dict"):
             return NUMPY if method == "to_numpy" else PLAIN
-        if inner == NUMPY and method in REDUCING:
+        if inner == NUMPY and method in expressions.REDUCING:
             return NUMPY
         if inner == PANDAS:
             if method in ("itertuples", "iterrows"):
