@@ -93,6 +93,35 @@ def test_a_score_that_is_shown_without_a_name_gets_one(shown, tmp_path):
     assert check(read(tmp_path / "copy.ipynb")) == []
 
 
+NUMPY_SCORE = "np.sqrt(np.array(rows).mean())"
+
+
+@pytest.mark.parametrize(
+    ("made", "copied"),
+    [
+        (f"rmse = {NUMPY_SCORE}", f"rmse = {NUMPY_SCORE}\nrmse = float(rmse)"),
+        ("rmse = sum(rows)", "rmse = sum(rows)\nrmse = float(rmse)"),
+        (f"rmse = float({NUMPY_SCORE})", f"rmse = float({NUMPY_SCORE})"),
+        ("rmse = len(rows)", "rmse = len(rows)"),
+    ],
+)
+def test_a_metric_that_a_later_step_uses_is_a_plain_number(made, copied, tmp_path):
+    cells = [
+        ("", "import numpy as np"),
+        ("markdown", "## Load"),
+        DATA,
+        ("markdown", "## Model"),
+        ("", f"{made}\nprint('rmse', rmse)"),
+        ("markdown", "## Compare"),
+        ("", "gain = 1 - rmse / 2\nprint(f'{gain:.2f}')"),
+    ]
+    content = make_copy(tmp_path, cells)
+    assert sources(content, "pipeline-metrics") == ["print(rmse)\nprint(gain)"]
+    assert sources(content, "step:model") == [f"{copied}\nprint('rmse', rmse)"]
+    assert sources(content, "step:compare") == ["gain = 1 - rmse / 2\nprint(f'{gain:.2f}')"]
+    assert check(read(tmp_path / "copy.ipynb")) == []
+
+
 def test_mean_and_deviation_of_a_cross_validation_are_metrics(tmp_path):
     shown = "cv = cross_val_score(model, X, y)\nprint('CV %.3f (%.3f)' % (cv.mean(), cv.std()))"
     imports = ("", "from sklearn.datasets import load_iris\nfrom sklearn.linear_model import *")

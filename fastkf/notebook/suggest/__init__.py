@@ -14,6 +14,7 @@ from fastkf.notebook.file import read_content
 from fastkf.notebook.model import SPECIAL_TAGS, Notebook
 from fastkf.notebook.suggest.metrics import find_metrics
 from fastkf.notebook.suggest.parts import Part, split_settings, take_apart, view_of
+from fastkf.notebook.suggest.plain import make_plain
 from fastkf.notebook.suggest.roles import Role, Roles
 from fastkf.notebook.suggest.scores import name_scores
 from fastkf.notebook.suggest.steps import (
@@ -97,7 +98,7 @@ def suggest_tags(notebook: Notebook) -> Proposal:
     if not any(tag.startswith("step:") for tags, _ in roles.values() for tag in tags):
         problem = f"{notebook.path}: no cell computes anything that a later one needs"
         raise UsageError(problem, "tag the cells by hand: `step:NAME`")
-    return _propose(parts, roles, new)
+    return _propose(make_plain(parts, groups, printed, uses), roles, new)
 
 
 def _split_parts(notebook: Notebook) -> list[Part]:
