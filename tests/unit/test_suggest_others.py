@@ -338,6 +338,63 @@ def test_what_holds_an_object_that_changes_stays_in_its_step(made, asked, tmp_pa
     assert propose(tmp_path, cells).steps == {"change": [], "count": ["change"]}
 
 
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("b = 0.0", "b = b - 0.1 * e.mean()"),
+        ("b = 0.0", "for _ in range(2):\n    b -= 0.1 * e.mean()"),
+        ("b, c = 0, 0", "b, c = b - e.sum(), c"),
+        ("b = [1, 2]", "b = np.array(b)"),
+        ("rng = np.random.default_rng(4)", "b = rng.normal(size=2)"),
+        ("con = sqlite3.connect(':memory:')", "b = con.execute('select 1').fetchall()"),
+        ("g = table.groupby('m')", "b = g.size()"),
+        ("files = open('a.ipynb')", "b = files.read()"),
+    ],
+)
+def test_what_cannot_go_to_another_step_stays_with_its_user(first, then, tmp_path):
+    cells = [
+        ("", "import sqlite3\nimport numpy as np\nimport pandas as pd"),
+        ("markdown", "## Load"),
+        ("", "table = pd.DataFrame({'m': [1, 2]})\ne = np.array([1.5, 2.5])"),
+        ("markdown", "## Make"),
+        ("", first),
+        ("", "size = len(e)"),
+        ("markdown", "## Use"),
+        ("", then),
+        ("markdown", "## Count"),
+        ("", "total = len(str(b)) + size"),
+        ("", "print(total)"),
+    ]
+    content = make_copy(tmp_path, cells)
+    assert errors(tmp_path) == []
+    assert {first, then} <= set(sources(content, "step:use"))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("b = 0", "b = b + 1"),
+        ("b, step = 1, 2", "b += step * len(rows)"),
+        ("rng = random.Random(1)", "b = rng.random()"),
+        ("rng = np.random.default_rng(1)", "rng = np.random.default_rng(2)\nb = rng.random()"),
+    ],
+)
+def test_what_can_go_to_another_step_does(first, then, tmp_path):
+    cells = [
+        ("", "import random\nimport numpy as np"),
+        ("markdown", "## Make"),
+        ("", f"rows = [1, 2]\n{first}"),
+        ("markdown", "## Use"),
+        *(("", line) for line in then.splitlines()),
+        ("markdown", "## Count"),
+        ("", "total = len(str(b)) + len(rows)"),
+        ("", "print(total)"),
+    ]
+    make_copy(tmp_path, cells)
+    assert list(read(tmp_path / "copy.ipynb").steps)[-2:] == ["use", "count"]
+    assert errors(tmp_path) == []
+
+
 @pytest.mark.parametrize("first", ["predicted = sum(rows)", "line_size = len(predicted)"])
 def test_of_two_steps_that_have_one_variable_the_last_wins(first, tmp_path):
     cells = [

@@ -12,6 +12,7 @@ from fastkf.base.errors import UsageError
 from fastkf.notebook.check.tags import MODIFIERS
 from fastkf.notebook.file import read_content
 from fastkf.notebook.model import SPECIAL_TAGS, Notebook
+from fastkf.notebook.suggest.joins import Joins
 from fastkf.notebook.suggest.metrics import find_metrics
 from fastkf.notebook.suggest.parts import Part, split_settings, take_apart, view_of
 from fastkf.notebook.suggest.plain import make_plain
@@ -22,7 +23,6 @@ from fastkf.notebook.suggest.steps import (
     Steps,
     group_cells,
     has_tag,
-    join_holders,
     leave_out_explorations,
     leave_out_functions,
 )
@@ -93,7 +93,7 @@ def suggest_tags(notebook: Notebook) -> Proposal:
     printed, new = _metrics(view, roles, groups, named)
     leave_out_explorations(groups, roles, printed, uses)
     leave_out_functions(view, groups, roles, uses)
-    groups = join_holders(groups, printed, uses)
+    groups = Joins(view, printed, uses).join(groups)
     roles |= Steps(groups, printed, uses).roles()
     if not any(tag.startswith("step:") for tags, _ in roles.values() for tag in tags):
         problem = f"{notebook.path}: no cell computes anything that a later one needs"

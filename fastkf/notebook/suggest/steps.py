@@ -103,33 +103,6 @@ def leave_out_explorations(
     groups[:] = [group for group in groups if group.cells]
 
 
-def join_holders(groups: list[Group], printed: frozenset[str], uses: Uses) -> list[Group]:
-    """Joins the groups that would tear two objects apart, of which one holds the other.
-
-    An optimizer that comes from another step has a copy of the model's weights, and changes that.
-    """
-    joined: list[Group] = []
-    for place, group in enumerate(groups):
-        below = [cell for other in groups[place:] for cell in other.cells]
-        needed = printed.union(*map(uses.needs, below))
-        holders = {
-            holder
-            for cell in group.cells
-            for holder, held in uses.changed_through(cell).items()
-            if held & needed and holder in uses.needs(cell)
-        }
-        for cell in group.cells:
-            holders |= needed & uses.holders_of_changed(cell)
-        makers = [n for n, one in enumerate(joined) if holders & uses.changed_by(one.cells)]
-        is_torn = any(holders & cell.names.bound for cell in group.cells)
-        if makers or is_torn:
-            cells = [cell for one in joined[max(makers) :] for cell in one.cells] if makers else []
-            group = Group(group.heading, [*cells, *group.cells], group.why, is_whole=True)
-            del joined[max(makers, default=len(joined)) :]
-        joined.append(group)
-    return joined
-
-
 def leave_out_functions(
     notebook: Notebook, groups: list[Group], roles: dict[int, Role], uses: Uses
 ) -> None:
