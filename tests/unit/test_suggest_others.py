@@ -265,6 +265,52 @@ def test_a_seed_belongs_to_every_step(tmp_path):
     assert short(propose(tmp_path, cells))[:2] == ["imports", "functions"]
 
 
+@pytest.mark.parametrize(
+    ("cell", "rest"),
+    [
+        ("random.seed(1)\nstart = time.time()", "start = time.time()"),
+        ("np.random.seed(1)\nsize = 3", "size = 3"),
+        ("import os\ndevice = os.name\nnp.random.seed(1)", "import os\ndevice = os.name"),
+        ("seed = 4\n# always\nrandom.seed(seed)", "seed = 4"),
+    ],
+)
+def test_a_seed_beside_other_code_belongs_to_every_step(cell, rest, tmp_path):
+    cells = [
+        ("", "import random\nimport time\nimport numpy as np"),
+        ("", cell),
+        ("markdown", "## Load"),
+        ("", "rows = [random.random(), np.random.rand()]"),
+        ("markdown", "## Sum"),
+        ("", "total = len(rows)"),
+        ("", "print(total)"),
+    ]
+    content = make_copy(tmp_path, cells)
+    assert ["seed(" in one for one in sources(content, "functions")] == [True]
+    assert rest in ["".join(one["source"]) for one in content["cells"]]
+    assert check(read(tmp_path / "copy.ipynb")) == []
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "rows.append(random.random())\nrandom.seed(1)",
+        "rows = [time.time()]\nrandom.seed(int(rows[0]))",
+        "rows = []; random.seed(1)",
+    ],
+)
+def test_a_seed_stays_where_it_would_be_another_elsewhere(cell, tmp_path):
+    cells = [
+        ("", "import random\nimport time"),
+        ("markdown", "## Load"),
+        ("", "rows = []"),
+        ("", cell),
+        ("markdown", "## Sum"),
+        ("", "total = sum(rows) + random.random()"),
+        ("", "print(total)"),
+    ]
+    assert cell in sources(make_copy(tmp_path, cells), "step:")
+
+
 CHANGED = {
     "a method that may": (COUNTER, "counter.step()"),
     "a loop": (COUNTER, "for _ in range(3):\n    counter.step()"),

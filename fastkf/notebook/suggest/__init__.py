@@ -18,6 +18,7 @@ from fastkf.notebook.suggest.parts import Part, split_settings, take_apart, view
 from fastkf.notebook.suggest.plain import make_plain
 from fastkf.notebook.suggest.roles import Role, Roles
 from fastkf.notebook.suggest.scores import name_scores
+from fastkf.notebook.suggest.seeds import split_seeds
 from fastkf.notebook.suggest.steps import (
     Group,
     Steps,
@@ -102,8 +103,10 @@ def suggest_tags(notebook: Notebook) -> Proposal:
 
 
 def _split_parts(notebook: Notebook) -> list[Part]:
-    """The notebook's cells, with magics, and plain values among others, apart from the rest."""
+    """The notebook's cells, with magics, seeds, and plain values among others, apart."""
     parts = take_apart(read_content(notebook.path))
+    view = view_of(notebook, parts)
+    parts = split_seeds(view, parts, Roles(view, parts, Uses(view)).find())
     view = view_of(notebook, parts)
     uses = Uses(view)
     for cell in view.code_cells:

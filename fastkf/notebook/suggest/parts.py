@@ -98,7 +98,7 @@ def split_settings(part: Part, changed: frozenset[str]) -> list[Part]:
     others = [node for node in nodes if node not in plain]
     if len(plain) < max(2, len(others)) or not all(is_constant(node, changed) for node in others):
         return [part]
-    blocks = list(_blocks(part.view, nodes))
+    blocks = list(statement_lines(part.view, nodes))
     if not others or len(blocks) != len(nodes):
         return [part]
     pairs = list(zip(nodes, blocks, strict=True))
@@ -144,7 +144,7 @@ def _is_literal(node: ast.expr) -> bool:
     return True
 
 
-def _blocks(source: str, nodes: list[ast.stmt]) -> Iterator[str]:
+def statement_lines(source: str, nodes: list[ast.stmt]) -> Iterator[str]:
     """The lines of each statement, with the comments above it; none where two share a line."""
     lines, end = source.splitlines(), 0
     for node in nodes:
