@@ -174,6 +174,43 @@ def test_a_score_of_each_model_is_a_metric_and_a_size_is_none(tmp_path):
     assert errors(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("made", "is_found"),
+    [
+        ("acc = np.mean(y == y)", True),
+        ("acc = -np.median(y)", True),
+        ("acc = statistics.mean(rows)", True),
+        ("acc = statistics.stdev(rows) / 2", True),
+        ("best = min(sizes, key=sizes.get)\nacc = sizes[best]", True),
+        ("acc = sizes[max(sizes, key=sizes.get)]", True),
+        ("with np.errstate():\n    acc = y.sum().item()", True),
+        ("many = [one for one in rows]\nacc = np.std(many)", True),
+        ("acc = np.std(pd.DataFrame(rows))", False),
+        ("acc = np.mean(y, 0)", False),
+        ("acc = np.mean(y, axis=0)", False),
+        ("acc = sizes['a']", False),
+        ("for one in rows:\n    acc = y.item()", False),
+    ],
+)
+def test_numbers_are_found_however_they_are_made(made, is_found, tmp_path):
+    cells = [
+        ("", "import statistics\nimport numpy as np\nimport pandas as pd"),
+        ("markdown", "## Load"),
+        ("", "rows = [1.0, 2.0]\ny = np.array(rows)\nsizes = {'a': 2, 'b': 3}"),
+        ("markdown", "## Score"),
+        ("", f"{made}\nprint('acc', acc)"),
+    ]
+    found = sources(make_copy(tmp_path, cells), "pipeline-metrics")
+    assert found == (["print(acc)"] if is_found else [])
+    assert errors(tmp_path) == []
+
+
+def test_a_number_that_is_shown_inside_with_is_a_metric(tmp_path):
+    shown = "with np.errstate():\n    acc = float(np.sum(rows))\n    print('acc', acc)"
+    cells = [("", "import numpy as np"), DATA, ("markdown", "## Score"), ("", shown)]
+    assert sources(make_copy(tmp_path, cells), "pipeline-metrics") == ["print(acc)"]
+
+
 @pytest.mark.parametrize("value", ["[1, 2]", "{'a': 1}", "f'{len(rows)} rows'"])
 def test_what_is_no_number_is_no_metric(value, tmp_path):
     proposal = propose(tmp_path, [DATA, ("", f"shown = {value}"), ("", "print(shown)")])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fastkf.notebook.check.parameters import METRICS_LINE
 from fastkf.notebook.model import Cell
 from fastkf.notebook.names import is_name, last_part
-from fastkf.notebook.suggest.shown import shown_in
+from fastkf.notebook.suggest.shown import placed, shown_in
 
 SCORES = (
     r"(?:\w+_)?(?:score|error|loss|auc|accuracy|precision|recall|f1|r2|mae|mape|mse|rmse|rmsle)"
@@ -15,6 +15,12 @@ SCORES = (
 EVALUATE = "evaluate"
 NUMBERS = re.compile(rf"{SCORES}|float|int|round|len|sqrt|item|log|exp")
 MEANS = ("mean", "median", "std", "max", "min", "sum")  # numbers, where an axis is not given
+# Functions that give one number, whatever they are given; and those that do, but of a table.
+ONE = re.compile(
+    r"(?:np|numpy)\.(?:mean|median)|"
+    r"(?:(?:statistics|stats?)\.)?(?:f?mean|median|p?stdev|p?variance)"
+)
+OF_ARRAYS = re.compile(r"(?:np|numpy)\.(?:std|var|sum|max|min)")
 TABLES = re.compile(r"\.(?:groupby|rolling|resample|expanding|corr|describe)\(")
 MANY = ("cross_val_score", "precision_recall_fscore_support", "average")
 
@@ -58,7 +64,8 @@ def calls_score(node: ast.expr) -> bool:
 
 
 def values_of(cell: Cell) -> Iterator[tuple[str, ast.expr]]:
-    for node in cell.statements:
+    """The variables that a cell makes, outside loops and functions, with their values."""
+    for _, node in placed(cell):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
             if isinstance(target, ast.Name):
@@ -79,6 +86,8 @@ def gives_number(node: ast.expr, values: dict[str, ast.expr]) -> bool:
     if isinstance(node, ast.UnaryOp):
         return gives_number(node.operand, values)
     if isinstance(node, ast.Subscript):
+        if _is_best(node, values):
+            return True
         of = values.get(node.value.id) if isinstance(node.value, ast.Name) else node.value
         return _evaluates(of) and isinstance(node.slice, ast.Constant)
     if isinstance(node, ast.BinOp):
@@ -91,8 +100,29 @@ def gives_number(node: ast.expr, values: dict[str, ast.expr]) -> bool:
         of = node.func.value if isinstance(node.func, ast.Attribute) else None
         made = values.get(of.id) if isinstance(of, ast.Name) else None
         are_scores = isinstance(made, ast.Call) and last_part(made.func) in MANY[:1]
+        is_known = is_known or _is_function_of_many(node, values)
         return is_known or (name in MEANS and (are_scores or _is_column(node)))
     return False
+
+
+def _is_function_of_many(call: ast.Call, values: dict[str, ast.expr]) -> bool:
+    """Whether it is a function of NumPy or `statistics`, of one thing that is no table."""
+    name = ast.unparse(call.func)
+    given = call.args[0] if len(call.args) == 1 else None
+    if given is None or ONE.fullmatch(name):
+        return given is not None
+    given = values.get(given.id) if isinstance(given, ast.Name) else given
+    is_list = isinstance(given, ast.List | ast.ListComp | ast.Compare)
+    return is_list and bool(OF_ARRAYS.fullmatch(name))
+
+
+def _is_best(node: ast.Subscript, values: dict[str, ast.expr]) -> bool:
+    """Whether it is the least or the most of a dictionary: `best = min(d, key=d.get); d[best]`."""
+    key = values.get(node.slice.id) if isinstance(node.slice, ast.Name) else node.slice
+    if not isinstance(key, ast.Call) or ast.unparse(key.func) not in ("min", "max"):
+        return False
+    of = ast.unparse(node.value)
+    return f"key={of}.get" in map(ast.unparse, key.keywords)
 
 
 def _evaluates(node: ast.expr | None) -> bool:

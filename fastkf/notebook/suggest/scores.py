@@ -43,7 +43,8 @@ def _scores_of(cell: Cell, values: dict[str, ast.expr]) -> Iterator[Shown]:
     """The scores that a cell shows, and that its end still gives: nothing is made anew there."""
     for shown in shown_in(cell):
         value = shown.value
-        if isinstance(value, ast.Name) or not gives_number(value, values):
+        is_inside = isinstance(cell.statements[shown.place], ast.With)
+        if is_inside or isinstance(value, ast.Name) or not gives_number(value, values):
             continue
         made = [values[one] for one in Names.of(value).loaded if one in values]
         later = Names.of(ast.Module(cell.statements[shown.place + 1 :], []))

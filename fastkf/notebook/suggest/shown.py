@@ -32,15 +32,25 @@ class Shown(NamedTuple):
 
 def shown_in(cell: Cell) -> Iterator[Shown]:
     """What a cell shows, outside loops and functions."""
-    for place, node in enumerate(cell.statements):
+    for place, node in placed(cell):
         value = node.value if isinstance(node, ast.Expr) else None
         found: Iterator[Shown] = iter(())
         if isinstance(value, ast.Call) and last_part(value.func) in SHOW:
             found = _shown_among(value.args, "")
-        elif value and place == len(cell.statements) - 1:
+        elif value and node is cell.statements[-1]:
             given = value.elts if isinstance(value, ast.Tuple) else [value]
             found = (Shown(one, "") for one in given)
         yield from (one._replace(place=place) for one in found)
+
+
+def placed(cell: Cell) -> Iterator[tuple[int, ast.stmt]]:
+    """The statements of a cell outside loops and functions, each with the place that it is in."""
+    for place, node in enumerate(cell.statements):
+        waiting = [node]
+        while waiting:
+            one = waiting.pop(0)
+            yield place, one
+            waiting = [*(one.body if isinstance(one, ast.With) else ()), *waiting]
 
 
 def _shown_among(nodes: list[ast.expr], label: str) -> Iterator[Shown]:
