@@ -89,8 +89,36 @@ def test_a_score_that_is_shown_without_a_name_gets_one(shown, tmp_path):
     functions = ("", "def my_error(rows):\n    return sum(rows) / 7")
     content = make_copy(tmp_path, [functions, DATA, ("markdown", "## Test"), ("", code)])
     assert sources(content, "pipeline-metrics") == [f"print({name})"]
-    assert sources(content, "step:test")[0].startswith(f"{code}\n{name} = float(my_error(rows)")
+    made = sources(content, "step:test")[0]
+    if shown == "last line":  # which the cell goes on to show
+        assert made == f"{name} = float(my_error(rows))\n{code}"
+    else:
+        assert made.startswith(f"{code}\n{name} = float(my_error(rows)")
     assert check(read(tmp_path / "copy.ipynb")) == []
+
+
+@pytest.mark.parametrize("last", ["my_error(rows)", "my_error(rows), 1", "my_error(\n    rows)"])
+def test_a_cell_shows_what_it_showed_where_its_score_gets_a_name(last, tmp_path):
+    functions = ("", "def my_error(rows):\n    return sum(rows) / 7")
+    cells = [functions, DATA, ("markdown", "## Test"), ("", f"n = 1\n{last}")]
+    content = make_copy(tmp_path, cells)
+    made = "my_error_value = float(my_error(rows))"
+    assert sources(content, "step:test") == [f"n = 1\n{made}\n{last}"]
+
+
+def test_a_score_that_is_shown_twice_is_one_metric(tmp_path):
+    functions = ("", "def my_error(rows):\n    return sum(rows) / 7")
+    shown = "print('test', my_error(rows))\nmy_error(rows)"
+    cells = [functions, DATA, ("markdown", "## Test"), ("", shown), ("", "my_error(rows)")]
+    assert sources(make_copy(tmp_path, cells), "pipeline-metrics") == ["print(test)"]
+
+
+def test_a_score_of_a_model_that_goes_on_to_learn_is_another(tmp_path):
+    functions = ("", "def my_error(rows):\n    return sum(rows) / 7")
+    again = ("", "rows.append(1)\nprint(my_error(rows))")
+    cells = [functions, DATA, ("markdown", "## Test"), ("", "print(my_error(rows))"), again]
+    found = sources(make_copy(tmp_path, cells), "pipeline-metrics")
+    assert found == ["print(my_error_value)\nprint(my_error_value_2)"]
 
 
 NUMPY_SCORE = "np.sqrt(np.array(rows).mean())"

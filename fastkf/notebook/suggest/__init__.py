@@ -127,9 +127,8 @@ def _with_names(notebook: Notebook, parts: list[Part]) -> tuple[list[Part], list
     found = name_scores(view, [one for one in cells if not parts[one.number - 1].is_magic])
     made = list(parts)
     for number, names in found.items():
-        lines = "\n".join(f"{name} = {code}" for name, code in names.items())
-        part = parts[number - 1]
-        made[number - 1] = part.with_source(f"{part.view}\n{lines}", True, True)
+        lines = [f"{name} = {code}" for name, code in names.items()]
+        made[number - 1] = parts[number - 1].with_lines(lines)
     return made, [name for names in found.values() for name in names]
 
 

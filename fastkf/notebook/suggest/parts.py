@@ -11,6 +11,7 @@ from fastkf.notebook.check.code import is_automagic, is_ipython
 from fastkf.notebook.check.parameters import explain_parameter
 from fastkf.notebook.magics import split_cell
 from fastkf.notebook.model import Cell, Notebook
+from fastkf.notebook.names import is_name
 from fastkf.package.kale import find_break
 
 BRACKETS = (ast.Tuple, ast.List, ast.expr_context)  # of `ONE, TWO = 1, 2`, beside its names
@@ -40,6 +41,19 @@ class Part:
         if not is_last:
             node |= {"outputs": [], "execution_count": None}
         return replace(self, node=node, view=source)
+
+    def with_lines(self, lines: list[str]) -> "Part":
+        """The part with lines at its end, above its last expression, which Jupyter shows."""
+        nodes, own = parse_python(self.view).body, self.view.split("\n")
+        last = nodes[-1]
+        is_shown = isinstance(last, ast.Expr) and not is_call_of(last.value, "print")
+        is_alone = len(nodes) < 2 or (nodes[-2].end_lineno or 0) < last.lineno
+        place = last.lineno - 1 if is_shown and is_alone else len(own)
+        return self.with_source("\n".join([*own[:place], *lines, *own[place:]]), True, True)
+
+
+def is_call_of(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Call) and is_name(node.func, name)
 
 
 def take_apart(content: Mapping[str, Any]) -> list[Part]:

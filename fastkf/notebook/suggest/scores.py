@@ -11,6 +11,7 @@ from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import CHANGING, Names, last_part
 from fastkf.notebook.step_names import free_name, name_of
 from fastkf.notebook.suggest.metrics import calls_score, gives_number, values_of
+from fastkf.notebook.suggest.parts import is_call_of
 from fastkf.notebook.suggest.shown import Shown, shown_in
 
 MOST_WORDS = 4
@@ -27,16 +28,28 @@ def name_scores(notebook: Notebook, cells: Iterable[Cell]) -> dict[int, dict[str
     taken = taken.union(*(cell.names.used | cell.names.bound for cell in notebook.code_cells))
     values: dict[str, ast.expr] = {}
     found: dict[int, dict[str, str]] = {}
+    given: set[str] = set()  # what has a name already
     for cell in cells:
+        given = given if _only_shows(cell) else set()
         bound = cell.names.bound
         values = {name: value for name, value in values.items() if name not in bound}
         values |= dict(values_of(cell))
         for shown in _scores_of(cell, values):
-            name = free_name(_name_for(shown, taken), taken)
-            if METRICS_LINE.fullmatch(f"print({name})"):
+            name, code = free_name(_name_for(shown, taken), taken), ast.unparse(shown.value)
+            if code not in given and METRICS_LINE.fullmatch(f"print({name})"):
                 taken.add(name)
-                found.setdefault(cell.number, {})[name] = f"float({ast.unparse(shown.value)})"
+                given.add(code)
+                found.setdefault(cell.number, {})[name] = f"float({code})"
     return found
+
+
+def _only_shows(cell: Cell) -> bool:
+    """Whether a cell prints, or shows numbers, and does nothing else."""
+    calls = [node for node in cell.nodes if isinstance(node, ast.Call)]
+    values = [node.value for node in cell.statements if isinstance(node, ast.Expr)]
+    shows = [one for one in values if is_call_of(one, "print") or gives_number(one, {})]
+    changes = any(last_part(call.func) in CHANGING for call in calls)
+    return len(shows) == len(cell.statements) and not changes
 
 
 def _scores_of(cell: Cell, values: dict[str, ast.expr]) -> Iterator[Shown]:
