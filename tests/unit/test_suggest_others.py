@@ -113,6 +113,31 @@ def test_a_score_that_is_shown_twice_is_one_metric(tmp_path):
     assert sources(make_copy(tmp_path, cells), "pipeline-metrics") == ["print(test)"]
 
 
+@pytest.mark.parametrize(
+    ("then", "is_made_plain"),
+    [
+        ("print('n', n)", True),
+        ("print(f'n {n}')", True),
+        ("print(f'n {n:d}')\nprint(n)", False),
+        ("print('abc'[:n], n)", False),
+        ("many = [0] * n\nprint(n)", False),
+    ],
+)
+def test_a_whole_number_of_numpy_that_is_only_shown_is_a_metric(then, is_made_plain, tmp_path):
+    made = "n = table['a'].sum()"
+    cells = [
+        ("", "import pandas as pd"),
+        ("markdown", "## Load"),
+        ("", "table = pd.DataFrame({'a': [1, 2]})"),
+        ("markdown", "## Count"),
+        ("", f"{made}\n{then}"),
+    ]
+    content = make_copy(tmp_path, cells)
+    line = "\nn = float(n)" if is_made_plain else ""
+    assert sources(content, "step:count") == [f"{made}{line}\n{then}"]
+    assert sources(content, "pipeline-metrics") == ["print(n)"]
+
+
 def test_a_score_of_a_model_that_goes_on_to_learn_is_another(tmp_path):
     functions = ("", "def my_error(rows):\n    return sum(rows) / 7")
     again = ("", "rows.append(1)\nprint(my_error(rows))")

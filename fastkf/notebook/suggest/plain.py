@@ -3,11 +3,12 @@
 import ast
 import re
 from collections.abc import Collection, Iterator, Sequence
+from typing import TypeGuard
 
 from fastkf.notebook.model import Cell
-from fastkf.notebook.names import Names, last_part
+from fastkf.notebook.names import Names, is_name, last_part
 from fastkf.notebook.suggest.metrics import SCORES, gives_number, values_of
-from fastkf.notebook.suggest.parts import Part
+from fastkf.notebook.suggest.parts import Part, is_call_of
 from fastkf.notebook.suggest.steps import Group
 from fastkf.notebook.suggest.uses import Uses
 
@@ -30,18 +31,52 @@ def make_plain(
 def _lines_making(
     name: str, groups: Sequence[Group], uses: Uses
 ) -> Iterator[tuple[Cell, ast.stmt]]:
-    """The line that makes a number last, if the steps below take it and do not change it."""
+    """The line that makes a number last, if it is no metric as it stands.
+
+    The steps below take it and do not change it, or it is a whole number that is only shown.
+    """
     places = [n for n, group in enumerate(groups) if name in uses.changed_by(group.cells)]
     if not places or _is_needed(name, groups[: places[-1] + 1], uses):
         return
-    if _is_needed(name, groups[places[-1] + 1 :], uses):
-        cells = groups[places[-1]].cells
-        binding = [cell for cell in cells if name in cell.names.bound]
-        values = dict(pair for cell in cells for pair in values_of(cell))
-        if binding and _may_be_numpy(name, values):
-            lines = [node for node in binding[-1].statements if name in Names.of(node).bound]
-            if isinstance(lines[-1], ast.Assign):
-                yield binding[-1], lines[-1]
+    cells = groups[places[-1]].cells
+    binding = [cell for cell in cells if name in cell.names.bound]
+    values = dict(pair for cell in cells for pair in values_of(cell))
+    is_taken = _is_needed(name, groups[places[-1] + 1 :], uses) and _may_be_numpy(name, values)
+    if binding and (is_taken or _is_sum_only_shown(name, values, groups)):
+        lines = [node for node in binding[-1].statements if name in Names.of(node).bound]
+        if isinstance(lines[-1], ast.Assign):
+            yield binding[-1], lines[-1]
+
+
+def _is_sum_only_shown(name: str, values: dict[str, ast.expr], groups: Sequence[Group]) -> bool:
+    """Whether it may be a whole number of NumPy, which Kale cannot write down, and is only shown.
+
+    `float` changes nothing but how it is shown.
+    """
+    value = values.get(name)
+    func = value.func if isinstance(value, ast.Call) else None
+    nodes = [node for group in groups for cell in group.cells for node in cell.statements]
+    used = [node for node in nodes if name in Names.of(node).loaded]
+    is_used = not all(_only_shows(node, name) for node in used)
+    is_number = value is not None and gives_number(value, values)
+    return isinstance(func, ast.Attribute) and func.attr in WHOLE and is_number and not is_used
+
+
+def _only_shows(node: ast.stmt, name: str) -> bool:
+    """Whether a line prints a variable as it is, and not as a whole number: `{n:d}`."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not is_call_of(call, "print"):
+        return False
+    parts = [part for arg in call.args for part in getattr(arg, "values", [arg])]
+    shown = [one.value if is_without_form(one) else one for one in parts]
+    return sum(is_name(one, name) for one in shown) == sum(
+        is_name(one, name) for one in ast.walk(call)
+    )
+
+
+def is_without_form(node: ast.expr) -> TypeGuard[ast.FormattedValue]:
+    """Whether it is a place in an f-string without a format of its own."""
+    return isinstance(node, ast.FormattedValue) and node.format_spec is None
 
 
 def _is_needed(name: str, groups: Sequence[Group], uses: Uses) -> bool:
