@@ -660,6 +660,22 @@ def test_plain_settings_beside_lists_are_parameters(tmp_path):
     assert check(read(tmp_path / "copy.ipynb")) == []
 
 
+def test_settings_in_pairs_beside_lists_belong_to_every_step(tmp_path):
+    settings = "cat, num = ['c'], ['n']\ntarget = 't'\nsize, seed = 2, 5"
+    cells = [
+        ("markdown", "# A title"),
+        ("", settings),
+        ("markdown", "## Load"),
+        ("", "rows = [*cat, *num, target] * size"),
+        ("markdown", "## Count"),
+        ("", "total = len(rows) + seed"),
+        ("", "print(total)"),
+    ]
+    content = make_copy(tmp_path, cells)
+    assert sources(content, "functions") == [settings]
+    assert check(read(tmp_path / "copy.ipynb")) == []
+
+
 def test_tags_for_others_stay(tmp_path):
     cells = [(["hide-input"], "import math"), DATA, SCORE, PRINT]
     assert make_copy(tmp_path, cells)["cells"][0]["metadata"]["tags"] == ["imports", "hide-input"]

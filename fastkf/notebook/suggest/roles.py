@@ -70,6 +70,8 @@ class Roles:
         """Skip, imports or functions, for a cell that is nothing else and uses none of `made`."""
         if self._parts[cell.number - 1].is_magic:
             return None if cell.names.bound else FOR_JUPYTER
+        if not made and self._are_settings(cell):
+            return FUNCTIONS
         if cell.tree is None:
             return ("skip",), "Python cannot read it"
         nodes = cell.statements
@@ -116,6 +118,14 @@ class Roles:
         nodes = cell.statements
         return bool(nodes) and all(is_parameter(node, changed) for node in nodes)
 
+    def _are_settings(self, cell: Cell) -> bool:
+        """Whether a cell only makes values that stay so, most of them single ones."""
+        changed, nodes = self._changed_elsewhere(cell), cell.statements
+        values = [one for node in nodes if isinstance(node, ast.Assign) for one in _each(node)]
+        single = [one for one in values if isinstance(one, ast.Constant)]
+        are_all = all(is_constant(node, changed) for node in nodes)
+        return are_all and len(nodes) > 1 and 2 * len(single) > len(values)
+
     def _changed_elsewhere(self, cell: Cell) -> frozenset[str]:
         others = (one for one in self._notebook.code_cells if one is not cell)
         return self._uses.changed_by(others)
@@ -148,6 +158,12 @@ def _values(cell: Cell) -> dict[str, ast.expr | None]:
         and len(node.targets) == 1
         and isinstance(node.targets[0], ast.Name)
     }
+
+
+def _each(node: ast.Assign) -> list[ast.expr]:
+    """The values that an assignment gives, two of `a, b = 1, 2`."""
+    are_many = isinstance(node.value, ast.Tuple) and isinstance(node.targets[0], ast.Tuple)
+    return node.value.elts if are_many and isinstance(node.value, ast.Tuple) else [node.value]
 
 
 def _is_definition(node: ast.stmt) -> bool:
