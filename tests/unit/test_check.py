@@ -1730,6 +1730,30 @@ def test_what_a_step_imports_once_more_is_the_same(write):
 
 
 @pytest.mark.parametrize(
+    ("draw", "drawn"),
+    [
+        ("torch.randn(3)", True),
+        ("nn.Linear(2, 1)", True),
+        ("nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())", True),
+        ("DataLoader(rows, batch_size=4, shuffle=True)", True),
+        ("torch.utils.data.random_split(rows, [1, 1])", True),
+        ("nn.ReLU()", False),
+        ("torch.zeros(3)", False),
+        ("nn.functional.linear(rows, rows)", False),
+        ("DataLoader(rows, batch_size=4)", False),
+        ("DataLoader(rows, shuffle=True, generator=torch.Generator().manual_seed(1))", False),
+    ],
+)
+def test_what_draws_from_the_generator_of_pytorch(draw, drawn, write):
+    imports = "import torch\nfrom torch import nn\nfrom torch.utils.data import DataLoader"
+    seeded = ("step:load", "torch.manual_seed(1)\nrows = torch.rand(2)")
+    found = check(write([("imports", imports), seeded, (TRAIN[0], f"y = rows\n{draw}")]))
+    assert [one.rule for one in found if one.rule.startswith("seed-")] == (
+        ["seed-of-another-step"] if drawn else []
+    )
+
+
+@pytest.mark.parametrize(
     "draw",
     [
         "random.random()",

@@ -1,6 +1,7 @@
 """Rules on random numbers: each step is a process, with generators of its own."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from fastkf.notebook.check.calls import KERAS_BUILT
@@ -22,7 +23,13 @@ SEEDS_OF_ALL = ("set_random_seed", "seed_everything")  # of Keras, and of Lightn
 NUMPY, KERAS = "numpy.random.", "keras.random."
 TORCH = "torch."
 SHARED = (NUMPY, KERAS, "random.", "tensorflow.random.", TORCH)
-DRAWN = {**{one: one for one in SHARED if one != TORCH}, "torch.rand": TORCH}
+DRAWN = tuple(one for one in SHARED if one != TORCH)
+# Of PyTorch, whose other functions draw nothing: also layers, whose weights begin at random.
+DRAWN_BY_TORCH = re.compile(
+    r"torch\.(?:rand\w*|normal|bernoulli|multinomial|utils\.data\.random_split"
+    r"|nn\.(?:\w*[Ll]inear|\w*Conv\w*|Embedding\w*|LSTM\w*|GRU\w*|RNN\w*"
+    r"|MultiheadAttention|Transformer\w*))"
+)
 # Functions that draw from NumPy's unless they are given a seed or a generator of their own.
 DRAWING = (
     *("train_test_split", "sample", "make_classification", "make_regression", "make_blobs"),
@@ -66,7 +73,9 @@ class Generators:
             return NUMPY
         if "keras." in name and name.endswith(KERAS_BUILT):
             return KERAS  # whose weights begin at random
-        return next((one for begin, one in DRAWN.items() if name.startswith(begin)), None)
+        if DRAWN_BY_TORCH.fullmatch(name) or (name.startswith(TORCH) and _shuffles(call, last)):
+            return TORCH
+        return next((one for one in DRAWN if name.startswith(one)), None)
 
     def _seeded_by(self, call: ast.Call) -> tuple[str, ...]:
         name, last = self._names_of(call)
@@ -79,6 +88,12 @@ class Generators:
         name = full_name(call.func, self._names)
         last = call.func.attr if isinstance(call.func, ast.Attribute) else name
         return name, last.rsplit(".", 1)[-1]
+
+
+def _shuffles(call: ast.Call, function: str) -> bool:
+    asked = {word.arg: word.value for word in call.keywords}.get("shuffle")
+    is_asked = isinstance(asked, ast.Constant) and bool(asked.value)
+    return function == "DataLoader" and is_asked
 
 
 def _calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
