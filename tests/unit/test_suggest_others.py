@@ -362,6 +362,7 @@ def test_a_seed_belongs_to_every_step(tmp_path):
         ("np.random.seed(1)\nsize = 3", "size = 3"),
         ("import os\ndevice = os.name\nnp.random.seed(1)", "import os\ndevice = os.name"),
         ("seed = 4\n# always\nrandom.seed(seed)", "seed = 4"),
+        ("random.seed(1)\nsize = 3\n# three of them", "size = 3\n# three of them"),
     ],
 )
 def test_a_seed_beside_other_code_belongs_to_every_step(cell, rest, tmp_path):

@@ -159,12 +159,15 @@ def _is_literal(node: ast.expr) -> bool:
 
 
 def statement_lines(source: str, nodes: list[ast.stmt]) -> Iterator[str]:
-    """The lines of each statement, with the comments above it; none where two share a line."""
-    lines, end = source.splitlines(), 0
+    """The lines of each statement, with the comments above it; none where two share a line.
+
+    What comes behind the last statement is in its lines.
+    """
+    lines, end = source.split("\n"), 0
     for node in nodes:
         if node.lineno <= end:
             return
-        last = node.end_lineno or node.lineno
+        last = len(lines) if node is nodes[-1] else node.end_lineno or node.lineno
         yield "\n".join(lines[end:last]).strip("\n")
         end = last
 

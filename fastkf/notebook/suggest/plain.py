@@ -100,6 +100,6 @@ def _may_be_numpy(name: str, values: dict[str, ast.expr]) -> bool:
 
 
 def _with_line(source: str, node: ast.stmt, name: str) -> str:
-    lines = source.splitlines()
+    lines = source.split("\n")
     lines.insert(node.end_lineno or node.lineno, f"{name} = float({name})")
     return "\n".join(lines)
