@@ -65,7 +65,7 @@ def run_trial(path: Path, given: dict[str, str], names: Sequence[str] = ()) -> N
     if result.error:
         raise FastkfError(result.error)
     for name, value in result.metrics.items():
-        print(f"{name}={value}")
+        print(f"{name}={float(value) if isinstance(value, int) else value}")
 
 
 def make_folder(notebook: Notebook, parameters: Mapping[str, Value], place: Path) -> Path:
