@@ -101,7 +101,7 @@ def check_disk(project: Path) -> None:
 
 def install(project: Path) -> None:
     """Installs the lock and then the project itself, which needs nothing more."""
-    say(f"installing the packages of {LOCK} (0.8 GB to download the first time)")
+    say(f"installing the packages of {LOCK} (1.2 GB to download the first time)")
     remedy = (
         "pip could not install the packages; check the network, and the index that pip uses "
         "(pip config list), then run make again"

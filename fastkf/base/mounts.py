@@ -22,6 +22,7 @@ from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
 
+from fastkf.base.paths import is_below
 from fastkf.base.privileges import drop_capabilities
 
 IS_LINUX = sys.platform == "linux"
@@ -113,7 +114,7 @@ def enter(mounts: Sequence[Mount], kept: Sequence[str]) -> None:
         if one.read_only:
             _close(one.target)
         for path, descriptor in held.items():
-            if _is_below(path, one.target):
+            if is_below(path, [one.target]):
                 _make_place(descriptor, path)
                 _bind(descriptor, path)
     for descriptor in (*held.values(), *sources.values()):
@@ -121,10 +122,6 @@ def enter(mounts: Sequence[Mount], kept: Sequence[str]) -> None:
     os.chdir(folder)
     if is_own_user and os.geteuid() != 0:
         drop_capabilities()
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return Path(path).is_relative_to(folder)
 
 
 def _unshare() -> bool:

@@ -221,13 +221,12 @@ def _list_warnings(
                 f"the image {', '.join(lacking)} has that one; name a place that they can read, "
                 "an object store's or one in the image: --data-dir s3://BUCKET/FOLDER"
             )
-    yield from warnings.of_stores(package, source.compiled_arguments)
-    if source.notebook is None:  # of which the check has told all this
+    if source.notebook:  # of which the check has told the rest
+        yield from warnings.of_stores(package, source.compiled_arguments)
+    else:
         yield from warnings.of_lengths(package)
-        yield from warnings.of_terminal(package, os.environ)
-        yield from warnings.of_home(package)
-        yield from warnings.of_lacks(package)
         yield from warnings.of_marks(package)
+        yield from warnings.of_absent(package, source.compiled_arguments, os.environ)
 
 
 def _is_folder_here(place: str) -> bool:

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import fastkf
 from fastkf.base.mounts import Mount, can_mount
+from fastkf.base.paths import is_below
 from fastkf.engine.isolation import MARSHAL
 from fastkf.engine.job import Job
 from fastkf.engine.placeholders import local_path
@@ -156,11 +157,6 @@ def list_kept(paths: Iterable[Path | str], texts: Iterable[str] = ()) -> list[st
         if is_inside and os.path.exists(path) and not is_below(path, found):
             found.append(path)
     return found
-
-
-def is_below(path: str, folders: Iterable[str]) -> bool:
-    """Whether a path is one of these folders, or in one of them."""
-    return any(Path(path).is_relative_to(folder) for folder in folders)
 
 
 def _list_texts(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]:

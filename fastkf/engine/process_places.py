@@ -16,7 +16,8 @@ from pathlib import Path
 from fastkf.base import mounts as mounting
 from fastkf.base.files import remove_folder
 from fastkf.base.mounts import Mount, can_mount, dump, name_tmp
-from fastkf.engine.own_places import PLACES, are_named, is_below, list_kept, list_own
+from fastkf.base.paths import is_at_home, is_below
+from fastkf.engine.own_places import PLACES, are_named, list_kept, list_own
 from fastkf.engine.pip_settings import find_at_home
 from fastkf.engine.steps_on_disk import PATH
 
@@ -84,10 +85,8 @@ class ProcessPlaces:
         return None
 
     def _explain_path(self, path: str) -> str | None:
-        home, mine = self._own / "home", Path(os.path.expanduser("~"))
-        if Path(path).is_relative_to(home) and path != str(home):
-            is_mine = os.path.lexists(mine / Path(path).relative_to(home))
-            return self._tell("your home folder", "home") if is_mine else None
+        if is_at_home(path, str(self._own / "home")):
+            return self._tell("your home folder", "home")
         place = next((one for one in PLACES if is_below(path, [one])), None)
         if not self._mounts or place in (None, path) or is_below(path, self._kept):
             return None

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastkf.base.mounts import Mount, name_tmp
-from fastkf.engine.own_places import PLACES, has_own, is_below
+from fastkf.base.paths import is_at_home, is_below
+from fastkf.engine.own_places import PLACES, has_own
 from fastkf.runs.model import Failure
 
 PATH = re.compile(r"""['"](/[^'"\n]+)['"]|(/[^\s'",;:()\[\]]+)""")
@@ -93,7 +94,8 @@ class Steps:
             if seen is not None and is_below(path, seen) and not is_steps:
                 remedy = _tell_busy(path, self._names[name]) if BUSY in failure.message else None
             else:
-                remedy = self._name_other(path, self._ended / name) or _name_mine(path, home)
+                remedy = self._name_other(path, self._ended / name)
+                remedy = remedy or (OF_HOME if is_at_home(path, home) else None)
                 if remedy is None and seen is not None and not is_steps:
                     is_there = _find_inside(path) is not None and os.path.lexists(path)
                     remedy = OF_THE_MACHINE if is_there else None
@@ -117,14 +119,6 @@ class Steps:
 
     def _tell(self, name: str) -> str:
         return OF_ANOTHER.format(step=self._names[name])
-
-
-def _name_mine(path: str, home: str) -> str | None:
-    """What to do where this user's home has what a step has not found in its own."""
-    if path == home or not Path(path).is_relative_to(home):
-        return None
-    mine = os.path.join(os.path.expanduser("~"), os.path.relpath(path, home))
-    return OF_HOME if os.path.lexists(mine) else None
 
 
 def _tell_busy(path: str, step: str) -> str | None:

@@ -14,9 +14,8 @@ from fastkf.migrate.draft import Draft, DraftCell
 from fastkf.migrate.magics import python_of
 from fastkf.notebook.check.modules import explain_package, imported_modules, written_modules
 from fastkf.notebook.model import Cell
-from fastkf.notebook.names import Names
+from fastkf.notebook.names import IMPORTS, Names
 
-IMPORTS = (ast.Import, ast.ImportFrom)
 # What must come before an import to have its effect.
 SETS_UP = re.compile(r"\benviron\b|\bsys\.path\b|\bputenv\b")
 OLD_PLATFORM = ("kale", "kfserving", "rok_gw_client", "rok_common")

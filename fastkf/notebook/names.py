@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self, TypeGuard
 
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+IMPORTS = (ast.Import, ast.ImportFrom)
 
 # Methods that change their object whatever is done with what they return.
 CHANGING = frozenset(

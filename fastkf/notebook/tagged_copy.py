@@ -12,11 +12,10 @@ from fastkf.base.errors import UsageError
 from fastkf.base.outputs import write_named
 from fastkf.notebook.file import read_content
 from fastkf.notebook.model import KALE_METADATA, Cell, Notebook
-from fastkf.notebook.names import Names
+from fastkf.notebook.names import IMPORTS, Names
 from fastkf.notebook.panel import KERNEL, LANGUAGE, new_settings
 from fastkf.notebook.suggest import Proposal
 from fastkf.notebook.suggest.parts import Part, import_lines
-from fastkf.notebook.suggest.uses import IMPORTS
 
 LONGEST_NAME = 100
 

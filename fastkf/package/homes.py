@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from fastkf.base.paths import is_below, own_home
 from fastkf.base.python_syntax import parse_python
 from fastkf.package.model import Package
 from fastkf.package.settings import for_executors, words_of
 
-NO_HOMES = ("/", "/tmp", "~")  # of who has none of their own
 # Calls that give the same path, and those that open what has to be there.
 SAME = frozenset(("Path", "PurePath", "PosixPath", "str", "fspath", "join", "abspath", "resolve"))
 OPENS = re.compile(
@@ -27,8 +27,8 @@ def list_of_home(package: Package) -> Iterator[tuple[str, list[str]]]:
 
     Of a path in quotes, as a program has it: text and remarks name paths, too.
     """
-    home = os.path.normpath(os.path.expanduser("~"))
-    if home in NO_HOMES:
+    home = own_home()
+    if home is None:
         return
     quoted = re.compile(rf"""['"]({re.escape(home)}/[^'"\n\\]+)""")
     settings = for_executors(package)
@@ -36,7 +36,7 @@ def list_of_home(package: Package) -> Iterator[tuple[str, list[str]]]:
         words = words_of(content.get("container") or {})
         mounted = list(_list_mounts(settings.get(executor)))
         found = {path for word in words for path in _list_needed(word, quoted, home)}
-        if named := sorted(path for path in found if not _is_in(path, mounted)):
+        if named := sorted(path for path in found if not is_below(path, mounted)):
             yield executor.removeprefix("exec-"), named
 
 
@@ -57,7 +57,7 @@ def _list_needed(word: str, quoted: re.Pattern[str], home: str) -> list[str]:
     texts = {one.value for one in nodes if isinstance(one, ast.Constant)}
     handed = _list_handed(nodes)
     paths = [one[1] for one in matches if one[1] in texts]
-    return [one for one in paths if not _is_in(one, handed)]
+    return [one for one in paths if not is_below(one, handed)]
 
 
 def _is_hidden(path: str) -> bool:
@@ -108,10 +108,6 @@ def _list_texts(node: ast.expr, names: Texts) -> Iterator[str]:
         case ast.Call(func=function, args=parts):
             if ast.unparse(function).rpartition(".")[2] in SAME:
                 yield from (text for one in parts for text in _list_texts(one, names))
-
-
-def _is_in(path: str, folders: list[str]) -> bool:
-    return any(PurePosixPath(path).is_relative_to(folder) for folder in folders)
 
 
 def _list_mounts(settings: Any) -> Iterator[str]:

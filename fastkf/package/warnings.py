@@ -56,6 +56,21 @@ def of_stores(package: Package, arguments: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} is {value}. Pandas reads that with {needed}, and {lack}"
 
 
+def of_absent(
+    package: Package, arguments: Mapping[str, Any], names: Iterable[str]
+) -> Iterator[str]:
+    """What steps find on this machine, and pods do not.
+
+    Args:
+        arguments: those given to the run.
+        names: of the terminal's variables.
+    """
+    yield from of_terminal(package, names)
+    yield from of_home(package)
+    yield from of_lacks(package)
+    yield from of_stores(package, arguments)
+
+
 def of_terminal(package: Package, names: Iterable[str]) -> Iterator[str]:
     """Which steps read keys and addresses that the terminal has, and their pods have not.
 

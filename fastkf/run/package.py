@@ -139,9 +139,8 @@ def _warn(
 ) -> None:
     found = [*warnings.of_lengths(package), *warnings.of_marks(package)]
     if not options.docker:  # whose containers have nothing of this machine
-        found += [*warnings.of_terminal(package, os.environ), *warnings.of_home(package)]
-        found += [*warn_of_shared(package, arguments), *warnings.of_lacks(package)]
-        found += warnings.of_stores(package, arguments)
+        found += warnings.of_absent(package, arguments, os.environ)
+        found += warn_of_shared(package, arguments)
     for warning in found:
         progress.warn(warning)
 

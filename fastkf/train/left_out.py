@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from fastkf.base.paths import is_below
 from fastkf.train.manifest import ReplicaSpec, TrainingJob
 
 OF_POD = {"containers", "volumes", "restartPolicy"}  # what is obeyed here
@@ -36,10 +37,5 @@ def _of_spec(spec: ReplicaSpec) -> Iterator[str]:
             yield field
     place = spec.container.get("workingDir")
     paths = [one["mountPath"] for one in spec.container.get("volumeMounts") or []]
-    if place and not any(is_below(place, path) for path in paths):
+    if place and not is_below(place, paths):
         yield f"workingDir ({place})"
-
-
-def is_below(place: str, path: str) -> bool:
-    """Whether a path of a container is a folder, or in it."""
-    return f"{place.rstrip('/')}/".startswith(f"{path.rstrip('/')}/")

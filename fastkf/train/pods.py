@@ -8,9 +8,9 @@ from pathlib import Path
 
 from fastkf.base.errors import UsageError
 from fastkf.base.expansion import expand
+from fastkf.base.paths import is_below
 from fastkf.base.processes import with_own_python
 from fastkf.engine.variables import as_in_pod
-from fastkf.train.left_out import is_below
 from fastkf.train.manifest import ReplicaSpec, TrainingJob
 
 # The annotation fastkf/volume.NAME of a TFJob says which folder, as seen from the manifest, is the
@@ -157,7 +157,7 @@ def _plan_pod(
     own = home.resolve() / f"{spec.type}-{index}"
     folder = own if job.kind.own_folders else job.path.parent
     place = os.path.normpath(container.get("workingDir") or "")
-    if any(is_below(place, mount.path) for mount in mounts):
+    if is_below(place, [mount.path for mount in mounts]):
         folder = Path(_to_local(place, mounts))
     values = tuple(given.values())
     return Pod(spec.type, index, spec.restart_policy, command, environment, mounts, folder, values)

@@ -65,6 +65,7 @@ def run_trial(path: Path, given: dict[str, str], names: Sequence[str] = ()) -> N
     if result.error:
         raise FastkfError(result.error)
     for name, value in result.metrics.items():
+        # As a decimal number: what is tuned is an objective, and no count.
         print(f"{name}={float(value) if isinstance(value, int) else value}")
 
 

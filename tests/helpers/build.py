@@ -17,6 +17,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from fastkf.notebook.panel import KERNEL, LANGUAGE
+
 TEXT_CELLS = ("markdown", "raw")
 
 
@@ -73,19 +75,7 @@ def notebook_metadata(pipeline_name: str = "example", kale: dict | None = None) 
         **(kale or {}),
     }
     return {
-        "kernelspec": {
-            "display_name": "Python 3 (ipykernel)",
-            "language": "python",
-            "name": "python3",
-        },
+        "kernelspec": dict(KERNEL),
         "kubeflow_notebook": {key: value for key, value in block.items() if value is not None},
-        "language_info": {
-            "codemirror_mode": {"name": "ipython", "version": 3},
-            "file_extension": ".py",
-            "mimetype": "text/x-python",
-            "name": "python",
-            "nbconvert_exporter": "python",
-            "pygments_lexer": "ipython3",
-            "version": "3.12.0",
-        },
+        "language_info": dict(LANGUAGE),
     }

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from fastkf.base.errors import FastkfError
+from fastkf.base.paths import own_home
 from fastkf.notebook.check.finding import Found, Rule, Severity
 from fastkf.notebook.check.opened import constant_texts, tree_of
 from fastkf.notebook.check.opening import handed_in, opened_in, opening_functions
@@ -17,7 +18,6 @@ from fastkf.notebook.model import Cell, Notebook
 FROM_URL = "read it from a URL, or from a folder that a pipeline parameter names; or"
 BESIDE = "put it beside the notebook and bring it in the image"
 NAMED = "write below tempfile.gettempdir(), or where a pipeline parameter names a place"
-NO_HOMES = ("/", ".", "/tmp", "~")  # of who has none of their own
 IN_IMAGE = '"fastkf": {"files": [...]} in the metadata, and `fastkf image`'
 
 
@@ -200,9 +200,8 @@ def _may_be_made(notebook: Notebook, use: Use, before: list[Use]) -> bool:
 
 
 def _as_of_home(path: str) -> str:
-    home = posixpath.normpath(os.path.expanduser("~"))
-    is_there = home not in NO_HOMES and _is_within(path, home)
-    return f"~{path.removeprefix(home)}" if is_there else path
+    home = own_home()
+    return f"~{path.removeprefix(home)}" if home and _is_within(path, home) else path
 
 
 def _is_of_home(use: Use) -> bool:
@@ -212,9 +211,8 @@ def _is_of_home(use: Use) -> bool:
     """
     if use.path.startswith("~"):
         return use.path.startswith("~/") and not (use.writes or use.path.startswith("~/."))
-    home = posixpath.normpath(os.path.expanduser("~"))
-    place = posixpath.dirname(use.path) if use.writes else use.path
-    return home not in NO_HOMES and _is_within(use.path, home) and os.path.lexists(place)
+    home, place = own_home(), posixpath.dirname(use.path) if use.writes else use.path
+    return home is not None and _is_within(use.path, home) and os.path.lexists(place)
 
 
 def has_in_image(notebook: Notebook, path: str) -> bool:

@@ -11,7 +11,7 @@ from fastkf.notebook.check.code import is_automagic, is_ipython
 from fastkf.notebook.check.parameters import explain_parameter
 from fastkf.notebook.magics import split_cell
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import is_name
+from fastkf.notebook.names import IMPORTS, is_name
 from fastkf.package.kale import find_break
 
 BRACKETS = (ast.Tuple, ast.List, ast.expr_context)  # of `ONE, TWO = 1, 2`, beside its names
@@ -175,7 +175,7 @@ def statement_lines(source: str, nodes: list[ast.stmt]) -> Iterator[str]:
 def import_lines(source: str) -> tuple[str, str]:
     """The imports of a cell, and the cell without them; those that share a line stay there, too."""
     nodes = parse_python(source).body
-    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [node for node in nodes if isinstance(node, IMPORTS)]
     others = {line for node in nodes if node not in imports for line in _lines(node)}
     gone = {line for node in imports for line in _lines(node)} - others
     shared = [node for node in imports if set(_lines(node)) & others]

@@ -3,12 +3,13 @@
 import ast
 import re
 
+from fastkf.notebook.check.flow import Definition
 from fastkf.notebook.check.parameters import METRICS_LINE
 from fastkf.notebook.check.seeds import SEEDS
 from fastkf.notebook.model import Cell, Notebook
-from fastkf.notebook.names import Names, last_part, root_of
+from fastkf.notebook.names import IMPORTS, Names, last_part, root_of
 from fastkf.notebook.suggest.parts import Part, is_constant, is_parameter
-from fastkf.notebook.suggest.uses import DEFINITIONS, IMPORTS, Uses
+from fastkf.notebook.suggest.uses import Uses
 
 # Calls into a module that are there for what comes after them, and not for what they give.
 SETS_UP = re.compile(
@@ -168,7 +169,7 @@ def _each(node: ast.Assign) -> list[ast.expr]:
 
 def _is_definition(node: ast.stmt) -> bool:
     """A function, a class, or a constant in capitals."""
-    return isinstance(node, DEFINITIONS) or is_constant(node, Names.of(node).bound)
+    return isinstance(node, Definition) or is_constant(node, Names.of(node).bound)
 
 
 def _is_text(node: ast.stmt) -> bool:

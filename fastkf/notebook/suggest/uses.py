@@ -4,11 +4,13 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from fastkf.notebook.check.flow import Definition
 from fastkf.notebook.check.mutations import changed_in, values_for, written_in
 from fastkf.notebook.model import Cell, Notebook
 from fastkf.notebook.names import (
     CHANGING,
     CHANGING_ALONE,
+    IMPORTS,
     Names,
     last_part,
     outer_nodes,
@@ -18,8 +20,6 @@ from fastkf.notebook.reading.code import missing_names
 from fastkf.notebook.reading.errors import NotPlainError
 
 AWAIT = re.compile(r"\bawait\s+")
-IMPORTS = (ast.Import, ast.ImportFrom)
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 LOOPS = (ast.For, ast.While, ast.With)
 # Methods that show their object, and leave it as it is.
 SHOWING = re.compile(
@@ -46,7 +46,7 @@ class Uses:
             node.name: _lacking(ast.unparse(node))
             for cell in cells
             for node in cell.statements
-            if isinstance(node, DEFINITIONS)
+            if isinstance(node, Definition)
         }
         self._made_from, self._held = _sources(notebook), _elements(notebook)
         self._fixed = self.imported | _fixed_names(notebook)
