@@ -4,6 +4,7 @@ A Debian root file system, made by mmdebstrap, takes the place of the official i
 the packages from a folder of wheels that this process serves.
 """
 
+import hashlib
 import http.server
 import json
 import os
@@ -11,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
@@ -35,6 +37,8 @@ rm -rf "$1/usr/share/doc" "$1/usr/share/locale" "$1/usr/share/man"  # dpkg's own
 env -u PYTHONDONTWRITEBYTECODE PIP_NO_INDEX=1 PIP_ROOT_USER_ACTION=ignore \\
   chroot "$1" python3 -m pip install --quiet pip  # compiles what pip imports
 """
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def find_obstacle() -> str | None:
@@ -119,17 +123,48 @@ def open_workshop(folder: Path, root: "DebianRoot") -> Iterator[Workshop]:
             f"[global]\nno-index = true\nfind-links = http://127.0.0.1:{server.server_port}/\n"
             "disable-pip-version-check = true\n[install]\ncompile = false\n"
         )
-        (folder / "Dockerfile").write_text(
-            "FROM scratch\nADD root.tar /\nCOPY pip.conf /etc/pip.conf\n"
-        )
+        with tarfile.open(folder / "settings.tar", "w") as settings:
+            settings.add(folder / "pip.conf", "etc/pip.conf")
         try:
             root.put(folder / "root.tar")
-            workshop.build("-q", "-t", BASE, folder)
-            (folder / "root.tar").unlink()
+            write_image(folder / "base", [folder / "root.tar", folder / "settings.tar"])
+            image = workshop.call("buildah", "pull", "-q", f"oci:{folder / 'base'}")
+            workshop.call("buildah", "tag", image, BASE)
+            shutil.rmtree(folder / "base")
             yield workshop
         finally:
             server.shutdown()
             workshop.close()
+
+
+def write_image(folder: Path, layers: Iterable[Path]) -> None:
+    """Moves archives into the folder, as the layers of an image in the layout of OCI.
+
+    A build would unpack them, pack them again and unpack them once more.
+    """
+    form = "application/vnd.oci.image"
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def add(path: Path, kind: str) -> dict:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = path.rename(blobs / digest).stat().st_size
+        return {"mediaType": f"{form}.{kind}", "digest": f"sha256:{digest}", "size": size}
+
+    def add_json(content: dict, kind: str) -> dict:
+        path = folder / "new.json"
+        path.write_text(json.dumps(content))
+        return add(path, f"{kind}+json")
+
+    added = [add(path, "layer.v1.tar") for path in layers]
+    root = {"type": "layers", "diff_ids": [layer["digest"] for layer in added]}
+    architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
+    config = {"architecture": architecture, "os": "linux", "config": {}, "rootfs": root}
+    manifest = {"schemaVersion": 2, "config": add_json(config, "config.v1"), "layers": added}
+    index = {"schemaVersion": 2, "manifests": [add_json(manifest, "manifest.v1")]}
+    (folder / "index.json").write_text(json.dumps(index))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
