@@ -12,7 +12,7 @@ from fastkf.course.labs import read_labs
 from fastkf.notebook.check import check
 from fastkf.notebook.model import read
 from fastkf.notebook.step_names import name_of
-from fastkf.notebook.suggest import suggest_tags
+from fastkf.notebook.suggest import suggest_tags, uses
 from fastkf.notebook.tagged_copy import write_copy
 
 PLAIN = [
@@ -74,6 +74,15 @@ def test_the_copy_is_a_pipeline_and_the_notebook_stays(tmp_path):
     assert "load_the_data → train_two_models" in result.output
     assert check(read(tmp_path / "b.ipynb")) == []
     assert path.read_bytes() == before
+
+
+def test_what_a_cell_changes_is_found_out_once(tmp_path, monkeypatch):
+    asked = []
+    look = uses.changed_in
+    monkeypatch.setattr(uses, "changed_in", lambda *both: asked.append(both) or look(*both))
+    suggest_tags(read(write_notebook(tmp_path / "a.ipynb", PLAIN, metadata={})))
+    assert asked
+    assert len({(id(view), cell.number) for view, cell in asked}) == len(asked)
 
 
 def test_nothing_is_overwritten(tmp_path):

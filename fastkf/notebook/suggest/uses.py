@@ -1,8 +1,10 @@
 """What the cells of a notebook without tags need of each other, and what they change."""
 
 import ast
+import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from fastkf.notebook.check.flow import Definition
 from fastkf.notebook.check.mutations import changed_in, values_for, written_in
@@ -28,6 +30,21 @@ SHOWING = re.compile(
     r"value_counts|to_\w+|print\w*|format|close|commit"
 )
 DRAWS = re.compile(r"(?:matplotlib|seaborn|plotly|altair|bokeh|pylab)\b")
+T = TypeVar("T")
+
+
+def once(find: Callable[["Uses", Cell], T]) -> Callable[["Uses", Cell], T]:
+    """Makes a method find out once what it is asked of each cell, which is often."""
+
+    @functools.wraps(find)
+    def ask(uses: "Uses", cell: Cell) -> T:
+        kept = uses.__dict__.setdefault(f"_{find.__name__}", {})
+        if cell.number not in kept:
+            kept[cell.number] = find(uses, cell)
+        found: T = kept[cell.number]
+        return found
+
+    return ask
 
 
 class Uses:
@@ -54,6 +71,7 @@ class Uses:
         self._functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
         self._touching = self._find_touching()
 
+    @once
     def needs(self, cell: Cell) -> frozenset[str]:
         """The names that a cell uses before it makes them, itself or in functions that it calls."""
         own = _lacking(cell.source) | (cell.names.written - cell.names.bound)
@@ -64,6 +82,7 @@ class Uses:
             waiting |= self._inside.get(name, frozenset()) - found
         return frozenset(found - cell.names.bound | own) - self._of_all
 
+    @once
     def changes(self, cell: Cell) -> frozenset[str]:
         """The names that a cell makes, and those whose objects it changes, or may change.
 
@@ -73,6 +92,7 @@ class Uses:
         found = changed_in(self._notebook, cell).union(through, *through.values())
         return (found | self.holders_of_changed(cell)) - self._of_all
 
+    @once
     def changed_through(self, cell: Cell) -> dict[str, frozenset[str]]:
         """What a cell may change, each with the objects that it was made with."""
         loops = set(_changed_in_loops(cell.tree)) if cell.tree else set[str]()
@@ -86,6 +106,7 @@ class Uses:
             found[name] = found.get(name, frozenset()) | reached - {name}
         return found
 
+    @once
     def holders_of_changed(self, cell: Cell) -> frozenset[str]:
         """What holds an object that a cell changes, and would hold an older copy."""
         written = written_in(self._notebook, cell) - self._fixed
