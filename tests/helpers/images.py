@@ -161,6 +161,7 @@ def write_image(folder: Path, layers: Iterable[Path]) -> None:
     root = {"type": "layers", "diff_ids": [layer["digest"] for layer in added]}
     architecture = ARCHITECTURES.get(platform.machine(), platform.machine())
     config = {"architecture": architecture, "os": "linux", "config": {}, "rootfs": root}
+    config["history"] = [{"created_by": "mmdebstrap"} for _ in added]
     manifest = {"schemaVersion": 2, "config": add_json(config, "config.v1"), "layers": added}
     index = {"schemaVersion": 2, "manifests": [add_json(manifest, "manifest.v1")]}
     (folder / "index.json").write_text(json.dumps(index))
