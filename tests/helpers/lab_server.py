@@ -78,9 +78,12 @@ class LabServer(ForkServer):
         request = json.loads(content)
         settings, statements = read_heavy(request["imports"])
         if statements:
-            name = json.dumps([settings, sorted(statements)])
-            if name not in self.below and (taken := self.fork_server_for(name, descriptors)):
-                return taken
+            packages = {one.split()[1].partition(".")[0] for one in statements}
+            name = json.dumps([settings, sorted(packages)])
+            if name not in self.below:
+                taken = self.fork_server_for(name, settings, statements, descriptors)
+                if taken:
+                    return taken
             socket.send_fds(self.below[name], [content], descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -96,10 +99,13 @@ class LabServer(ForkServer):
             opened.close()
         os.close(self.owner)
 
-    def fork_server_for(self, name: str, descriptors: list[int]) -> dict | None:
+    def fork_server_for(
+        self, name: str, settings: dict[str, str], statements: list[str], descriptors: list[int]
+    ) -> dict | None:
         """Forks a server that has imported heavy packages; in its children, what they carry out.
 
         Args:
+            name: what it is asked for by.
             descriptors: of the request that it is forked for, which it gets as any other request.
         """
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -115,7 +121,7 @@ class LabServer(ForkServer):
         self.selector.close()
         self.close_all()
         server = ForkServer(there)
-        import_heavy(*json.loads(name))
+        import_heavy(settings, statements)
         request = server.serve()
         if request is None:
             os._exit(0)
