@@ -10,8 +10,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
+import lab_processes
 import pytest
 import yaml
+from commands import SECONDS
 from conftest import start
 from guides import fastkf_commands, read_text
 from waiting import wait_until_gone
@@ -28,12 +30,13 @@ STEPS = 120
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """What train.py does without TF_CONFIG, in one process: TensorFlow takes seconds to start."""
+    """What train.py does without TF_CONFIG, in one process, for which TensorFlow is imported."""
     folder = tmp_path_factory.mktemp("alone")
     data.fetch(["mnist_5k"], progress=print)
     words = [f"--data={DIGITS}", f"--output={folder}", "--test-size=1000", "--threads=1"]
-    command = [sys.executable, "-c", ALONE, *words]
-    return folder, subprocess.run(command, cwd=LAB, capture_output=True, text=True)
+    (folder / "alone.py").write_text(f"import sys\nsys.path.insert(0, {str(LAB)!r})\n{ALONE}")
+    code, output = lab_processes.run("alone", words, read(NOTEBOOK).imports, folder, SECONDS)
+    return SimpleNamespace(folder=folder, code=code, output=output)
 
 
 @pytest.fixture(scope="module")
@@ -113,16 +116,14 @@ def test_a_killed_worker_goes_on_from_the_last_checkpoint(disturbed, alone):
         steps = [int(step) for step in re.findall(r"goes on from step (\d+)", log)]
         assert steps
         assert 20 <= steps[-1] < STEPS
-    folder, result = alone
-    assert result.returncode == 1, result.stderr  # of what comes after the training
-    single = pd.read_csv(folder / "history.csv")
+    assert alone.code == 1, alone.output  # of what comes after the training
+    single = pd.read_csv(alone.folder / "history.csv")
     history = pd.read_csv(disturbed.folder / "runs" / "digits" / "history.csv")
     assert len(history) == len(single) == STEPS
     assert (history["loss"] - single["loss"]).abs().max() < 1e-5
 
 
 ALONE = """
-import sys
 import tempfile
 import train
 
@@ -140,10 +141,9 @@ train.restore(Strategy(), checkpoint, tempfile.gettempdir() + "/nothing-here")
 
 
 def test_workers_that_do_not_share_their_folder_are_told_so(alone):
-    folder, result = alone
-    assert result.returncode == 1
-    assert f"exported {folder}/export/mnist/1" in result.stdout
-    assert "the workers find different checkpoints there; they must share it" in result.stderr
+    assert alone.code == 1
+    assert f"exported {alone.folder}/export/mnist/1" in alone.output
+    assert "the workers find different checkpoints there; they must share it" in alone.output
 
 
 WRITE = """
