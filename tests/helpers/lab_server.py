@@ -40,7 +40,7 @@ LABS = (
     *("sklearn.feature_extraction.text", "sklearn.inspection", "sklearn.linear_model"),
     *("sklearn.metrics", "sklearn.model_selection", "sklearn.neighbors", "sklearn.pipeline"),
     *("sklearn.preprocessing", "sklearn.svm", "sklearn.tree"),
-    *("optuna", "pandera.pandas", "httpx"),
+    *("optuna", "kubeflow_katib_api.models", "pandera.pandas", "httpx"),
 )
 
 
