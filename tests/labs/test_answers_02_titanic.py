@@ -10,7 +10,30 @@ from fastkf.course import places
 
 pytestmark = pytest.mark.slow
 
-lab = fixture_of("02_titanic", without=("permutation_importance(", "plt.subplots("))
+# The check of exercise 3 trains what is right on the same passengers for each answer.
+ONCE = """\
+import pickle
+
+known = {}
+
+
+def train_once(features, survived):
+    given = pickle.dumps((features, survived))
+    if given not in known:
+        known[given] = train_correctly(features, survived)
+    return known[given]
+
+
+def hint_on_training("""
+lab = fixture_of(
+    "02_titanic",
+    without=("permutation_importance(", "plt.subplots("),
+    changed={
+        "def hint_on_training(": ONCE,
+        "np.allclose(scores, train_correctly(": "np.allclose(scores, train_once(",
+        "expected = train_correctly(": "expected = train_once(",
+    },
+)
 
 DISTANCE = "my_distance = lambda p, cv, n: "
 TAGS = '\nmy_tags = ["step:train_neighbours", "prev:prepare"]'
