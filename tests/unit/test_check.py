@@ -1134,6 +1134,32 @@ OWN_PARTS = [
     *(
         Example(
             "own-part",
+            3,
+            "holds the function `double`",
+            [PIPE, DOUBLE, ("step:load", f"first = {made}\nmodel = {whole}"), USE_MODEL],
+            [PIPE, DOUBLE, ("step:load", f"first = {made}\nmodel = str({whole})"), USE_MODEL],
+        )
+        for made, whole in [
+            ("FunctionTransformer(double)", "make_pipeline(first).fit([[1]])"),
+            ("[FunctionTransformer(double)]", "make_pipeline(*first)"),
+            ("double", "make_pipeline(FunctionTransformer(first))"),
+        ]
+    ),
+    *(
+        Example(
+            "own-part",
+            4,
+            "holds the function `double`",
+            [PIPE, DOUBLE, ("step:load", f"df = pd.DataFrame([1])\n{part}"), fit, take],
+            [PIPE, DOUBLE, ("step:load", f"df = pd.DataFrame([1])\n{part}"), fit, ("skip", "1")],
+        )
+        for part in ["a, b = df.loc[:0], 1", "a = df.iloc[0:, [0]]", "a = df.loc[df[0] > 0]"]
+        for fit in [(["step:fit", "prev:load"], "model = FunctionTransformer(double).fit(a)")]
+        for take in [(["step:use", "prev:fit"], "print(model)")]
+    ),
+    *(
+        Example(
+            "own-part",
             2,
             says,
             [OWN_IMPORTS, ("step:load", f"{code}\nmodel = {made}"), USE_MODEL],
@@ -1850,6 +1876,8 @@ def test_what_names_of_shared_cells_hold(functions, first, second, number, write
         "probe = keras.Sequential([Twice()])\nmodel = 1",
         f"model = {MODEL}\nmodel = model.get_weights()\nTwice()",
         "model = FunctionTransformer(double(np.log1p))",
+        "model = FunctionTransformer(kw_args={'n': len([double])})",
+        "first = double(3)\nmodel = FunctionTransformer(kw_args={'n': first})",
     ],
 )
 def test_own_parts_that_stay_in_their_step_are_no_finding(made, write):

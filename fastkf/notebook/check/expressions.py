@@ -56,3 +56,9 @@ def are_many_axes(call: ast.Call) -> bool:
     words = [word.value for word in call.keywords if word.arg in ("nrows", "ncols")]
     counts = [one.value for one in (*call.args[:2], *words) if isinstance(one, ast.Constant)]
     return any(isinstance(count, int) and count > 1 for count in counts)
+
+
+def are_pairs(targets: list[ast.expr], value: ast.Tuple) -> bool:
+    """Whether each of several variables gets the value at its place: `a, b = 1, 2`."""
+    both = [*targets, *value.elts]
+    return len(both) == 2 * len(targets) and not any(isinstance(one, ast.Starred) for one in both)

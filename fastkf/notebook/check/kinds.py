@@ -37,7 +37,7 @@ from fastkf.notebook.check.calls import (
     TF_DATA,
 )
 from fastkf.notebook.check.once import once
-from fastkf.notebook.check.tables import Tables, is_many
+from fastkf.notebook.check.tables import Tables, is_many, whole_of
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import Names
 
@@ -114,13 +114,15 @@ class Kinds:
         self, targets: list[ast.expr], value: ast.expr
     ) -> Iterator[tuple[str, str | None]]:
         """The variables that a call gives several values, with the kinds of those."""
+        if isinstance(value, ast.Tuple) and expressions.are_pairs(targets, value):
+            kinds = [self.of(one) for one in value.elts]
+            yield from zip(map(ast.unparse, targets), kinds, strict=True)
         call = value if isinstance(value, ast.Call) else None
         name = self.full_name(call.func) if call else ""
         if call and name.endswith("model_selection.train_test_split"):
             if len(targets) == 2 * len(call.args):
                 kinds = [self.of(one) for one in call.args for _ in range(2)]
-                names = [ast.unparse(target) for target in targets]
-                yield from zip(names, kinds, strict=True)
+                yield from zip(map(ast.unparse, targets), kinds, strict=True)
         elif call and name.endswith("pyplot.subplots") and expressions.are_many_axes(call):
             yield ast.unparse(targets[-1]), AXES
 
@@ -135,7 +137,7 @@ class Kinds:
         if isinstance(node, ast.Name):
             return self.known.get(node.id)
         if isinstance(node, ast.Subscript):
-            return PANDAS if self.of(node.value) == PANDAS and is_many(node) else None
+            return PANDAS if self.of(whole_of(node)) == PANDAS and is_many(node) else None
         if self._tables.are_objects(node):
             return OBJECTS
         if isinstance(node, ast.BinOp | ast.UnaryOp):

@@ -7,16 +7,18 @@ from fastkf.notebook.check.attributes import code_of
 from fastkf.notebook.check.calls import KERAS_BUILT, NUMPY, PANDAS, SKLEARN
 from fastkf.notebook.check.finding import Found, Rule
 from fastkf.notebook.check.flow import shared_cells
-from fastkf.notebook.check.held import GIVE_THEMSELVES, Held
+from fastkf.notebook.check.held import GIVE_THEMSELVES, KEEP_FUNCTIONS, Held, values_once
 from fastkf.notebook.check.kinds import Kinds
 from fastkf.notebook.check.mutations import functions_of
 from fastkf.notebook.check.objects import is_taken, kinds_around, passed_on, values_of
 from fastkf.notebook.check.once import once
 from fastkf.notebook.check.steps import is_understood
 from fastkf.notebook.model import Notebook
+from fastkf.notebook.names import last_part
 
 NO_PARTS = ("callbacks",)  # of Keras: what a model does not keep
 WORDS = ("loss", "metrics", "activation", "kernel_initializer", "kernel_regularizer")
+DEEP = 20  # names in names: none is followed for ever
 LOADED_BY_THEMSELVES = {PANDAS, NUMPY, SKLEARN}  # without dill
 
 
@@ -112,7 +114,9 @@ def estimators(notebook: Notebook) -> Found:
         is_sure = {before.get(one) for one in step.ins} <= LOADED_BY_THEMSELVES
         if not is_taken(notebook, name) or not is_sure or after.get(name) != SKLEARN:
             continue
-        parts = [part for value in values_of(cell, name) for part in _held_code(value, functions)]
+        made = {one: value for one, value in values_once(notebook).items() if one not in step.ins}
+        found = (_held_code(value, functions, made) for value in values_of(cell, name))
+        parts = [part for one in found for part in one]
         if parts:
             yield (
                 cell,
@@ -155,19 +159,39 @@ def endless_objects(notebook: Notebook) -> Found:
                     )
 
 
-def _held_code(value: ast.expr, functions: set[str]) -> Iterator[str]:
-    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-        if value.func.attr not in GIVE_THEMSELVES:
-            break
-        value = value.func.value
-    given = [*value.args, *(w.value for w in value.keywords)] if isinstance(value, ast.Call) else []
-    for argument in given:
-        called = {id(n.func) for n in ast.walk(argument) if isinstance(n, ast.Call)}
-        for node in ast.walk(argument):
-            if isinstance(node, ast.Lambda):
-                yield "a lambda"
-            elif isinstance(node, ast.Name) and node.id in functions and id(node) not in called:
-                yield f"the function `{node.id}`"
+def _held_code(
+    value: ast.expr, functions: set[str], values: dict[str, ast.expr], depth: int = 0
+) -> Iterator[str]:
+    """The lambdas and functions that an object keeps, by itself or in what it is made of."""
+    inner: list[ast.expr] = []
+    match value:
+        case ast.Lambda():
+            yield "a lambda"
+        case ast.Name(id=name) if name in functions:
+            yield f"the function `{name}`"
+        case ast.Name(id=name) if name in values and depth < DEEP:
+            inner = [values[name]]
+        case ast.Call(func=ast.Attribute(value=of, attr=method)) if method in GIVE_THEMSELVES:
+            inner = [of]
+        case ast.Call(func=func, args=given, keywords=words) if _keeps(last_part(func)):
+            inner = [*given, *(word.value for word in words)]
+        case (
+            ast.List()
+            | ast.Tuple()
+            | ast.Starred()
+            | ast.Dict()
+            | ast.ListComp()
+            | ast.BinOp()
+            | ast.IfExp()
+        ):
+            inner = [one for one in ast.iter_child_nodes(value) if isinstance(one, ast.expr)]
+    for one in inner:
+        yield from _held_code(one, functions, values, depth + 1)
+
+
+def _keeps(name: str) -> bool:
+    """Whether a call gives an object that keeps what it is given, and does not only use it."""
+    return name[:1].isupper() or name.startswith("make_") or name in KEEP_FUNCTIONS
 
 
 RULES = (Rule(own_part),)

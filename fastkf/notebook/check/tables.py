@@ -150,6 +150,14 @@ def makes_texts(node: ast.expr) -> bool:
     return is_text and func.attr in TEXTS
 
 
+def whole_of(node: ast.Subscript) -> ast.expr:
+    """What a subscript takes a part of: `df` of `df[0:3]`, `df.loc[0:3]`, `df.iloc[0:3, 1]`."""
+    of = node.value
+    is_located = isinstance(of, ast.Attribute) and of.attr in ("loc", "iloc")
+    is_sure = isinstance(node.slice, ast.Slice | ast.Tuple | ast.Compare)
+    return of.value if isinstance(of, ast.Attribute) and is_located and is_sure else of
+
+
 def is_many(node: ast.Subscript) -> bool:
     """Whether a part of a table is a table: rows by a condition or a slice, or columns."""
     return not isinstance(node.slice, ast.Tuple) or any(
