@@ -1910,6 +1910,24 @@ def test_a_number_of_numpy_is_an_array_in_the_next_step(made, use, rules, write)
 
 
 @pytest.mark.parametrize(
+    ("made", "rules"),
+    [
+        ("np.argmax(x)", ["numpy-scalar"]),
+        ("np.zeros(3).argmin()", ["numpy-scalar"]),
+        ("np.sum(np.zeros(3) == 0)", ["numpy-scalar"]),
+        ("(np.zeros(3) == 0).sum()", ["numpy-scalar"]),
+        ("int(np.argmax(x))", []),
+        ("np.mean(x)", []),
+        ("np.sum(x)", []),
+        ("np.sum(np.zeros(3) == 0)\nv = float(v)", []),
+    ],
+)
+def test_a_whole_number_of_numpy_is_no_metric(made, rules, write):
+    cells = [NUMPY, ("step:load", f"x = [1, 2]\nv = {made}"), ("pipeline-metrics", "print(v)")]
+    assert [one.rule for one in check(write(cells))] == rules
+
+
+@pytest.mark.parametrize(
     "code",
     [
         "try:\n    import ujson\nexcept ImportError:\n    ujson = None\nx = 1",

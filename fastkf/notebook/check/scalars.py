@@ -1,4 +1,4 @@
-"""The rule on single numbers of NumPy: Kale saves them as arrays, and as such they arrive."""
+"""The rule on single numbers of NumPy: they arrive as arrays, and a metric may not be one."""
 
 import ast
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from fastkf.notebook.check.flow import find_use
 from fastkf.notebook.check.held import values_once
 from fastkf.notebook.check.kinds import Kinds
 from fastkf.notebook.check.objects import passed_on, values_of
+from fastkf.notebook.check.steps import is_understood
 from fastkf.notebook.model import Notebook
 from fastkf.notebook.names import last_part
 from fastkf.notebook.pipeline import PipelineStep
@@ -21,7 +22,47 @@ TAKE_NUMBERS = ("round", "hash", "isinstance", "json.dumps", "json.dump")
 
 
 def numpy_scalar(notebook: Notebook) -> Found:
-    """A single number of NumPy, which a step takes as one, and gets as an array."""
+    """A single number of NumPy that arrives as an array, or is a metric that JSON does not know."""
+    yield from _metrics_of_numpy(notebook)
+    yield from _numbers_passed_on(notebook)
+
+
+def _metrics_of_numpy(notebook: Notebook) -> Found:
+    """Of the step that reports the metrics: Kale writes them as JSON, which knows Python's own."""
+    for step in notebook.pipeline.steps if is_understood(notebook) else ():
+        cells = notebook.steps[step.name] if step.metrics else []
+        for name in notebook.metrics if cells else ():
+            makers = [cell for cell in cells if name in cell.names.bound]
+            values = [value for cell in makers for value in values_of(cell, name)]
+            is_reported = f'"{name}": {name}' in step.source[-1]
+            if len(values) == 1 and [n for c in makers for n in c.names.bound].count(name) == 1:
+                kinds = _read_all(notebook)
+                if is_reported and _is_no_json(values[0], kinds):
+                    yield (
+                        makers[0],
+                        f"the metric `{name}` is a whole number or a truth value of NumPy, and "
+                        "Kale cannot write it down",
+                        f"make it one of Python's: `{name} = int(...)`, or `bool`",
+                    )
+
+
+def _is_no_json(value: ast.expr, kinds: Kinds) -> bool:
+    """Whether it is certainly no `numpy.float64`, the one number of NumPy that is Python's, too."""
+    if not isinstance(value, ast.Call):
+        return False
+    if last_part(value.func) in PLACES:
+        return _is_number(value, kinds)
+    match value:  # how many places hold something: `np.sum(said == y)`, `(said == y).sum()`
+        case ast.Call(func=func, args=[ast.Compare() as of], keywords=[]):
+            is_count = kinds.full_name(func) == "numpy.sum"
+        case ast.Call(func=ast.Attribute(value=ast.Compare() as of, attr="sum"), args=[]):
+            is_count = not value.keywords
+        case _:
+            return False
+    return is_count and _has_numbers(of, "sum", kinds)
+
+
+def _numbers_passed_on(notebook: Notebook) -> Found:
     kinds: Kinds | None = None
     told: set[str] = set()
     for step, name, cell in passed_on(notebook):
