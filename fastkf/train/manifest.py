@@ -134,12 +134,14 @@ def read_documents(path: Path) -> list[object]:
     """What is in a YAML file.
 
     Raises:
-        UsageError: there is no such file, or it is no YAML.
+        UsageError: there is no such file, it is a folder or it is no YAML.
     """
     try:
         return [without_nulls(one) for one in read_yaml(path.read_text(encoding="utf-8"))]
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: this is a folder; name one manifest (.yaml) in it") from None
     except ValueError as error:
         raise UsageError(f"{path}: not a YAML file: {error}") from None
 

@@ -164,3 +164,8 @@ def test_a_file_without_a_tfjob(tmp_path, text, expected):
         read_tfjob(path, read_documents(path))
     assert str(path) in str(failure.value)
     assert expected in str(failure.value)
+
+
+def test_a_folder_is_no_manifest(tmp_path):
+    with pytest.raises(UsageError, match="this is a folder; name one manifest"):
+        read_documents(tmp_path)
