@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 NO_HOMES = ("/", ".", "/tmp", "~")  # of who has none of their own
 
@@ -10,6 +10,13 @@ NO_HOMES = ("/", ".", "/tmp", "~")  # of who has none of their own
 def is_below(path: str, folders: Iterable[str]) -> bool:
     """Whether a path is one of the folders, or leads into one."""
     return any(PurePath(path).is_relative_to(folder) for folder in folders)
+
+
+def lacks_folder(path: Path) -> str | None:
+    """What is there in place of a folder, in words; None if the folder is there."""
+    if path.is_dir():
+        return None
+    return "this is a file, and no folder" if os.path.lexists(path) else "no such folder"
 
 
 def own_home() -> str | None:

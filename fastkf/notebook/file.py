@@ -46,8 +46,7 @@ def read_content(path: Path) -> dict[str, Any]:
         ) from error
     if isinstance(content, dict) and content.get("nbformat") == 3:
         content = _convert(path, content)
-    is_notebook = isinstance(content, dict) and _is_list_of(dict, content.get("cells"))
-    if not is_notebook or content.get("nbformat") != 4:
+    if not isinstance(content, dict) or content.get("nbformat") != 4:
         raise FastkfError(
             f"{path}: not a notebook of format 4", "open it in JupyterLab and save it again"
         )
@@ -91,6 +90,8 @@ def _check_language(path: Path, metadata: Mapping[str, Any]) -> None:
 
 def _find_misfit(content: dict[str, Any]) -> str | None:
     """The first part of a notebook that has a wrong type; null is as good as nothing."""
+    if not _is_list_of(dict, content.get("cells")):
+        return "its cells"
     if not isinstance(content.get("metadata") or {}, dict):
         return "its metadata"
     minor = content.get("nbformat_minor", 0)

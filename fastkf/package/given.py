@@ -17,6 +17,7 @@ import yaml
 
 from fastkf.base.errors import FastkfError, UsageError
 from fastkf.base.masks import Mask
+from fastkf.base.paths import lacks_folder
 from fastkf.package.model import Package
 from fastkf.package.settings import (
     CPU_LIMIT,
@@ -118,8 +119,8 @@ def read_given(
     """
     folders = {name: Path(path).absolute() for name, path in (volumes or {}).items()}
     for name, folder in folders.items():
-        if not folder.is_dir():
-            raise UsageError(f"--volume {name}: {folder}: no such folder", "make it first")
+        if lack := lacks_folder(folder):
+            raise UsageError(f"--volume {name}: {folder}: {lack}", "name a folder that there is")
     named = ((SECRET, secrets), (CONFIG_MAP, config_maps))
     return Given(
         {

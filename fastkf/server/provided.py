@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.paths import lacks_folder
 from fastkf.engine.environments import Environments
 from fastkf.engine.placeholders import WORKSPACE
 from fastkf.engine.step_folder import Provisions
@@ -57,8 +58,8 @@ class Provided:
             FastkfError: a file cannot be read, a folder is not there, or no Docker answers.
         """
         read_given(self.secrets, self.config_maps, self.volumes)
-        if self.components and not Path(self.components).is_dir():
-            raise UsageError(f"--components {self.components}: no such folder")
+        if self.components and (lack := lacks_folder(Path(self.components))):
+            raise UsageError(f"--components {self.components}: {lack}")
         if self.docker:
             check_engine()
         paths = {

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from fastkf.base.errors import UsageError
+from fastkf.base.paths import lacks_folder
 
 # The endings that kserve's scikit-learn server knows.
 PICKLED = (".joblib", ".pkl", ".pickle")
@@ -31,8 +32,8 @@ def find_models(folders: list[Path]) -> list[Path]:
 
 def check_folder(folder: Path) -> None:
     """Raises UsageError unless the folder is there, well named, and holds one model."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder", "name the folder that a model is in")
+    if lack := lacks_folder(folder):
+        raise UsageError(f"{folder}: {lack}", "name the folder that a model is in")
     if not NAME.fullmatch(folder.name):
         raise UsageError(
             f"{folder}: a model is called as its folder is, and its name is part of an address",

@@ -599,6 +599,13 @@ def test_a_folder_without_a_model(tmp_path, files, text):
     assert command.output.count("\n") == 1
 
 
+def test_a_file_in_the_place_of_a_folder(tmp_path):
+    (tmp_path / "model.joblib").touch()
+    command = fastkf("serve", tmp_path / "model.joblib")
+    assert command.code == 2
+    assert "model.joblib: this is a file, and no folder" in command.output
+
+
 def test_a_version_in_the_place_of_a_model(models):
     command = fastkf("serve", models / "scale" / "1")
     assert command.code == 2

@@ -27,6 +27,7 @@ def roles(notebook) -> list[tuple]:
 CONTENTS = {
     "not a readable notebook": "no JSON",
     "not a notebook of format 4": json.dumps({"nbformat": 3, "worksheets": []}),
+    r"not a valid notebook \(its cells\)": json.dumps({"nbformat": 4, "cells": 5}),
     "no code cells": json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}),
 }
 

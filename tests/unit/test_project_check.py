@@ -540,6 +540,13 @@ def test_damaged_settings_are_a_wrong_use(folder, text):
         check_project(folder)
 
 
+def test_a_setting_that_is_not_there_is_no_wrong_one(folder):
+    lines = [line for line in SETTINGS.splitlines() if "p95_milliseconds" not in line]
+    (folder / "project.toml").write_text("\n".join(lines))
+    with pytest.raises(UsageError, match="there is no p95_milliseconds; add it: a number"):
+        check_project(folder)
+
+
 def test_a_folder_without_settings_is_no_project(tmp_path):
     with pytest.raises(UsageError, match="fastkf project new"):
         check_project(tmp_path)

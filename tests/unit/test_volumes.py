@@ -116,6 +116,9 @@ def test_a_volume_is_the_folder_that_is_named_or_one_of_the_run(tmp_path):
     ]
     with pytest.raises(UsageError, match="--volume data: .*: no such folder"):
         read_given({}, {}, {"data": str(tmp_path / "none")})
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="--volume data: .*: this is a file, and no folder"):
+        read_given({}, {}, {"data": str(tmp_path / "file")})
 
 
 def test_secrets_as_files(tmp_path):

@@ -17,6 +17,7 @@ from typing import Any
 
 from fastkf.base.errors import FastkfError, UsageError, first_line, one_line
 from fastkf.base.files import read_inside
+from fastkf.base.paths import lacks_folder
 from fastkf.base.yaml_text import Limits, read_yaml
 
 MOST_FILES = 5_000
@@ -52,8 +53,8 @@ class Folder:
         Raises:
             UsageError: it is no folder, or has too many files.
         """
-        if not self.root.is_dir():
-            raise UsageError(f"{self.root}: no such folder", "name the folder of a project")
+        if lack := lacks_folder(self.root):
+            raise UsageError(f"{self.root}: {lack}", "name the folder of a project")
         found: list[str] = []
         for place, folders, names in os.walk(self.root):
             folders[:] = sorted(one for one in folders if one[0] != "." and one not in LEFT_OUT)

@@ -44,7 +44,7 @@ def read_settings(folder: Folder) -> Settings:
         raise UsageError(f"{place}: cannot be read ({one_line(str(error))})") from error
     milliseconds = as_number(content.get("p95_milliseconds"))
     if milliseconds is None or not 0 < milliseconds <= MOST_MILLISECONDS:
-        raise _wrong(folder, "p95_milliseconds", f"a number, at most {MOST_MILLISECONDS}")
+        raise _wrong(folder, content, "p95_milliseconds", f"a number, at most {MOST_MILLISECONDS}")
     return Settings(
         notebook=_read_name(folder, content, "notebook"),
         target=_read_name(folder, content, "target"),
@@ -57,16 +57,19 @@ def read_settings(folder: Folder) -> Settings:
 def _read_name(folder: Folder, content: dict[str, Any], key: str) -> str:
     value = content.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise _wrong(folder, key, "a text that is not empty")
+        raise _wrong(folder, content, key, "a text that is not empty")
     return value.strip()
 
 
 def _read_names(folder: Folder, content: dict[str, Any], key: str) -> frozenset[str]:
     value = content.get(key)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise _wrong(folder, key, 'a list of texts, such as ["one", "two"]')
+        raise _wrong(folder, content, key, 'a list of texts, such as ["one", "two"]')
     return frozenset(value)
 
 
-def _wrong(folder: Folder, key: str, wanted: str) -> UsageError:
-    return UsageError(f"{folder.root / FILE}: {key} must be {wanted}", "correct it")
+def _wrong(folder: Folder, content: dict[str, Any], key: str, wanted: str) -> UsageError:
+    place = folder.root / FILE
+    if key not in content:
+        return UsageError(f"{place}: there is no {key}", f"add it: {wanted}")
+    return UsageError(f"{place}: {key} must be {wanted}", "correct it")
