@@ -21,6 +21,7 @@ DEFAULTS = {
     },
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+MODULE = "fastkf.lab.jupyterlab"
 IMAGE = f"python:{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -68,7 +69,7 @@ class Jupyter:
     def command(self) -> list[str | Path]:
         config = self.private / "jupyter_server_config.json"
         shown = [] if self.place.is_dir() else [self.place]
-        return [sys.executable, "-m", "jupyterlab", "--config", config, *self.options, *shown]
+        return [sys.executable, "-m", MODULE, "--config", config, *self.options, *shown]
 
     def configure(self) -> None:
         """Writes the configuration into the private folder."""

@@ -26,6 +26,7 @@ from notes import compute_proof, write_note
 
 from fastkf.base import endpoint, local_server, processes, proof
 from fastkf.base.errors import FastkfError, UsageError
+from fastkf.base.iri import GRAMMAR
 from fastkf.cli import app
 from fastkf.cli.display import Display
 from fastkf.cli.lab import fetch_data
@@ -33,6 +34,7 @@ from fastkf.cluster.auth import TOKEN_VARIABLE, Credentials, FileToken, Variable
 from fastkf.cluster.target import PAGES_VARIABLE, Endpoint
 from fastkf.course import data, places
 from fastkf.lab import pipelines, session
+from fastkf.lab.jupyter import MODULE
 from fastkf.lab.services import Service, answers
 from fastkf.notebook.model import read
 
@@ -122,7 +124,7 @@ def test_kale_is_switched_on_and_nobody_asks_for_news(lab):
 
 def test_notebooks_find_the_server(lab):
     """What kfp's client and `fastkf submit` read in a kernel or a terminal of JupyterLab."""
-    variables = modules_of(lab)["jupyterlab"].environ()
+    variables = modules_of(lab)[MODULE].environ()
     host, _ = endpoint.find_endpoint(variables)
     token = {"Authorization": f"Bearer {variables['KF_PIPELINES_TOKEN']}"}
     health = urllib3.request("GET", host + endpoint.HEALTH, headers=token)
@@ -134,7 +136,7 @@ def test_notebooks_find_the_server(lab):
 @pytest.mark.security
 def test_kfp_kale_and_fastkf_need_no_more_than_the_variables_of_a_kernel(lab):
     """As the guide shows it; each in a process that has these variables alone."""
-    variables = modules_of(lab)["jupyterlab"].environ()
+    variables = modules_of(lab)[MODULE].environ()
     guide = (places.PROJECT / "labs" / "one_click.md").read_text()
     [shown] = re.findall(r"^```python\n(.*?)^```", guide, re.M | re.S)
     kale = "from kale.common.kfp_client_factory import get_kfp_client\nclient = get_kfp_client()\n"
@@ -173,7 +175,7 @@ def test_a_gateway_has_a_name_of_its_own(lab):
 
 def test_the_pages_of_the_runs_are_behind_the_base_url(lab):
     assert lab.pipelines == f"{lab.address}pipelines/"
-    assert modules_of(lab)["jupyterlab"].environ()[PAGES_VARIABLE] == f"{BASE_URL}pipelines"
+    assert modules_of(lab)[MODULE].environ()[PAGES_VARIABLE] == f"{BASE_URL}pipelines"
     page = ask(lab, "pipelines/")
     assert page.status == 200
     assert b"<html" in page.data
@@ -205,7 +207,7 @@ def test_one_click_behind_a_base_url(lab, chromium):
     with browser.open_page(chromium) as page:
         in_lab = NotebookPage(page, lab)
         in_lab.open("add.ipynb")
-        notebooks = Path(modules_of(lab)["jupyterlab"].cwd())
+        notebooks = Path(modules_of(lab)[MODULE].cwd())
         in_lab.wait_for_panel(read(notebooks / "add.ipynb"))
         in_lab.press_run_above_the_notebook()
         link = in_lab.wait_for_run()
@@ -224,7 +226,7 @@ def test_one_click_behind_a_base_url(lab, chromium):
 def test_they_end_with_their_parent_however_it_ends(lab):
     """The last test that uses the lab of the module: another would take ten seconds to start."""
     processes = processes_of(lab)
-    assert modules_of(lab).keys() >= {"jupyterlab", "fastkf.cli"}  # and kernels of other tests
+    assert modules_of(lab).keys() >= {MODULE, "fastkf.cli"}  # and kernels of other tests
     assert lab.end(signal.SIGKILL)[0] == -signal.SIGKILL
     wait_until_gone(processes)
 
@@ -291,16 +293,25 @@ def upstream(tmp_path_factory):
 def passing(upstream):
     """A lab that uses the server that runs already."""
     notebooks = write_notebooks(upstream.folder)
-    with start_lab(notebooks, FASTKF_SERVER=str(upstream.folder)) as lab:
+    variables = {"FASTKF_SERVER": str(upstream.folder), "PYTHONPROFILEIMPORTTIME": "1"}
+    with start_lab(notebooks, **variables) as lab:
         yield lab
 
 
 def test_a_server_that_runs_already_is_used(passing, upstream):
     assert passing.pipelines == f"{passing.address}pipelines/"
-    variables = modules_of(passing)["jupyterlab"].environ()
+    variables = modules_of(passing)[MODULE].environ()
     assert variables[PAGES_VARIABLE] == f"{passing.address}pipelines"
     assert variables["KF_PIPELINES_ENDPOINT"] == upstream.url
-    assert modules_of(passing).keys() == {"jupyterlab"}
+    assert modules_of(passing).keys() == {MODULE}
+
+
+def test_jupyterlab_starts_without_the_grammar_of_iris(passing):
+    """Half of the time that importing JupyterLab would take."""
+    log = (passing.logs / "jupyterlab.log").read_text()
+    imported = re.findall(r"^import time: .*\| +(\S+)$", log, re.M)
+    assert {"jsonschema._format", "jupyterlab"} <= set(imported)
+    assert not [name for name in imported if name.startswith(GRAMMAR)]
 
 
 def test_the_note_of_a_server_that_was_killed_is_not_taken(upstream, tmp_path, monkeypatch):
@@ -463,7 +474,7 @@ def test_ctrl_c_ends_all_and_leaves_the_settings_of_the_user_alone(own, tmp_path
 def test_a_kubeflow_that_does_not_answer_is_named_and_jupyterlab_works(own):
     """A container that starts before the cluster is up must not end. SIGTERM ends it."""
     with own("--host", "http://127.0.0.1:9") as lab:
-        assert modules_of(lab).keys() == {"jupyterlab"}
+        assert modules_of(lab).keys() == {MODULE}
         processes = processes_of(lab)
         code, output = lab.end(signal.SIGTERM)
         assert code == 0
@@ -473,7 +484,7 @@ def test_a_kubeflow_that_does_not_answer_is_named_and_jupyterlab_works(own):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("fastkf.cli", "The pipelines server"), ("jupyterlab", "JupyterLab")],
+    [("fastkf.cli", "The pipelines server"), (MODULE, "JupyterLab")],
 )
 def test_one_that_dies_ends_the_other_and_is_named(own, module, name):
     with own() as lab:

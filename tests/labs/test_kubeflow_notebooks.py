@@ -29,6 +29,7 @@ from fastkf.base.endpoint import POD_ENDPOINT
 from fastkf.base.ports import free_ports
 from fastkf.cluster.auth import POD_TOKEN
 from fastkf.course import data, places, step_image
+from fastkf.lab.jupyter import MODULE
 from fastkf.tune import notebook as tuning
 
 LAB = places.PROJECT / "labs" / "kubeflow_notebooks"
@@ -363,7 +364,7 @@ def test_kale_talks_to_the_pipelines_of_the_cluster(server):
 @in_sandbox
 def test_fastkf_means_the_labs_in_the_home_folder(server, home):
     running = psutil.Process(server.process.pid).children(recursive=True)
-    jupyter = [one for one in running if "jupyterlab" in one.cmdline()]
+    jupyter = [one for one in running if MODULE in one.cmdline()]
     variables = jupyter[-1].environ()
     assert "KF_PIPELINES_ENDPOINT" not in variables  # with it, kfp.Client() would send no token
     course = variables["FASTKF_COURSE"]
