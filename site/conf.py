@@ -3,6 +3,7 @@
 Nothing is fetched when the site is built or read.
 """
 
+import functools
 import gc
 import json
 import os
@@ -23,6 +24,7 @@ from fastkf.base.iri import import_jsonschema  # noqa: E402
 import_jsonschema()  # quickly, before nbformat is imported
 
 from sources import adapt_links, adapt_notebook  # noqa: E402 - a module beside this one
+from sphinx.search.en import SearchEnglish  # noqa: E402
 
 from fastkf.course.labs import read_labs  # noqa: E402
 
@@ -170,7 +172,16 @@ if repository:
     html_context |= {"github_user": owner, "github_repo": name, "github_version": "main"}
 
 
+class SearchLanguage(SearchEnglish):
+    """English: the stem of a word is looked for once, and not once for each page."""
+
+    @functools.cached_property
+    def stem(self):
+        return functools.cache(super().stem)
+
+
 def setup(app) -> None:
+    app.add_search_language(SearchLanguage)
     app.connect("source-read", adapt_source)
     app.connect("html-page-context", name_folds)
     app.connect("build-finished", finish)
