@@ -25,6 +25,7 @@ from fastkf.runs.compare import is_equal
 
 SCREENSHOTS = Path(os.environ.get("FASTKF_SCREENSHOTS", places.PROJECT / "runs" / "screenshots"))
 SIZE = {"width": 1600, "height": 1000}
+SMALL = {"width": 1000, "height": 600}  # what nobody looks at need not be large
 SIX_DIGITS = 1e-5  # the pages show no more; a relative difference
 
 
@@ -165,7 +166,7 @@ def test_opening_and_saving_changes_no_committed_notebook(lab, notebooks, page):
     """Only a notebook that is not in the form that Kale's panel saves is changed.
 
     Of the solutions one is opened: what the panel reads and writes in the others is that of their
-    labs (see test_labs.py), and opening a notebook takes seven seconds of the processor.
+    labs (see test_labs.py), and opening a notebook takes four seconds of the processor.
     """
     committed = (*WELCOME, *LABS, SOLUTIONS[0])
     names = [str(path.relative_to(places.NOTEBOOKS)) for path in committed]
@@ -173,6 +174,7 @@ def test_opening_and_saving_changes_no_committed_notebook(lab, notebooks, page):
     content = json.loads(LABS[0].read_text())
     content["metadata"]["kubeflow_notebook"]["base_image"] = "python:3.12"
     (notebooks / other).write_text(json.dumps(content, indent=1) + "\n")
+    page.set_viewport_size(SMALL)
     with kept(page, lab, "saving"):
         in_lab = open_in_lab(page, lab, read(notebooks / names[0]))
         in_lab.close()
