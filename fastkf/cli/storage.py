@@ -65,13 +65,9 @@ def start_storage(
 def stop_storage(folder: StoreFolder = None, *, display: Progress) -> None:
     """Stop the store. Its data stay, for the next start.
 
-    SeaweedFS takes some 15 seconds to close everything.
-
     Example: `fastkf storage stop`
     """
     store = open_store(folder)
-    if store.find_server() and not store.is_temporary:
-        display.say("closing the object store; SeaweedFS takes some 15 seconds")
     if store.stop():
         display.done("the object store has ended")
     else:
