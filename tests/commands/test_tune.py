@@ -21,7 +21,7 @@ from waiting import is_alive, wait_for
 from fastkf.base.errors import UsageError
 from fastkf.base.manifests import find_misfits
 from fastkf.cli.display import Display
-from fastkf.tune import algorithms
+from fastkf.tune import algorithms, report
 from fastkf.tune.experiment import Experiment
 from fastkf.tune.metrics import observe, read_records
 from fastkf.tune.start import Options, take_up, tune_manifest
@@ -72,6 +72,12 @@ def tune(tmp_path):
         return Result(succeeded, tmp_path / name, text.getvalue())
 
     return call
+
+
+@pytest.fixture
+def without_plots(monkeypatch):
+    """For tests of what is tuned again, and not of the page: its plots take longer than trials."""
+    monkeypatch.setattr(report, "draw_plots", lambda study, metric: {})
 
 
 # Metrics
@@ -260,6 +266,7 @@ def test_the_strategy_picks_the_value(tune, strategy, value):
     assert f"score {value:.4f}" in result.output
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_runs_as_many_trials_at_a_time_as_it_may(tune):
     result = tune(SLOW, spec={"maxTrialCount": 6, "parallelTrialCount": 3})
     times = [
@@ -443,6 +450,7 @@ def ended(folder: Path) -> dict[str, str]:
     return {name: text for name, text in texts.items() if "completionTime" in text}
 
 
+@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_tuning_goes_on_and_loses_no_finished_trial(tmp_path, number):
     go_on = tmp_path / "go_on"
@@ -484,6 +492,7 @@ def test_an_interrupted_tuning_goes_on_and_loses_no_finished_trial(tmp_path, num
     assert again.assignments == Result(True, whole.output).assignments
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_a_finished_trial_that_optuna_does_not_know_of_is_not_run_again(tune, tmp_path):
     import optuna
 
@@ -516,6 +525,7 @@ def test_the_trials_that_run_are_ended_when_it_is_interrupted(tmp_path):
     assert not is_alive(int(log))
 
 
+@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize("algorithm", ["random", "grid", "multivariate-tpe"])
 def test_a_trial_that_was_cut_off_while_it_was_proposed_is_proposed_again(tune, algorithm):
     import optuna
@@ -535,6 +545,7 @@ def test_a_trial_that_was_cut_off_while_it_was_proposed_is_proposed_again(tune, 
     assert parts.status["succeededTrialList"] == whole.status["succeededTrialList"]
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_a_tuning_that_has_ended_takes_more_trials(tune):
     result = tune(SLOW)
     files = ended(result.folder)
@@ -546,6 +557,7 @@ def test_a_tuning_that_has_ended_takes_more_trials(tune):
     assert result.status["trials"] == 6
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_one_trial_at_a_time_goes_on_as_it_would_have(tune):
     algorithm = {
         "algorithmName": "multivariate-tpe",
@@ -562,6 +574,7 @@ def test_one_trial_at_a_time_goes_on_as_it_would_have(tune):
     assert parts.assignments == whole.assignments
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_two_cannot_tune_in_one_folder(tune, tmp_path):
     result = tune(SLOW)
     with filelock.FileLock(result.folder / ".lock"), pytest.raises(UsageError, match="another"):
