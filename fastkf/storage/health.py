@@ -1,6 +1,9 @@
-"""Whether an S3 server on this machine answers and takes its access keys."""
+"""Whether a SeaweedFS on this machine answers, takes its access keys and can read its objects."""
 
-from http.client import HTTPConnection, HTTPException
+import json
+import ssl
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -23,6 +26,26 @@ def answers(host: str, port: int, access_key: str, secret_key: str) -> bool:
         connection.request("GET", "/", headers=dict(request.headers))
         return connection.getresponse().status == 200
     except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def has_volumes(host: str, port: int, certificate: Path, key: Path) -> bool:
+    """Whether the master knows the server of the volumes, in which the objects are.
+
+    That one comes seconds after the S3 server at times, which answers a GET with 500 until then.
+    The form of `/dir/status` is SeaweedFS's (its topology: data centers, racks, nodes).
+    """
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.load_cert_chain(certificate, key)
+    connection = HTTPSConnection(host, port, timeout=SECONDS_TO_ANSWER, context=context)
+    try:
+        connection.request("GET", "/dir/status")
+        topology = json.loads(connection.getresponse().read())["Topology"]
+        racks = [rack for center in topology["DataCenters"] or () for rack in center["Racks"]]
+        return any(rack["DataNodes"] for rack in racks)
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return False
     finally:
         connection.close()

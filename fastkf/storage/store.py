@@ -18,7 +18,7 @@ from fastkf.base.files import NotPrivateError, read_end, read_private, user_fold
 from fastkf.base.identity import listens_on
 from fastkf.base.ports import free_ports, is_free
 from fastkf.storage import note, weed
-from fastkf.storage.health import REGION, answers
+from fastkf.storage.health import REGION, answers, has_volumes
 from fastkf.storage.note import ServerNote
 
 LOCK, LOG, STATE = "lock", "weed.log", "server.json"
@@ -197,11 +197,14 @@ class Store:
             time.sleep(0.2)
 
     def _answers(self, server: ServerNote) -> bool:
-        """Whether the server takes its access keys, by which nobody else is asked."""
+        """Whether the server takes its access keys, by which nobody else is asked, and can read."""
         port = server.ports["s3.port"]
         if not listens_on(server.process.pid, port, weed.ADDRESS):
             return False
-        return answers(weed.ADDRESS, port, *weed.read_credentials(self.folder))
+        if not answers(weed.ADDRESS, port, *weed.read_credentials(self.folder)):
+            return False
+        pair = self.folder / weed.CERTIFICATE, self.folder / weed.KEY
+        return has_volumes(weed.ADDRESS, server.ports["master.port"], *pair)
 
     def _why_not_up(self, code: int | None) -> str:
         log = self.folder / LOG

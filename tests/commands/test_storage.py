@@ -111,28 +111,58 @@ def put(variables, url: str, text: str) -> None:
 
 
 def write_empty_store(folder: Path) -> Path:
-    """A program that answers as an S3 service without buckets, on the port given to SeaweedFS."""
+    """A program that answers as an S3 service without buckets, on the ports given to SeaweedFS.
+
+    As its master it says that no server of volumes is there, as a real one did for four seconds
+    after some restarts, when it is first asked.
+    """
     path = folder / "empty_store.py"
     path.write_text(EMPTY_STORE)
     return path
 
 
 EMPTY_STORE = """
+import json
+import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+NODE = {"Id": "DefaultRack", "DataNodes": [{"Url": "127.0.0.1:1"}]}
+CENTERS = [None, [{"Id": "DefaultDataCenter", "Racks": [NODE]}]]
 
 class Answer(BaseHTTPRequestHandler):
-    def do_GET(self):
+    def answer(self, kind, content):
         self.send_response(200)
-        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Type", kind)
         self.end_headers()
-        self.wfile.write(
+        self.wfile.write(content)
+
+class S3(Answer):
+    def do_GET(self):
+        self.answer("application/xml", (
             b'<ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
             b"<Buckets></Buckets></ListAllMyBucketsResult>"
-        )
+        ))
 
-[port] = [word.split("=")[1] for word in sys.argv if word.startswith("-s3.port=")]
-HTTPServer(("127.0.0.1", int(port)), Answer).serve_forever()
+class Master(Answer):
+    def do_GET(self):
+        centers = CENTERS.pop(0) if len(CENTERS) > 1 else CENTERS[0]
+        with open("asked.txt", "a") as asked:
+            asked.write(self.path + "\\n")
+        self.answer("application/json", json.dumps({"Topology": {"DataCenters": centers}}).encode())
+
+options = dict(word[1:].split("=", 1) for word in sys.argv[1:] if word[0] == "-")
+folder = options["config_dir"]
+certificate = folder + "/certificate.pem"
+context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate)
+context.load_cert_chain(certificate, folder + "/key.pem")
+context.verify_mode = ssl.CERT_REQUIRED
+if options["master.port"] != options["s3.port"]:
+    master = HTTPServer(("127.0.0.1", int(options["master.port"])), Master)
+    master.socket = context.wrap_socket(master.socket, server_side=True)
+    Thread(target=master.serve_forever, daemon=True).start()
+HTTPServer(("127.0.0.1", int(options["s3.port"])), S3).serve_forever()
 """
 
 
@@ -187,6 +217,13 @@ def test_data_keys_and_ports_survive_a_restart_and_a_kill(folder, tmp_path):
     assert call("copy", "s3://kept/a/b.txt", back).code == 0
     assert back.read_text() == "for ever"
     put(Store(folder).environment(), "s3://kept/c.txt", "new")
+
+
+def test_it_has_started_when_it_can_read_objects(folder, fake):
+    """Until its volumes are there, SeaweedFS answers a GET of an object with 500."""
+    fake(f'exec {sys.executable} {write_empty_store(folder.parent)} "$@"')
+    Store(folder).start()
+    assert (folder / "asked.txt").read_text() == "/dir/status\n/dir/status\n"
 
 
 def test_two_starts_at_once_make_one_server(folder, fake, monkeypatch):
