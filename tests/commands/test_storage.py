@@ -17,13 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
-import lab_processes
 import nbformat
 import psutil
 import pytest
 import yaml
 from botocore.exceptions import ClientError, EndpointConnectionError
-from conftest import SECONDS_OF_A_LAB, fastkf
+from conftest import fastkf
 from guides import fastkf_commands
 from lab_processes import CAN_FORK, ForkedKernelManager
 from manifests import read_manifests
@@ -725,14 +724,6 @@ def test_pandas_finds_the_store_by_the_variables(variables, tmp_path):
 # The labs.
 
 
-def run_lab(words, variables, folder) -> tuple[int, str]:
-    """`fastkf run LAB...`, forked from what has imported what the lab imports, as its kernel is."""
-    imports = read(places.NOTEBOOKS / f"{words[1]}.ipynb").imports
-    path = lab_processes.describe_kernel(imports)
-    variables = {**variables, "JUPYTER_PATH": str(path)}
-    return lab_processes.run("fastkf.cli", words, imports, folder, SECONDS_OF_A_LAB, **variables)
-
-
 @needs_program
 def test_every_command_of_the_guide_works_in_its_order(folder, tmp_path):
     """The Titanic lab and lab 08 run from the store, to the metrics that are committed."""
@@ -745,12 +736,8 @@ def test_every_command_of_the_guide_works_in_its_order(folder, tmp_path):
         if stopped and "AWS_ENDPOINT_URL_S3" not in variables:  # for the cluster's store
             Store(folder).start()
             variables |= Store(folder).environment()
-        if words[0] == "run" and CAN_FORK:
-            code, output = run_lab(words, variables, tmp_path)
-        else:
-            result = fastkf(*words, env=variables, cwd=tmp_path)
-            code, output = result.code, result.output
-        assert code == 0, f"{words}: {output}"
+        result = fastkf(*words, env=variables, cwd=tmp_path)
+        assert result.code == 0, f"{words}: {result.output}"
         if words[:2] == ["storage", "start"]:
             variables |= Store(folder).environment()
         if words[:2] == ["storage", "stop"]:

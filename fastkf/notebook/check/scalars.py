@@ -29,21 +29,26 @@ def numpy_scalar(notebook: Notebook) -> Found:
 
 def _metrics_of_numpy(notebook: Notebook) -> Found:
     """Of the step that reports the metrics: Kale writes them as JSON, which knows Python's own."""
-    for step in notebook.pipeline.steps if is_understood(notebook) else ():
-        cells = notebook.steps[step.name] if step.metrics else []
-        for name in notebook.metrics if cells else ():
+    if not is_understood(notebook):
+        return
+    kinds = _read_all(notebook)
+    for step in notebook.pipeline.steps:
+        cells = notebook.steps[step.name]
+        for name in notebook.metrics:
             makers = [cell for cell in cells if name in cell.names.bound]
             values = [value for cell in makers for value in values_of(cell, name)]
-            is_reported = f'"{name}": {name}' in step.source[-1]
-            if len(values) == 1 and [n for c in makers for n in c.names.bound].count(name) == 1:
-                kinds = _read_all(notebook)
-                if is_reported and _is_no_json(values[0], kinds):
-                    yield (
-                        makers[0],
-                        f"the metric `{name}` is a whole number or a truth value of NumPy, and "
-                        "Kale cannot write it down",
-                        f"make it one of Python's: `{name} = int(...)`, or `bool`",
-                    )
+            is_made_once = len(makers) == 1 and len(values) == 1
+            if is_made_once and _reports(step, name) and _is_no_json(values[0], kinds):
+                yield (
+                    makers[0],
+                    f"Kale cannot write down the metric `{name}`, a whole number of NumPy",
+                    f"make it one of Python's: `{name} = int(...)`",
+                )
+
+
+def _reports(step: PipelineStep, name: str) -> bool:
+    """Whether the code of a step ends with a report of the metric."""
+    return step.metrics and f'"{name}": {name}' in step.source[-1]
 
 
 def _is_no_json(value: ast.expr, kinds: Kinds) -> bool:
@@ -137,7 +142,7 @@ def _broken_by(notebook: Notebook, step: PipelineStep, name: str) -> Iterator[st
             given = [node.slice]
         if any(isinstance(one, ast.Name) and one.id == name for one in given):
             yield ast.unparse(node).splitlines()[0]
-    if step.metrics and name in notebook.metrics and f'"{name}": {name}' in step.source[-1]:
+    if name in notebook.metrics and _reports(step, name):
         yield f"print({name})"
 
 

@@ -33,7 +33,7 @@ DRAWS = re.compile(r"(?:matplotlib|seaborn|plotly|altair|bokeh|pylab)\b")
 T = TypeVar("T")
 
 
-def once(find: Callable[["Uses", Cell], T]) -> Callable[["Uses", Cell], T]:
+def once_a_cell(find: Callable[["Uses", Cell], T]) -> Callable[["Uses", Cell], T]:
     """Makes a method find out once what it is asked of each cell, which is often."""
 
     @functools.wraps(find)
@@ -71,7 +71,7 @@ class Uses:
         self._functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
         self._touching = self._find_touching()
 
-    @once
+    @once_a_cell
     def needs(self, cell: Cell) -> frozenset[str]:
         """The names that a cell uses before it makes them, itself or in functions that it calls."""
         own = _lacking(cell.source) | (cell.names.written - cell.names.bound)
@@ -82,7 +82,7 @@ class Uses:
             waiting |= self._inside.get(name, frozenset()) - found
         return frozenset(found - cell.names.bound | own) - self._of_all
 
-    @once
+    @once_a_cell
     def changes(self, cell: Cell) -> frozenset[str]:
         """The names that a cell makes, and those whose objects it changes, or may change.
 
@@ -92,7 +92,7 @@ class Uses:
         found = changed_in(self._notebook, cell).union(through, *through.values())
         return (found | self.holders_of_changed(cell)) - self._of_all
 
-    @once
+    @once_a_cell
     def changed_through(self, cell: Cell) -> dict[str, frozenset[str]]:
         """What a cell may change, each with the objects that it was made with."""
         loops = set(_changed_in_loops(cell.tree)) if cell.tree else set[str]()
@@ -106,7 +106,7 @@ class Uses:
             found[name] = found.get(name, frozenset()) | reached - {name}
         return found
 
-    @once
+    @once_a_cell
     def holders_of_changed(self, cell: Cell) -> frozenset[str]:
         """What holds an object that a cell changes, and would hold an older copy."""
         written = written_in(self._notebook, cell) - self._fixed
